@@ -1,0 +1,63 @@
+// Package account holds people: their addresses, their public keys and their
+// app passwords.
+//
+// It never knows a private key, a mail or a mailbox. No function here yields a
+// key from a password or resets one into the other.
+//
+// Invariants: an address belongs to at most one account; an account always has
+// a certificate; an app password is stored only as its SCRAM keys.
+package account
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sealpost/mail"
+	"sealpost/pgp"
+)
+
+// ID names an account for ever: random, 16 hex digits.
+type ID string
+
+var (
+	ErrUnknown = errors.New("no such account")
+	ErrTaken   = errors.New("address is taken")
+	ErrLogin   = errors.New("user name or password is wrong")
+)
+
+// Account is one person (or role) and how their mail is sealed.
+type Account struct {
+	ID        ID
+	Addresses []mail.Address // the first is the account's name, the others are aliases
+	CatchAll  []string       // domains whose unknown addresses come here
+	Cert      []byte         // binary OpenPGP certificate
+	Profile   pgp.Profile
+	Level     pgp.Level
+	ListKey   []byte // X25519 public key for cards, or nil
+	Pseudonym []byte // HMAC key for pgp.Minimal
+	Quota     int64  // bytes, 0: no limit
+	Created   time.Time
+	Salt      []byte // SCRAM salt, one for all app passwords of the account
+	Passwords []Password
+}
+
+// Password is one app password: what SCRAM-SHA-256 keeps of it (RFC 5802, section 3).
+type Password struct {
+	Name      string
+	StoredKey []byte
+	ServerKey []byte
+	Created   time.Time
+	Used      time.Time // to the day; zero: never
+}
+
+// Store is what the book asks of a database. Put is atomic and durable and
+// fails with ErrTaken when an address or catch-all is another account's.
+type Store interface {
+	Account(ctx context.Context, id ID) (Account, error)
+	ByAddress(ctx context.Context, key string) (Account, error) // mail.Address.Key
+	ByCatchAll(ctx context.Context, domain string) (Account, error)
+	Accounts(ctx context.Context) ([]Account, error)
+	Put(ctx context.Context, a Account) error
+	Delete(ctx context.Context, id ID) error
+}

@@ -1,0 +1,61 @@
+// Package filestore keeps opaque bytes under random ids.
+//
+// It never knows what the bytes mean, whose they are or who may read them; what
+// must not be readable was encrypted before it came here. Engines live in
+// storage/ and pass filestore/storagetest.
+//
+// Invariants: what Put returned is durable and reads back unchanged until
+// Delete; an id is never given twice and says nothing about its content.
+package filestore
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"io"
+	"iter"
+	"time"
+)
+
+// ID names one blob. It is chosen by the engine, at random, never from content.
+type ID [16]byte
+
+func (id ID) String() string { return hex.EncodeToString(id[:]) }
+
+// ErrNotFound says that no blob has that id (any more).
+var ErrNotFound = errors.New("no such blob")
+
+// ErrFull says that the device has no room; the caller tells its sender to come back.
+var ErrFull = errors.New("no space for blobs")
+
+// Ref is a stored blob and its length in bytes.
+type Ref struct {
+	ID   ID
+	Size int64
+}
+
+// Blob reads one stored blob at any offset. Close releases it.
+type Blob interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64
+}
+
+// Info is what a sweeper needs to know of a blob.
+type Info struct {
+	Ref
+	Stored time.Time // not younger than this
+}
+
+// Blobs is what the rooms above ask of an engine.
+type Blobs interface {
+	// Put stores each source as one blob; all are durable when it returns, and
+	// none is visible if it fails. Sources may be large: they are streamed.
+	Put(ctx context.Context, sources ...io.WriterTo) ([]Ref, error)
+	// Open opens a blob for reading, or fails with ErrNotFound.
+	Open(ctx context.Context, id ID) (Blob, error)
+	// Delete forgets blobs; unknown ids are no error. Space comes back later.
+	Delete(ctx context.Context, ids ...ID) error
+	// All lists every blob, for the orphan sweeper.
+	All(ctx context.Context) iter.Seq2[Info, error]
+}

@@ -1,0 +1,194 @@
+// Package mailstore holds mailboxes over sealed bytes: who owns which mailbox,
+// the UIDs, MODSEQs, flags and quota, and which blobs are a mail's letters.
+//
+// It never knows what a mail says. It imports no MIME parser and takes only
+// pgp.Sealed, so the compiler holds the promise.
+//
+// Invariants: an Entry never points at a blob that is not durable; UIDs and
+// MODSEQs of a mailbox only grow and are never given twice; a blob is deleted
+// only after no entry points at it.
+package mailstore
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"sealpost/filestore"
+	"sealpost/pgp"
+)
+
+// Owner is an account's id.
+type Owner string
+
+// MailboxID names a mailbox for ever, whatever it is called.
+type MailboxID uint64
+
+type (
+	UID    uint32 // RFC 9051, section 2.3.1.1
+	Modseq uint64 // RFC 7162, per owner, so one number orders all of an account's changes
+)
+
+var (
+	ErrNoMailbox = errors.New("no such mailbox")
+	ErrExists    = errors.New("mailbox exists already")
+	ErrNoMail    = errors.New("no such message")
+	ErrOverQuota = errors.New("over quota")
+	ErrName      = errors.New("not a mailbox name")
+	ErrInbox     = errors.New("INBOX cannot be deleted")
+	ErrChanged   = errors.New("message changed since") // UNCHANGEDSINCE, RFC 7162
+)
+
+// Mailbox is a mailbox and its counters.
+type Mailbox struct {
+	ID          MailboxID
+	Name        string // UTF-8, "/" between levels, "INBOX" in capitals
+	Use         string // special use with its backslash (RFC 6154), or empty
+	UIDValidity uint32
+	UIDNext     UID
+	Modseq      Modseq // highest of the mailbox
+	Subscribed  bool
+	Messages    uint32
+	Unseen      uint32
+	Deleted     uint32
+	Bytes       int64 // sum of served sizes
+}
+
+// Entry is the changing half of a message: small, listed often.
+type Entry struct {
+	UID      UID
+	Modseq   Modseq
+	Received time.Time // INTERNALDATE, whole seconds
+	Saved    time.Time // when it entered this mailbox
+	Size     int64     // RFC822.SIZE
+	Flags    []string  // system flags first, keywords as first written
+	Gone     bool      // expunged at Modseq; only UID and Modseq are set
+}
+
+// Mail is the unchanging half: what is served and where the letters are.
+type Mail struct {
+	UID      UID
+	ID       [16]byte // random, kept over COPY and MOVE (RFC 8474 EMAILID)
+	Outer    []byte
+	Envelope []byte
+	Form     pgp.Form
+	Class    pgp.Class
+	Letters  []Stored
+}
+
+// Stored is one letter of a mail.
+type Stored struct {
+	Kind pgp.Kind
+	filestore.Ref
+}
+
+// Usage is what an owner stores and may store, in bytes of blobs.
+type Usage struct {
+	Bytes    int64
+	Messages int64
+	Quota    int64 // 0: no limit
+}
+
+// A Change is one wish about one owner's mailboxes.
+type Change interface{ change() }
+
+type (
+	// Create makes a mailbox. Missing parents are made too.
+	Create struct{ Name, Use string }
+	// Rename moves a mailbox and all below it; renaming INBOX moves its mail (RFC 9051, section 6.3.6).
+	Rename struct{ From, To string }
+	// Remove deletes a mailbox and what is in it.
+	Remove struct{ Name string }
+	// Subscribe sets or clears a subscription; the name need not exist.
+	Subscribe struct {
+		Name string
+		On   bool
+	}
+	// Append adds one mail whose blobs are durable.
+	Append struct {
+		Box      MailboxID
+		Mail     Mail // UID is stamped
+		Size     int64
+		Received time.Time
+		Flags    []string
+	}
+	// SetFlags changes flags. Unless is 0 or the MODSEQ a message must not have passed.
+	SetFlags struct {
+		Box    MailboxID
+		UIDs   []UID
+		Op     FlagOp
+		Flags  []string
+		Unless Modseq
+	}
+	// Copy copies messages; Move moves them (RFC 6851). Order of UIDs is kept.
+	Copy struct {
+		From, To MailboxID
+		UIDs     []UID
+	}
+	Move struct {
+		From, To MailboxID
+		UIDs     []UID
+	}
+	// Expunge removes messages; with OnlyDeleted only those flagged \Deleted.
+	Expunge struct {
+		Box         MailboxID
+		UIDs        []UID // nil: all
+		OnlyDeleted bool
+	}
+	// SetQuota sets the owner's quota in bytes; 0 is no limit.
+	SetQuota struct{ Bytes int64 }
+	// Forget removes the owner, all mailboxes and all entries.
+	Forget struct{}
+)
+
+// FlagOp says what SetFlags does.
+type FlagOp uint8
+
+const (
+	Replace FlagOp = iota
+	Add
+	Clear
+)
+
+func (Create) change()    {}
+func (Rename) change()    {}
+func (Remove) change()    {}
+func (Subscribe) change() {}
+func (Append) change()    {}
+func (SetFlags) change()  {}
+func (Copy) change()      {}
+func (Move) change()      {}
+func (Expunge) change()   {}
+func (SetQuota) change()  {}
+func (Forget) change()    {}
+
+// Event is what one change did, in the order of the changes.
+type Event struct {
+	Box     MailboxID      // the mailbox changed (for Copy and Move the target)
+	UIDs    []UID          // stamped, changed or removed
+	Sources []UID          // Copy and Move: the UIDs they came from, aligned with UIDs
+	Failed  []UID          // SetFlags: those past Unless
+	Valid   uint32         // UIDVALIDITY of Box
+	Modseq  Modseq         // given to this change
+	Freed   []filestore.ID // blobs that no entry points at any more
+}
+
+// Index is what mailstore asks of a database. One Apply is atomic and durable
+// when it returns, and costs a fixed number of round trips however much it
+// carries; engines may commit many callers' calls together.
+type Index interface {
+	// Mailboxes lists an owner's mailboxes by name; none for an unknown owner.
+	Mailboxes(ctx context.Context, o Owner) ([]Mailbox, error)
+	// Subscriptions lists the subscribed names, existing or not.
+	Subscriptions(ctx context.Context, o Owner) ([]string, error)
+	// Entries lists the entries changed after since, expunged ones included
+	// (Gone); with since 0 all that exist. Order: by UID when since is 0, else by Modseq.
+	Entries(ctx context.Context, o Owner, b MailboxID, since Modseq) iter.Seq2[Entry, error]
+	// Mails reads the unchanging halves of those messages that exist, in the order asked.
+	Mails(ctx context.Context, o Owner, b MailboxID, uids []UID) iter.Seq2[Mail, error]
+	Usage(ctx context.Context, o Owner) (Usage, error)
+	Apply(ctx context.Context, o Owner, changes []Change) ([]Event, error)
+	// Blobs lists every blob any entry points at, for the orphan sweeper.
+	Blobs(ctx context.Context) iter.Seq2[filestore.ID, error]
+}
