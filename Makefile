@@ -1,2 +1,43 @@
-run:
-	go run ./cmd/sealpost demo
+# Two commands are all there is to know: `make run` and `make test`.
+
+export CGO_ENABLED ?= 1
+skips := $(shell mktemp -u)
+
+.PHONY: run build test bench long fuzz clean
+
+# A complete server on loopback, with two accounts; Go alone is needed.
+run: build
+	@bin/sealpost demo
+
+build:
+	@CGO_ENABLED=0 go build -trimpath -o bin/sealpost ./cmd/sealpost
+
+# Installs what the tests need (Debian as root; elsewhere it says what is
+# missing), then runs every test with the race detector.
+test:
+	@test/install
+	@test -z "$$(gofmt -l cmd $(wildcard account bench config filestore imap mail mailstore pgp smtp storage test webmail))" || { gofmt -l .; echo "gofmt: the files above are not formatted"; exit 1; }
+	go vet ./...
+	@SEALPOST_SKIPS=$(skips) go test -race -timeout 24m ./... ; status=$$?; \
+	  if [ -s $(skips) ]; then echo; echo "Skipped, for want of something on this machine:"; sort -u $(skips) | sed 's/^/  /'; fi; \
+	  rm -f $(skips); exit $$status
+
+# The same tests with their long modes: hours of kill -9, millions of seals.
+long:
+	@test/install
+	go test -timeout 24h ./... -args -long
+
+# Sealpost beside Postfix and Dovecot in one run; writes docs/performance.md.
+bench: build
+	go run ./bench
+
+# Every fuzz target for a while each: make fuzz FUZZTIME=10m
+FUZZTIME ?= 1m
+fuzz:
+	@for pkg in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done; done
+
+clean:
+	rm -rf bin
