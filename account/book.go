@@ -2,46 +2,166 @@ package account
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"sealpost/mail"
 	"sealpost/pgp"
 )
 
+// certCache is how many parsed certificates a book keeps; a classic one takes
+// some 10 KB, so the cache stays under 5 MB.
+const certCache = 512
+
 // Book answers who an address belongs to and who may sign in. It keeps parsed
 // certificates of the accounts used lately; its methods are safe for concurrent use.
-type Book struct{}
+type Book struct {
+	// Postmaster is the account name that mail for postmaster@ of a local
+	// domain goes to when nobody owns that address; empty: the oldest account
+	// (RFC 5321, section 4.5.1 demands that there is somebody). Set before use.
+	Postmaster mail.Address
+
+	store   Store
+	domains map[string]bool
+	secret  []byte
+	now     func() time.Time
+	certs   *lru.Cache[certKey, *pgp.Cert]
+	logins  *loginCache
+	pace    time.Duration // see answerAfter
+	write   sync.Mutex    // one read-change-write at a time
+}
+
+type certKey struct {
+	id  ID
+	sum [sha256.Size]byte
+}
 
 // NewBook makes a book over a store. secret (32 bytes) feeds the false salts
 // that unknown users are shown; domains are the ones this server is for.
 func NewBook(store Store, domains []string, secret []byte, now func() time.Time) *Book {
-	return &Book{}
-}
-
-// Resolve finds the account an address belongs to: itself, an alias, either
-// with +detail, or the domain's catch-all. It fails with ErrUnknown.
-func (b *Book) Resolve(ctx context.Context, a mail.Address) (Account, error) {
-	return Account{}, ErrUnknown
+	certs, err := lru.New[certKey, *pgp.Cert](certCache)
+	if err != nil {
+		panic(err) // only for a size below one
+	}
+	b := &Book{
+		store:   store,
+		domains: make(map[string]bool, len(domains)),
+		secret:  secret,
+		now:     now,
+		certs:   certs,
+		logins:  newLoginCache(),
+		pace:    answerPace,
+	}
+	for _, d := range domains {
+		b.domains[domainKey(d)] = true
+	}
+	return b
 }
 
 // Local says whether the domain is one of this server's.
-func (b *Book) Local(domain string) bool { return false }
+func (b *Book) Local(domain string) bool { return b.domains[domainKey(domain)] }
+
+// domainKey writes a domain as mail.Address does, whatever way it was spelt.
+func domainKey(domain string) string {
+	if a, err := mail.ParseAddress("postmaster@" + domain); err == nil {
+		return a.Domain
+	}
+	return strings.ToLower(domain)
+}
+
+// Resolve finds the account an address belongs to: itself, an alias, either
+// with +detail, postmaster, or the domain's catch-all, in this order. It fails
+// with ErrUnknown.
+func (b *Book) Resolve(ctx context.Context, a mail.Address) (Account, error) {
+	if !b.Local(a.Domain) {
+		return Account{}, ErrUnknown
+	}
+	base, detail := a.WithoutDetail()
+	steps := []func() (Account, error){
+		func() (Account, error) { return b.store.ByAddress(ctx, a.Key()) },
+		func() (Account, error) {
+			if detail == "" && base == a {
+				return Account{}, ErrUnknown
+			}
+			return b.store.ByAddress(ctx, base.Key())
+		},
+		func() (Account, error) {
+			if !strings.EqualFold(base.Local, "postmaster") {
+				return Account{}, ErrUnknown
+			}
+			return b.postmaster(ctx)
+		},
+		func() (Account, error) { return b.store.ByCatchAll(ctx, a.Domain) },
+	}
+	for _, step := range steps {
+		found, err := step()
+		if !errors.Is(err, ErrUnknown) {
+			return found, err
+		}
+	}
+	return Account{}, ErrUnknown
+}
+
+// postmaster is the configured account or, failing that, the oldest.
+func (b *Book) postmaster(ctx context.Context) (Account, error) {
+	if b.Postmaster != (mail.Address{}) {
+		a, err := b.store.ByAddress(ctx, b.Postmaster.Key())
+		if !errors.Is(err, ErrUnknown) {
+			return a, err
+		}
+	}
+	all, err := b.store.Accounts(ctx)
+	if err != nil {
+		return Account{}, fmt.Errorf("find postmaster: %w", err)
+	}
+	if len(all) == 0 {
+		return Account{}, ErrUnknown
+	}
+	oldest := all[0]
+	for _, a := range all[1:] {
+		if a.Created.Before(oldest.Created) {
+			oldest = a
+		}
+	}
+	return oldest, nil
+}
 
 // Recipient is what sealing to a needs. It fails with pgp.ErrNoKey or
 // pgp.ErrRevoked when a's key cannot be sealed to.
 func (b *Book) Recipient(ctx context.Context, a Account) (pgp.Recipient, error) {
-	return pgp.Recipient{}, pgp.ErrNoKey
+	cert, err := b.cert(a)
+	if err != nil {
+		return pgp.Recipient{}, fmt.Errorf("read key of account %s: %w", a.ID, err)
+	}
+	if err := cert.Usable(a.Profile, b.now()); err != nil {
+		return pgp.Recipient{}, fmt.Errorf("use key of account %s: %w", a.ID, err)
+	}
+	return pgp.Recipient{
+		Cert:      cert,
+		Profile:   a.Profile,
+		Level:     a.Level,
+		ListKey:   a.ListKey,
+		Pseudonym: a.Pseudonym,
+	}, nil
 }
 
-// Login checks user name (an address of the account) and app password, in the
-// same time and with the same ErrLogin whichever was wrong.
-func (b *Book) Login(ctx context.Context, user, password string) (Account, error) {
-	return Account{}, ErrLogin
+// cert parses a's certificate, or remembers having done so. The sum in the
+// cache's key makes a changed certificate a new one.
+func (b *Book) cert(a Account) (*pgp.Cert, error) {
+	key := certKey{a.ID, sha256.Sum256(a.Cert)}
+	if c, ok := b.certs.Get(key); ok {
+		return c, nil
+	}
+	c, err := pgp.ParseCert(a.Cert)
+	if err != nil {
+		return nil, err
+	}
+	b.certs.Add(key, c)
+	return c, nil
 }
-
-// ScramStep is one server-side SCRAM-SHA-256 exchange. done ends it with the
-// account; a wrong user runs to the same end as a wrong password.
-type ScramStep func(ctx context.Context, response []byte) (challenge []byte, done bool, a Account, err error)
-
-// Scram starts an exchange (RFC 5802, RFC 7677).
-func (b *Book) Scram() ScramStep { return nil }

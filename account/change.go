@@ -1,0 +1,218 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+
+	"sealpost/mail"
+	"sealpost/pgp"
+)
+
+var (
+	// ErrDomain says that an address is not in one of this server's domains.
+	ErrDomain = errors.New("not a domain of this server")
+	// ErrName says that the account's own name was to be taken away as an alias.
+	ErrName = errors.New("an account keeps its name")
+	// ErrNotFound says that an account has no such alias or app password.
+	ErrNotFound = errors.New("the account has no such entry")
+	// ErrTooMany says that an account has as many aliases or app passwords as it may.
+	ErrTooMany = errors.New("too many for one account")
+)
+
+// maxAliases bounds what one account's record can grow to.
+const maxAliases = 1000
+
+// New is what it takes to open an account.
+type New struct {
+	Address mail.Address
+	Cert    *pgp.Cert
+	Profile pgp.Profile
+	Level   pgp.Level
+	ListKey []byte // or nil
+	Quota   int64  // bytes, 0: no limit
+}
+
+// Add opens an account. It fails with ErrTaken, ErrDomain, or what the key
+// lacks (pgp.ErrNoKey, pgp.ErrRevoked): an account always has a key to seal to.
+func (b *Book) Add(ctx context.Context, n New) (Account, error) {
+	if !b.Local(n.Address.Domain) {
+		return Account{}, ErrDomain
+	}
+	if err := n.Cert.Usable(n.Profile, b.now()); err != nil {
+		return Account{}, err
+	}
+	a := Account{
+		ID:        ID(hex.EncodeToString(random(8))),
+		Addresses: []mail.Address{n.Address},
+		Cert:      n.Cert.Bytes(),
+		Profile:   n.Profile,
+		Level:     n.Level,
+		ListKey:   n.ListKey,
+		Pseudonym: random(32),
+		Quota:     n.Quota,
+		Created:   b.now(),
+		Salt:      random(saltSize),
+	}
+	b.write.Lock()
+	defer b.write.Unlock()
+	if err := b.store.Put(ctx, a); err != nil {
+		return Account{}, fmt.Errorf("add account: %w", err)
+	}
+	return a, nil
+}
+
+// random is n bytes nobody can foretell. crypto/rand ends the process rather
+// than give anything else, so a machine without entropy opens no account.
+func random(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b)
+	return b
+}
+
+// Accounts lists everybody, the oldest first.
+func (b *Book) Accounts(ctx context.Context) ([]Account, error) {
+	all, err := b.store.Accounts(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list accounts: %w", err)
+	}
+	slices.SortStableFunc(all, func(x, y Account) int { return x.Created.Compare(y.Created) })
+	return all, nil
+}
+
+// Find returns the account that owns exactly this address.
+func (b *Book) Find(ctx context.Context, a mail.Address) (Account, error) {
+	return b.store.ByAddress(ctx, a.Key())
+}
+
+// Remove deletes an account's record. Its mail is its caller's to remove.
+func (b *Book) Remove(ctx context.Context, id ID) error {
+	b.write.Lock()
+	defer b.write.Unlock()
+	if err := b.store.Delete(ctx, id); err != nil {
+		return fmt.Errorf("remove account %s: %w", id, err)
+	}
+	return nil
+}
+
+// Settings are the parts of an account that may change at any time; nil parts stay.
+type Settings struct {
+	Profile *pgp.Profile
+	Level   *pgp.Level
+	Quota   *int64
+	ListKey []byte
+}
+
+// Set changes settings. The quota that counts is the index's: its caller sets it there too.
+func (b *Book) Set(ctx context.Context, id ID, s Settings) (Account, error) {
+	return b.change(ctx, id, func(a *Account) error {
+		if s.Profile != nil {
+			a.Profile = *s.Profile
+		}
+		if s.Level != nil {
+			a.Level = *s.Level
+		}
+		if s.Quota != nil {
+			a.Quota = *s.Quota
+		}
+		if s.ListKey != nil {
+			a.ListKey = s.ListKey
+		}
+		return b.usable(*a)
+	})
+}
+
+// usable refuses a combination of key and profile that no mail can be sealed to.
+func (b *Book) usable(a Account) error {
+	cert, err := b.cert(a)
+	if err != nil {
+		return err
+	}
+	return cert.Usable(a.Profile, b.now())
+}
+
+// SetKey replaces the certificate. Mail that is stored stays sealed to the old one.
+func (b *Book) SetKey(ctx context.Context, id ID, cert *pgp.Cert) (Account, error) {
+	return b.change(ctx, id, func(a *Account) error {
+		a.Cert = cert.Bytes()
+		return b.usable(*a)
+	})
+}
+
+// AddAlias gives an account one more address.
+func (b *Book) AddAlias(ctx context.Context, id ID, alias mail.Address) (Account, error) {
+	return b.change(ctx, id, func(a *Account) error {
+		switch {
+		case !b.Local(alias.Domain):
+			return ErrDomain
+		case len(a.Addresses) > maxAliases:
+			return ErrTooMany
+		case slices.ContainsFunc(a.Addresses, sameAddress(alias)):
+			return nil
+		}
+		a.Addresses = append(a.Addresses, alias)
+		return nil
+	})
+}
+
+// RemoveAlias takes an address away, but never the account's name.
+func (b *Book) RemoveAlias(ctx context.Context, id ID, alias mail.Address) (Account, error) {
+	return b.change(ctx, id, func(a *Account) error {
+		switch slices.IndexFunc(a.Addresses, sameAddress(alias)) {
+		case -1:
+			return ErrNotFound
+		case 0:
+			return ErrName
+		}
+		a.Addresses = slices.DeleteFunc(a.Addresses, sameAddress(alias))
+		return nil
+	})
+}
+
+func sameAddress(a mail.Address) func(mail.Address) bool {
+	return func(other mail.Address) bool { return other.Key() == a.Key() }
+}
+
+// SetCatchAll says whether a domain's unknown addresses come to this account.
+func (b *Book) SetCatchAll(ctx context.Context, id ID, domain string, on bool) (Account, error) {
+	domain = domainKey(domain)
+	return b.change(ctx, id, func(a *Account) error {
+		if !b.Local(domain) {
+			return ErrDomain
+		}
+		had := slices.Contains(a.CatchAll, domain)
+		switch {
+		case on && !had:
+			a.CatchAll = append(a.CatchAll, domain)
+		case !on && !had:
+			return ErrNotFound
+		case !on:
+			a.CatchAll = slices.DeleteFunc(a.CatchAll, func(d string) bool { return d == domain })
+		}
+		return nil
+	})
+}
+
+// change reads an account, edits a copy and writes it back, one at a time.
+func (b *Book) change(ctx context.Context, id ID, edit func(*Account) error) (Account, error) {
+	b.write.Lock()
+	defer b.write.Unlock()
+	a, err := b.store.Account(ctx, id)
+	if err != nil {
+		return Account{}, fmt.Errorf("read account %s: %w", id, err)
+	}
+	// The store may hand out shared slices: an edit works on its own.
+	a.Addresses = slices.Clone(a.Addresses)
+	a.CatchAll = slices.Clone(a.CatchAll)
+	a.Passwords = slices.Clone(a.Passwords)
+	if err := edit(&a); err != nil {
+		return Account{}, err
+	}
+	if err := b.store.Put(ctx, a); err != nil {
+		return Account{}, fmt.Errorf("write account %s: %w", id, err)
+	}
+	return a, nil
+}
