@@ -25,6 +25,10 @@ func (id ID) String() string { return hex.EncodeToString(id[:]) }
 // ErrNotFound says that no blob has that id (any more).
 var ErrNotFound = errors.New("no such blob")
 
+// ErrCorrupt says that a blob is known but what the device gives back is not
+// what was stored. It concerns that one blob.
+var ErrCorrupt = errors.New("blob is damaged")
+
 // ErrFull says that the device has no room; the caller tells its sender to come back.
 var ErrFull = errors.New("no space for blobs")
 
@@ -34,7 +38,9 @@ type Ref struct {
 	Size int64
 }
 
-// Blob reads one stored blob at any offset. Close releases it.
+// Blob reads one stored blob at any offset, from many goroutines if need be.
+// What it returns was checked; a damaged blob fails with ErrCorrupt when it is
+// opened or when the damaged part is read. Close releases it.
 type Blob interface {
 	io.ReaderAt
 	io.Closer
@@ -52,10 +58,12 @@ type Blobs interface {
 	// Put stores each source as one blob; all are durable when it returns, and
 	// none is visible if it fails. Sources may be large: they are streamed.
 	Put(ctx context.Context, sources ...io.WriterTo) ([]Ref, error)
-	// Open opens a blob for reading, or fails with ErrNotFound.
+	// Open opens a blob for reading, or fails with ErrNotFound. It stays
+	// readable until Close, even when it is deleted meanwhile.
 	Open(ctx context.Context, id ID) (Blob, error)
 	// Delete forgets blobs; unknown ids are no error. Space comes back later.
 	Delete(ctx context.Context, ids ...ID) error
-	// All lists every blob, for the orphan sweeper.
+	// All lists every blob, for the orphan sweeper. What is put or deleted
+	// while it runs may or may not be listed.
 	All(ctx context.Context) iter.Seq2[Info, error]
 }

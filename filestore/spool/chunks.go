@@ -1,0 +1,33 @@
+package spool
+
+import "sync"
+
+// Chunks in memory double from 8 KiB, which most mails fit in, to 256 KiB.
+const (
+	smallestChunk = 8 << 10
+	chunkClasses  = 6
+)
+
+// Pools of empty, wiped buffers: a mail's bytes never lie in one of them.
+var (
+	chunkPools [chunkClasses]sync.Pool
+	blockPool  = sync.Pool{New: func() any { return new(block) }}
+)
+
+func getChunk(nth int) []byte {
+	class := min(nth, chunkClasses-1)
+	if c, ok := chunkPools[class].Get().(*[]byte); ok {
+		return (*c)[:0]
+	}
+	return make([]byte, 0, smallestChunk<<class)
+}
+
+func putChunk(nth int, c []byte) {
+	clear(c)
+	chunkPools[min(nth, chunkClasses-1)].Put(&c)
+}
+
+func putBlock(b *block) {
+	clear(b[:])
+	blockPool.Put(b)
+}
