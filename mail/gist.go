@@ -53,7 +53,31 @@ type section struct {
 }
 
 // Look walks m once, within lim.
-func Look(ctx context.Context, m Bytes, lim Limits) *Gist { return &Gist{} }
+func Look(ctx context.Context, m Bytes, lim Limits) *Gist {
+	g := &Gist{Complete: true}
+	h, err := ReadHeader(m, 0, lim.Header)
+	if err != nil {
+		g.Complete = false
+		return g
+	}
+	g.readTop(h)
+	return g
+}
+
+// readTop fills in what the top header section shows.
+func (g *Gist) readTop(h Header) {
+	e := ReadEnvelope(h)
+	g.Header, g.Subject, g.Date = h, e.Subject, e.Date
+	g.MessageID, g.InReplyTo = e.MessageID, e.InReplyTo
+	refs := messageIDs(h.value("References"))
+	g.References = refs[max(0, len(refs)-maxReferences):]
+	for _, m := range e.From {
+		if m.Local != "" && m.Domain != "" && m.Domain != MissingDomain {
+			g.FromName, g.From = m.Name, Address{Local: m.Local, Domain: m.Domain}.String()
+			break
+		}
+	}
+}
 
 // WriteBody writes the displayable parts of m, without attachments, as a MIME
 // entity of its own (header section and body, CRLF lines).
