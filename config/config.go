@@ -1,0 +1,121 @@
+// Package config holds the settings of one sealpost: a TOML file with a table
+// of everything that may stand in it.
+//
+// It never knows what a setting is for; only cmd imports it, and hands plain
+// values to the rooms.
+//
+// Invariants: every setting has a safe default and an example; what the table
+// does not know is an error with its line, and so is a value out of range;
+// secrets are named by file and never stand in a Config.
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Config is all settings of a server. Paths are absolute once Load returned.
+type Config struct {
+	Data       string   // folder of everything the server keeps
+	Hostname   string   // its name in greetings and Received lines
+	Domains    []string // mail domains it is for
+	Postmaster string   // address that gets postmaster@; empty: the oldest account
+
+	TLS   TLS
+	SMTP  SMTP
+	IMAP  IMAP
+	Spool Spool
+	Log   Log
+}
+
+// TLS names the files of the certificate chain and its key, both PEM.
+type TLS struct{ Certificate, Key string }
+
+// SMTP is the way in for mail from other servers.
+type SMTP struct {
+	Listen      []string
+	MessageSize int64
+	Recipients  int
+	Connections int
+	PerAddress  int
+	Errors      int
+	Idle        time.Duration
+	Total       time.Duration
+}
+
+// IMAP is the way mail clients read.
+type IMAP struct {
+	ListenTLS   []string // TLS from the first byte
+	Listen      []string // STARTTLS
+	Connections int
+	PerAddress  int
+	Idle        time.Duration
+}
+
+// Spool is where arriving mail waits while it is sealed.
+type Spool struct {
+	Folder string
+	Memory int64
+}
+
+// Log is how the server speaks on standard error.
+type Log struct{ Level, Format string }
+
+// Default is the configuration of a file that sets only what must be set.
+func Default() Config {
+	return Config{
+		Data: "/var/lib/sealpost",
+		TLS:  TLS{"/etc/sealpost/tls.pem", "/etc/sealpost/tls.key"},
+		SMTP: SMTP{
+			Listen:      []string{":25"},
+			MessageSize: 50 << 20,
+			Recipients:  100,
+			Connections: 1000,
+			PerAddress:  50,
+			Errors:      10,
+			Idle:        5 * time.Minute,
+			Total:       time.Hour,
+		},
+		IMAP: IMAP{
+			ListenTLS:   []string{":993"},
+			Listen:      []string{},
+			Connections: 5000,
+			PerAddress:  100,
+			Idle:        30 * time.Minute,
+		},
+		Spool: Spool{Memory: 1 << 20},
+		Log:   Log{"info", "text"},
+	}
+}
+
+// Load reads a configuration file. Relative paths in it start at its own folder.
+func Load(path string) (Config, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("read configuration: %w", err)
+	}
+	c, err := Parse(path, string(text))
+	if err != nil {
+		return Config{}, err
+	}
+	folder, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return Config{}, fmt.Errorf("find folder of configuration: %w", err)
+	}
+	c.resolve(folder)
+	return c, nil
+}
+
+// resolve makes paths absolute and fills in what follows from others.
+func (c *Config) resolve(folder string) {
+	for _, p := range []*string{&c.Data, &c.TLS.Certificate, &c.TLS.Key, &c.Spool.Folder} {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(folder, *p)
+		}
+	}
+	if c.Spool.Folder == "" {
+		c.Spool.Folder = filepath.Join(c.Data, "tmp")
+	}
+}
