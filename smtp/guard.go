@@ -1,0 +1,343 @@
+package smtp
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"sealpost/mail"
+)
+
+const (
+	// maxCommand bounds a command line with its CRLF: RFC 5321, section
+	// 4.5.3.1.4, asks for 512 and its extensions for some 1,500 more.
+	maxCommand = 4096
+	// maxIdle is how many commands that lead nowhere (NOOP, RSET, VRFY, ...) are
+	// answered between two mails.
+	maxIdle = 100
+	// minRate is the slowest mail: octets a second, beyond the first Idle.
+	minRate = 500
+	// maxOut is how much is gathered for a client that does not read.
+	maxOut = 8 << 10
+)
+
+var (
+	errStopping = errors.New("server is stopping")
+	errGone     = errors.New("connection was ended")
+)
+
+// guard stands between the network and go-smtp, above TLS. go-smtp asks it for
+// input on its own goroutine, only after the last command was answered in
+// full, so the guard may look at the next line there, answer it itself, or hand
+// it on mended; no lock is needed for that. What it mends is listed in the
+// commands table and in mend.
+//
+// Bodies never pass through go-smtp: its Data calls read them here (see body).
+type guard struct {
+	server  *Server
+	network string
+	ctx     context.Context // of this connection: go-smtp's callbacks carry none
+	cancel  context.CancelFunc
+	ended   sync.Once
+
+	in     *bufio.Reader // over pull
+	err    error         // nothing more for go-smtp
+	broken error         // the first read error, which is the last read
+	toRead []byte        // what go-smtp gets next
+	held   []byte        // a line to look at again
+
+	out     []byte // replies that wait for the next read
+	partial []byte // a reply line go-smtp has not finished
+	muted   bool   // go-smtp's next reply is not for the client
+
+	verb     string // command under way
+	greeted  bool
+	extended bool
+	helo     string
+	path     *mail.Address // of the MAIL or RCPT under way, nil for <>
+	plain    bool          // that path was all ASCII
+	chunk    chunk         // BDAT octets not read yet
+	mail     *body         // the mail under way
+	slot     bool          // one of server.slots is ours
+	accepted int           // recipients of the mail under way
+	refused  int           // answers 5xx since the last accepted mail
+	idle     int           // commands that led nowhere since then
+	fresh    time.Time     // start, or the last accepted mail
+
+	mu       sync.Mutex // guards what stop and Close touch from other goroutines
+	conn     net.Conn   // the socket, or TLS over it
+	stopping bool
+	busy     bool // a mail is being read or stored: stopping waits
+}
+
+func newGuard(ctx context.Context, s *Server, raw net.Conn, network string) *guard {
+	ctx, cancel := context.WithCancel(ctx)
+	g := &guard{server: s, network: network, ctx: ctx, cancel: cancel, conn: raw, fresh: time.Now()}
+	g.in = bufio.NewReaderSize(pull{g}, 16<<10)
+	return g
+}
+
+func (g *guard) raw() net.Conn {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.conn
+}
+
+// Read gives go-smtp its next input: never more than one command line.
+func (g *guard) Read(p []byte) (n int, err error) {
+	defer func() {
+		// go-smtp recovers in its commands, but not where it reads.
+		if v := recover(); v != nil {
+			faults{g.server.Log}.Printf("panic", nil, v, debug.Stack())
+			g.err = errGone
+			err = g.err
+		}
+	}()
+	for len(g.toRead) == 0 {
+		if err := g.next(); err != nil {
+			return 0, err
+		}
+	}
+	n = copy(p, g.toRead)
+	g.toRead = g.toRead[n:]
+	return n, nil
+}
+
+// next looks at one command line. It leaves in toRead what go-smtp shall see
+// of it, if anything.
+func (g *guard) next() error {
+	if g.err != nil {
+		return g.err
+	}
+	g.release()
+	if err := g.skipChunk(); err != nil {
+		return g.fail(err)
+	}
+	if g.tooMany() {
+		g.put("421 4.7.0 too many errors, closing")
+		return g.fail(io.EOF)
+	}
+	line := g.held
+	g.held = nil
+	if line == nil {
+		var err error
+		if line, err = g.readLine(); err != nil {
+			return g.fail(err)
+		}
+	}
+	g.dispatch(line)
+	return g.err
+}
+
+// tooMany says whether this client only tries things. One that has a recipient
+// for its mail is heard to the end, or a list with stale members would never
+// reach the others.
+func (g *guard) tooMany() bool {
+	bearable := g.server.limits.Errors
+	if g.accepted > 0 {
+		bearable += g.server.limits.Recipients
+	}
+	return g.refused >= bearable || g.idle >= maxIdle
+}
+
+// fail ends reading for good and says what go-smtp shall think of it.
+func (g *guard) fail(err error) error {
+	switch {
+	case g.err != nil:
+	case errors.Is(err, errStopping):
+		g.put("421 4.3.2 " + g.server.Hostname + " is closing for now, try again later")
+		g.err = io.EOF
+	default:
+		g.err = err
+	}
+	return g.err
+}
+
+// readLine reads one line and its CRLF. The slice lives until the next read.
+func (g *guard) readLine() ([]byte, error) {
+	line, err := g.in.ReadSlice('\n')
+	if errors.Is(err, bufio.ErrBufferFull) || len(line) > maxCommand {
+		g.put("500 5.5.2 line too long, closing")
+		return nil, io.EOF
+	}
+	if err != nil {
+		return nil, err // an unfinished line is no command
+	}
+	return line, nil
+}
+
+// pull is the network as the guard's buffer reads it.
+type pull struct{ g *guard }
+
+func (r pull) Read(p []byte) (int, error) {
+	if r.g.broken != nil {
+		return 0, r.g.broken
+	}
+	n, err := r.g.pull(p)
+	if err != nil {
+		r.g.broken = err
+	}
+	return n, err
+}
+
+func (g *guard) pull(p []byte) (int, error) {
+	if err := g.flush(); err != nil {
+		return 0, err
+	}
+	conn, err := g.ready()
+	if err != nil {
+		return 0, err
+	}
+	n, err := conn.Read(p)
+	if n > 0 {
+		return n, nil // an error comes again
+	}
+	return 0, g.why(err)
+}
+
+// ready sets the deadline of one read, unless the server is stopping.
+func (g *guard) ready() (net.Conn, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.stopping && !g.busy {
+		return nil, errStopping
+	}
+	return g.conn, g.conn.SetReadDeadline(g.deadline())
+}
+
+func (g *guard) deadline() time.Time {
+	l := g.server.limits
+	at := earlier(time.Now().Add(l.Idle), g.fresh.Add(l.Total))
+	if g.mail != nil {
+		earned := time.Duration(g.mail.taken/minRate) * time.Second
+		at = earlier(at, g.mail.began.Add(l.Idle+earned))
+	}
+	return at
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// why tells a read that stop interrupted from one that timed out.
+func (g *guard) why(err error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.stopping && !g.busy && errors.Is(err, os.ErrDeadlineExceeded) {
+		return errStopping
+	}
+	return err
+}
+
+// stop ends the connection with 421, now or after the mail under way.
+func (g *guard) stop() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.stopping = true
+	if !g.busy {
+		g.conn.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+func (g *guard) setBusy(on bool) {
+	g.mu.Lock()
+	g.busy = on
+	g.mu.Unlock()
+}
+
+// Write takes go-smtp's replies, mends them and keeps them until something is
+// read, so the replies to a pipelined group leave in one packet (RFC 2920).
+func (g *guard) Write(p []byte) (int, error) {
+	g.partial = append(g.partial, p...)
+	for {
+		line, rest, whole := bytes.Cut(g.partial, []byte("\r\n"))
+		if !whole {
+			return len(p), nil
+		}
+		g.say(string(line))
+		g.partial = append(g.partial[:0], rest...)
+	}
+}
+
+// say passes one line of go-smtp's to the client, mended.
+func (g *guard) say(line string) {
+	final := len(line) < 4 || line[3] != '-'
+	if g.muted {
+		g.muted = !final
+		return
+	}
+	for _, l := range g.mend(line, final) {
+		g.put(l)
+	}
+}
+
+// put adds one reply line for the client and counts refusals.
+func (g *guard) put(line string) {
+	if line[0] == '5' && line[3] == ' ' {
+		g.refused++
+	}
+	g.out = append(append(g.out, line...), "\r\n"...)
+	if len(g.out) > maxOut {
+		g.flush()
+	}
+}
+
+func (g *guard) flush() error {
+	if len(g.out) == 0 {
+		return nil
+	}
+	conn := g.raw()
+	conn.SetWriteDeadline(time.Now().Add(g.server.limits.Idle))
+	_, err := conn.Write(g.out)
+	g.out = g.out[:0]
+	if err != nil && g.err == nil {
+		g.err = err
+	}
+	return err
+}
+
+// Close sends what is left to say and ends the connection.
+func (g *guard) Close() error {
+	var err error
+	g.ended.Do(func() {
+		g.release()
+		g.fail(io.EOF)
+		if len(g.out) > 0 {
+			g.raw().SetWriteDeadline(time.Now().Add(2 * time.Second))
+			g.raw().Write(g.out)
+		}
+		g.cancel()
+		err = g.raw().Close()
+		g.server.leave(g)
+	})
+	return err
+}
+
+// tlsState is what TLS agreed on, nil without it.
+func (g *guard) tlsState() *tls.ConnectionState {
+	c, ok := g.raw().(*tls.Conn)
+	if !ok {
+		return nil
+	}
+	state := c.ConnectionState()
+	return &state
+}
+
+func (g *guard) LocalAddr() net.Addr  { return g.raw().LocalAddr() }
+func (g *guard) RemoteAddr() net.Addr { return g.raw().RemoteAddr() }
+
+// The guard keeps its own time; go-smtp is not told to.
+func (g *guard) SetDeadline(time.Time) error      { return nil }
+func (g *guard) SetReadDeadline(time.Time) error  { return nil }
+func (g *guard) SetWriteDeadline(time.Time) error { return nil }
