@@ -1,0 +1,160 @@
+// Package imap holds the IMAP door (RFC 9051, RFC 3501): signing in, and a
+// session over one account's sealed mail.
+//
+// Signing in is a small dialogue of our own, the lobby. What follows is spoken
+// by go-imap's imapserver, which sits behind the desk: a net.Conn above TLS
+// that hands it one whole command at a time as one line, and does itself what
+// imapserver does not do, or not rightly (APPEND, SEARCH, IDLE, ID,
+// CAPABILITY).
+//
+// It never knows a private key, what a sealed mail says, or where bytes lie.
+//
+// Invariants: nothing about mail or accounts is said before TLS and sign-in; a
+// plaintext that was appended is sealed before it is stored; a client's octets
+// are read as a command only where a command begins; every wait has an end.
+package imap
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/emersion/go-imap/v2/imapserver"
+
+	"sealpost/account"
+	"sealpost/mailstore"
+)
+
+// Limits are a server's bounds; docs and config name them the same.
+type Limits struct {
+	Message     int64         // octets of one appended mail
+	Connections int           // in all
+	PerAddress  int           // connections of one IPv4 address or IPv6 /64
+	PerAccount  int           // signed-in connections of one account
+	Login       time.Duration // from connecting to having signed in, in all
+	Idle        time.Duration // between two commands (RFC 9051, section 5.4: not under 30 minutes)
+	Read        time.Duration // between two reads inside a command
+	Write       time.Duration // for the client to take one piece of output
+}
+
+// DefaultLimits suit one small machine.
+var DefaultLimits = Limits{
+	Message:     50 << 20,
+	Connections: 10_000,
+	PerAddress:  200,
+	PerAccount:  64,
+	Login:       time.Minute,
+	Idle:        31 * time.Minute,
+	Read:        time.Minute,
+	Write:       time.Minute,
+}
+
+// Server is the IMAP door. Its fields are set once, before Serve.
+type Server struct {
+	Book     *account.Book
+	Store    *mailstore.Store
+	Throttle *account.Throttle
+	TLS      *tls.Config // for implicit TLS and STARTTLS; nobody signs in without
+	Log      *slog.Logger
+	Now      func() time.Time
+	Spool    string // folder for what is too large for memory while it is sealed
+	Limits   Limits
+
+	once    sync.Once
+	inner   *imapserver.Server
+	pieces  sync.Pool // *[]byte of pieceSize: bodies on their way out
+	closing atomic.Bool
+	census  census
+	running sync.WaitGroup
+	mu      sync.Mutex
+	doors   map[net.Listener]struct{}
+	wires   map[*wire]struct{}
+}
+
+// ErrClosed is what Serve returns after Shutdown.
+var ErrClosed = errors.New("imap: server is shut down")
+
+func (s *Server) open() {
+	s.once.Do(func() {
+		s.doors = map[net.Listener]struct{}{}
+		s.wires = map[*wire]struct{}{}
+		s.census.open(s.Limits)
+		s.pieces.New = func() any { b := make([]byte, pieceSize); return &b }
+		s.inner = imapserver.New(&imapserver.Options{
+			NewSession:   enterSession,
+			Caps:         innerCaps,
+			Logger:       innerLog{s.Log},
+			InsecureAuth: true, // the lobby lets nobody in without TLS
+		})
+	})
+}
+
+// Serve takes connections from ln until ctx ends or Shutdown, and closes ln.
+// With implicitTLS the handshake comes first (RFC 8314); without, the client
+// asks for it by STARTTLS.
+func (s *Server) Serve(ctx context.Context, ln net.Listener, implicitTLS bool) error {
+	s.open()
+	s.mu.Lock()
+	s.doors[ln] = struct{}{}
+	s.mu.Unlock()
+	stop := context.AfterFunc(ctx, func() { ln.Close() })
+	defer stop()
+	defer ln.Close()
+	if s.closing.Load() {
+		return ErrClosed
+	}
+	for {
+		c, err := ln.Accept()
+		switch {
+		case s.closing.Load():
+			if err == nil {
+				c.Close()
+			}
+			return ErrClosed
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, net.ErrClosed):
+			return fmt.Errorf("accept IMAP connection: %w", err)
+		case err != nil: // out of descriptors, say: others must close theirs first
+			s.Log.Warn("cannot accept an IMAP connection", "error", err)
+			time.Sleep(50 * time.Millisecond)
+		default:
+			s.running.Add(1)
+			go s.receive(ctx, c, implicitTLS)
+		}
+	}
+}
+
+// Shutdown takes no more connections, says BYE to each as soon as its running
+// command is answered, and cuts those that are left when ctx ends.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.open()
+	s.closing.Store(true)
+	s.mu.Lock()
+	for ln := range s.doors {
+		ln.Close()
+	}
+	for w := range s.wires {
+		w.wake()
+	}
+	s.mu.Unlock()
+	done := make(chan struct{})
+	go func() { s.running.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	for w := range s.wires {
+		w.cut()
+	}
+	s.mu.Unlock()
+	return ctx.Err()
+}
