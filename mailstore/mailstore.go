@@ -37,8 +37,26 @@ var (
 	ErrOverQuota = errors.New("over quota")
 	ErrName      = errors.New("not a mailbox name")
 	ErrInbox     = errors.New("INBOX cannot be deleted")
-	ErrChanged   = errors.New("message changed since") // UNCHANGEDSINCE, RFC 7162
+	ErrFlag      = errors.New("flag is not allowed")
+	ErrUse       = errors.New("special use is unknown or taken")
+	ErrTooMany   = errors.New("too many mailboxes or subscriptions")
+	ErrNoOwner   = errors.New("no such owner")
 )
+
+// Refused says whether err is an Index's answer that it did not and will not do
+// what was asked. After any other error the outcome is unknown.
+func Refused(err error) bool {
+	for _, no := range []error{ErrNoMailbox, ErrExists, ErrNoMail, ErrOverQuota, ErrName, ErrInbox, ErrFlag, ErrUse, ErrTooMany, ErrNoOwner} {
+		if errors.Is(err, no) {
+			return true
+		}
+	}
+	return false
+}
+
+// Uses are the special uses a mailbox can be made with (RFC 6154). \All and
+// \Flagged are views, and this store has none.
+func Uses() []string { return []string{`\Archive`, `\Drafts`, `\Junk`, `\Sent`, `\Trash`} }
 
 // Mailbox is a mailbox and its counters.
 type Mailbox struct {
@@ -48,11 +66,13 @@ type Mailbox struct {
 	UIDValidity uint32
 	UIDNext     UID
 	Modseq      Modseq // highest of the mailbox
+	Floor       Modseq // expunges at or below it may be forgotten: Entries since less than Floor is incomplete
 	Subscribed  bool
 	Messages    uint32
 	Unseen      uint32
 	Deleted     uint32
-	Bytes       int64 // sum of served sizes
+	Expunged    uint32 // expunged UIDs still remembered
+	Bytes       int64  // sum of served sizes
 }
 
 // Entry is the changing half of a message: small, listed often.
@@ -83,22 +103,27 @@ type Stored struct {
 	filestore.Ref
 }
 
-// Usage is what an owner stores and may store, in bytes of blobs.
+// Usage is what an owner stores and may store. Bytes counts the letters of
+// every entry: a copy counts again although its blobs are shared, so usage is
+// the sum of what the owner sees and a copy cannot be had for nothing.
 type Usage struct {
 	Bytes    int64
 	Messages int64
-	Quota    int64 // 0: no limit
+	Quota    int64 // 0: no limit; Append and Copy never take Bytes past it
 }
 
 // A Change is one wish about one owner's mailboxes.
 type Change interface{ change() }
 
 type (
-	// Create makes a mailbox. Missing parents are made too.
+	// Create makes a mailbox. Missing parents are made too; one "/" at the end is
+	// ignored (RFC 9051, section 6.3.4). Use is one of Uses, or empty; an owner
+	// has at most one mailbox of a use.
 	Create struct{ Name, Use string }
-	// Rename moves a mailbox and all below it; renaming INBOX moves its mail (RFC 9051, section 6.3.6).
+	// Rename moves a mailbox and all below it; renaming INBOX moves its mail into
+	// a new mailbox and leaves INBOX empty (RFC 9051, section 6.3.6).
 	Rename struct{ From, To string }
-	// Remove deletes a mailbox and what is in it.
+	// Remove deletes a mailbox and what is in it, but nothing below it.
 	Remove struct{ Name string }
 	// Subscribe sets or clears a subscription; the name need not exist.
 	Subscribe struct {
@@ -113,7 +138,8 @@ type (
 		Received time.Time
 		Flags    []string
 	}
-	// SetFlags changes flags. Unless is 0 or the MODSEQ a message must not have passed.
+	// SetFlags changes flags. Unless is 0 or the MODSEQ a message must not have
+	// passed. A message whose flags stay as they were keeps its MODSEQ.
 	SetFlags struct {
 		Box    MailboxID
 		UIDs   []UID
@@ -121,7 +147,8 @@ type (
 		Flags  []string
 		Unless Modseq
 	}
-	// Copy copies messages; Move moves them (RFC 6851). Order of UIDs is kept.
+	// Copy copies messages; Move moves them (RFC 6851). Order of UIDs is kept;
+	// those that do not exist or stand there twice are passed over.
 	Copy struct {
 		From, To MailboxID
 		UIDs     []UID
@@ -136,7 +163,9 @@ type (
 		UIDs        []UID // nil: all
 		OnlyDeleted bool
 	}
-	// SetQuota sets the owner's quota in bytes; 0 is no limit.
+	// SetQuota sets the owner's quota in bytes; 0 is no limit. It is also how an
+	// owner begins: every other change fails with ErrNoOwner before it and after
+	// Forget, so a delivery that raced a removal cannot bring the owner back.
 	SetQuota struct{ Bytes int64 }
 	// Forget removes the owner, all mailboxes and all entries.
 	Forget struct{}
@@ -170,25 +199,30 @@ type Event struct {
 	Sources []UID          // Copy and Move: the UIDs they came from, aligned with UIDs
 	Failed  []UID          // SetFlags: those past Unless
 	Valid   uint32         // UIDVALIDITY of Box
-	Modseq  Modseq         // given to this change
+	Modseq  Modseq         // given to this change; 0 when it changed no message or mailbox
 	Freed   []filestore.ID // blobs that no entry points at any more
 }
 
 // Index is what mailstore asks of a database. One Apply is atomic and durable
 // when it returns, and costs a fixed number of round trips however much it
-// carries; engines may commit many callers' calls together.
+// carries; engines may commit many callers' calls together. An error that
+// Refused knows means that nothing was changed; after any other the call may
+// have been stored.
 type Index interface {
 	// Mailboxes lists an owner's mailboxes by name; none for an unknown owner.
 	Mailboxes(ctx context.Context, o Owner) ([]Mailbox, error)
 	// Subscriptions lists the subscribed names, existing or not.
 	Subscriptions(ctx context.Context, o Owner) ([]string, error)
 	// Entries lists the entries changed after since, expunged ones included
-	// (Gone); with since 0 all that exist. Order: by UID when since is 0, else by Modseq.
+	// (Gone); with since 0 all that exist. Order: by UID when since is 0, else by
+	// Modseq. It is one moment's view, however slowly it is read.
 	Entries(ctx context.Context, o Owner, b MailboxID, since Modseq) iter.Seq2[Entry, error]
-	// Mails reads the unchanging halves of those messages that exist, in the order asked.
+	// Mails reads the unchanging halves of those messages that exist, in the
+	// order asked. It reads in pages, so an expunge in between leaves gaps.
 	Mails(ctx context.Context, o Owner, b MailboxID, uids []UID) iter.Seq2[Mail, error]
 	Usage(ctx context.Context, o Owner) (Usage, error)
 	Apply(ctx context.Context, o Owner, changes []Change) ([]Event, error)
-	// Blobs lists every blob any entry points at, for the orphan sweeper.
+	// Blobs lists every blob any entry points at, for the orphan sweeper: one
+	// moment's view, a shared blob as often as it is shared. Read it quickly.
 	Blobs(ctx context.Context) iter.Seq2[filestore.ID, error]
 }

@@ -2,8 +2,13 @@ package mailstore
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
 	"sealpost/filestore"
@@ -11,13 +16,17 @@ import (
 	"sealpost/pgp"
 )
 
-// Store joins an index and blobs. Its fields are set once, by cmd or a test.
+// Store joins an index and blobs. Its fields are set once, by cmd or a test,
+// and none is left out.
 type Store struct {
 	Index Index
 	Blobs filestore.Blobs
 	Bus   *notify.Bus
 	Log   *slog.Logger
 	Now   func() time.Time
+
+	mu     sync.Mutex
+	flying map[filestore.ID]struct{} // put, and not yet known to the index
 }
 
 // Delivery is one mail on its way into one mailbox.
@@ -30,24 +39,209 @@ type Delivery struct {
 }
 
 // Deliver stores a mail durably before it returns: bytes first, then the entry
-// that points at them, so a crash leaves at worst a blob for the sweeper.
+// that points at them, so a crash leaves at worst a blob for the sweeper. It
+// fails early with ErrOverQuota when the owner has no room at all.
 func (s *Store) Deliver(ctx context.Context, o Owner, d Delivery) (Event, error) {
-	return Event{}, errors.New("mailstore: not written yet")
+	usage, err := s.Index.Usage(ctx, o)
+	if err != nil {
+		return Event{}, fmt.Errorf("read usage: %w", err)
+	}
+	if usage.Quota > 0 && usage.Bytes >= usage.Quota {
+		return Event{}, ErrOverQuota
+	}
+	letters, err := s.put(ctx, d.Sealed)
+	if err != nil {
+		return Event{}, fmt.Errorf("store blobs: %w", err)
+	}
+	defer s.landed(letters)
+	e, err := s.enter(ctx, o, d, letters)
+	if err != nil {
+		if Refused(err) { // otherwise an entry may point at them: the sweeper will know
+			s.discard(ctx, ids(letters))
+		}
+		return Event{}, fmt.Errorf("enter into index: %w", err)
+	}
+	s.Bus.Publish(string(o))
+	return e, nil
+}
+
+// put makes a mail's letters durable, all in one go.
+func (s *Store) put(ctx context.Context, m pgp.Sealed) ([]Stored, error) {
+	letters := m.Letters()
+	if !slices.ContainsFunc(letters, func(l pgp.Letter) bool { return l.Kind == pgp.KindMessage }) {
+		return nil, errors.New("sealed mail has no message letter")
+	}
+	sources := make([]io.WriterTo, len(letters))
+	for i, l := range letters {
+		sources[i] = l
+	}
+	refs, err := s.Blobs.Put(ctx, sources...)
+	if err != nil {
+		return nil, err
+	}
+	stored := make([]Stored, len(refs))
+	for i, ref := range refs {
+		stored[i] = Stored{Kind: letters[i].Kind, Ref: ref}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.flying == nil {
+		s.flying = make(map[filestore.ID]struct{})
+	}
+	for _, l := range stored {
+		s.flying[l.ID] = struct{}{}
+	}
+	return stored, nil
+}
+
+func (s *Store) landed(letters []Stored) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range letters {
+		delete(s.flying, l.ID)
+	}
+}
+
+// enter appends the mail to the mailbox of that name. The mailbox may come or
+// go while it is looked up, so a second look is allowed.
+func (s *Store) enter(ctx context.Context, o Owner, d Delivery, letters []Stored) (Event, error) {
+	entry := Append{
+		Mail:     Mail{Outer: d.Sealed.Outer(), Envelope: d.Sealed.Envelope(), Form: d.Sealed.Form(), Class: d.Sealed.Class(), Letters: letters},
+		Size:     pgp.ServedSize(d.Sealed.Outer(), d.Sealed.Form(), sizeOf(letters, pgp.KindMessage)),
+		Received: d.Received,
+		Flags:    d.Flags,
+	}
+	rand.Read(entry.Mail.ID[:])
+	var err error
+	for range 2 {
+		if entry.Box, err = s.find(ctx, o, d.Box, d.Make); err != nil {
+			return Event{}, err
+		}
+		var events []Event
+		if events, err = s.Index.Apply(ctx, o, []Change{entry}); err == nil {
+			return events[0], nil
+		}
+		if !errors.Is(err, ErrNoMailbox) {
+			break
+		}
+	}
+	return Event{}, err
+}
+
+// find resolves a mailbox name, and makes the mailbox if it may.
+func (s *Store) find(ctx context.Context, o Owner, name string, make bool) (MailboxID, error) {
+	name, err := CleanName(name)
+	if err != nil {
+		return 0, err
+	}
+	id, err := s.lookup(ctx, o, name)
+	if !make || !errors.Is(err, ErrNoMailbox) {
+		return id, err
+	}
+	events, err := s.Index.Apply(ctx, o, []Change{Create{Name: name}})
+	if errors.Is(err, ErrExists) { // another delivery was faster
+		return s.lookup(ctx, o, name)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return events[0].Box, nil
+}
+
+func (s *Store) lookup(ctx context.Context, o Owner, name string) (MailboxID, error) {
+	boxes, err := s.Index.Mailboxes(ctx, o)
+	if err != nil {
+		return 0, fmt.Errorf("list mailboxes: %w", err)
+	}
+	for _, b := range boxes {
+		if b.Name == name {
+			return b.ID, nil
+		}
+	}
+	return 0, ErrNoMailbox
 }
 
 // Apply runs changes, deletes the blobs they freed and wakes who watches o.
 func (s *Store) Apply(ctx context.Context, o Owner, changes ...Change) ([]Event, error) {
-	return nil, errors.New("mailstore: not written yet")
+	events, err := s.Index.Apply(ctx, o, changes)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range events {
+		s.discard(ctx, e.Freed)
+	}
+	s.Bus.Publish(string(o))
+	return events, nil
 }
 
-// Letter opens one letter of a mail.
+// discard deletes blobs that no entry points at. What fails here is left to the
+// sweeper, so it is not the caller's failure; nor does the caller's end stop it.
+func (s *Store) discard(ctx context.Context, blobs []filestore.ID) {
+	for part := range slices.Chunk(blobs, 10_000) {
+		if err := s.Blobs.Delete(context.WithoutCancel(ctx), part...); err != nil {
+			s.Log.Warn("blobs left to the sweeper", "count", len(part), "error", err)
+		}
+	}
+}
+
+// Letter opens one letter of a mail, or fails with ErrNoMail when it has none
+// of that kind.
 func (s *Store) Letter(ctx context.Context, m Mail, k pgp.Kind) (filestore.Blob, error) {
+	for _, l := range m.Letters {
+		if l.Kind == k {
+			return s.Blobs.Open(ctx, l.ID)
+		}
+	}
 	return nil, ErrNoMail
 }
 
-// Welcome makes the mailboxes every account has: INBOX, Archive, Drafts, Junk,
-// Sent, Trash, with their special uses, subscribed. It may be called again.
-func (s *Store) Welcome(ctx context.Context, o Owner, quota int64) error { return nil }
+// Welcome opens an owner's books with that quota and makes the mailboxes every
+// account has: INBOX, Archive, Drafts, Junk, Sent, Trash, with their special
+// uses, subscribed. It may be called again: it sets the quota and makes what is
+// missing.
+func (s *Store) Welcome(ctx context.Context, o Owner, quota int64) error {
+	boxes, err := s.Index.Mailboxes(ctx, o)
+	if err != nil {
+		return fmt.Errorf("list mailboxes: %w", err)
+	}
+	names, uses := make(map[string]bool), make(map[string]bool)
+	for _, b := range boxes {
+		names[b.Name], uses[b.Use] = true, true
+	}
+	changes := []Change{SetQuota{Bytes: quota}}
+	for _, c := range standard() {
+		if names[c.Name] {
+			continue
+		}
+		if uses[c.Use] { // the owner has one of another name
+			c.Use = ""
+		}
+		changes = append(changes, c, Subscribe{Name: c.Name, On: true})
+	}
+	_, err = s.Apply(ctx, o, changes...)
+	if errors.Is(err, ErrExists) { // somebody made one of them meanwhile
+		return s.Welcome(ctx, o, quota)
+	}
+	return err
+}
 
-// Sweep deletes blobs older than grace that no entry points at, and returns how many.
-func (s *Store) Sweep(ctx context.Context, grace time.Duration) (int, error) { return 0, nil }
+func standard() []Create {
+	return []Create{{Inbox, ""}, {"Archive", `\Archive`}, {"Drafts", `\Drafts`}, {"Junk", `\Junk`}, {"Sent", `\Sent`}, {"Trash", `\Trash`}}
+}
+
+func ids(letters []Stored) []filestore.ID {
+	var ids []filestore.ID
+	for _, l := range letters {
+		ids = append(ids, l.ID)
+	}
+	return ids
+}
+
+func sizeOf(letters []Stored, k pgp.Kind) int64 {
+	for _, l := range letters {
+		if l.Kind == k {
+			return l.Size
+		}
+	}
+	return 0
+}
