@@ -1,0 +1,220 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"sealpost/account"
+	"sealpost/mail"
+	"sealpost/pgp"
+)
+
+// accounts is the file as account sees it.
+type accounts struct{ d *DB }
+
+// accountRow is the JSON of an account in bucket accounts. Its names are the
+// format: those of account.Account may change, these may not. Byte strings are
+// base64, times RFC 3339.
+type accountRow struct {
+	Addresses []addressRow  `json:"addresses"`
+	CatchAll  []string      `json:"catch_all,omitempty"`
+	Cert      []byte        `json:"cert"`
+	Profile   string        `json:"profile"`
+	Level     string        `json:"headers"`
+	ListKey   []byte        `json:"list_key,omitempty"`
+	Pseudonym []byte        `json:"pseudonym,omitempty"`
+	Quota     int64         `json:"quota"`
+	Created   time.Time     `json:"created"`
+	Salt      []byte        `json:"salt,omitempty"`
+	Passwords []passwordRow `json:"passwords,omitempty"`
+}
+
+type addressRow struct {
+	Local  string `json:"local"`
+	Domain string `json:"domain"`
+}
+
+type passwordRow struct {
+	Name      string    `json:"name"`
+	StoredKey []byte    `json:"stored_key"`
+	ServerKey []byte    `json:"server_key"`
+	Created   time.Time `json:"created"`
+	Used      time.Time `json:"used"`
+}
+
+func encodeAccount(a account.Account) ([]byte, error) {
+	row := accountRow{
+		CatchAll: a.CatchAll, Cert: a.Cert, Profile: string(a.Profile), Level: string(a.Level), ListKey: a.ListKey,
+		Pseudonym: a.Pseudonym, Quota: a.Quota, Created: a.Created, Salt: a.Salt,
+	}
+	for _, ad := range a.Addresses {
+		row.Addresses = append(row.Addresses, addressRow(ad))
+	}
+	for _, p := range a.Passwords {
+		row.Passwords = append(row.Passwords, passwordRow(p))
+	}
+	body, err := json.Marshal(row)
+	if err != nil {
+		return nil, fmt.Errorf("encode account %s: %w", a.ID, err)
+	}
+	return sealRow(bucketAccounts, []byte(a.ID), append(newRow(len(body)), body...)), nil
+}
+
+func decodeAccount(key, value []byte) (account.Account, error) {
+	body, ok := unsealRow(bucketAccounts, key, value)
+	var row accountRow
+	if !ok || json.Unmarshal(body, &row) != nil { // the error would quote the row
+		return account.Account{}, damaged(bucketAccounts, key)
+	}
+	a := account.Account{
+		ID: account.ID(key), CatchAll: row.CatchAll, Cert: row.Cert, Profile: pgp.Profile(row.Profile), Level: pgp.Level(row.Level),
+		ListKey: row.ListKey, Pseudonym: row.Pseudonym, Quota: row.Quota, Created: row.Created, Salt: row.Salt,
+	}
+	for _, ad := range row.Addresses {
+		a.Addresses = append(a.Addresses, mail.Address(ad))
+	}
+	for _, p := range row.Passwords {
+		a.Passwords = append(a.Passwords, account.Password(p))
+	}
+	return a, nil
+}
+
+// accountIn reads an account, or fails with ErrUnknown.
+func accountIn(b *bbolt.Bucket, id []byte) (account.Account, error) {
+	value := b.Get(id)
+	if value == nil {
+		return account.Account{}, account.ErrUnknown
+	}
+	return decodeAccount(id, value)
+}
+
+func (x accounts) Account(ctx context.Context, id account.ID) (a account.Account, err error) {
+	err = x.d.view(ctx, func(tx *bbolt.Tx) error {
+		a, err = accountIn(tx.Bucket(bucketAccounts), []byte(id))
+		return err
+	})
+	return a, err
+}
+
+func (x accounts) ByAddress(ctx context.Context, key string) (account.Account, error) {
+	return x.by(ctx, bucketAddresses, key)
+}
+
+func (x accounts) ByCatchAll(ctx context.Context, domain string) (account.Account, error) {
+	return x.by(ctx, bucketDomains, domain)
+}
+
+func (x accounts) by(ctx context.Context, bucket []byte, key string) (a account.Account, err error) {
+	err = x.d.view(ctx, func(tx *bbolt.Tx) error {
+		id := tx.Bucket(bucket).Get([]byte(key))
+		if id == nil {
+			return account.ErrUnknown
+		}
+		a, err = accountIn(tx.Bucket(bucketAccounts), id)
+		return err
+	})
+	return a, err
+}
+
+func (x accounts) Accounts(ctx context.Context) (all []account.Account, err error) {
+	err = x.d.view(ctx, func(tx *bbolt.Tx) error {
+		for k, v := range under(tx.Bucket(bucketAccounts), nil) {
+			a, err := decodeAccount(k, v)
+			if err != nil {
+				return err
+			}
+			all = append(all, a)
+		}
+		return nil
+	})
+	return all, err
+}
+
+func (x accounts) Put(ctx context.Context, a account.Account) error {
+	if len(a.ID) == 0 || len(a.ID) > 255 {
+		return errors.New("account has no id a row can have")
+	}
+	value, err := encodeAccount(a)
+	if err != nil {
+		return err
+	}
+	return x.d.submit(ctx, newCall(func(t *tables) (func() error, error) {
+		old, err := accountIn(t.accounts, []byte(a.ID))
+		if err != nil && !errors.Is(err, account.ErrUnknown) {
+			return nil, err
+		}
+		if err := t.vacant(a); err != nil {
+			return nil, err
+		}
+		return func() error {
+			p := put{}
+			t.unlink(&p, old)
+			t.link(&p, a)
+			p.put(t.accounts, []byte(a.ID), value)
+			return p.err
+		}, nil
+	}, nil))
+}
+
+func (x accounts) Delete(ctx context.Context, id account.ID) error {
+	return x.d.submit(ctx, newCall(func(t *tables) (func() error, error) {
+		old, err := accountIn(t.accounts, []byte(id))
+		if err != nil {
+			return nil, err
+		}
+		return func() error {
+			p := put{}
+			t.unlink(&p, old)
+			p.delete(t.accounts, []byte(id))
+			return p.err
+		}, nil
+	}, nil))
+}
+
+// vacant refuses addresses and domains that are another account's, or no key.
+func (t *tables) vacant(a account.Account) error {
+	free := func(b *bbolt.Bucket, key string) error {
+		if key == "" || len(key) > 1<<10 {
+			return fmt.Errorf("account %s has an address or domain that is no key", a.ID)
+		}
+		if id := b.Get([]byte(key)); id != nil && !bytes.Equal(id, []byte(a.ID)) {
+			return account.ErrTaken
+		}
+		return nil
+	}
+	for _, ad := range a.Addresses {
+		if err := free(t.addresses, ad.Key()); err != nil {
+			return err
+		}
+	}
+	for _, domain := range a.CatchAll {
+		if err := free(t.domains, domain); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tables) link(p *put, a account.Account) {
+	for _, ad := range a.Addresses {
+		p.put(t.addresses, []byte(ad.Key()), []byte(a.ID))
+	}
+	for _, domain := range a.CatchAll {
+		p.put(t.domains, []byte(domain), []byte(a.ID))
+	}
+}
+
+func (t *tables) unlink(p *put, a account.Account) {
+	for _, ad := range a.Addresses {
+		p.delete(t.addresses, []byte(ad.Key()))
+	}
+	for _, domain := range a.CatchAll {
+		p.delete(t.domains, []byte(domain))
+	}
+}

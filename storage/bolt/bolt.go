@@ -1,0 +1,250 @@
+// Package bolt keeps the index of mailboxes and the account book in one bbolt
+// file (mode 0600).
+//
+// It never knows what a mail says: it holds what stays visible of one, and ids.
+//
+// Invariants: a call that returned is on stable storage; a call that was
+// refused changed nothing; nobody but the batcher writes, so a row read while
+// stamping is still so when it is written. rows.go gives every byte.
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
+
+	"sealpost/account"
+	"sealpost/mailstore"
+)
+
+var (
+	// ErrInUse says that another process has the file open.
+	ErrInUse = errors.New("index is in use by another process")
+	// ErrNewer says that the file's schema is newer than this program's.
+	ErrNewer = errors.New("index was written by a newer sealpost")
+	// ErrDamaged says that a row or the file is not what this program wrote.
+	ErrDamaged = errors.New("index is damaged")
+	// ErrClosed says that the index was closed.
+	ErrClosed = errors.New("index is closed")
+)
+
+// Options are settings of an index file; the zero value is good.
+type Options struct {
+	Wait     time.Duration    // for another process to leave the file; 0: half a second
+	Now      func() time.Time // nil: time.Now
+	Remember int              // expunged UIDs kept of a mailbox; 0: 100,000
+	Log      *slog.Logger     // nil: none
+}
+
+// DB is an open index file. Its methods are safe for concurrent use.
+type DB struct {
+	path string
+	o    Options
+
+	mu   sync.RWMutex // guards file; held to begin a transaction, not through it
+	file *bbolt.DB    // nil after a failed repair
+
+	calls   chan *call
+	quit    chan struct{} // closed by Close
+	over    chan struct{} // closed by the batcher when it is done
+	closing sync.Once
+	retired sync.WaitGroup // old files on their way out
+}
+
+// Open opens or makes the file. It fails with ErrInUse, ErrNewer or ErrDamaged.
+func Open(path string, o Options) (*DB, error) {
+	if o.Wait == 0 {
+		o.Wait = 500 * time.Millisecond
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Remember == 0 {
+		o.Remember = 100_000
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	file, err := open(path, o.Wait)
+	if err != nil {
+		return nil, fmt.Errorf("open index: %w", err)
+	}
+	// What a crash left of a compaction; only the holder of the lock may say so.
+	if err := os.Remove(path + compactSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, errors.Join(fmt.Errorf("remove half a compaction: %w", err), file.Close())
+	}
+	d := &DB{
+		path: path, o: o, file: file,
+		calls: make(chan *call, 1024),
+		quit:  make(chan struct{}),
+		over:  make(chan struct{}),
+	}
+	go d.batcher()
+	return d, nil
+}
+
+// Index is the file as mailstore sees it.
+func (d *DB) Index() mailstore.Index { return index{d} }
+
+// Accounts is the file as account sees it.
+func (d *DB) Accounts() account.Store { return accounts{d} }
+
+// Close waits for calls under way and closes the file. Later calls fail with ErrClosed.
+func (d *DB) Close() error {
+	d.closing.Do(func() { close(d.quit) })
+	<-d.over
+	d.mu.Lock()
+	file := d.file
+	d.file = nil
+	d.mu.Unlock()
+	d.retired.Wait()
+	if file == nil {
+		return nil
+	}
+	return file.Close()
+}
+
+// view runs fn in a read transaction. fn must be quick and must not call view:
+// an open transaction pins the pages it sees.
+func (d *DB) view(ctx context.Context, fn func(*bbolt.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	tx, err := d.begin()
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	return fn(tx)
+}
+
+func (d *DB) begin() (*bbolt.Tx, error) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.file != nil {
+		return d.file.Begin(false)
+	}
+	select {
+	case <-d.quit:
+		return nil, ErrClosed
+	case d.calls <- newCall(nil, nil): // a call that asks for nothing makes the batcher try a repair
+	default:
+	}
+	return nil, fmt.Errorf("%w: closed after a failed write", ErrDamaged)
+}
+
+// mapped is the address space asked for at first. Growing past it waits for
+// readers to leave, so it is large; it costs no memory.
+const mapped = 64 << 20 << (strconv.IntSize / 64 * 4) // 64 MiB, or 1 GiB
+
+// open opens the file, and makes sure that what it shows is on stable storage.
+func open(path string, wait time.Duration) (*bbolt.DB, error) {
+	for range 5 {
+		db, f, err := lock(path, wait)
+		if err != nil {
+			return nil, err
+		}
+		// While this process waited for the lock, a compaction may have put
+		// another file in the place of the one it opened.
+		if same, err := isAt(path, f); err != nil || !same {
+			if err := errors.Join(err, db.Close()); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if err := errors.Join(settle(path, db.Info().PageSize), prepare(db)); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+		return db, nil
+	}
+	return nil, ErrInUse
+}
+
+func lock(path string, wait time.Duration) (db *bbolt.DB, f *os.File, err error) {
+	defer func() {
+		if r := recover(); r != nil { // bbolt's answer to a broken page
+			err = fmt.Errorf("%w: %v", ErrDamaged, r)
+		}
+	}()
+	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout:         wait,
+		FreelistType:    bbolt.FreelistMapType,
+		InitialMmapSize: mapped,
+		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+			f, err = os.OpenFile(name, flag, mode)
+			return f, err
+		},
+	})
+	switch {
+	case errors.Is(err, bbolterrors.ErrTimeout):
+		return nil, nil, ErrInUse
+	case errors.Is(err, bbolterrors.ErrInvalid), errors.Is(err, bbolterrors.ErrChecksum), errors.Is(err, bbolterrors.ErrVersionMismatch):
+		return nil, nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	case err != nil:
+		return nil, nil, err
+	}
+	db.AllocSize = 4 << 20
+	return db, f, nil
+}
+
+func isAt(path string, f *os.File) (bool, error) {
+	there, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	open, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	return os.SameFile(there, open), nil
+}
+
+// settle writes both meta pages as they are seen once more and syncs. After a
+// failed fsync the kernel shows a page that may never reach the disk and calls
+// it clean; the other meta page, the last that is surely there, would be
+// overwritten next. Pages below the meta page were synced before it was written.
+func settle(path string, pageSize int) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Chmod(0o600); err != nil {
+		return err
+	}
+	pages := make([]byte, 2*pageSize)
+	if _, err := f.ReadAt(pages, 0); err != nil {
+		return fmt.Errorf("read meta pages: %w", err)
+	}
+	if _, err := f.WriteAt(pages, 0); err != nil {
+		return fmt.Errorf("write meta pages: %w", err)
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("sync: %w", err)
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("sync folder: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,366 @@
+package bolt
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"sealpost/filestore"
+	"sealpost/mailstore"
+	"sealpost/pgp"
+)
+
+// The file is a bbolt database with these buckets, all at the top level. In
+// keys, numbers are big-endian and of fixed width, so that rows stand in their
+// order: u32, u64. An owner is known by a number (u32, from 1, never given
+// twice) that stands in its row in "owners".
+//
+//	bucket         key                          value
+//	meta           "schema"                     u32, the schema version: 1
+//	owners         owner id, 1 to 255 bytes     row: owner, modseq, box, valid, bytes, messages, quota
+//	mailboxes      owner u32, box u32           row: name, use, uidvalidity, uidnext, modseq, floor,
+//	                                                 messages, unseen, deleted, expunged, bytes
+//	entries        owner u32, box u32, uid u32  row: modseq, received, saved, size, flags
+//	mails          owner u32, box u32, uid u32  row: id, form, class, letters, outer, envelope
+//	changes        owner u32, box u32,          empty; one for each entry, at its modseq
+//	               modseq u64, uid u32
+//	expunged       owner u32, box u32,          empty; the log of expunged UIDs
+//	               modseq u64, uid u32
+//	shares         owner u32, blob id (16)      row: count of entries, 2 or more; no row: 1
+//	subscriptions  owner u32, name              empty
+//	accounts       account id                   row: JSON (accounts.go)
+//	addresses      mail.Address.Key             account id
+//	domains        domain                       account id of the catch-all
+//
+// The sequence of bucket "owners" is the last owner number given.
+//
+// A row is a version byte (1), its fields, and a CRC-32C (u32, big-endian) over
+// the bucket's name, a zero byte, the key, the version byte and the fields: a
+// row that was changed, or that stands in a wrong place, is an error and never
+// an answer. In a row numbers are varints (encoding/binary): unsigned, or
+// zigzag for received and saved, which are seconds since 1970. Names and other
+// byte strings are a length and their bytes. Then:
+//
+//	flags    u8 of bits (1 \Seen, 2 \Answered, 4 \Flagged, 8 \Deleted, 16 \Draft),
+//	         a count and so many keywords as strings
+//	id       16 bytes
+//	form     u8: 1 PGP/MIME, 2 inline
+//	class    u8: 0 none, 1 sealed on arrival, 2 end-to-end, 3 both
+//	letters  a count and for each: u8 kind (1 message, 2 header, 3 terms, 4 body,
+//	         5 card), blob id (16 bytes), size
+//	outer, envelope  byte strings; mail.Envelope gives the second one's form
+const (
+	schema     = 1
+	rowVersion = 1
+	rowExtra   = 1 + crc32.Size
+)
+
+var (
+	bucketMeta          = []byte("meta")
+	bucketOwners        = []byte("owners")
+	bucketMailboxes     = []byte("mailboxes")
+	bucketEntries       = []byte("entries")
+	bucketMails         = []byte("mails")
+	bucketChanges       = []byte("changes")
+	bucketExpunged      = []byte("expunged")
+	bucketShares        = []byte("shares")
+	bucketSubscriptions = []byte("subscriptions")
+	bucketAccounts      = []byte("accounts")
+	bucketAddresses     = []byte("addresses")
+	bucketDomains       = []byte("domains")
+
+	keySchema = []byte("schema")
+
+	castagnoli = crc32.MakeTable(crc32.Castagnoli)
+)
+
+func checksum(bucket, key, body []byte) uint32 {
+	sum := crc32.Update(0, castagnoli, bucket)
+	sum = crc32.Update(sum, castagnoli, []byte{0})
+	sum = crc32.Update(sum, castagnoli, key)
+	return crc32.Update(sum, castagnoli, body)
+}
+
+// sealRow ends a row that was begun with newRow.
+func sealRow(bucket, key, row []byte) []byte {
+	return binary.BigEndian.AppendUint32(row, checksum(bucket, key, row))
+}
+
+func newRow(size int) []byte {
+	return append(make([]byte, 0, size+rowExtra), rowVersion)
+}
+
+// unsealRow returns the fields of a row, or false.
+func unsealRow(bucket, key, row []byte) ([]byte, bool) {
+	if len(row) < rowExtra || row[0] != rowVersion {
+		return nil, false
+	}
+	body, sum := row[:len(row)-crc32.Size], row[len(row)-crc32.Size:]
+	if checksum(bucket, key, body) != binary.BigEndian.Uint32(sum) {
+		return nil, false
+	}
+	return body[1:], true
+}
+
+func appendString[T string | []byte](b []byte, s T) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// fields reads what is in a row. Once something is amiss it reads zeros.
+type fields struct {
+	b   []byte
+	bad bool
+}
+
+func (f *fields) uint(max uint64) uint64 {
+	v, n := binary.Uvarint(f.b)
+	if n <= 0 || v > max {
+		f.b, f.bad = nil, true
+		return 0
+	}
+	f.b = f.b[n:]
+	return v
+}
+
+func (f *fields) uint32() uint32 { return uint32(f.uint(math.MaxUint32)) }
+func (f *fields) int64() int64   { return int64(f.uint(math.MaxInt64)) }
+
+func (f *fields) time() time.Time {
+	v, n := binary.Varint(f.b)
+	if n <= 0 {
+		f.b, f.bad = nil, true
+		return time.Time{}
+	}
+	f.b = f.b[n:]
+	return time.Unix(v, 0).UTC()
+}
+
+// take returns the next n bytes, not copied.
+func (f *fields) take(n uint64) []byte {
+	if n > uint64(len(f.b)) {
+		f.b, f.bad = nil, true
+		return nil
+	}
+	taken := f.b[:n:n]
+	f.b = f.b[n:]
+	return taken
+}
+
+func (f *fields) byte() byte {
+	if b := f.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (f *fields) string() []byte { return f.take(f.uint(math.MaxInt32)) }
+
+// done says whether the row was read to its end and nothing was amiss.
+func (f *fields) done() bool { return !f.bad && len(f.b) == 0 }
+
+// owner is a row of bucket owners.
+type owner struct {
+	num uint32
+	mailstore.Books
+}
+
+func encodeOwner(key []byte, o owner) []byte {
+	b := newRow(40)
+	b = binary.AppendUvarint(b, uint64(o.num))
+	b = binary.AppendUvarint(b, uint64(o.Modseq))
+	b = binary.AppendUvarint(b, uint64(o.Box))
+	b = binary.AppendUvarint(b, uint64(o.Valid))
+	b = binary.AppendUvarint(b, uint64(o.Bytes))
+	b = binary.AppendUvarint(b, uint64(o.Messages))
+	b = binary.AppendUvarint(b, uint64(o.Quota))
+	return sealRow(bucketOwners, key, b)
+}
+
+func decodeOwner(key, row []byte) (o owner, ok bool) {
+	body, ok := unsealRow(bucketOwners, key, row)
+	f := fields{b: body, bad: !ok}
+	o.num = f.uint32()
+	o.Open = true
+	o.Modseq = mailstore.Modseq(f.uint(math.MaxInt64))
+	o.Box = mailstore.MailboxID(f.uint32())
+	o.Valid = f.uint32()
+	o.Bytes, o.Messages, o.Quota = f.int64(), f.int64(), f.int64()
+	return o, f.done()
+}
+
+func encodeMailbox(key []byte, m mailstore.Mailbox) []byte {
+	b := newRow(len(m.Name) + len(m.Use) + 60)
+	b = appendString(b, m.Name)
+	b = appendString(b, m.Use)
+	for _, v := range []uint64{
+		uint64(m.UIDValidity), uint64(m.UIDNext), uint64(m.Modseq), uint64(m.Floor),
+		uint64(m.Messages), uint64(m.Unseen), uint64(m.Deleted), uint64(m.Expunged), uint64(m.Bytes),
+	} {
+		b = binary.AppendUvarint(b, v)
+	}
+	return sealRow(bucketMailboxes, key, b)
+}
+
+// decodeMailbox reads all but Subscribed.
+func decodeMailbox(key, row []byte) (m mailstore.Mailbox, ok bool) {
+	body, ok := unsealRow(bucketMailboxes, key, row)
+	f := fields{b: body, bad: !ok || len(key) != 8}
+	m.Name, m.Use = string(f.string()), string(f.string())
+	m.UIDValidity, m.UIDNext = f.uint32(), mailstore.UID(f.uint32())
+	m.Modseq, m.Floor = mailstore.Modseq(f.uint(math.MaxInt64)), mailstore.Modseq(f.uint(math.MaxInt64))
+	m.Messages, m.Unseen, m.Deleted, m.Expunged = f.uint32(), f.uint32(), f.uint32(), f.uint32()
+	m.Bytes = f.int64()
+	if !f.done() {
+		return mailstore.Mailbox{}, false
+	}
+	m.ID = mailstore.MailboxID(binary.BigEndian.Uint32(key[4:]))
+	return m, true
+}
+
+// systemFlag is the order of bits and of flags in an Entry.
+func systemFlag(bit int) string {
+	return [...]string{mailstore.Seen, mailstore.Answered, mailstore.Flagged, mailstore.Deleted, mailstore.Draft}[bit]
+}
+
+const systemFlags = 5
+
+func encodeEntry(key []byte, e mailstore.Entry) []byte {
+	b := newRow(40)
+	b = binary.AppendUvarint(b, uint64(e.Modseq))
+	b = binary.AppendVarint(b, e.Received.Unix())
+	b = binary.AppendVarint(b, e.Saved.Unix())
+	b = binary.AppendUvarint(b, uint64(e.Size))
+	bits, system := byte(0), 0
+	for bit := range systemFlags {
+		if system < len(e.Flags) && e.Flags[system] == systemFlag(bit) {
+			bits |= 1 << bit
+			system++
+		}
+	}
+	b = append(b, bits)
+	b = binary.AppendUvarint(b, uint64(len(e.Flags)-system))
+	for _, keyword := range e.Flags[system:] {
+		b = appendString(b, keyword)
+	}
+	return sealRow(bucketEntries, key, b)
+}
+
+func decodeEntry(key, row []byte) (e mailstore.Entry, ok bool) {
+	body, ok := unsealRow(bucketEntries, key, row)
+	f := fields{b: body, bad: !ok || len(key) != 12}
+	e.Modseq = mailstore.Modseq(f.uint(math.MaxInt64))
+	e.Received, e.Saved = f.time(), f.time()
+	e.Size = f.int64()
+	bits := f.byte()
+	for bit := range systemFlags {
+		if bits&(1<<bit) != 0 {
+			e.Flags = append(e.Flags, systemFlag(bit))
+		}
+	}
+	for n := f.uint(1 << 10); n > 0 && !f.bad; n-- {
+		e.Flags = append(e.Flags, string(f.string()))
+	}
+	if !f.done() || bits>>systemFlags != 0 {
+		return mailstore.Entry{}, false
+	}
+	e.UID = mailstore.UID(binary.BigEndian.Uint32(key[8:]))
+	return e, true
+}
+
+func classes() []pgp.Class { return []pgp.Class{"", pgp.SealedOnArrival, pgp.EndToEnd, pgp.Both} }
+
+// classCode is what stands for a class in a row, or -1 for an unknown one.
+func classCode(c pgp.Class) int { return slices.Index(classes(), c) }
+
+func encodeMail(key []byte, m *mailstore.Mail) []byte {
+	b := newRow(len(m.Outer) + len(m.Envelope) + 32*len(m.Letters) + 32)
+	b = append(b, m.ID[:]...)
+	b = append(b, byte(m.Form), byte(classCode(m.Class)))
+	b = binary.AppendUvarint(b, uint64(len(m.Letters)))
+	for _, l := range m.Letters {
+		b = append(b, byte(l.Kind))
+		b = append(b, l.ID[:]...)
+		b = binary.AppendUvarint(b, uint64(l.Size))
+	}
+	b = appendString(b, m.Outer)
+	b = appendString(b, m.Envelope)
+	return sealRow(bucketMails, key, b)
+}
+
+// decodeMail reads a row; Outer and Envelope lie in row and are not copied.
+func decodeMail(key, row []byte) (m mailstore.Mail, ok bool) {
+	body, ok := unsealRow(bucketMails, key, row)
+	f := fields{b: body, bad: !ok || len(key) != 12}
+	copy(m.ID[:], f.take(uint64(len(m.ID))))
+	m.Form = pgp.Form(f.byte())
+	class := int(f.byte())
+	for n := f.uint(1 << 10); n > 0 && !f.bad; n-- {
+		l := mailstore.Stored{Kind: pgp.Kind(f.byte())}
+		copy(l.ID[:], f.take(uint64(len(filestore.ID{}))))
+		l.Size = f.int64()
+		m.Letters = append(m.Letters, l)
+	}
+	m.Outer, m.Envelope = f.string(), f.string()
+	if !f.done() || class >= len(classes()) {
+		return mailstore.Mail{}, false
+	}
+	m.Class = classes()[class]
+	m.UID = mailstore.UID(binary.BigEndian.Uint32(key[8:]))
+	return m, true
+}
+
+func encodeShares(key []byte, n int) []byte {
+	return sealRow(bucketShares, key, binary.AppendUvarint(newRow(8), uint64(n)))
+}
+
+func decodeShares(key, row []byte) (n int, ok bool) {
+	body, ok := unsealRow(bucketShares, key, row)
+	f := fields{b: body, bad: !ok}
+	n = int(f.uint(math.MaxInt32))
+	return n, f.done()
+}
+
+// Keys.
+
+func ownerKey(num uint32) []byte { return binary.BigEndian.AppendUint32(make([]byte, 0, 24), num) }
+
+func boxKey(num uint32, box mailstore.MailboxID) []byte {
+	return binary.BigEndian.AppendUint32(ownerKey(num), uint32(box))
+}
+
+func uidKey(num uint32, box mailstore.MailboxID, uid mailstore.UID) []byte {
+	return binary.BigEndian.AppendUint32(boxKey(num, box), uint32(uid))
+}
+
+func modseqKey(num uint32, box mailstore.MailboxID, m mailstore.Modseq, uid mailstore.UID) []byte {
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(boxKey(num, box), uint64(m)), uint32(uid))
+}
+
+// readModseqKey reads the end of a key that modseqKey made.
+func readModseqKey(key []byte) (m mailstore.Modseq, uid mailstore.UID, ok bool) {
+	if len(key) != 20 {
+		return 0, 0, false
+	}
+	return mailstore.Modseq(binary.BigEndian.Uint64(key[8:])), mailstore.UID(binary.BigEndian.Uint32(key[16:])), true
+}
+
+func shareKey(num uint32, id filestore.ID) []byte { return append(ownerKey(num), id[:]...) }
+
+func nameKey(num uint32, name string) []byte { return append(ownerKey(num), name...) }
+
+// boxInKey says whether a box number can stand in a key.
+func boxInKey(box mailstore.MailboxID) bool { return box <= math.MaxUint32 }
+
+// ownerFits says whether an owner's id can be a key.
+func ownerFits(o mailstore.Owner) bool {
+	return o != "" && len(o) <= 255 && !strings.ContainsRune(string(o), 0)
+}
+
+func clone(m mailstore.Mail) mailstore.Mail {
+	m.Outer, m.Envelope = bytes.Clone(m.Outer), bytes.Clone(m.Envelope)
+	return m
+}

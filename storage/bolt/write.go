@@ -1,0 +1,180 @@
+package bolt
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"go.etcd.io/bbolt"
+
+	"sealpost/mailstore"
+)
+
+// plan checks that all of w can be written, so that writing fails only where
+// the whole commit does.
+func (r *rows) plan(w mailstore.Writes) (func() error, error) {
+	if w.Empty() {
+		return nil, nil
+	}
+	if r.num == 0 && r.owners.Sequence() >= math.MaxUint32 {
+		return nil, errors.New("no owner numbers left")
+	}
+	for _, m := range w.Messages {
+		if m.Mail != nil && classCode(m.Mail.Class) < 0 {
+			return nil, fmt.Errorf("mail of an unknown class for mailbox %d", m.Box)
+		}
+	}
+	return func() error { return r.write(w) }, nil
+}
+
+// write puts first what is made of stored rows, then deletes.
+func (r *rows) write(w mailstore.Writes) error {
+	p := put{}
+	if w.Wipe {
+		r.wipe(&p)
+	}
+	if w.Books.Open {
+		r.putOwner(&p, w.Books)
+	}
+	for _, m := range w.Mailboxes {
+		key := boxKey(r.num, m.ID)
+		p.put(r.mailboxes, key, encodeMailbox(key, m))
+	}
+	for _, m := range w.Messages {
+		if !m.Entry.Gone {
+			r.putMessage(&p, m)
+		}
+	}
+	for _, m := range w.Messages {
+		if m.Entry.Gone {
+			r.expunge(&p, m)
+		}
+	}
+	for _, box := range w.Dropped {
+		r.drop(&p, boxKey(r.num, box))
+	}
+	r.prune(&p, w.Mailboxes)
+	for id, n := range w.Shares {
+		key := shareKey(r.num, id)
+		if n > 1 {
+			p.put(r.shares, key, encodeShares(key, n))
+		} else {
+			p.delete(r.shares, key)
+		}
+	}
+	for name, on := range w.Subscriptions {
+		if key := nameKey(r.num, name); on {
+			p.put(r.subscriptions, key, nil)
+		} else {
+			p.delete(r.subscriptions, key)
+		}
+	}
+	return p.err
+}
+
+// put writes until the first error, and keeps it.
+type put struct{ err error }
+
+func (p *put) put(b *bbolt.Bucket, key, value []byte) {
+	if p.err == nil {
+		p.err = b.Put(key, value)
+	}
+}
+
+func (p *put) delete(b *bbolt.Bucket, key []byte) {
+	if p.err == nil {
+		p.err = b.Delete(key)
+	}
+}
+
+// deleteUnder deletes all rows whose keys begin with prefix.
+func (p *put) deleteUnder(b *bbolt.Bucket, prefix []byte) {
+	var keys [][]byte // a cursor does not survive a deletion
+	for k := range under(b, prefix) {
+		keys = append(keys, k)
+	}
+	for _, k := range keys {
+		p.delete(b, k)
+	}
+}
+
+func (r *rows) putOwner(p *put, books mailstore.Books) {
+	if r.num == 0 {
+		next, err := r.owners.NextSequence()
+		if p.err == nil {
+			p.err = err
+		}
+		r.num = uint32(next)
+	}
+	r.owner.Books = books
+	p.put(r.owners, []byte(r.id), encodeOwner([]byte(r.id), r.owner))
+}
+
+func (r *rows) putMessage(p *put, m mailstore.Message) {
+	uid := m.Entry.UID
+	key := uidKey(r.num, m.Box, uid)
+	switch {
+	case m.Mail != nil:
+		p.put(r.mails, key, encodeMail(key, m.Mail))
+	case m.From != (mailstore.Place{}):
+		r.copyMail(p, m.From, key)
+	}
+	if m.Was != 0 {
+		p.delete(r.changes, modseqKey(r.num, m.Box, m.Was, uid))
+	}
+	p.put(r.entries, key, encodeEntry(key, m.Entry))
+	p.put(r.changes, modseqKey(r.num, m.Box, m.Entry.Modseq, uid), nil)
+}
+
+// copyMail puts a stored mail under another key.
+func (r *rows) copyMail(p *put, from mailstore.Place, key []byte) {
+	m, err := r.mail(from.Box, from.UID)
+	if err != nil && p.err == nil {
+		p.err = fmt.Errorf("copy message %d of mailbox %d: %w", from.UID, from.Box, err)
+	}
+	p.put(r.mails, key, encodeMail(key, &m))
+}
+
+func (r *rows) expunge(p *put, m mailstore.Message) {
+	uid := m.Entry.UID
+	key := uidKey(r.num, m.Box, uid)
+	if m.Was != 0 {
+		p.delete(r.entries, key)
+		p.delete(r.mails, key)
+		p.delete(r.changes, modseqKey(r.num, m.Box, m.Was, uid))
+	}
+	p.put(r.expunged, modseqKey(r.num, m.Box, m.Entry.Modseq, uid), nil)
+}
+
+// drop deletes a mailbox and what is under it; with an owner's key all of the owner's.
+func (r *rows) drop(p *put, key []byte) {
+	for _, b := range []*bbolt.Bucket{r.mailboxes, r.entries, r.mails, r.changes, r.expunged} {
+		p.deleteUnder(b, key)
+	}
+}
+
+func (r *rows) wipe(p *put) {
+	r.drop(p, ownerKey(r.num))
+	p.deleteUnder(r.shares, ownerKey(r.num))
+	p.deleteUnder(r.subscriptions, ownerKey(r.num))
+	p.delete(r.owners, []byte(r.id))
+}
+
+// prune drops what a mailbox no longer remembers.
+func (r *rows) prune(p *put, boxes []mailstore.Mailbox) {
+	for _, m := range boxes {
+		if m.Floor == 0 {
+			continue
+		}
+		var keys [][]byte
+		for k := range under(r.expunged, boxKey(r.num, m.ID)) {
+			if modseq, _, ok := readModseqKey(k); !ok || modseq > m.Floor {
+				break
+			}
+			keys = append(keys, k)
+		}
+		for _, k := range keys {
+			p.delete(r.expunged, k)
+		}
+	}
+}
