@@ -11,7 +11,6 @@
 package pgp
 
 import (
-	"context"
 	"errors"
 	"io"
 	"time"
@@ -114,12 +113,34 @@ func (s Sealed) Class() Class     { return s.class }
 // HPKE envelope) and may be called once.
 type Letter struct {
 	Kind  Kind
+	size  int64
 	write func(io.Writer) error
 }
 
-func (l Letter) WriteTo(w io.Writer) (int64, error) { return 0, errors.New("pgp: not written yet") }
+// Size is the number of bytes that WriteTo writes.
+func (l Letter) Size() int64 { return l.size }
 
-// Seal encrypts m to one owner.
-func Seal(ctx context.Context, m Mail, to Recipient) (Sealed, error) {
-	return Sealed{}, errors.New("pgp: not written yet")
+// WriteTo writes the letter and fails if that were not Size bytes.
+func (l Letter) WriteTo(w io.Writer) (int64, error) {
+	if l.write == nil {
+		return 0, errors.New("empty letter")
+	}
+	c := &countingWriter{w: w}
+	err := l.write(c)
+	if err == nil && c.n != l.size {
+		err = errLength
+	}
+	return c.n, err
+}
+
+// countingWriter counts what is written through it.
+type countingWriter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *countingWriter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
 }

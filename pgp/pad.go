@@ -1,0 +1,32 @@
+package pgp
+
+import (
+	"math/bits"
+	"sort"
+)
+
+// bucket is the size a ciphertext of n bytes is padded to: Padmé (Nikitin and
+// others, 2019), which leaks O(log log n) bits of a length at a cost of at most
+// 12 %, with steps of 16 KiB at most, so that large mails cost little.
+func bucket(n int64) int64 {
+	if n < 2 {
+		return n
+	}
+	e := bits.Len64(uint64(n)) - 1
+	s := bits.Len64(uint64(e))
+	mask := int64(1)<<min(e-s, 14) - 1
+	return (n + mask) &^ mask
+}
+
+// fit returns the smallest content of least bytes or more whose ciphertext, of
+// size(content) bytes, is exactly a bucket. size must grow with every byte;
+// where it jumps over a bucket, the next one is taken.
+func fit(least int64, size func(int64) int64) int64 {
+	first := size(least)
+	for target := bucket(first); ; target = bucket(target + 1) {
+		n := least - 1 + int64(sort.Search(int(target-first)+1, func(i int) bool { return size(least+int64(i)) > target }))
+		if size(n) == target {
+			return n
+		}
+	}
+}
