@@ -36,6 +36,7 @@ func (g *guard) take() bool {
 		return true
 	default:
 	}
+	g.flush()
 	wait := time.NewTimer(patience)
 	defer wait.Stop()
 	select {

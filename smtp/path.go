@@ -18,7 +18,7 @@ func (g *guard) mailFrom(arg string) {
 	}
 	g.path, g.plain = nil, ascii(path)
 	if path != "" {
-		a, err := mail.ParseAddress(path)
+		a, err := parseMailbox(path)
 		if err != nil {
 			g.put("501 5.1.7 that is no sender address")
 			return
@@ -40,7 +40,7 @@ func (g *guard) rcptTo(arg string) {
 	if strings.EqualFold(path, "postmaster") {
 		g.path = &mail.Address{Local: "postmaster"}
 	} else {
-		a, err := mail.ParseAddress(path)
+		a, err := parseMailbox(path)
 		if err != nil {
 			g.put("501 5.1.3 that is no recipient address")
 			return
@@ -48,6 +48,20 @@ func (g *guard) rcptTo(arg string) {
 		g.path = &a
 	}
 	g.forward("RCPT TO:" + g.placeholder() + params)
+}
+
+// parseMailbox reads an addr-spec. Old providers gave out addresses such as
+// a..b@ and ab.@, which must be quoted but are sent as they are.
+func parseMailbox(path string) (mail.Address, error) {
+	a, err := mail.ParseAddress(path)
+	if err == nil {
+		return a, nil
+	}
+	local, domain, found := strings.Cut(path, "@")
+	if !found || !strings.Contains(local, ".") || strings.ContainsAny(local, "\"\\()<>[]:;, \t") {
+		return mail.Address{}, err
+	}
+	return mail.ParseAddress(`"` + local + `"@` + domain)
 }
 
 // placeholder is the path go-smtp sees: it unquotes local parts beyond repair
