@@ -12,8 +12,10 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
+	"syscall"
 	"time"
 )
 
@@ -31,6 +33,14 @@ var ErrCorrupt = errors.New("blob is damaged")
 
 // ErrFull says that the device has no room; the caller tells its sender to come back.
 var ErrFull = errors.New("no space for blobs")
+
+// MarkFull adds ErrFull to an error by which a device says that it has no room.
+func MarkFull(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return err
+}
 
 // Ref is a stored blob and its length in bytes.
 type Ref struct {

@@ -5,12 +5,10 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"sync"
-	"syscall"
 
 	"sealpost/filestore"
 )
@@ -55,7 +53,7 @@ func newVault(dir string) (*vault, error) {
 	}
 	f, err := nameless(dir)
 	if err != nil {
-		return nil, fmt.Errorf("create spool file: %w", full(err))
+		return nil, fmt.Errorf("create spool file: %w", filestore.MarkFull(err))
 	}
 	return &vault{file: f, aead: aead, tail: blockPool.Get().(*block)}, nil
 }
@@ -79,7 +77,7 @@ func (v *vault) write(p []byte) (int, error) {
 func (v *vault) sealTail() error {
 	sealed := v.aead.Seal(v.tail[:0], nonce(v.blocks), v.tail[:blockSize], nil)
 	if _, err := v.file.WriteAt(sealed, v.blocks*int64(len(sealed))); err != nil {
-		return fmt.Errorf("write spool file: %w", full(err))
+		return fmt.Errorf("write spool file: %w", filestore.MarkFull(err))
 	}
 	v.blocks++
 	v.filled = 0
@@ -147,12 +145,4 @@ func (v *vault) close() error {
 
 func nonce(number int64) []byte {
 	return binary.BigEndian.AppendUint64(make([]byte, 4, 12), uint64(number))
-}
-
-// full marks an error that says the device has no room.
-func full(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return fmt.Errorf("%w: %w", filestore.ErrFull, err)
-	}
-	return err
 }
