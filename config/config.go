@@ -104,12 +104,12 @@ func Load(path string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("find folder of configuration: %w", err)
 	}
-	c.resolve(folder)
-	return c, nil
+	return c.Resolved(folder), nil
 }
 
-// resolve makes paths absolute and fills in what follows from others.
-func (c *Config) resolve(folder string) {
+// Resolved makes relative paths start at folder and fills in what follows from
+// other settings.
+func (c Config) Resolved(folder string) Config {
 	for _, p := range []*string{&c.Data, &c.TLS.Certificate, &c.TLS.Key, &c.Spool.Folder} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(folder, *p)
@@ -118,4 +118,5 @@ func (c *Config) resolve(folder string) {
 	if c.Spool.Folder == "" {
 		c.Spool.Folder = filepath.Join(c.Data, "tmp")
 	}
+	return c
 }

@@ -1,0 +1,332 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/xdg-go/scram"
+)
+
+func addPassword(t testing.TB, b *Book, id ID, name string) string {
+	t.Helper()
+	p, err := b.AddPassword(t.Context(), id, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.Reveal()
+}
+
+func TestAppPassword(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for range 100 {
+		p := newPassword()
+		if s := p.Reveal(); len(s) != 30 || strings.Count(s, "-") != 4 || s != strings.ToLower(s) || seen[s] {
+			t.Fatalf("password %q", s)
+		}
+		seen[p.Reveal()] = true
+		for _, shown := range []string{fmt.Sprint(p), fmt.Sprintf("%v %+v %#v %s %q", p, p, p, p, p), p.LogValue().String()} {
+			if strings.Contains(shown, p.Reveal()) {
+				t.Errorf("it prints itself: %s", shown)
+			}
+		}
+	}
+}
+
+func TestLogin(t *testing.T) {
+	t.Parallel()
+	b, _, _ := newBook(t)
+	alice, bob := add(t, b, "alice@demo.test"), add(t, b, "bob@demo.test")
+	ctx := t.Context()
+	if _, err := b.AddAlias(ctx, alice.ID, address(t, "al@demo.test")); err != nil {
+		t.Fatal(err)
+	}
+	phone, laptop, bobs := addPassword(t, b, alice.ID, "phone"), addPassword(t, b, alice.ID, "laptop"), addPassword(t, b, bob.ID, "phone")
+	bare := strings.ReplaceAll(phone, "-", "")
+	for _, tt := range []struct {
+		user, password string
+		want           ID
+	}{
+		{"alice@demo.test", phone, alice.ID},
+		{"alice@demo.test", laptop, alice.ID},
+		{"ALICE@Demo.test", strings.ToUpper(phone), alice.ID},
+		{"alice@demo.test", bare, alice.ID},
+		{"alice@demo.test", " " + strings.ReplaceAll(phone, "-", " ") + " ", alice.ID},
+		{"bob@demo.test", bobs, bob.ID},
+		{"alice@demo.test", bobs, ""},
+		{"bob@demo.test", phone, ""},
+		{"alice@demo.test", "", ""},
+		{"alice@demo.test", phone + "x", ""},
+		{"alice@demo.test", bare[:25], ""},
+		{"alice@demo.test", strings.Repeat("é", 13), ""},
+		{"alice@demo.test", strings.Repeat("x", 1<<20), ""},
+		{"al@demo.test", phone, ""},           // an alias is no sign-in name
+		{"alice+x@demo.test", phone, ""},      // nor is a detail
+		{"postmaster@demo.test", phone, ""},   // nor a role
+		{"alice@elsewhere.test", phone, ""},   //
+		{"alice", phone, ""},                  //
+		{"", "", ""},                          //
+		{"alice@demo.test\x00", phone, ""},    //
+		{strings.Repeat("a", 1<<20), "x", ""}, //
+	} {
+		for _, how := range []string{"first", "cached"} {
+			got, err := b.Login(ctx, tt.user, tt.password)
+			if tt.want == "" && (!errors.Is(err, ErrLogin) || got.ID != "") {
+				t.Errorf("%.40q %.40q (%s): got %q, %v; want ErrLogin", tt.user, tt.password, how, got.ID, err)
+			}
+			if tt.want != "" && (err != nil || got.ID != tt.want) {
+				t.Errorf("%q %q (%s): got %q, %v; want %q", tt.user, tt.password, how, got.ID, err, tt.want)
+			}
+		}
+	}
+}
+
+// The decoys of a stranger are derived from a secret; even who knows them, and
+// so has a password that fits, must not get in.
+func TestDecoyOpensNothing(t *testing.T) {
+	t.Parallel()
+	b, _, _ := newBook(t)
+	c, err := b.candidate(t.Context(), "nobody@demo.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, ok := c.match(c.passwords[0].StoredKey); ok {
+		t.Errorf("a stranger's decoy matches: %+v", p)
+	}
+}
+
+func TestRevokedPasswordIsForgotten(t *testing.T) {
+	t.Parallel()
+	b, _, _ := newBook(t)
+	alice := add(t, b, "alice@demo.test")
+	phone := addPassword(t, b, alice.ID, "phone")
+	if _, err := b.Login(t.Context(), "alice@demo.test", phone); err != nil {
+		t.Fatal(err)
+	}
+	if _, fresh := b.logins.get("alice@demo.test", phone); fresh {
+		t.Fatal("the sign-in was not remembered, so this test shows nothing")
+	}
+	if err := b.RemovePassword(t.Context(), alice.ID, "phone"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Login(t.Context(), "alice@demo.test", phone); !errors.Is(err, ErrLogin) {
+		t.Errorf("a revoked password still opens: %v", err)
+	}
+	if err := b.RemovePassword(t.Context(), alice.ID, "phone"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("removing it again: %v", err)
+	}
+}
+
+func TestUsedIsNotedOnceADay(t *testing.T) {
+	t.Parallel()
+	b, s, clock := newBook(t)
+	alice := add(t, b, "alice@demo.test")
+	phone := addPassword(t, b, alice.ID, "phone")
+	before := s.puts
+	for day := range 3 {
+		for range 5 {
+			if _, err := b.Login(t.Context(), "alice@demo.test", phone); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s.puts-before != day+1 {
+			t.Errorf("after day %d: %d writes", day, s.puts-before)
+		}
+		clock.Add(24 * time.Hour)
+	}
+	got, _ := b.Find(t.Context(), alice.Addresses[0])
+	if used := got.Passwords[0].Used; used.Hour() != 0 || used.Minute() != 0 || time.Since(used) < -72*time.Hour {
+		t.Errorf("used at %v, want a day", used)
+	}
+}
+
+// talk runs a whole SCRAM exchange; said is what the server sent, nonces cut out.
+func talk(ctx context.Context, b *Book, user, password string) (a Account, said []string, err error) {
+	client, err := scram.SHA256.NewClientUnprepped(user, password, "")
+	if err != nil {
+		return a, nil, err
+	}
+	conv, step := client.NewConversation(), b.Scram()
+	var challenge []byte
+	for range 5 {
+		answer, err := conv.Step(string(challenge))
+		if err != nil {
+			return a, said, fmt.Errorf("client: %w", err)
+		}
+		var done bool
+		challenge, done, a, err = step(ctx, []byte(answer))
+		if err != nil || done {
+			return a, said, err
+		}
+		_, rest, _ := strings.Cut(string(challenge), ",")
+		said = append(said, rest)
+		if conv.Done() && !conv.Valid() {
+			return a, said, errors.New("client does not believe the server")
+		}
+	}
+	return a, said, errors.New("no end")
+}
+
+func TestScram(t *testing.T) {
+	t.Parallel()
+	b, _, _ := newBook(t)
+	alice := add(t, b, "alice@demo.test")
+	passwords := []string{}
+	for i := range maxPasswords {
+		passwords = append(passwords, addPassword(t, b, alice.ID, fmt.Sprint("device ", i)))
+	}
+	for _, i := range []int{0, 7, maxPasswords - 1} {
+		p := passwords[i]
+		if a, _, err := talk(t.Context(), b, "alice@demo.test", p); err != nil || a.ID != alice.ID {
+			t.Errorf("device %d: %q, %v", i, a.ID, err)
+		}
+	}
+	got, _ := b.Find(t.Context(), alice.Addresses[0])
+	if got.Passwords[7].Used.IsZero() || !got.Passwords[8].Used.IsZero() {
+		t.Error("a sign-in by SCRAM left no mark, or the wrong one")
+	}
+	for _, tt := range [][2]string{
+		{"alice@demo.test", "wrong"}, {"nobody@demo.test", passwords[0]}, {"", passwords[0]}, {"alice", passwords[0]},
+	} {
+		if a, _, err := talk(t.Context(), b, tt[0], tt[1]); !errors.Is(err, ErrLogin) || a.ID != "" {
+			t.Errorf("%v: %q, %v", tt, a.ID, err)
+		}
+	}
+}
+
+// What a stranger is told must not differ from what a user is told: same fields,
+// same lengths, and a salt that is the same each time and another for each name.
+func TestScramTellsNothing(t *testing.T) {
+	t.Parallel()
+	b, _, _ := newBook(t)
+	alice := add(t, b, "alice@demo.test")
+	addPassword(t, b, alice.ID, "phone")
+	if _, err := b.AddAlias(t.Context(), alice.ID, address(t, "secret@demo.test")); err != nil {
+		t.Fatal(err)
+	}
+	salts := map[string]string{}
+	for _, user := range []string{"alice@demo.test", "ALICE@demo.test", "secret@demo.test", "nobody@demo.test", "Nobody@Demo.test", "other@demo.test", "no address"} {
+		_, said, err := talk(t.Context(), b, user, "wrong")
+		_, again, err2 := talk(t.Context(), b, user, "wrong")
+		if !errors.Is(err, ErrLogin) || err.Error() != err2.Error() || len(said) != 1 || !slices.Equal(said, again) {
+			t.Errorf("%s: %q then %q, %v", user, said, again, err)
+			continue
+		}
+		if len(said[0]) != len("s=,i=4096")+24 {
+			t.Errorf("%s: %q", user, said[0])
+		}
+		salts[user] = said[0]
+	}
+	if salts["alice@demo.test"] != salts["ALICE@demo.test"] || salts["nobody@demo.test"] != salts["Nobody@Demo.test"] {
+		t.Error("case tells who is real")
+	}
+	if salts["alice@demo.test"] == salts["secret@demo.test"] {
+		t.Error("the salt tells that two addresses are one person")
+	}
+	if salts["nobody@demo.test"] == salts["other@demo.test"] {
+		t.Error("strangers share a salt, users do not")
+	}
+}
+
+func TestScramMistakes(t *testing.T) {
+	t.Parallel()
+	b, _, _ := newBook(t)
+	alice := add(t, b, "alice@demo.test")
+	phone := addPassword(t, b, alice.ID, "phone")
+	for _, first := range []string{
+		"", "n", "n,,", "n,,n=alice@demo.test", "n,a=bob@demo.test,n=alice@demo.test,r=abc", "p=tls-unique,,n=alice@demo.test,r=abc",
+		"n,,m=x,n=alice@demo.test,r=abc", "n,,n==2,r=abc", "n,,n=alice@demo.test,r=" + strings.Repeat("x", maxScram), "\x00\xff",
+	} {
+		step := b.Scram()
+		if _, done, a, err := step(t.Context(), []byte(first)); !errors.Is(err, ErrLogin) || !done || a.ID != "" {
+			t.Errorf("first %.50q: %v, %v", first, done, err)
+		}
+		if _, _, a, err := step(t.Context(), []byte("n,,n=alice@demo.test,r=abc")); !errors.Is(err, ErrLogin) || a.ID != "" {
+			t.Errorf("after %.50q the exchange goes on: %v", first, err)
+		}
+	}
+	client, _ := scram.SHA256.NewClientUnprepped("alice@demo.test", phone, "")
+	conv, step := client.NewConversation(), b.Scram()
+	if c, done, _, err := step(t.Context(), nil); c != nil || done || err != nil {
+		t.Fatalf("a client that waits: %q, %v, %v", c, done, err)
+	}
+	one, _ := conv.Step("")
+	challenge, _, _, err := step(t.Context(), []byte(one))
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, _ := conv.Step(string(challenge))
+	if _, done, a, err := step(t.Context(), []byte(two)); done || a.ID != "" || err != nil {
+		t.Fatalf("final: %v, %q, %v", done, a.ID, err)
+	}
+	if _, _, a, err := step(t.Context(), []byte("more")); !errors.Is(err, ErrLogin) || a.ID != "" {
+		t.Errorf("a last word that is not empty: %q, %v", a.ID, err)
+	}
+	if _, _, a, err := step(t.Context(), nil); !errors.Is(err, ErrLogin) || a.ID != "" {
+		t.Errorf("after the end: %q, %v", a.ID, err)
+	}
+}
+
+// Attack D14: whether a user exists must not show in the time of a refusal.
+// Refusals leave on a tick; what is left to compare is the timer's own lateness.
+func TestRefusalsTakeTheSameTime(t *testing.T) {
+	b, _, _ := newBook(t)
+	b.pace = answerPace
+	alice := add(t, b, "alice@demo.test")
+	addPassword(t, b, alice.ID, "phone")
+	for name, step := range map[string]func(user string) func(){
+		"PLAIN": func(user string) func() {
+			return func() { b.Login(t.Context(), user, "abcde-fghij-klmno-pqrst-uvwxyz") }
+		},
+		"SCRAM, the salt": func(user string) func() {
+			scram := b.Scram()
+			return func() { scram(t.Context(), []byte("n,,n="+user+",r=abc")) }
+		},
+		"SCRAM, the proof": func(user string) func() {
+			scram := b.Scram()
+			challenge, _, _, _ := scram(t.Context(), []byte("n,,n="+user+",r=abc"))
+			nonce, _, _ := strings.Cut(string(challenge), ",")
+			return func() { scram(t.Context(), []byte("c=biws,"+nonce+",p="+strings.Repeat("A", 43)+"=")) }
+		},
+	} {
+		known, unknown := pastTick(step, "alice@demo.test"), pastTick(step, "nobody@demo.test")
+		if d := known - unknown; d.Abs() > 2*time.Millisecond {
+			t.Errorf("%s: a wrong password takes %v past the tick, a wrong user %v", name, known, unknown)
+		}
+	}
+}
+
+// pastTick is how long after the last tick the answers come, in the median.
+func pastTick(step func(user string) func(), user string) time.Duration {
+	late := []time.Duration{}
+	for range 11 {
+		do := step(user)
+		start := time.Now()
+		do()
+		late = append(late, time.Since(start)%answerPace)
+	}
+	slices.Sort(late)
+	return late[len(late)/2]
+}
+
+func FuzzScram(f *testing.F) {
+	b, _, _ := newBook(f)
+	alice := add(f, b, "alice@demo.test")
+	addPassword(f, b, alice.ID, "phone")
+	f.Add("n,,n=alice@demo.test,r=abc", "c=biws,r=abc,p=AAAA", "")
+	f.Add("y,a=alice@demo.test,n=alice@demo.test,r=,", "c=eSws,r=,p=", "x")
+	f.Add("p=tls-exporter,,n=,r=", ",,,", "")
+	f.Fuzz(func(t *testing.T, first, final, last string) {
+		step := b.Scram()
+		for _, said := range []string{first, final, last} {
+			if _, _, a, err := step(t.Context(), []byte(said)); a.ID != "" || (err != nil && !errors.Is(err, ErrLogin)) {
+				t.Fatalf("%q: account %q, %v", said, a.ID, err)
+			}
+		}
+	})
+}
