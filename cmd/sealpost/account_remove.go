@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"sealpost/mailstore"
+)
+
+type accountRemoveCommand struct {
+	settingsFile
+	Address string `arg:"" help:"Any address of the account."`
+	Yes     bool   `help:"Do not ask."`
+}
+
+func (cmd accountRemoveCommand) Help() string {
+	return "Removes the account, its addresses and app passwords, its mailboxes and its mail, and then compacts the " +
+		"data folder, so that nothing of it is left in files that stay. Backups are yours to remove."
+}
+
+func (cmd accountRemoveCommand) Run(ctx context.Context, c console) error {
+	if !cmd.Yes {
+		if err := cmd.confirm(ctx, c); err != nil {
+			return err
+		}
+	}
+	v, err := ask[accountView](ctx, cmd.Config, "account.remove", named{cmd.Address})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.Out, "%s is removed, with %s.\n", v.Address, counting(v.Messages, "message"))
+	return err
+}
+
+func (cmd accountRemoveCommand) confirm(ctx context.Context, c console) error {
+	v, err := ask[accountView](ctx, cmd.Config, "account.show", named{cmd.Address})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.Err, "This removes %s and %s (%s) for good.\nType the address to go on: ",
+		v.Address, counting(v.Messages, "message"), readable(v.Bytes))
+	typed, _ := bufio.NewReader(c.In).ReadString('\n')
+	if strings.TrimSpace(typed) != v.Address {
+		return errors.New("nothing was removed: expected the account's address (or --yes)")
+	}
+	return nil
+}
+
+// removeAccount takes the address away first, so that no mail arrives any more,
+// then the mail, then the space it took.
+func removeAccount(ctx context.Context, o *office, n named) (v accountView, err error) {
+	a, err := o.find(ctx, n.Address)
+	if err != nil {
+		return v, err
+	}
+	if v, err = o.view(ctx, a); err != nil {
+		return v, err
+	}
+	if err := o.book.Remove(ctx, a.ID); err != nil {
+		return v, err
+	}
+	if _, err := o.store.Apply(ctx, owner(a), mailstore.Forget{}); err != nil {
+		return v, fmt.Errorf("remove mail: %w", err)
+	}
+	if err := o.squeeze(ctx); err != nil {
+		return v, fmt.Errorf("the account is removed; compact what it leaves: %w", err)
+	}
+	return v, nil
+}

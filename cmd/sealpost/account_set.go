@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"sealpost/account"
+	"sealpost/mailstore"
+	"sealpost/pgp"
+)
+
+type accountSetCommand struct {
+	settingsFile
+	Address string     `arg:"" help:"Any address of the account."`
+	Profile string     `enum:",compat,modern" default:"" help:"compat or modern."`
+	Headers string     `enum:",open,baseline,shy,minimal" default:"" help:"open, baseline, shy or minimal."`
+	Quota   *byteCount `placeholder:"SIZE" help:"Most bytes stored; 0 for no limit."`
+	ListKey string     `placeholder:"FILE" type:"existingfile" help:"The owner's public list key."`
+}
+
+func (cmd accountSetCommand) Help() string {
+	return "Changes count for mail that arrives from now on; what is stored stays as it was sealed."
+}
+
+func (cmd accountSetCommand) Run(ctx context.Context, c console) error {
+	wish := newSettings{Address: cmd.Address, Profile: cmd.Profile, Headers: cmd.Headers}
+	if cmd.Quota != nil {
+		quota := int64(*cmd.Quota)
+		wish.Quota = &quota
+	}
+	var err error
+	if wish.ListKey, err = readListKey(cmd.ListKey); err != nil {
+		return err
+	}
+	if wish.empty() {
+		return errors.New("nothing to change: expected --profile, --headers, --quota or --list-key")
+	}
+	v, err := ask[accountView](ctx, cmd.Config, "account.set", wish)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.Out, "%s: profile %s, headers %s, %s stored\n", v.Address, v.Profile, v.Headers, v.usage())
+	return v.warn(c.Err)
+}
+
+type newSettings struct {
+	Address, Profile, Headers string
+	Quota                     *int64
+	ListKey                   []byte
+}
+
+func (n newSettings) empty() bool {
+	return n.Profile == "" && n.Headers == "" && n.Quota == nil && n.ListKey == nil
+}
+
+func changeSettings(ctx context.Context, o *office, n newSettings) (accountView, error) {
+	a, err := o.find(ctx, n.Address)
+	if err != nil {
+		return accountView{}, err
+	}
+	s := account.Settings{Quota: n.Quota, ListKey: n.ListKey}
+	if n.Profile != "" {
+		s.Profile = (*pgp.Profile)(&n.Profile)
+	}
+	if n.Headers != "" {
+		s.Level = (*pgp.Level)(&n.Headers)
+	}
+	if a, err = o.book.Set(ctx, a.ID, s); err != nil {
+		return accountView{}, err
+	}
+	if n.Quota != nil {
+		if _, err := o.store.Apply(ctx, owner(a), mailstore.SetQuota{Bytes: *n.Quota}); err != nil {
+			return accountView{}, fmt.Errorf("set quota: %w", err)
+		}
+	}
+	return o.view(ctx, a)
+}

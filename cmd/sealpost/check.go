@@ -1,0 +1,32 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"sealpost/config"
+)
+
+type checkCommand struct{ settingsFile }
+
+func (cmd checkCommand) Help() string {
+	return "Reads the configuration as serve would, and the TLS certificate it names. " +
+		"Every mistake is told with its line and what was expected there."
+}
+
+func (cmd checkCommand) Run(c console) error {
+	settings, err := config.Load(cmd.Config)
+	if err != nil {
+		return err
+	}
+	cert, err := loadCertificate(settings.TLS)
+	if err != nil {
+		return err
+	}
+	if err := cert.Leaf.VerifyHostname(settings.Hostname); err != nil {
+		fmt.Fprintf(c.Err, "warning: the TLS certificate is not for %s\n", settings.Hostname)
+	}
+	_, err = fmt.Fprintf(c.Out, "%s is well: %s for %s, data in %s, certificate valid until %s\n",
+		cmd.Config, settings.Hostname, strings.Join(settings.Domains, ", "), settings.Data, day(cert.Leaf.NotAfter))
+	return err
+}

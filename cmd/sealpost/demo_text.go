@@ -1,0 +1,95 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// explain prints how to use the demo, in lines that can be copied.
+func (d *demo) explain(c console, dir string) error {
+	replace := strings.NewReplacer(
+		"CLIENTS", filepath.Join(dir, "clients"),
+		"DIR", dir,
+		"SEALPOST", ownName(),
+		"PASSWORD", d.people[0].Password,
+		"SMTP_AT", d.at(25),
+		"IMAP_AT", d.at(143),
+		"IMAPS_AT", d.at(993),
+		"IMAPS_PORT", fmt.Sprint(d.base+993),
+	)
+	_, err := fmt.Fprint(c.Out, style(c).lines(replace.Replace(demoText)))
+	return err
+}
+
+const demoText = `
+*sealpost is ready.* Mail for alice@demo.test and bob@demo.test is sealed as it arrives.
+
+  SMTP   SMTP_AT
+  IMAP   IMAP_AT  STARTTLS
+  IMAPS  IMAPS_AT
+
+*Send alice a mail*
+  $ swaks --server SMTP_AT --to alice@demo.test --header 'Subject: Hello' --body 'For your eyes only.'
+
+*See what the server has of it:* ciphertext, and the few headers that make lists work
+  $ curl -K CLIENTS/alice.curl
+
+*Open it with alice's key*
+  $ curl -K CLIENTS/alice.curl | SEALPOST open --key CLIENTS/alice.secret.asc
+
+*Or with gpg*
+  $ mkdir -pm 700 CLIENTS/gnupg && gpg --homedir CLIENTS/gnupg --import CLIENTS/alice.secret.asc
+  $ curl -K CLIENTS/alice.curl | gpg --homedir CLIENTS/gnupg --decrypt
+
+*Or in mutt,* once gpg has the key
+  $ mutt -F CLIENTS/alice.muttrc
+
+*Or in Thunderbird:* trust CLIENTS/ca.pem (Settings, Certificates, Authorities) and add the account
+  alice@demo.test, IMAP, localhost, port IMAPS_PORT, SSL/TLS, password PASSWORD;
+  then import CLIENTS/alice.secret.asc (OpenPGP Key Manager) and choose it for the account.
+
+*Look for anything readable* in what the server keeps
+  $ SEALPOST prove --config DIR/server/sealpost.toml
+
+DIR/demo.json tells programs all of this. Ctrl-C stops; starting again keeps everything.
+
+`
+
+// ownName is how this program was called, so that its lines can be copied.
+func ownName() string {
+	if name := os.Args[0]; !strings.Contains(name, string(filepath.Separator)+"go-build") {
+		return name
+	}
+	return "go run ./cmd/sealpost"
+}
+
+// look is how text is shown: plain, or with a terminal's means.
+type look struct{ heading, command, end string }
+
+func style(c console) look {
+	f, ok := c.Out.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return look{}
+	}
+	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return look{}
+	}
+	return look{heading: "\x1b[1m", command: "\x1b[36m", end: "\x1b[0m"}
+}
+
+// lines shows *headings* and "$ " commands.
+func (l look) lines(text string) string {
+	all := strings.Split(text, "\n")
+	for i, line := range all {
+		if rest, ok := strings.CutPrefix(line, "*"); ok {
+			heading, rest, _ := strings.Cut(rest, "*")
+			all[i] = l.heading + heading + l.end + rest
+		}
+		if command, ok := strings.CutPrefix(line, "  $ "); ok {
+			all[i] = "  " + l.command + command + l.end
+		}
+	}
+	return strings.Join(all, "\n")
+}

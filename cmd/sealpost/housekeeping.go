@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+const (
+	sweepEvery = time.Hour
+	sweepGrace = time.Hour // a younger blob may belong to a mail on its way in
+	worthwhile = 0.5       // share of a file that is dead when it is written anew
+)
+
+// keepHouse removes what crashes left and gives back space, now and every hour.
+func (s *server) keepHouse(ctx context.Context) {
+	for {
+		s.tidy(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(sweepEvery):
+		}
+	}
+}
+
+func (s *server) tidy(ctx context.Context) {
+	start := time.Now()
+	swept, err := s.store.Sweep(ctx, sweepGrace)
+	if err == nil {
+		err = s.compact(ctx)
+	}
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		s.log.Error("housekeeping failed", "error", err)
+	case swept > 0:
+		s.log.Info("blobs that no mail points at are removed", "count", swept, "took", time.Since(start))
+	}
+}
+
+// compact gives back the space of what was removed, where that is worth the writing.
+func (o *office) compact(ctx context.Context) error {
+	if err := o.blobs.Compact(ctx, worthwhile); err != nil {
+		return fmt.Errorf("compact mail: %w", err)
+	}
+	if o.index.FreeShare() > worthwhile {
+		return o.index.Compact(ctx)
+	}
+	return nil
+}
+
+// squeeze leaves nothing of what was removed in any file.
+func (o *office) squeeze(ctx context.Context) error {
+	if err := o.blobs.Compact(ctx, 0); err != nil {
+		return fmt.Errorf("compact mail: %w", err)
+	}
+	return o.index.Compact(ctx)
+}

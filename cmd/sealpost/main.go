@@ -1,0 +1,101 @@
+// Command sealpost is an encrypted mail server and the tools around it. It
+// reads the settings, builds everything once and stops everything once.
+//
+// It never does what a room below can do: a command here is a few calls.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes: what was asked for was done, could not be done, or was not understood.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+type commands struct {
+	Demo     demoCommand    `cmd:"" help:"Start a complete server on loopback, with two accounts, to try everything."`
+	Serve    serveCommand   `cmd:"" help:"Start the server."`
+	Check    checkCommand   `cmd:"" help:"Read the configuration and say what is wrong with it."`
+	Config   configCommand  `cmd:"" help:"Print a documented configuration file with all defaults."`
+	Account  accountGroup   `cmd:"" help:"Add, list, show, change and remove accounts."`
+	Password passwordGroup  `cmd:"" help:"Add, list and revoke the app passwords that mail programs sign in with."`
+	Message  messageGroup   `cmd:"" help:"Look at stored mail as it is: sealed."`
+	Open     openCommand    `cmd:"" help:"Open a sealed mail with its owner's key (the client side)."`
+	Version  versionCommand `cmd:"" help:"Print the version."`
+}
+
+// settingsFile is the flag of every command that needs the server's settings.
+type settingsFile struct {
+	Config string `help:"Configuration file of the server." placeholder:"FILE" default:"/etc/sealpost/sealpost.toml" type:"path"`
+}
+
+// A console is where a command reads and writes.
+type console struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:], console{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// run does one command and returns the exit code.
+func run(ctx context.Context, args []string, c console) (code int) {
+	defer func() {
+		if stop, ok := recover().(exit); ok {
+			code = int(stop)
+		}
+	}()
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parser, err := newParser(c)
+	if err != nil {
+		fmt.Fprintln(c.Err, "sealpost:", err)
+		return exitFailed
+	}
+	chosen, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintln(c.Err, "sealpost:", err)
+		fmt.Fprintf(c.Err, "Try %q.\n", helpFor(err))
+		return exitUsage
+	}
+	chosen.BindTo(ctx, (*context.Context)(nil))
+	if err := chosen.Run(c); err != nil {
+		fmt.Fprintln(c.Err, "sealpost:", err)
+		return exitFailed
+	}
+	return exitDone
+}
+
+// exit is how kong's --help leaves.
+type exit int
+
+func newParser(c console) (*kong.Kong, error) {
+	return kong.New(new(commands),
+		kong.Name("sealpost"),
+		kong.Description("An encrypted mail server: every message is sealed to its owner's OpenPGP key before it is stored. "+
+			"Start with \"sealpost demo\"."),
+		kong.Writers(c.Out, c.Err),
+		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
+	)
+}
+
+// helpFor is the help command nearest to what was not understood.
+func helpFor(err error) string {
+	var at *kong.ParseError
+	if errors.As(err, &at) && at.Context != nil && at.Context.Selected() != nil {
+		return at.Context.Selected().FullPath() + " --help"
+	}
+	return "sealpost --help"
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"sealpost/account"
+	"sealpost/config"
+	"sealpost/mail"
+	"sealpost/mailstore"
+	"sealpost/mailstore/notify"
+	"sealpost/storage/bolt"
+	"sealpost/storage/disk"
+)
+
+// layout is the version of the data folder this program reads and writes.
+const layout = "1"
+
+// An office is everything that stands on the data folder, with its doors
+// closed: the server opens them, a command does its work and leaves. Only one
+// process can hold it.
+type office struct {
+	settings config.Config
+	index    *bolt.DB
+	blobs    *disk.Blobs
+	book     *account.Book
+	store    *mailstore.Store
+	log      *slog.Logger
+}
+
+func openOffice(settings config.Config, log *slog.Logger) (*office, error) {
+	if err := prepareFolder(settings.Data); err != nil {
+		return nil, fmt.Errorf("prepare data folder: %w", err)
+	}
+	if err := os.MkdirAll(settings.Spool.Folder, 0o700); err != nil {
+		return nil, fmt.Errorf("make spool folder: %w", err)
+	}
+	index, err := bolt.Open(filepath.Join(settings.Data, "index.db"), bolt.Options{Log: log})
+	if err != nil {
+		return nil, err
+	}
+	o := &office{settings: settings, index: index, log: log}
+	if err := o.furnish(); err != nil {
+		return nil, errors.Join(err, index.Close())
+	}
+	return o, nil
+}
+
+func (o *office) furnish() (err error) {
+	secret, err := lastingSecret(filepath.Join(o.settings.Data, "secret"))
+	if err != nil {
+		return err
+	}
+	o.book = account.NewBook(o.index.Accounts(), o.settings.Domains, secret, time.Now)
+	if o.settings.Postmaster != "" {
+		if o.book.Postmaster, err = mail.ParseAddress(o.settings.Postmaster); err != nil {
+			return fmt.Errorf("postmaster: %w", err)
+		}
+	}
+	if o.blobs, err = disk.Open(filepath.Join(o.settings.Data, "blobs"), disk.Options{}); err != nil {
+		return err
+	}
+	o.store = &mailstore.Store{
+		Index: o.index.Index(),
+		Blobs: o.blobs,
+		Bus:   new(notify.Bus),
+		Log:   o.log,
+		Now:   time.Now,
+	}
+	return nil
+}
+
+func (o *office) Close() error {
+	return errors.Join(o.blobs.Close(), o.index.Close())
+}
+
+// prepareFolder makes the data folder, for its owner's eyes only, and checks
+// that this program understands what is in it.
+func prepareFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o077 != 0 {
+		if err := os.Chmod(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	file := filepath.Join(dir, "VERSION")
+	found, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return writeAside(file, []byte(layout+"\n"), 0o600)
+	}
+	if err != nil {
+		return err
+	}
+	if v := strings.TrimSpace(string(found)); v != layout {
+		return fmt.Errorf("%s says %q; this sealpost reads %q", file, v, layout)
+	}
+	return nil
+}
+
+// lastingSecret reads 32 random bytes, or makes them the first time.
+func lastingSecret(file string) ([]byte, error) {
+	secret, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		secret = make([]byte, 32)
+		rand.Read(secret)
+		err = writeAside(file, secret, 0o600)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read or make secret: %w", err)
+	}
+	if len(secret) != 32 || bytes.Equal(secret, make([]byte, 32)) {
+		return nil, fmt.Errorf("%s is damaged: expected 32 random bytes; remove it and a new one is made", file)
+	}
+	return secret, nil
+}
+
+// writeAside writes a file that is there whole or not at all.
+func writeAside(file string, data []byte, mode os.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // gone when the rename was done
+	_, werr := f.Write(data)
+	if err := errors.Join(werr, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), file)
+}
+
+// find looks up an account by any of its addresses, in words for its caller.
+func (o *office) find(ctx context.Context, address string) (account.Account, error) {
+	addr, err := mail.ParseAddress(address)
+	if err != nil {
+		return account.Account{}, fmt.Errorf("%q is %w", address, err)
+	}
+	a, err := o.book.Find(ctx, addr)
+	if errors.Is(err, account.ErrUnknown) {
+		return a, fmt.Errorf("%w: %s", err, address)
+	}
+	return a, err
+}
+
+func owner(a account.Account) mailstore.Owner { return mailstore.Owner(a.ID) }

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"sealpost/filestore/spool"
+	"sealpost/pgp"
+)
+
+type openCommand struct {
+	Key        string `required:"" placeholder:"FILE" type:"existingfile" help:"The owner's OpenPGP secret key, as gpg --export-secret-keys writes it."`
+	ListKey    string `placeholder:"FILE" type:"existingfile" help:"The owner's private list key, to open cards."`
+	Passphrase string `name:"passphrase-file" placeholder:"FILE" type:"existingfile" help:"Passphrase of the secret key; without it the terminal is asked."`
+	Restore    bool   `help:"Write the exact bytes that arrived, so that DKIM and other signatures can be checked."`
+}
+
+// openMax is the largest mail that is opened; while its integrity is not yet
+// known it waits in memory or, encrypted, in the folder for temporary files.
+const (
+	openMax    = 1 << 30
+	openMemory = 16 << 20
+)
+
+func (cmd openCommand) Help() string {
+	return "Reads a sealed mail or any letter from standard input and writes what is in it. This is the client's side: " +
+		"it needs no server and belongs on its owner's machine. Nothing is written before the end of the message was " +
+		"checked.\n\n" +
+		"A mail that its sender encrypted is restored from two letters, its header and then its message."
+}
+
+func (cmd openCommand) Run(ctx context.Context, c console) error {
+	if err := closeMouth(); err != nil {
+		return fmt.Errorf("switch core dumps off: %w", err)
+	}
+	opener := pgp.Opener{Restore: cmd.Restore, Max: openMax}
+	if err := cmd.readKeys(&opener, c); err != nil {
+		return err
+	}
+	s := spool.New(os.TempDir(), openMemory, 2*openMax)
+	defer s.Close()
+	if _, err := opener.Open(ctx, c.In, s); err != nil {
+		return err
+	}
+	_, err := io.Copy(c.Out, io.NewSectionReader(s, 0, s.Size()))
+	return err
+}
+
+func (cmd openCommand) readKeys(o *pgp.Opener, c console) error {
+	text, err := os.ReadFile(cmd.Key)
+	if err != nil {
+		return err
+	}
+	if o.Keys, err = pgp.ParseSecretKeys(text, func() ([]byte, error) { return cmd.passphrase(c) }); err != nil {
+		return fmt.Errorf("%s: %w", cmd.Key, err)
+	}
+	if cmd.ListKey == "" {
+		return nil
+	}
+	if text, err = os.ReadFile(cmd.ListKey); err != nil {
+		return err
+	}
+	if o.ListKey, err = pgp.ParseListKey(text); err != nil {
+		return fmt.Errorf("%s: %w", cmd.ListKey, err)
+	}
+	return nil
+}
+
+// passphrase comes from its file or the terminal, for standard input holds the mail.
+func (cmd openCommand) passphrase(c console) ([]byte, error) {
+	if cmd.Passphrase != "" {
+		text, err := os.ReadFile(cmd.Passphrase)
+		return bytes.TrimRight(text, "\r\n"), err
+	}
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return nil, errors.New("the key has a passphrase and there is no terminal to ask: expected --passphrase-file")
+	}
+	defer tty.Close()
+	restore, err := hideTyping(int(tty.Fd()))
+	if err != nil {
+		return nil, fmt.Errorf("hide what is typed: %w", err)
+	}
+	defer restore()
+	fmt.Fprint(c.Err, "Passphrase of the key: ")
+	defer fmt.Fprintln(c.Err)
+	line, err := bufio.NewReader(tty).ReadBytes('\n')
+	return bytes.TrimRight(line, "\r\n"), err
+}
