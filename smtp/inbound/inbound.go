@@ -1,0 +1,79 @@
+// Package inbound is the way of a mail from the wire into its owners'
+// mailboxes: who is each recipient, what is in front of the mail, seal, store.
+//
+// It never keeps a mail: what it read is gone when Data returns, and until then
+// it stands in memory or in a spool under a key that is nowhere else.
+//
+// Invariants: 250 is said only after every recipient's copy is durable; nothing
+// reaches the store but what pgp.Seal made; a fault of ours is a temporary
+// reply; no log line names a person or quotes a mail.
+package inbound
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"sealpost/account"
+	"sealpost/filestore"
+	"sealpost/filestore/spool"
+	"sealpost/mail"
+	"sealpost/mailstore"
+	"sealpost/pgp"
+	"sealpost/smtp"
+)
+
+const (
+	inMemory = 1 << 20 // octets of a mail that stay in memory while it is handled (DESIGN 1, rule 1)
+	atOnce   = 8       // copies of one mail sealed and stored at the same time
+	maxHops  = 100     // Received lines that mean a loop (RFC 5321, section 6.3)
+)
+
+// Handler takes mail for the accounts of a book into a store. Its fields are
+// set once, before use; Retries may be left out.
+type Handler struct {
+	Book     *account.Book
+	Store    *mailstore.Store
+	Hostname string        // who we say we are in Received
+	Domain   string        // whose postmaster the bare <postmaster> is
+	Spool    string        // folder for mails over 1 MiB, encrypted there
+	Message  int64         // octets of one mail
+	Look     mail.Limits   // bounds of what is read of a mail for card and terms
+	Time     time.Duration // for looking, sealing and storing, once a mail has come
+	Log      *slog.Logger
+	Now      func() time.Time
+
+	stored remembered
+}
+
+// Begin opens a transaction for one mail.
+func (h *Handler) Begin(_ context.Context, p smtp.Peer, from *mail.Address, o smtp.MailOptions) (smtp.Transaction, error) {
+	return &transaction{h: h, peer: p, from: from, opts: o}, nil
+}
+
+var errRelay = errors.New("recipient is not of this server")
+
+// replyFor turns an error into what the sender is told. What nobody classified
+// is temporary: a fault of ours may delay mail, never bounce it.
+func replyFor(err error) *smtp.Reply {
+	var r *smtp.Reply
+	switch {
+	case errors.As(err, &r):
+		return r
+	case errors.Is(err, account.ErrUnknown):
+		return &smtp.Reply{Code: 550, Enhanced: "5.1.1", Text: "no such mailbox here"}
+	case errors.Is(err, errRelay):
+		return &smtp.Reply{Code: 550, Enhanced: "5.7.1", Text: "this server does not relay"}
+	case errors.Is(err, mailstore.ErrOverQuota):
+		return &smtp.Reply{Code: 452, Enhanced: "4.2.2", Text: "mailbox is full"}
+	case errors.Is(err, pgp.ErrNoKey), errors.Is(err, pgp.ErrRevoked):
+		return &smtp.Reply{Code: 451, Enhanced: "4.7.5", Text: "the recipient's key cannot be used now"}
+	case errors.Is(err, spool.ErrTooLarge):
+		return &smtp.Reply{Code: 552, Enhanced: "5.3.4", Text: "message is larger than this server takes"}
+	case errors.Is(err, filestore.ErrFull):
+		return &smtp.Reply{Code: 452, Enhanced: "4.3.1", Text: "no space here now, try again later"}
+	default: // logged in full, told in short
+		return &smtp.Reply{Code: 451, Enhanced: "4.3.0", Text: "try again later"}
+	}
+}

@@ -1,0 +1,222 @@
+package inbound
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"sealpost/account"
+	"sealpost/filestore/spool"
+	"sealpost/mail"
+	"sealpost/mailstore"
+	"sealpost/pgp"
+	"sealpost/smtp"
+)
+
+// transaction is one mail on its way in.
+type transaction struct {
+	h    *Handler
+	peer smtp.Peer
+	from *mail.Address
+	opts smtp.MailOptions
+	to   []recipient
+}
+
+// recipient is one account a mail goes to, by the first address that led there.
+type recipient struct {
+	address mail.Address
+	account account.ID
+	key     pgp.Recipient
+}
+
+// arrival is a mail that has come whole.
+type arrival struct {
+	id   string
+	mail *spool.Spool
+	gist *mail.Gist
+	time time.Time
+}
+
+// Rcpt finds out who to is and whether mail can be sealed and stored for them
+// now; whoever is refused here does not delay the others.
+func (t *transaction) Rcpt(ctx context.Context, to mail.Address, _ smtp.RcptOptions) error {
+	if to.Domain == "" {
+		to.Domain = t.h.Domain
+	}
+	r, err := t.resolve(ctx, to)
+	if err != nil {
+		return t.tell("recipient refused", err)
+	}
+	for _, known := range t.to {
+		if known.account == r.account {
+			return nil // one copy each
+		}
+	}
+	t.to = append(t.to, r)
+	return nil
+}
+
+func (t *transaction) resolve(ctx context.Context, to mail.Address) (recipient, error) {
+	if !t.h.Book.Local(to.Domain) {
+		return recipient{}, errRelay
+	}
+	a, err := t.h.Book.Resolve(ctx, to)
+	if err != nil {
+		return recipient{}, fmt.Errorf("resolve recipient: %w", err)
+	}
+	key, err := t.h.Book.Recipient(ctx, a)
+	if err != nil {
+		return recipient{}, err
+	}
+	usage, err := t.h.Store.Index.Usage(ctx, mailstore.Owner(a.ID))
+	if err != nil {
+		return recipient{}, fmt.Errorf("read usage of account %s: %w", a.ID, err)
+	}
+	if usage.Quota > 0 && (usage.Bytes >= usage.Quota || usage.Bytes+t.opts.Size > usage.Quota) {
+		return recipient{}, mailstore.ErrOverQuota
+	}
+	return recipient{to, a.ID, key}, nil
+}
+
+// Data takes the mail into memory or a spool, looks at it once, and seals and
+// stores a copy for each recipient.
+func (t *transaction) Data(ctx context.Context, r io.Reader) (*smtp.Reply, error) {
+	a := arrival{id: newID(), mail: spool.New(t.h.Spool, inMemory, t.h.Message)}
+	defer a.mail.Close()
+	if err := fill(a.mail, r); err != nil {
+		return nil, t.tell("mail not taken", err)
+	}
+	a.time = t.h.Now()
+	ctx, cancel := context.WithTimeout(ctx, t.h.Time)
+	defer cancel()
+	a.gist = mail.Look(ctx, a.mail, t.h.Look)
+	if hops(a.gist.Header) > maxHops {
+		return nil, &smtp.Reply{Code: 554, Enhanced: "5.4.6", Text: "mail goes round in a loop"}
+	}
+	if err := t.deliver(ctx, &a); err != nil {
+		return nil, t.tell("mail not stored for all", err)
+	}
+	t.h.Log.Info("mail stored", "id", a.id, "size", a.mail.Size(), "copies", len(t.to),
+		"tls", t.peer.TLS != nil, "took", t.h.Now().Sub(a.time))
+	return &smtp.Reply{Code: 250, Enhanced: "2.0.0", Text: "stored as " + a.id}, nil
+}
+
+// Close has nothing to do: a transaction holds nothing between its calls.
+func (t *transaction) Close() {}
+
+// tell logs an error that is our fault and returns what the sender hears.
+func (t *transaction) tell(what string, err error) error {
+	r := replyFor(err)
+	if r.Code/100 == 4 {
+		t.h.Log.Warn(what, "reply", r.Enhanced, "err", err)
+	}
+	return r
+}
+
+var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+func fill(s *spool.Spool, r io.Reader) error {
+	b := buffers.Get().(*[32 << 10]byte)
+	defer func() {
+		clear(b[:]) // nothing readable outlives its mail
+		buffers.Put(b)
+	}()
+	_, err := io.CopyBuffer(s, onlyReader{r}, b[:])
+	return err
+}
+
+// onlyReader hides a WriterTo, which would take a buffer of its own.
+type onlyReader struct{ io.Reader }
+
+func hops(h mail.Header) int {
+	n := 0
+	for _, f := range h.Fields {
+		if strings.EqualFold(f.Name, "Received") {
+			n++
+		}
+	}
+	return n
+}
+
+// deliver stores a copy for each recipient. SMTP has one reply for all: when a
+// copy fails the sender will send the mail again, and the copies that were
+// stored are remembered so that nobody gets two.
+func (t *transaction) deliver(ctx context.Context, a *arrival) error {
+	marks := t.h.stored.marks(a.mail, t.from, t.to)
+	errs := make([]error, len(t.to))
+	each(len(t.to), func(i int) {
+		if marks != nil && t.h.stored.has(marks[i], a.time) {
+			return
+		}
+		errs[i] = t.copy(ctx, a, t.to[i])
+	})
+	err := errors.Join(errs...)
+	if err == nil {
+		return nil
+	}
+	if marks == nil {
+		marks = t.h.stored.makeMarks(a.mail, t.from, t.to)
+	}
+	for i, err := range errs {
+		if err == nil {
+			t.h.stored.add(marks[i], a.time)
+		}
+	}
+	return err
+}
+
+// copy seals and stores the copy of one recipient.
+func (t *transaction) copy(ctx context.Context, a *arrival, to recipient) (err error) {
+	defer func() {
+		// It may run beside the connection's goroutine, where nobody recovers.
+		if v := recover(); v != nil {
+			t.h.Log.Error("sealing or storing panicked", "id", a.id, "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+			err = errors.New("panic")
+		}
+	}()
+	sealed, err := pgp.Seal(ctx, pgp.Mail{Bytes: a.mail, Gist: a.gist, Trace: t.trace(a, to), Time: a.time}, to.key)
+	if err != nil {
+		return fmt.Errorf("seal %s for account %s: %w", a.id, to.account, err)
+	}
+	_, err = t.h.Store.Deliver(ctx, mailstore.Owner(to.account), mailstore.Delivery{
+		Box: mailstore.Inbox, Make: true, Sealed: sealed, Received: a.time,
+	})
+	if err != nil {
+		return fmt.Errorf("deliver %s to account %s: %w", a.id, to.account, err)
+	}
+	return nil
+}
+
+// each runs do for 0 to n-1, some at the same time, and waits.
+func each(n int, do func(i int)) {
+	if n == 1 {
+		do(0)
+		return
+	}
+	var wg sync.WaitGroup
+	turns := make(chan struct{}, atOnce)
+	for i := range n {
+		turns <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-turns }()
+			do(i)
+		})
+	}
+	wg.Wait()
+}
+
+var encoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// newID names one arrival in Received, the reply and the logs.
+func newID() string {
+	var b [10]byte
+	rand.Read(b[:])
+	return encoding.EncodeToString(b[:])
+}
