@@ -1,6 +1,7 @@
 package smtp
 
 import (
+	"bufio"
 	"io"
 	"net"
 	"strings"
@@ -49,7 +50,7 @@ func bare(t *testing.T, say, later string) []string {
 	b := &bareSession{}
 	s := gosmtp.NewServer(gosmtp.BackendFunc(func(*gosmtp.Conn) (gosmtp.Session, error) { return b, nil }))
 	s.Domain = "mx.test"
-	s.ReadTimeout = 300 * time.Millisecond
+	s.ReadTimeout = 500 * time.Millisecond
 	s.ErrorLog = faults{discard()}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -62,15 +63,20 @@ func bare(t *testing.T, say, later string) []string {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 	io.WriteString(conn, say)
+	in := bufio.NewReader(conn)
 	if later != "" {
-		time.Sleep(600 * time.Millisecond)
+		for line := ""; !strings.HasPrefix(line, "554"); { // the time-out of DATA
+			if line, err = in.ReadString('\n'); err != nil {
+				t.Fatal(err)
+			}
+		}
 		io.WriteString(conn, later)
 	} else {
 		conn.(*net.TCPConn).CloseWrite()
 	}
-	conn.SetReadDeadline(time.Now().Add(5 * time.Second))
-	io.Copy(io.Discard, conn)
+	io.Copy(io.Discard, in)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.mails

@@ -47,8 +47,8 @@ func (v *void) All(context.Context) iter.Seq2[filestore.Info, error] {
 // TestMemory: a mail of 50 MiB to many recipients stays under 64 MiB of memory.
 // It is not parallel, so nothing else is measured.
 func TestMemory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes seconds")
+	if testing.Short() || underRace {
+		t.Skip("takes seconds, and the race detector has memory of its own")
 	}
 	w := newWorld(t)
 	blobs := &void{}
