@@ -101,7 +101,7 @@ func (d *desk) next() bool {
 		d.line = []byte(c.line())
 		return true
 	}
-	if err := do(d.session, c); err != nil {
+	if err := do(d.session, c); err != nil && d.over == nil {
 		d.session.answer(c.tag, err)
 	}
 	return d.over == nil

@@ -108,11 +108,12 @@ func (f *fetch) batch(sp span) error {
 	if err != nil {
 		return err
 	}
+	mails, err := f.session.mails(uids)
+	if err != nil {
+		return err
+	}
 	at := sp.lo
-	for m, err := range f.session.server.Store.Index.Mails(f.session.ctx, f.session.owner, f.view.id, uids) {
-		if err != nil {
-			return fmt.Errorf("read mails: %w", err)
-		}
+	for _, m := range mails {
 		for at < sp.hi && f.view.rows[at].uid != m.UID {
 			at++
 		}
@@ -129,6 +130,19 @@ func (f *fetch) batch(sp span) error {
 		}
 	}
 	return nil
+}
+
+// mails reads the unchanging halves of some messages, all before the first is
+// used: writing to a slow client must not keep the index waiting.
+func (s *session) mails(uids []mailstore.UID) ([]mailstore.Mail, error) {
+	mails := make([]mailstore.Mail, 0, len(uids))
+	for m, err := range s.server.Store.Index.Mails(s.ctx, s.owner, s.box.id, uids) {
+		if err != nil {
+			return nil, fmt.Errorf("read mails: %w", err)
+		}
+		mails = append(mails, m)
+	}
+	return mails, nil
 }
 
 // markSeen sets \Seen where this FETCH implies it, and says where it was new.

@@ -1,7 +1,6 @@
 package imap
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -71,10 +70,11 @@ func (s *session) evaluateHeaders(tree searchKey, places []int) (found []int, er
 			uids = append(uids, s.box.rows[at].uid)
 		}
 		places = places[n:]
-		for m, err := range s.server.Store.Index.Mails(s.ctx, s.owner, s.box.id, uids) {
-			if err != nil {
-				return nil, fmt.Errorf("read mails: %w", err)
-			}
+		mails, err := s.mails(uids)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range mails {
 			at, ok := s.box.find(m.UID)
 			if ok && tree(&candidate{view: s.box, at: at, row: s.box.rows[at], header: readSearchHeader(m)}) == fits {
 				found = append(found, at)

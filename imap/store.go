@@ -29,8 +29,13 @@ func (s *session) Store(w *imapserver.FetchWriter, set goimap.NumSet, change *go
 	}
 	// What the client now believes of the flags is in the view, so that the look
 	// that follows every command tells only what came out otherwise.
+	known := v.flags.keywords
 	for at := range each(spans) {
 		v.rows[at].flags = v.flags.after(v.rows[at], op, flags)
+		if v.flags.keywords > known {
+			known = v.flags.keywords
+			s.writeFlagList("* FLAGS (", v.flags.all(), ")\r\n")
+		}
 		if change.Silent {
 			continue
 		}

@@ -41,8 +41,8 @@ func leaf(p pgp.Section) *goimap.BodyStructureSinglePart {
 	if strings.EqualFold(p.Type, "text") {
 		part.Text = &goimap.BodyStructureText{NumLines: p.Lines}
 	}
-	if value, params, err := mime.ParseMediaType(p.Disposition); err == nil {
-		part.Extended.Disposition = &goimap.BodyStructureDisposition{Value: value, Params: params}
+	if p.Disposition != "" {
+		part.Extended.Disposition = &goimap.BodyStructureDisposition{Value: p.Disposition, Params: p.DispositionParams}
 	}
 	return part
 }

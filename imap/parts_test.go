@@ -1,0 +1,239 @@
+package imap
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	goimap "github.com/emersion/go-imap/v2"
+
+	"sealpost/mailstore"
+)
+
+func TestPatterns(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, ref, pattern string
+		want               bool
+	}{
+		{"INBOX", "", "*", true},
+		{"INBOX", "", "inbox", true},
+		{"INBOX", "", "InBoX/%", false},
+		{"INBOX/a", "", "inbox/%", true},
+		{"a/b", "", "%", false},
+		{"a/b", "", "%/%", true},
+		{"a/b", "", "*", true},
+		{"a/b/c", "", "a/*c", true},
+		{"a/b/c", "", "a/%c", false},
+		{"a/b", "a/", "%", true},
+		{"a/b", "a", "/b", true},
+		{"ab", "a", "%", true},
+		{"a", "", "A", false},
+		{"", "", "*", true},
+		{"a", "", "", false},
+	} {
+		if got := matches(c.name, c.ref, []string{c.pattern}); got != c.want {
+			t.Errorf("%q fits %q+%q: %v", c.name, c.ref, c.pattern, got)
+		}
+	}
+}
+
+// imapserver's own matcher takes exponential time for this.
+func TestPatternsTakeNoTime(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	if match(strings.Repeat("a", 250), strings.Repeat("*a", 2000)+"b") {
+		t.Error("that fits?")
+	}
+	if d := time.Since(start); d > time.Second {
+		t.Errorf("took %v", d)
+	}
+}
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"INBOX":                  "INBOX",
+		"R&-D":                   "R&D",
+		"Entw&APw-rfe":           "Entwürfe",
+		"&U,BTFw-":               "台北",
+		"&2D3eAA-":               "\U0001f600",
+		"Grüße":                  "Grüße",
+		"a&AOQ-b&AOQ-":           "aäbä",
+		"../etc/passwd":          "../etc/passwd", // CleanName refuses it
+		"&AAA-":                  "\x00",          // and this
+		"&AGE-":                  "<refused>",     // "a" in base64
+		"&AOQ-&APw-":             "<refused>",     // two runs where one would do
+		"&AOR-":                  "<refused>",     // bits left over
+		"&AOQ=-":                 "<refused>",
+		"&":                      "<refused>",
+		"&AOQ":                   "<refused>",
+		"&2D0-":                  "<refused>", // half a surrogate
+		"&3gA-":                  "<refused>",
+		"a\x01":                  "<refused>",
+		"\xff":                   "<refused>",
+		"&AC8-etc":               "<refused>", // "/" in base64
+		"&AOQALwAu-":             "<refused>",
+		"&AOQ\r\n-":              "<refused>",
+		"&ACYAJg-":               "<refused>",
+		"&Jjo-!":                 "\u263a!",
+		"&AOQ-&-&APw-":           "ä&ü",
+		"~peter/mail/&ZeVnLIqe-": "~peter/mail/日本語",
+	} {
+		got, ok := decodeName(in)
+		if !ok {
+			got = "<refused>"
+		}
+		if got != want {
+			t.Errorf("%q is %q, want %q", in, got, want)
+		}
+	}
+}
+
+// FuzzName: no two ways to write one name, but for raw UTF-8, and no control
+// or printable ASCII out of base64.
+func FuzzName(f *testing.F) {
+	for _, s := range []string{"R&-D", "&U,BTFw-", "&2D3eAA-", "a&AOQ-b&AOQ-", "&AAA-", "&AOR-"} {
+		f.Add(s, "INBOX")
+	}
+	f.Fuzz(func(t *testing.T, a, b string) {
+		one, ok1 := decodeName(a)
+		two, ok2 := decodeName(b)
+		ascii := strings.IndexFunc(a+b, func(r rune) bool { return r > '~' }) < 0
+		if ok1 && ok2 && ascii && a != b && one == two {
+			t.Fatalf("%q and %q are both %q", a, b, one)
+		}
+	})
+}
+
+func TestLineEnds(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"a\r\nb\r\n": "a\r\nb\r\n",
+		"a\nb\n":     "a\r\nb\r\n",
+		"a\rb":       "a\r\nb",
+		"a\r\r\nb":   "a\r\n\r\nb",
+		"a\r":        "a\r\n",
+		"\n\r\n\r":   "\r\n\r\n\r\n",
+		"":           "",
+	} {
+		for _, step := range []int{1, 2, 100} {
+			if got := clean(t, in, step); got != want {
+				t.Errorf("%q in steps of %d became %q, want %q", in, step, got, want)
+			}
+		}
+	}
+	if _, err := (&lineEnds{w: &bytes.Buffer{}}).Write([]byte("a\x00b")); err == nil {
+		t.Error("a NUL went through")
+	}
+}
+
+func clean(t *testing.T, in string, step int) string {
+	t.Helper()
+	var out bytes.Buffer
+	l := &lineEnds{w: &out}
+	for at := 0; at < len(in); at += step {
+		if _, err := l.Write([]byte(in[at:min(at+step, len(in))])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.finish(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// FuzzLineEnds: what comes out has only CRLF, does not depend on how it was cut,
+// and is left alone by a second pass.
+func FuzzLineEnds(f *testing.F) {
+	f.Add("a\r\nb\nc\rd\r\r\n", 2)
+	f.Fuzz(func(t *testing.T, in string, step int) {
+		in = strings.ReplaceAll(in, "\x00", "0")
+		whole := clean(t, in, len(in)+1)
+		if cut := clean(t, in, 1+step&7); cut != whole {
+			t.Fatalf("%q or %q", whole, cut)
+		}
+		if rest := strings.ReplaceAll(whole, "\r\n", ""); strings.ContainsAny(rest, "\r\n") {
+			t.Fatalf("%q has bare line ends", whole)
+		}
+		if again := clean(t, whole, len(whole)+1); again != whole {
+			t.Fatalf("%q became %q", whole, again)
+		}
+	})
+}
+
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	s := &session{box: &view{}}
+	for _, u := range []mailstore.UID{3, 5, 9, 10, 4294967295} {
+		s.box.rows = append(s.box.rows, row{uid: u})
+	}
+	const all = 1<<32 - 1
+	for _, c := range []struct {
+		set  goimap.NumSet
+		want string
+	}{
+		{goimap.SeqSet{{Start: 1, Stop: all}}, "[{0 5}]"},
+		{goimap.SeqSet{{Start: 0, Stop: 0}}, "[{4 5}]"},
+		{goimap.SeqSet{{Start: 4, Stop: 0}}, "[{3 5}]"},
+		{goimap.SeqSet{{Start: 9, Stop: 0}}, "[{4 5}]"},
+		{goimap.SeqSet{{Start: 6, Stop: 7}}, "[]"},
+		{goimap.SeqSet{{Start: 1, Stop: 2}, {Start: 2, Stop: 3}}, "[{0 3}]"},
+		{goimap.UIDSet{{Start: 4, Stop: 9}}, "[{1 3}]"},
+		{goimap.UIDSet{{Start: 6, Stop: 8}}, "[]"},
+		{goimap.UIDSet{{Start: 11, Stop: 0}}, "[{4 5}]"},
+		{goimap.UIDSet{{Start: 1, Stop: all}}, "[{0 5}]"},
+		{goimap.UIDSet{{Start: 3, Stop: 3}, {Start: 10, Stop: 10}}, "[{0 1} {3 4}]"},
+	} {
+		if got := fmt.Sprint(s.places(c.set)); got != c.want {
+			t.Errorf("%v is %s, want %s", c.set, got, c.want)
+		}
+	}
+	s.box.rows = nil
+	if got := s.places(goimap.SeqSet{{Start: 1, Stop: 0}}); len(got) != 0 {
+		t.Errorf("an empty mailbox has %v", got)
+	}
+}
+
+func TestExpungesAreNumberedFromTheTop(t *testing.T) {
+	t.Parallel()
+	v := &view{}
+	for u := range mailstore.UID(6) {
+		v.rows = append(v.rows, row{uid: u + 1})
+	}
+	v.lose(2)
+	v.lose(5)
+	if got := v.drop(); !slices.Equal(got, []uint32{5, 2}) {
+		t.Errorf("said %v", got)
+	}
+	if len(v.rows) != 4 || v.rows[1].uid != 3 {
+		t.Errorf("kept %v", v.rows)
+	}
+}
+
+// What a client is taken to believe after a STORE is what mailstore will say.
+func TestFlagArithmetic(t *testing.T) {
+	t.Parallel()
+	var table flagTable
+	r := row{flags: table.number([]string{`\Seen`, "Work"})}
+	for _, c := range []struct {
+		op     mailstore.FlagOp
+		change []string
+		want   []string
+	}{
+		{mailstore.Add, []string{`\Flagged`, "WORK"}, []string{"Work", `\Flagged`, `\Seen`}},
+		{mailstore.Clear, []string{"work"}, []string{`\Seen`}},
+		{mailstore.Replace, nil, nil},
+		{mailstore.Replace, []string{`\Draft`}, []string{`\Draft`}},
+	} {
+		if got, want := table.after(r, c.op, c.change), table.number(c.want); got != want {
+			t.Errorf("%v %v: %v", c.op, c.change, table.sets[got])
+		}
+	}
+	if table.keywords != 1 {
+		t.Errorf("%d keywords, want 1", table.keywords)
+	}
+}
