@@ -2,23 +2,23 @@ package mail
 
 import (
 	"context"
-	"errors"
-	"io"
 	"time"
 )
 
-// Limits bounds Look. A bound that is met ends the walk, never the mail: the
-// Gist then holds what the top header showed and says so in Complete.
+// Limits bounds Look. A bound that is met never stops the mail: the Gist then
+// holds the top header and what was found so far, and says so in Complete.
+// Header, Parts, Depth and Time end the walk; Bytes and Terms only end the
+// collecting of words.
 type Limits struct {
-	Header int64         // bytes of one header section that are parsed
+	Header int64         // bytes of the top header section that are parsed; of a part's at most 64 KiB
 	Parts  int           // MIME parts visited
 	Depth  int           // nesting of multiparts and message/rfc822
 	Bytes  int64         // decoded bytes of text read for Terms and Snippet
-	Terms  int           // distinct words kept
+	Terms  int           // distinct words kept, next to a mebibyte in all
 	Time   time.Duration // wall clock for the whole look
 }
 
-// DefaultLimits keep a look at the worst mail under 64 MiB and a second.
+// DefaultLimits keep a look at the worst mail under 16 MiB and a second.
 var DefaultLimits = Limits{Header: 256 << 10, Parts: 1000, Depth: 32, Bytes: 8 << 20, Terms: 50_000, Time: time.Second}
 
 // Attachment is what a list shows of an attached part.
@@ -27,6 +27,13 @@ type Attachment struct {
 	Type string // media type in lower case
 	Size int64  // bytes as transferred, before decoding
 }
+
+// Bounds of a Gist.
+const (
+	maxAttachments = 100
+	maxFileName    = 255 // bytes
+	maxSnippet     = 200 // bytes
+)
 
 // Gist is what one bounded look at a mail found. It is made once a mail and
 // serves the sealing to every recipient.
@@ -44,28 +51,32 @@ type Gist struct {
 	Terms       []string     // words, folded (see Fold), sorted, distinct
 	Complete    bool         // false when a bound was met
 
-	body []section // displayable leaves for WriteBody
+	body *entity // what WriteBody writes; nil without displayable text
 }
 
-type section struct {
-	header     []byte // the leaf's MIME fields
-	start, end int64  // its body in the mail
-}
-
-// Look walks m once, within lim.
+// Look walks m once, within lim. It decodes only text: attachments are passed
+// over. Terms are runs of letters and digits of 2 to 40 characters, folded,
+// from the subjects, names, addresses, file names and texts; scripts written
+// without spaces are kept as pairs of characters. Addresses and their domains
+// are terms as a whole too.
 func Look(ctx context.Context, m Bytes, lim Limits) *Gist {
-	g := &Gist{Complete: true}
 	h, err := ReadHeader(m, 0, lim.Header)
-	if err != nil {
-		g.Complete = false
-		return g
+	g := &Gist{Complete: err == nil && !h.Cut}
+	w := &walker{lim: lim, until: time.Now().Add(lim.Time), win: newWindow(m), g: g, root: &entity{subtype: "mixed"}}
+	w.text.words.set, w.text.left = newTermSet(lim.Terms), lim.Bytes
+	g.readTop(h, &w.text.words)
+	if g.Complete {
+		w.walk(ctx, h)
 	}
-	g.readTop(h)
+	if w.text.words.set.full || w.win.err != nil {
+		g.Complete = false
+	}
+	g.Terms, g.Snippet, g.body = w.text.words.set.sorted(), w.text.snippet.String(), w.root.prune()
 	return g
 }
 
 // readTop fills in what the top header section shows.
-func (g *Gist) readTop(h Header) {
+func (g *Gist) readTop(h Header, words *wordSplitter) {
 	e := ReadEnvelope(h)
 	g.Header, g.Subject, g.Date = h, e.Subject, e.Date
 	g.MessageID, g.InReplyTo = e.MessageID, e.InReplyTo
@@ -77,8 +88,5 @@ func (g *Gist) readTop(h Header) {
 			break
 		}
 	}
+	words.envelope(e)
 }
-
-// WriteBody writes the displayable parts of m, without attachments, as a MIME
-// entity of its own (header section and body, CRLF lines).
-func (g *Gist) WriteBody(w io.Writer, m Bytes) error { return errors.New("mail: not written yet") }
