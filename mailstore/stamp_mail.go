@@ -98,24 +98,26 @@ func (d *desk) message(b *box, uid UID) (*Message, error) {
 	return &Message{Box: b.ID, Was: e.Modseq, Entry: e}, nil
 }
 
-// chosen yields those of the messages that exist, each once, in that order.
-func (d *desk) chosen(b *box, uids []UID) iter.Seq2[*Message, error] {
-	return func(yield func(*Message, error) bool) {
-		seen := make(map[UID]struct{}, len(uids))
-		for _, uid := range uids {
-			if _, twice := seen[uid]; twice {
-				continue
-			}
-			seen[uid] = struct{}{}
-			m, err := d.message(b, uid)
-			if m == nil && err == nil {
-				continue
-			}
-			if !yield(m, err) || err != nil {
-				return
-			}
+// chosen are those of the messages that exist, each once, in that order. They
+// are chosen before anything is done to one, or a mailbox copied into itself
+// would find its new messages.
+func (d *desk) chosen(b *box, uids []UID) ([]*Message, error) {
+	found := make([]*Message, 0, len(uids))
+	seen := make(map[UID]struct{}, len(uids))
+	for _, uid := range uids {
+		if _, twice := seen[uid]; twice {
+			continue
+		}
+		seen[uid] = struct{}{}
+		m, err := d.message(b, uid)
+		if err != nil {
+			return nil, err
+		}
+		if m != nil {
+			found = append(found, m)
 		}
 	}
+	return found, nil
 }
 
 // entries yields the entries of a mailbox as the desk sees them: the stored
@@ -188,10 +190,11 @@ func (d *desk) setFlags(c SetFlags) (Event, error) {
 	if _, err := mergeFlags(nil, c.Op, c.Flags); err != nil {
 		return Event{}, err
 	}
-	for m, err := range d.chosen(b, c.UIDs) {
-		if err != nil {
-			return Event{}, err
-		}
+	messages, err := d.chosen(b, c.UIDs)
+	if err != nil {
+		return Event{}, err
+	}
+	for _, m := range messages {
 		if c.Unless != 0 && m.Entry.Modseq > c.Unless {
 			e.Failed = append(e.Failed, m.Entry.UID)
 			continue
@@ -253,10 +256,11 @@ func (d *desk) transfer(from, to MailboxID, uids []UID, settle func(*box, *Messa
 		return Event{}, err
 	}
 	e := Event{Box: target.ID, Valid: target.UIDValidity}
-	for m, err := range d.chosen(source, uids) {
-		if err != nil {
-			return Event{}, err
-		}
+	messages, err := d.chosen(source, uids)
+	if err != nil {
+		return Event{}, err
+	}
+	for _, m := range messages {
 		if e.Modseq == 0 {
 			e.Modseq = d.next()
 		}
@@ -303,10 +307,11 @@ func (d *desk) expunge(c Expunge) (Event, error) {
 		}
 	}
 	e := Event{Box: b.ID, Valid: b.UIDValidity}
-	for m, err := range d.chosen(b, uids) {
-		if err != nil {
-			return Event{}, err
-		}
+	messages, err := d.chosen(b, uids)
+	if err != nil {
+		return Event{}, err
+	}
+	for _, m := range messages {
 		if c.OnlyDeleted && !hasFlag(m.Entry.Flags, Deleted) {
 			continue
 		}

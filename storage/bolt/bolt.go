@@ -136,6 +136,9 @@ func (d *DB) begin() (*bbolt.Tx, error) {
 	select {
 	case <-d.quit:
 		return nil, ErrClosed
+	default:
+	}
+	select {
 	case d.calls <- newCall(nil, nil): // a call that asks for nothing makes the batcher try a repair
 	default:
 	}
