@@ -300,7 +300,10 @@ func (w *walker) delimiterIn(data []byte, pos int64) (delimiter, bool) {
 // end between them belongs to the delimiter.
 func (w *walker) contentEnd(pos int64) int64 {
 	var before [2]byte
-	n := min(2, pos-w.pos)
+	n := min(2, pos)
+	if w.leaf != nil { // an empty leaf has no line end to give
+		n = min(n, pos-w.leaf.start)
+	}
 	if n <= 0 {
 		return pos
 	}
