@@ -152,7 +152,7 @@ func (a armoredAt) ReadAt(p []byte, off int64) (int, error) {
 	for done := 0; ; {
 		skip := int(off % armorLine)
 		lines := min((skip+len(p)-done+armorLine-1)/armorLine, linesAtOnce)
-		if lines == 0 {
+		if done == len(p) {
 			return done, nil
 		}
 		start := off / armorLine * armorRaw
