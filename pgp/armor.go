@@ -7,8 +7,8 @@ import (
 )
 
 // Armor is written here in one pass with CRLF line ends: 76 columns, no
-// headers, no checksum (RFC 9580, section 6: not needed; all readers tested
-// take it). Every offset of the armored form can be computed.
+// headers, a checksum only where GnuPG 2.2 cannot do without (see checksum.go).
+// Every offset of the armored form can be computed.
 const (
 	armorWidth   = 76                 // columns
 	armorRaw     = armorWidth / 4 * 3 // bytes of one line
@@ -113,13 +113,17 @@ func Armor(w io.Writer, k Kind, letter io.Reader) error {
 	if _, err := io.WriteString(w, begin+"\r\n\r\n"); err != nil {
 		return err
 	}
-	a := newArmorWriter(w, armorWidth)
-	if _, err := io.Copy(a, letter); err != nil {
+	a, sum := newArmorWriter(w, armorWidth), newCRC24()
+	n, err := io.Copy(io.MultiWriter(a, sum), letter)
+	if err != nil {
 		return errors.Join(errors.New("armor letter"), err)
 	}
 	if err := a.Close(); err != nil {
 		return err
 	}
-	_, err := io.WriteString(w, end+"\r\n")
+	if k != KindCard && needsChecksum(n) {
+		end = sum.line() + end
+	}
+	_, err = io.WriteString(w, end+"\r\n")
 	return err
 }

@@ -48,7 +48,7 @@ func (f Form) frame() (before, behind string) {
 // ServedSize is the octet count of the whole served mail (RFC822.SIZE).
 func ServedSize(outer []byte, f Form, rawSize int64) int64 {
 	before, behind := f.frame()
-	return int64(len(outer)+len(before)+len(behind)) + armoredSize(rawSize)
+	return int64(len(outer)+len(before)+len(behind)) + armoredSize(rawSize) + checksumAt{size: rawSize}.Size()
 }
 
 // Section is one part of the served mail: its MIME header and its body as byte
@@ -71,6 +71,9 @@ func (s Served) Sections() []Section {
 	outer := int64(len(s.Outer))
 	armored := armoredSize(s.RawSize)
 	lines := (armored + armorLine - 1) / armorLine
+	if needsChecksum(s.RawSize) {
+		armored, lines = armored+checksumSize, lines+1
+	}
 	if s.Form == FormInline {
 		return []Section{{
 			Type: "text", Subtype: "plain", Params: map[string]string{"charset": inlineCharset(s.Outer)}, Encoding: "7bit",
@@ -107,6 +110,7 @@ func (s Served) ReadAt(p []byte, off int64) (int, error) {
 		bytes.NewReader(s.Outer),
 		stringAt(before),
 		armoredAt{s.Raw, s.RawSize},
+		checksumAt{s.Raw, s.RawSize},
 		stringAt(behind),
 	} {
 		size := pieceSize(piece)
