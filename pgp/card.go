@@ -1,6 +1,7 @@
 package pgp
 
 import (
+	"bytes"
 	"crypto/ecdh"
 	"crypto/hpke"
 	"crypto/sha256"
@@ -9,8 +10,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"sealpost/mail"
@@ -104,9 +107,14 @@ func countRecipients(h mail.Header) int {
 	return n
 }
 
-// clip cuts s to at most n bytes of valid UTF-8.
+// clip cuts s to at most n bytes of valid UTF-8 without control characters.
 func clip(s string, n int) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r // U+FFFD for what is no UTF-8
+	}, s)
 	if len(s) <= n {
 		return s
 	}
@@ -136,9 +144,18 @@ func clipIDs(ids []string, n int) []string {
 	return kept
 }
 
+// encode writes c without HTML's escapes, which would triple a message id.
+func (c Card) encode() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(c)
+	return bytes.TrimRight(b.Bytes(), "\n"), err
+}
+
 // sealCard encrypts c to a list key's public half.
 func sealCard(c Card, public []byte) ([]byte, error) {
-	plain, err := json.Marshal(c)
+	plain, err := c.encode()
 	if err != nil {
 		return nil, fmt.Errorf("write card: %w", err)
 	}
@@ -157,11 +174,11 @@ func sealCard(c Card, public []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal card: %w", err)
 	}
-	return append(append(head, enc...), ciphertext...), nil
+	return slices.Concat(head, enc, ciphertext), nil
 }
 
 func newCardHead(kem hpke.KEM, kdf hpke.KDF, aead hpke.AEAD, id [8]byte) []byte {
-	head := make([]byte, 0, maxCard)
+	head := make([]byte, 0, cardHead)
 	head = append(head, cardVersion)
 	head = binary.BigEndian.AppendUint16(head, kem.ID())
 	head = binary.BigEndian.AppendUint16(head, kdf.ID())

@@ -34,6 +34,9 @@ func findCiphertext(m mail.Bytes, h mail.Header, owns func(pkesk) bool) *ciphert
 	if !ok {
 		return nil
 	}
+	if f.form == FormInline && !startsArmored(m, h.End) {
+		return nil
+	}
 	body := io.NewSectionReader(m, h.End, m.Size()-h.End)
 	p := &framingParser{lines: lineReader{r: bufio.NewReaderSize(body, 32<<10), off: h.End}, boundary: f.boundary}
 	c := &ciphertext{form: f.form, charset: f.charset}
@@ -50,6 +53,13 @@ func findCiphertext(m mail.Bytes, h mail.Header, owns func(pkesk) bool) *ciphert
 	c.end, c.width, c.raw = text.end, text.width, count.n
 	c.exact = text.regular && c.start-h.End <= maxFraming && m.Size()-c.end <= maxFraming && h.End <= 4*maxFraming
 	return c
+}
+
+// startsArmored is a quick look at a plain text, since most are no ciphertext.
+func startsArmored(m mail.Bytes, at int64) bool {
+	var b [256]byte
+	n, err := m.ReadAt(b[:min(int64(len(b)), m.Size()-at)], at)
+	return (err == nil || err == io.EOF) && bytes.HasPrefix(bytes.TrimLeft(b[:n], " \t\r\n"), []byte(armorMessage))
 }
 
 // framing is what a top header says of the body.

@@ -5,10 +5,25 @@ import (
 	"sort"
 )
 
-// bucket is the size a ciphertext of n bytes is padded to: Padmé (Nikitin and
-// others, 2019), which leaks O(log log n) bits of a length at a cost of at most
-// 12 %, with steps of 16 KiB at most, so that large mails cost little.
+// bucket is the size a ciphertext of n bytes is padded to: Padmé's, but one byte
+// more where that is a multiple of three, so that the armor of what we sealed
+// ends in base64 padding and needs no checksum (see checksum.go).
 func bucket(n int64) int64 {
+	for m := n - 1; ; {
+		if m = padme(m); m%3 == 0 {
+			m++
+		}
+		if m >= n {
+			return m
+		}
+		m++
+	}
+}
+
+// padme rounds up (Nikitin and others, 2019): a size leaks O(log log n) bits of
+// a length, at a cost of at most 12 %; steps are 16 KiB at most, so that large
+// mails cost little.
+func padme(n int64) int64 {
 	if n < 2 {
 		return n
 	}

@@ -1,6 +1,7 @@
 package pgp
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -12,7 +13,7 @@ import (
 	"sealpost/mail"
 )
 
-var testTime = time.Date(2026, 11, 22, 10, 20, 30, 0, time.FixedZone("", 3600))
+var testTime = time.Date(2025, 11, 22, 10, 20, 30, 0, time.FixedZone("", 3600))
 
 // owner is one side that seals and opens.
 type owner struct {
@@ -147,4 +148,14 @@ func TestSealAndOpen(t *testing.T) {
 		}
 		t.Logf("%s: message %d, terms %d, card %d bytes\n%s", p, len(message), len(raw(t, s, KindTerms)), len(raw(t, s, KindCard)), s.Outer())
 	}
+}
+
+// restorePayload undoes the protection of a decrypted message letter.
+func restorePayload(decrypted []byte, w *bytes.Buffer) error {
+	r := bufio.NewReader(bytes.NewReader(decrypted))
+	p, err := readPayload(r)
+	if err != nil {
+		return err
+	}
+	return p.write(r, w, true)
 }

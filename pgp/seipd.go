@@ -160,6 +160,48 @@ func (c *chunkWriter) Write(p []byte) (int, error) {
 	return done, nil
 }
 
+// ReadFrom reads into the chunk itself, so that copying takes no buffer.
+func (c *chunkWriter) ReadFrom(r io.Reader) (int64, error) {
+	var done int64
+	for {
+		have, room := len(c.buf), cap(c.buf)-gcmTag
+		if c.left == 0 {
+			return done, expectEOF(r)
+		}
+		n, err := r.Read(c.buf[have:min(int64(room), int64(have)+c.left)])
+		c.buf = c.buf[:have+n]
+		c.left -= int64(n)
+		done += int64(n)
+		if len(c.buf) == room {
+			if err := c.flush(); err != nil {
+				return done, err
+			}
+		}
+		if err == io.EOF {
+			return done, nil
+		}
+		if err != nil {
+			return done, err
+		}
+	}
+}
+
+// expectEOF fails with errLength when r has more to give.
+func expectEOF(r io.Reader) error {
+	var b [1]byte
+	for {
+		n, err := r.Read(b[:])
+		switch {
+		case n > 0:
+			return errLength
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
 func (c *chunkWriter) flush() error {
 	if len(c.buf) == 0 {
 		return nil

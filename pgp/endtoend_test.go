@@ -1,0 +1,84 @@
+package pgp
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// endToEndMail is a mail that a sender encrypted to o: its packets come from
+// Seal, its framing and its 64 columns are those of other software.
+func endToEndMail(t testing.TB, o *owner, inner []byte) []byte {
+	t.Helper()
+	packets := raw(t, mustSeal(t, arrived(inner), o.Recipient), KindMessage)
+	return frameMail(packets, 64)
+}
+
+const (
+	foreignHeader = `From: Carol <carol@example.org>
+To: alice@demo.test
+Subject: visible on the wire
+Message-ID: <e2e@example.org>
+Date: Sat, 21 Nov 2026 09:00:00 -0500
+MIME-Version: 1.0
+Content-Type: multipart/encrypted; boundary="b1";
+ protocol="application/pgp-encrypted"
+
+This is a preamble.
+--b1
+Content-Type: application/pgp-encrypted
+
+Version: 1
+
+--b1
+Content-Type: application/octet-stream; name="msg.asc"
+X-Hidden: part header kumquat
+
+-----BEGIN PGP MESSAGE-----
+Comment: armor header kumquat
+
+`
+	foreignEnd = `=aB3d
+-----END PGP MESSAGE-----
+
+--b1--
+An epilogue.
+`
+)
+
+func frameMail(packets []byte, width int) []byte {
+	var b bytes.Buffer
+	b.Write(crlf(foreignHeader))
+	a := newArmorWriter(&b, width)
+	_, err := a.Write(packets)
+	must(err)
+	must(a.Close())
+	b.Write(crlf(foreignEnd))
+	return b.Bytes()
+}
+
+func TestEndToEndKeepsThePackets(t *testing.T) {
+	t.Parallel()
+	for p, o := range testOwners() {
+		packets := raw(t, mustSeal(t, arrived(plainMail), o.Recipient), KindMessage)
+		for _, width := range []int{64, 76, 60, 61, 500} {
+			m := frameMail(packets, width)
+			s := mustSeal(t, arrived(m), o.Recipient)
+			if s.Class() != EndToEnd || s.Form() != FormMIME {
+				t.Fatalf("%s %d: class %q", p, width, s.Class())
+			}
+			message, header := raw(t, s, KindMessage), raw(t, s, KindHeader)
+			if !bytes.Equal(message, packets) {
+				t.Errorf("%s: packets changed", p)
+			}
+			restored, _, err := o.open(true, header, message)
+			if err != nil || restored != string(m) {
+				t.Errorf("%s %d: restored %d bytes of %d, %v", p, width, len(restored), len(m), err)
+			}
+			shown, found, err := o.open(false, header, message)
+			if err != nil || found.Class != EndToEnd || !strings.Contains(shown, "Subject: visible on the wire") || !strings.Contains(shown, "canary: kumquat") {
+				t.Errorf("%s: shown %q, %v", p, shown, err)
+			}
+		}
+	}
+}
