@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A target is where mail goes in: SMTP or LMTP on loopback.
+type target struct {
+	addr string
+	lmtp bool
+}
+
+// A delivery is a mail and who it is for.
+type delivery struct {
+	to   string
+	mail []byte // CRLF lines, none starting with a dot
+}
+
+// A sending is what the client saw: when it began, when the last 250 came, and
+// how long each mail took from MAIL to its 250.
+type sending struct {
+	began, ended time.Time
+	latencies    []time.Duration
+}
+
+// send delivers all mails over conns persistent connections, which are open and
+// greeted before the clock starts. Any reply but the expected one ends it.
+func (t target) send(ctx context.Context, conns int, mails []delivery) (sending, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	dialogues, err := t.dialAll(ctx, conns)
+	if err != nil {
+		return sending{}, err
+	}
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	taken := make([][]time.Duration, conns)
+	errs := make([]error, conns)
+	s := sending{began: time.Now()}
+	for i, d := range dialogues {
+		wait.Go(func() {
+			defer d.conn.Close()
+			taken[i], errs[i] = d.work(mails, &next)
+			if errs[i] != nil {
+				cancel()
+			}
+		})
+	}
+	wait.Wait()
+	s.ended = time.Now()
+	for _, latencies := range taken {
+		s.latencies = append(s.latencies, latencies...)
+	}
+	return s, errors.Join(errs...)
+}
+
+func (t target) dialAll(ctx context.Context, conns int) ([]*dialogue, error) {
+	dialogues := make([]*dialogue, 0, conns)
+	for range conns {
+		d, err := t.dial(ctx)
+		if err != nil {
+			for _, open := range dialogues {
+				open.conn.Close()
+			}
+			return nil, err
+		}
+		dialogues = append(dialogues, d)
+	}
+	return dialogues, nil
+}
+
+// A dialogue is one connection to a target. It pipelines MAIL, RCPT and DATA
+// (RFC 2920), with every server alike.
+type dialogue struct {
+	conn net.Conn
+	in   *bufio.Reader
+}
+
+func (t target) dial(ctx context.Context) (*dialogue, error) {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", t.addr)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	context.AfterFunc(ctx, func() { conn.Close() })
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = conn.SetDeadline(deadline)
+	}
+	d := &dialogue{conn: conn, in: bufio.NewReader(conn)}
+	if err := d.greet(t.lmtp); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *dialogue) greet(lmtp bool) error {
+	if _, err := d.expect("220"); err != nil {
+		return fmt.Errorf("banner: %w", err)
+	}
+	hello := "EHLO client.bench.test\r\n"
+	if lmtp {
+		hello = "LHLO client.bench.test\r\n"
+	}
+	if _, err := d.conn.Write([]byte(hello)); err != nil {
+		return fmt.Errorf("greet: %w", err)
+	}
+	words, err := d.expect("250")
+	if err != nil {
+		return fmt.Errorf("greet: %w", err)
+	}
+	if !strings.Contains(words, "PIPELINING") {
+		return errors.New("greet: the server offers no PIPELINING")
+	}
+	return nil
+}
+
+// work sends mails until none is left, then says QUIT.
+func (d *dialogue) work(mails []delivery, next *atomic.Int64) ([]time.Duration, error) {
+	var taken []time.Duration
+	for i := next.Add(1) - 1; i < int64(len(mails)); i = next.Add(1) - 1 {
+		start := time.Now()
+		if err := d.deliver(mails[i]); err != nil {
+			return taken, fmt.Errorf("mail %d: %w", i, err)
+		}
+		taken = append(taken, time.Since(start))
+	}
+	_, _ = d.conn.Write([]byte("QUIT\r\n"))
+	_, _ = d.expect("221")
+	return taken, nil
+}
+
+func (d *dialogue) deliver(m delivery) error {
+	envelope := "MAIL FROM:<sender@client.bench.test>\r\nRCPT TO:<" + m.to + ">\r\nDATA\r\n"
+	if _, err := d.conn.Write([]byte(envelope)); err != nil {
+		return err
+	}
+	for _, code := range [...]string{"250", "250", "354"} {
+		if _, err := d.expect(code); err != nil {
+			return err
+		}
+	}
+	content := net.Buffers{m.mail, []byte(".\r\n")}
+	if _, err := content.WriteTo(d.conn); err != nil {
+		return err
+	}
+	_, err := d.expect("250")
+	return err
+}
+
+// expect reads one reply, of any number of lines, and returns its lines.
+func (d *dialogue) expect(code string) (string, error) {
+	var words strings.Builder
+	for {
+		line, err := d.in.ReadString('\n')
+		if err != nil {
+			return "", err
+		}
+		if !strings.HasPrefix(line, code) {
+			return "", fmt.Errorf("expected %s, got %q", code, strings.TrimSpace(line))
+		}
+		words.WriteString(line)
+		if len(line) < 4 || line[3] != '-' {
+			return words.String(), nil
+		}
+	}
+}

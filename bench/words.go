@@ -1,0 +1,41 @@
+package main
+
+import "runtime"
+
+func goVersion() string { return runtime.Version() }
+
+// servers explains the names in the tables.
+const servers = `- **sealpost**: the binary with its default settings, profile ` + "`compat`" + `, a key and a list key for every account: each mail is judged a recipient,
+  looked at, sealed (message, terms, card; body over 256 KB) to the owner's Curve25519 key, written and synced before its 250.
+- **sealpost-modern**: the same with profile ` + "`modern`" + ` (AES-256-GCM), on some of the loads.
+- **postfix+dovecot**: Postfix, LMTP, Dovecot, Maildir. Nothing is encrypted. 250 means queued and synced, the mail is stored later.
+- **postfix+dovecot+crypt**: the same with Dovecot's mail_crypt in its cheapest mode, one key pair for the server. What it protects is less: the server
+  holds the private key, and Postfix's queue holds each mail in the clear, synced to the disk, before Dovecot encrypts it.
+- **dovecot-lmtp**: Dovecot's LMTP alone, no SMTP, no queue: what remains if Postfix cost nothing.
+`
+
+const reading = `sealpost sends each mail as the armored ciphertext a client will open, a third larger than its packets, and keeps packets only: the armor is made while it
+is sent. Its list shows the visible header of the account's level. Dovecot's first list reads every file and fills its cache, its later ones read the cache.
+`
+
+// method is the part of the page that does not change from run to run.
+const method = "`make bench` (or `go run ./bench`) makes all of it again: as root on Debian it installs Postfix and Dovecot from Debian's packages, elsewhere it says so and measures sealpost alone.\n" +
+	"`go run ./bench -quick` takes two minutes and writes no page. Every server runs from a temporary folder on one disk, on loopback, with its own configuration; the system's\n" +
+	"own Postfix and Dovecot are not touched.\n" + `
+- **Load.** One client for all, persistent connections opened before the clock starts, MAIL, RCPT and DATA pipelined, one recipient a mail, mails dealt to the mailboxes in turn.
+  No TLS on the way in for anyone, TLS on IMAP for everyone. Every server gets the same mails in the same order. They are generated: words with the frequencies of a language,
+  two Received lines and a signature, plain text at 4 KB, text and HTML at 75 KB, an attachment in base64 at 1 MB. No two are alike.
+- **Amount.** Each repetition sends about as many mails as that server stores in a second or so, judging by what it did before, after a warm-up that is not counted. A server is
+  never measured on a rate it cannot hold. After each one the mails are counted over IMAP; one that was acknowledged and is missing makes the repetition a failure.
+- **Order.** All servers run all the time and are driven one at a time, in turn, each repetition beginning with another one. Client and server share the cores: the
+  client's part weighs most on whoever is fastest, so the true ratios are a little better for sealpost than shown.
+- **Durability.** Everyone's syncs are on: Postfix syncs its queue file, Dovecot (mail_fsync=optimized, its default) the mail, sealpost its segment and its index before 250.
+- **CPU** comes from a control group of version 2 around each server, so processes that live for one mail are counted; without control groups from /proc. Work the kernel does
+  in its own threads (writing back, the journal) is counted for nobody.
+- **In favour of the others.** Dovecot's mailboxes are emptied before every repetition, as Maildir slows down when it grows; sealpost's keep all mail of the whole run.
+  Postfix runs without chroot; in_flow_delay=0 was tried and made no difference. No filter, no virus scanner, no DNS look-ups.
+- **In favour of sealpost.** One program instead of three, one log line to a file instead of four through a log daemon. No virtual file system or database behind it
+  that an operator would choose for other reasons. It keeps no queue, since a mail that is stored before its 250 needs none: that is most of the difference, with syncs
+  that many mails share.
+- **Not measured.** Networks, STARTTLS handshakes, mailboxes of a million mails, disks whose sync takes 5 ms. There the shared sync weighs more, not less.
+`
