@@ -130,7 +130,7 @@ func startDemo(t *testing.T, options ...option) *demo {
 	t.Cleanup(func() {
 		d.stop(t)
 		if t.Failed() {
-			t.Logf("the server said:\n%s", tail(d.log.String(), 6000))
+			t.Logf("the server said:\n%s", tail(d.log.String(), 2000))
 		}
 	})
 	return d

@@ -150,3 +150,19 @@ func crlf(raw []byte) (mail []byte, ok bool) {
 	}
 	return mail, ok
 }
+
+// bdat sends a mail in two chunks (RFC 3030).
+func (s *sender) bdat(mail []byte) (int, string, error) {
+	half := len(mail) / 2
+	if _, err := fmt.Fprintf(s.conn, "BDAT %d\r\n%s", half, mail[:half]); err != nil {
+		return 0, "", err
+	}
+	if code, text, err := s.reply(); err != nil || code != 250 {
+		s.say(250, "RSET")
+		return code, text, err
+	}
+	if _, err := fmt.Fprintf(s.conn, "BDAT %d LAST\r\n%s", len(mail)-half, mail[half:]); err != nil {
+		return 0, "", err
+	}
+	return s.reply()
+}
