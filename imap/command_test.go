@@ -134,25 +134,3 @@ func FuzzCommand(f *testing.F) {
 		}
 	})
 }
-
-// A client that announces much and sends nothing costs next to nothing.
-func TestLobbyMemory(t *testing.T) {
-	t.Parallel()
-	r := testing.Benchmark(func(b *testing.B) {
-		b.ReportAllocs()
-		for range b.N {
-			w, _ := scripted("a LOGIN {4294967295}\r\na LOGIN " + strings.Repeat("x", 8000))
-			for {
-				if _, err := w.readCommand(maxLobbyCommand); err != nil {
-					var no *refusal
-					if !errors.As(err, &no) {
-						break
-					}
-				}
-			}
-		}
-	})
-	if r.AllocedBytesPerOp() > 64<<10 {
-		t.Errorf("a connection before sign-in allocates %d bytes", r.AllocedBytesPerOp())
-	}
-}

@@ -36,15 +36,16 @@ import (
 // house is a whole IMAP door over the real engines, in a folder of the test.
 type house struct {
 	testing.TB
-	book   *account.Book
-	store  *mailstore.Store
-	server *imap.Server
-	imap   string // STARTTLS
-	imaps  string
-	tls    *tls.Config // of a client
-	log    *lockedBuffer
-	alice  person
-	bob    person
+	book     *account.Book
+	store    *mailstore.Store
+	accounts account.Store
+	server   *imap.Server
+	imap     string // STARTTLS
+	imaps    string
+	tls      *tls.Config // of a client
+	log      *lockedBuffer
+	alice    person
+	bob      person
 }
 
 type person struct {
@@ -69,7 +70,8 @@ func build(t testing.TB, change ...func(*imap.Server)) *house {
 	h.must(err)
 	t.Cleanup(func() { blobs.Close() })
 	h.store = &mailstore.Store{Index: db.Index(), Blobs: blobs, Bus: &notify.Bus{}, Log: log, Now: time.Now}
-	h.book = account.NewBook(db.Accounts(), []string{"demo.test"}, []byte(strings.Repeat("s", 32)), time.Now)
+	h.accounts = db.Accounts()
+	h.book = account.NewBook(h.accounts, []string{"demo.test"}, []byte(strings.Repeat("s", 32)), time.Now)
 	h.alice = h.person("alice@demo.test")
 	h.bob = h.person("bob@demo.test")
 
