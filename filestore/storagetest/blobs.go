@@ -119,7 +119,7 @@ func closed(t *testing.T, b filestore.Blobs) {
 // sizes are those at which an engine changes its mind: chunks of 64 KiB, and
 // files of their own beyond 1 MiB.
 var sizes = []int{0, 1, 100, 4 << 10, 64<<10 - 1, 64 << 10, 64<<10 + 1, 200 << 10,
-	1<<20 - 1, 1 << 20, 1<<20 + 1, 3<<20 + 5}
+	1<<20 - 1, 1 << 20, 1<<20 + 1, 2<<20 + 5}
 
 func roundTrip(t *testing.T, open func(*testing.T) filestore.Blobs) {
 	b := open(t)
@@ -442,7 +442,7 @@ func concurrency(t *testing.T, open func(*testing.T) filestore.Blobs) {
 func work(ctx context.Context, b filestore.Blobs, seed uint64) error {
 	rng := rand.New(rand.NewPCG(seed, 2))
 	for i := range uint64(20) {
-		keep, drop := Content(seed<<8|i, rng.IntN(9000)), Content(seed<<8|i, rng.IntN(1200_000))
+		keep, drop := Content(seed<<8|i, rng.IntN(9000)), Content(seed<<8|i, sizes[rng.IntN(len(sizes))])
 		refs, err := b.Put(ctx, Source(keep), Source(drop))
 		if err != nil {
 			return err

@@ -57,7 +57,6 @@ func newAppender(b *Blobs) *appender {
 		rolls: make(chan chan struct{}),
 		stop:  make(chan struct{}),
 		over:  make(chan struct{}),
-		stage: make([]byte, 0, stageBytes),
 	}
 }
 
@@ -220,6 +219,9 @@ func (a *appender) write(w *wish) error {
 }
 
 func (a *appender) push(frame []byte) error {
+	if a.stage == nil {
+		a.stage = make([]byte, 0, stageBytes)
+	}
 	if len(a.stage)+len(frame) > cap(a.stage) {
 		if err := a.flush(); err != nil {
 			return err
@@ -325,8 +327,8 @@ func (a *appender) begin() error {
 	a.next++
 	s := a.b.newSegment(number)
 	s.index = memory{}
-	a.b.keep(s)
 	a.open(s, handles.adopt(number, f))
+	a.b.keep(s) // as open: compaction would take it for an empty one
 	return nil
 }
 

@@ -32,18 +32,11 @@ func (s *segment) reopen(length int64) (*handle, error) {
 		x[e.tail] = e.place
 	}
 	s.index = x
-	if err := cut(h, s.end); err != nil {
+	if err := h.Truncate(s.end); err != nil {
 		s.handles.release(h)
 		return nil, err
 	}
 	return h, nil
-}
-
-func cut(f File, end int64) error {
-	if err := f.Truncate(end); err != nil {
-		return err
-	}
-	return f.Sync()
 }
 
 // close writes the segment's index behind its frames and uses that from now on.
