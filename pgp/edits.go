@@ -1,6 +1,7 @@
 package pgp
 
 import (
+	"bytes"
 	"io"
 	"sort"
 	"strings"
@@ -27,9 +28,13 @@ const (
 // headerEdits marks the header of a mail as protected and renames in it what
 // only we may say inside the seal. typed says whether a Content-Type was there
 // to mark. ok is false when the header cannot be edited safely.
-func headerEdits(h mail.Header) (edits []edit, typed, ok bool) {
-	if !h.Clean || h.Cut {
+func headerEdits(m mail.Bytes, h mail.Header) (edits []edit, typed, ok bool) {
+	mbox := startsLikeMbox(m, h)
+	if h.Cut || !h.Clean && !mbox {
 		return nil, false, false
+	}
+	if mbox {
+		edits = []edit{{0, mboxField}}
 	}
 	for _, f := range h.Fields {
 		switch {
@@ -46,6 +51,22 @@ func headerEdits(h mail.Header) (edits []edit, typed, ok bool) {
 	}
 	sort.SliceStable(edits, func(i, j int) bool { return edits[i].at < edits[j].at })
 	return edits, typed, len(edits) <= maxEdits
+}
+
+// mboxField makes a field of the "From " line that a mail out of an mbox begins
+// with, so that it does not cost the whole header.
+const mboxField = "X-Mbox: "
+
+func startsLikeMbox(m mail.Bytes, h mail.Header) bool {
+	var b [1000]byte
+	if h.Broken != 1 || len(h.Fields) == 0 || h.Fields[0].Start > int64(len(b)) {
+		return false
+	}
+	line := b[:h.Fields[0].Start]
+	if _, err := m.ReadAt(line, 0); err != nil && err != io.EOF {
+		return false
+	}
+	return bytes.HasPrefix(line, []byte("From ")) && bytes.Index(line, []byte("\r\n")) == len(line)-2
 }
 
 // oursAlone says that a field means something only inside a seal: our own

@@ -19,11 +19,11 @@ import (
 // all bytes behind them; docs/formats.md gives every byte.
 
 // headerContent is the content of a header letter before it is encrypted.
-func headerContent(m Mail, c *ciphertext, sized func(int64) int64) ([]byte, error) {
+func headerContent(m Mail, c *ciphertext, pkesks []byte, sized func(int64) int64) ([]byte, error) {
 	prefix, suffix := c.start, m.Bytes.Size()-c.end
 	line := func(front, padding int) string {
-		return fmt.Sprintf(headerField+" v=1; front=%010d; pad=%05d; prefix=%010d; suffix=%010d; raw=%010d; width=%04d; time=%d\r\n",
-			front, padding, prefix, suffix, c.raw, c.width, m.Time.Unix())
+		return fmt.Sprintf(headerField+" v=1; front=%010d; pad=%05d; prefix=%010d; suffix=%010d; raw=%010d; width=%04d; message=%x; time=%d\r\n",
+			front, padding, prefix, suffix, c.raw, c.width, messageTag(pkesks), m.Time.Unix())
 	}
 	front := len(line(0, 0)) + len(m.Trace)
 	padding := paddingFor(int64(front)+prefix+suffix, sized)
@@ -111,11 +111,12 @@ type headerPlan struct {
 	trace, prefix, suffix []byte
 	raw                   int64
 	width                 int
+	message               string // messageTag in hex
 	time                  time.Time
 }
 
 func readHeaderPlan(r *bufio.Reader) (*headerPlan, error) {
-	line, values, err := readFrontLine(r, headerField, []string{"front", "pad", "prefix", "suffix", "raw", "width", "time"})
+	line, values, err := readFrontLine(r, headerField, []string{"front", "pad", "prefix", "suffix", "raw", "width", "message", "time"})
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +145,7 @@ func readHeaderPlan(r *bufio.Reader) (*headerPlan, error) {
 		trace:  all[n[1]:front],
 		prefix: all[front : front+n[2]],
 		suffix: all[front+n[2]:],
-		raw:    n[4], width: int(n[5]), time: time.Unix(n[6], 0),
+		raw:    n[4], width: int(n[5]), message: values["message"], time: time.Unix(n[6], 0),
 	}, nil
 }
 
@@ -164,15 +165,17 @@ func (p *headerPlan) restore(in *input, w io.Writer) error {
 		return err
 	}
 	a := newArmorWriter(w, p.width)
-	if err := copyExactly(a, in.body(), p.raw); err != nil {
+	one := &oneMessage{r: in.body()}
+	n, err := io.Copy(a, one)
+	if err != nil {
 		return fmt.Errorf("read message letter: %w", err)
 	}
-	if n, err := io.Copy(io.Discard, in.body()); n > 0 || err != nil {
-		return errors.Join(errors.New("the message letter is not the one of this header"), err)
+	if tag := fmt.Sprintf("%x", messageTag(one.pkesks)); n != p.raw || tag != p.message {
+		return errors.New("the message letter is not the one of this header letter")
 	}
 	if err := a.Close(); err != nil {
 		return err
 	}
-	_, err := w.Write(p.suffix)
+	_, err = w.Write(p.suffix)
 	return err
 }

@@ -72,7 +72,7 @@ type framing struct {
 // readFraming wants a header that everyone reads alike: one Content-Type at
 // most, no transfer encoding that changes bytes.
 func readFraming(h mail.Header) (framing, bool) {
-	if !h.Blank || h.Cut || !identity(h) {
+	if !h.Clean || !h.Blank || h.Cut || !identity(h) {
 		return framing{}, false
 	}
 	types := h.Values("Content-Type")

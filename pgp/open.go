@@ -42,8 +42,8 @@ var (
 	// ErrNeedHeader says that the sender encrypted the mail, so that its exact
 	// bytes need its header letter too.
 	ErrNeedHeader = errors.New("the sender encrypted this mail: to restore it, give its header letter and then its message letter")
-	// ErrTooLarge says that an opened message is larger than Opener.Max, or
-	// that it is compressed and larger than 64 MiB.
+	// ErrTooLarge says that an opened message is larger than Opener.Max. One
+	// that is compressed and larger than 64 MiB fails as damaged.
 	ErrTooLarge = errors.New("the opened message is larger than allowed")
 )
 

@@ -162,7 +162,11 @@ func (j *job) endToEnd(ctx context.Context, c *ciphertext) error {
 	if err := j.add(c.messageLetter(j.Bytes)); err != nil {
 		return err
 	}
-	content, err := headerContent(j.Mail, c, func(n int64) int64 { return j.session.letterSize(n, true) })
+	pkesks, err := c.pkesks(j.Bytes)
+	if err != nil {
+		return err
+	}
+	content, err := headerContent(j.Mail, c, pkesks, func(n int64) int64 { return j.session.letterSize(n, true) })
 	if err != nil {
 		return err
 	}
@@ -171,10 +175,6 @@ func (j *job) endToEnd(ctx context.Context, c *ciphertext) error {
 	}
 	g := headerGist(ctx, j.Mail)
 	if err := j.terms(g); err != nil {
-		return err
-	}
-	pkesks, err := c.pkesks(j.Bytes)
-	if err != nil {
 		return err
 	}
 	return j.card(g, EndToEnd, pkesks)

@@ -65,7 +65,7 @@ func unlock(entities openpgp.EntityList, passphrase func() ([]byte, error)) (*Se
 	case !secret:
 		return nil, errors.New("this holds no secret key")
 	case !locked:
-		return &SecretKeys{entities}, nil
+		return newSecretKeys(entities), nil
 	case passphrase == nil:
 		return nil, errors.New("the secret key is locked by a passphrase")
 	}
@@ -79,7 +79,17 @@ func unlock(entities openpgp.EntityList, passphrase func() ([]byte, error)) (*Se
 			return nil, errors.New("the passphrase is wrong, or the key is damaged")
 		}
 	}
-	return &SecretKeys{entities}, nil
+	return newSecretKeys(entities), nil
+}
+
+// newSecretKeys has the library verify every binding now. It remembers the
+// result in the key, and later calls only read it, so that keys can be used by
+// many goroutines.
+func newSecretKeys(entities openpgp.EntityList) *SecretKeys {
+	for _, e := range entities {
+		e.DecryptionKeys(0, time.Time{}, nil)
+	}
+	return &SecretKeys{entities}
 }
 
 func privateKeys(e *openpgp.Entity) []*packet.PrivateKey {
