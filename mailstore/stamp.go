@@ -54,7 +54,8 @@ type Writes struct {
 // Message is what becomes of one message.
 type Message struct {
 	Box   MailboxID
-	Was   Modseq // of the stored row; 0: there is none
+	Was   Modseq // of the stored row; 0: there is none, and
+	Born  Modseq // is the MODSEQ the message entered the mailbox with: it never falls as UIDs rise
 	Entry Entry  // to put; Gone: to delete, with its mail, and to remember
 	Mail  *Mail  // to put
 	From  Place  // when it is set: put a copy of the mail that is stored there

@@ -80,7 +80,7 @@ func (d *desk) parents(name string) error {
 // than the last, so that no name and UIDVALIDITY of an owner ever meet twice.
 func (d *desk) open(name, use string) (*box, error) {
 	now := d.clerk.Now.Unix()
-	if d.alive() >= maxMailboxes || d.books.Valid == math.MaxUint32 || d.books.Box == math.MaxUint32 {
+	if d.alive() >= maxMailboxes || d.books.Valid == math.MaxUint32 || d.books.Box >= math.MaxUint32-1 {
 		return nil, ErrTooMany
 	}
 	d.books.Valid++

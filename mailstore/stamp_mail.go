@@ -44,7 +44,7 @@ func (d *desk) enter(b *box, m *Message, modseq Modseq) (UID, error) {
 	if b.UIDNext == math.MaxUint32 {
 		return 0, fmt.Errorf("mailbox %d has no UIDs left", b.ID)
 	}
-	m.Box = b.ID
+	m.Box, m.Born = b.ID, modseq
 	m.Entry.UID, m.Entry.Modseq = b.UIDNext, modseq
 	m.Entry.Saved = d.clerk.Now.Truncate(time.Second)
 	m.Entry.Received = m.Entry.Received.Truncate(time.Second)

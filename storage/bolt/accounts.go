@@ -63,14 +63,14 @@ func encodeAccount(a account.Account) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode account %s: %w", a.ID, err)
 	}
-	return sealRow(bucketAccounts, []byte(a.ID), append(newRow(len(body)), body...)), nil
+	return sealRow(tableAccounts, []byte(a.ID), append(newRow(len(body)), body...)), nil
 }
 
 func decodeAccount(key, value []byte) (account.Account, error) {
-	body, ok := unsealRow(bucketAccounts, key, value)
+	body, ok := unsealRow(tableAccounts, key, value)
 	var row accountRow
 	if !ok || json.Unmarshal(body, &row) != nil { // the error would quote the row
-		return account.Account{}, damaged(bucketAccounts, key)
+		return account.Account{}, damaged(tableAccounts, key)
 	}
 	a := account.Account{
 		ID: account.ID(key), CatchAll: row.CatchAll, Cert: row.Cert, Profile: pgp.Profile(row.Profile), Level: pgp.Level(row.Level),
@@ -96,27 +96,27 @@ func accountIn(b *bbolt.Bucket, id []byte) (account.Account, error) {
 
 func (x accounts) Account(ctx context.Context, id account.ID) (a account.Account, err error) {
 	err = x.d.view(ctx, func(tx *bbolt.Tx) error {
-		a, err = accountIn(tx.Bucket(bucketAccounts), []byte(id))
+		a, err = accountIn(tx.Bucket(tableNames[tableAccounts]), []byte(id))
 		return err
 	})
 	return a, err
 }
 
 func (x accounts) ByAddress(ctx context.Context, key string) (account.Account, error) {
-	return x.by(ctx, bucketAddresses, key)
+	return x.by(ctx, tableAddresses, key)
 }
 
 func (x accounts) ByCatchAll(ctx context.Context, domain string) (account.Account, error) {
-	return x.by(ctx, bucketDomains, domain)
+	return x.by(ctx, tableDomains, domain)
 }
 
-func (x accounts) by(ctx context.Context, bucket []byte, key string) (a account.Account, err error) {
+func (x accounts) by(ctx context.Context, in table, key string) (a account.Account, err error) {
 	err = x.d.view(ctx, func(tx *bbolt.Tx) error {
-		id := tx.Bucket(bucket).Get([]byte(key))
+		id := tx.Bucket(tableNames[in]).Get([]byte(key))
 		if id == nil {
 			return account.ErrUnknown
 		}
-		a, err = accountIn(tx.Bucket(bucketAccounts), id)
+		a, err = accountIn(tx.Bucket(tableNames[tableAccounts]), id)
 		return err
 	})
 	return a, err
@@ -124,7 +124,7 @@ func (x accounts) by(ctx context.Context, bucket []byte, key string) (a account.
 
 func (x accounts) Accounts(ctx context.Context) (all []account.Account, err error) {
 	err = x.d.view(ctx, func(tx *bbolt.Tx) error {
-		for k, v := range under(tx.Bucket(bucketAccounts), nil) {
+		for k, v := range under(tx.Bucket(tableNames[tableAccounts]), nil) {
 			a, err := decodeAccount(k, v)
 			if err != nil {
 				return err
@@ -145,7 +145,7 @@ func (x accounts) Put(ctx context.Context, a account.Account) error {
 		return err
 	}
 	return x.d.submit(ctx, newCall(func(t *tables) (func() error, error) {
-		old, err := accountIn(t.accounts, []byte(a.ID))
+		old, err := accountIn(t.in(tableAccounts), []byte(a.ID))
 		if err != nil && !errors.Is(err, account.ErrUnknown) {
 			return nil, err
 		}
@@ -156,7 +156,7 @@ func (x accounts) Put(ctx context.Context, a account.Account) error {
 			p := put{}
 			t.unlink(&p, old)
 			t.link(&p, a)
-			p.put(t.accounts, []byte(a.ID), value)
+			p.put(t.in(tableAccounts), []byte(a.ID), value)
 			return p.err
 		}, nil
 	}, nil))
@@ -164,14 +164,14 @@ func (x accounts) Put(ctx context.Context, a account.Account) error {
 
 func (x accounts) Delete(ctx context.Context, id account.ID) error {
 	return x.d.submit(ctx, newCall(func(t *tables) (func() error, error) {
-		old, err := accountIn(t.accounts, []byte(id))
+		old, err := accountIn(t.in(tableAccounts), []byte(id))
 		if err != nil {
 			return nil, err
 		}
 		return func() error {
 			p := put{}
 			t.unlink(&p, old)
-			p.delete(t.accounts, []byte(id))
+			p.delete(t.in(tableAccounts), []byte(id))
 			return p.err
 		}, nil
 	}, nil))
@@ -189,12 +189,12 @@ func (t *tables) vacant(a account.Account) error {
 		return nil
 	}
 	for _, ad := range a.Addresses {
-		if err := free(t.addresses, ad.Key()); err != nil {
+		if err := free(t.in(tableAddresses), ad.Key()); err != nil {
 			return err
 		}
 	}
 	for _, domain := range a.CatchAll {
-		if err := free(t.domains, domain); err != nil {
+		if err := free(t.in(tableDomains), domain); err != nil {
 			return err
 		}
 	}
@@ -203,18 +203,18 @@ func (t *tables) vacant(a account.Account) error {
 
 func (t *tables) link(p *put, a account.Account) {
 	for _, ad := range a.Addresses {
-		p.put(t.addresses, []byte(ad.Key()), []byte(a.ID))
+		p.put(t.in(tableAddresses), []byte(ad.Key()), []byte(a.ID))
 	}
 	for _, domain := range a.CatchAll {
-		p.put(t.domains, []byte(domain), []byte(a.ID))
+		p.put(t.in(tableDomains), []byte(domain), []byte(a.ID))
 	}
 }
 
 func (t *tables) unlink(p *put, a account.Account) {
 	for _, ad := range a.Addresses {
-		p.delete(t.addresses, []byte(ad.Key()))
+		p.delete(t.in(tableAddresses), []byte(ad.Key()))
 	}
 	for _, domain := range a.CatchAll {
-		p.delete(t.domains, []byte(domain))
+		p.delete(t.in(tableDomains), []byte(domain))
 	}
 }

@@ -165,7 +165,7 @@ func (b *batcher) attempt(batch []*call, refusals []error) (err error) {
 			err = errors.Join(fmt.Errorf("%w: %v", ErrDamaged, r), tx.Rollback())
 		}
 	}()
-	t, dirty := openTables(tx), false
+	t, dirty := &tables{tx: tx}, false
 	for i, c := range batch {
 		if c.plan == nil {
 			continue

@@ -17,14 +17,14 @@ func checkRows(t storagetest.TB, d *DB) {
 		for err := range tx.Check() {
 			t.Error(err)
 		}
-		tables := openTables(tx)
+		tables := &tables{tx: tx}
 		known := map[uint32]bool{}
-		for k := range under(tables.owners, nil) {
+		for k := range under(tables.in(tableOwners), nil) {
 			r, err := tables.rows(mailstore.Owner(k))
 			if err != nil {
 				return err
 			}
-			if known[r.num] || r.num == 0 || uint64(r.num) > tables.owners.Sequence() {
+			if known[r.num] || r.num == 0 || uint64(r.num) > tables.in(tableOwners).Sequence() {
 				t.Errorf("owner number %d is given twice or not given at all", r.num)
 			}
 			known[r.num] = true
@@ -32,7 +32,7 @@ func checkRows(t storagetest.TB, d *DB) {
 				return err
 			}
 		}
-		for _, name := range buckets()[1:8] {
+		for _, name := range tableNames[tableMailboxes : tableSubscriptions+1] {
 			for k := range under(tx.Bucket(name), nil) {
 				if num := readOwner(k); !known[num] {
 					t.Errorf("%s has a row of owner %d, who is not there", name, num)
@@ -57,51 +57,72 @@ func checkOwnerRows(t storagetest.TB, r *rows) error {
 	if err != nil {
 		return err
 	}
-	var messages, expunged int
+	var messages, changed, expunged int
 	for _, b := range boxes {
 		messages += int(b.Messages)
 		expunged += int(b.Expunged)
-		for e, err := range r.Entries(b.ID) {
-			if err != nil {
-				return err
-			}
-			if r.changes.Get(modseqKey(r.num, b.ID, e.Modseq, e.UID)) == nil {
-				t.Errorf("entry %d of mailbox %d has no change row", e.UID, b.ID)
-			}
+		n, err := checkEntries(t, r, b.ID)
+		if err != nil {
+			return err
 		}
+		changed += n
 	}
 	points := map[[16]byte]int{}
-	for k, v := range under(r.mails, ownerKey(r.num)) {
+	for k, v := range under(r.in(tableMails), ownerKey(r.num)) {
 		m, ok := decodeMail(k, v)
 		if !ok {
-			return damaged(bucketMails, k)
+			return damaged(tableMails, k)
 		}
 		for _, l := range m.Letters {
 			points[l.ID]++
 		}
 	}
-	for k, v := range under(r.shares, ownerKey(r.num)) {
+	for k, v := range under(r.in(tableShares), ownerKey(r.num)) {
 		n, ok := decodeShares(k, v)
 		if !ok {
-			return damaged(bucketShares, k)
+			return damaged(tableShares, k)
 		}
 		if id := [16]byte(k[4:]); n < 2 || points[id] != n {
 			t.Errorf("blob %x: row says %d, entries %d", id, n, points[id])
 		}
 	}
 	for id, n := range points {
-		if shared := r.shares.Get(shareKey(r.num, id)) != nil; shared != (n > 1) {
+		if shared := r.get(tableShares, shareKey(r.num, id)) != nil; shared != (n > 1) {
 			t.Errorf("blob %x: %d entries, row of shares: %v", id, n, shared)
 		}
 	}
-	for what, n := range map[*bbolt.Bucket]int{r.entries: messages, r.mails: messages, r.changes: messages, r.expunged: expunged} {
+	for table, n := range map[table]int{tableEntries: messages, tableMails: messages, tableChanges: changed, tableExpunged: expunged} {
 		rows := 0
-		for range under(what, ownerKey(r.num)) {
+		for range under(r.in(table), ownerKey(r.num)) {
 			rows++
 		}
 		if rows != n {
-			t.Errorf("%d rows where mailboxes count %d", rows, n)
+			t.Errorf("%s: %d rows where mailboxes count %d", tableNames[table], rows, n)
 		}
 	}
 	return nil
+}
+
+// checkEntries counts the entries that changed since they were born.
+func checkEntries(t storagetest.TB, r *rows, box mailstore.MailboxID) (changed int, err error) {
+	t.Helper()
+	born := mailstore.Modseq(0)
+	for k, v := range under(r.in(tableEntries), boxKey(r.num, box)) {
+		e, ok := decodeEntry(k, v)
+		if !ok {
+			return 0, damaged(tableEntries, k)
+		}
+		if e.born < born {
+			t.Errorf("entry %d of mailbox %d was born before the one below it", e.UID, box)
+		}
+		born = e.born
+		logged := r.get(tableChanges, modseqKey(r.num, box, e.Modseq, e.UID)) != nil
+		if logged != (e.Modseq != e.born) {
+			t.Errorf("entry %d of mailbox %d: born %d, now %d, in the log of changes: %v", e.UID, box, e.born, e.Modseq, logged)
+		}
+		if logged {
+			changed++
+		}
+	}
+	return changed, nil
 }

@@ -24,10 +24,10 @@ import (
 //	owners         owner id, 1 to 255 bytes     row: owner, modseq, box, valid, bytes, messages, quota
 //	mailboxes      owner u32, box u32           row: name, use, uidvalidity, uidnext, modseq, floor,
 //	                                                 messages, unseen, deleted, expunged, bytes
-//	entries        owner u32, box u32, uid u32  row: modseq, received, saved, size, flags
+//	entries        owner u32, box u32, uid u32  row: born, changed, received, saved, size, flags
 //	mails          owner u32, box u32, uid u32  row: id, form, class, letters, outer, envelope
-//	changes        owner u32, box u32,          empty; one for each entry, at its modseq
-//	               modseq u64, uid u32
+//	changes        owner u32, box u32,          empty; one for each entry that changed since it
+//	               modseq u64, uid u32          was born, at its modseq
 //	expunged       owner u32, box u32,          empty; the log of expunged UIDs
 //	               modseq u64, uid u32
 //	shares         owner u32, blob id (16)      row: count of entries, 2 or more; no row: 1
@@ -45,6 +45,10 @@ import (
 // zigzag for received and saved, which are seconds since 1970. Names and other
 // byte strings are a length and their bytes. Then:
 //
+//	born     the modseq the message entered this mailbox with. It never falls as
+//	         UIDs rise, so what was born after a modseq is the end of a mailbox, and
+//	         a message that never changed needs no row in "changes"
+//	changed  what its modseq is more than born; 0: it never changed
 //	flags    u8 of bits (1 \Seen, 2 \Answered, 4 \Flagged, 8 \Deleted, 16 \Draft),
 //	         a count and so many keywords as strings
 //	id       16 bytes
@@ -59,35 +63,45 @@ const (
 	rowExtra   = 1 + crc32.Size
 )
 
+// table is a bucket that holds rows.
+type table uint8
+
+const (
+	tableOwners table = iota
+	tableMailboxes
+	tableEntries
+	tableMails
+	tableChanges
+	tableExpunged
+	tableShares
+	tableSubscriptions
+	tableAccounts
+	tableAddresses
+	tableDomains
+	tableCount
+)
+
 var (
-	bucketMeta          = []byte("meta")
-	bucketOwners        = []byte("owners")
-	bucketMailboxes     = []byte("mailboxes")
-	bucketEntries       = []byte("entries")
-	bucketMails         = []byte("mails")
-	bucketChanges       = []byte("changes")
-	bucketExpunged      = []byte("expunged")
-	bucketShares        = []byte("shares")
-	bucketSubscriptions = []byte("subscriptions")
-	bucketAccounts      = []byte("accounts")
-	bucketAddresses     = []byte("addresses")
-	bucketDomains       = []byte("domains")
-
-	keySchema = []byte("schema")
-
+	tableNames = [tableCount][]byte{
+		[]byte("owners"), []byte("mailboxes"), []byte("entries"), []byte("mails"), []byte("changes"), []byte("expunged"),
+		[]byte("shares"), []byte("subscriptions"), []byte("accounts"), []byte("addresses"), []byte("domains"),
+	}
+	bucketMeta = []byte("meta")
+	keySchema  = []byte("schema")
+	zero       = []byte{0}
 	castagnoli = crc32.MakeTable(crc32.Castagnoli)
 )
 
-func checksum(bucket, key, body []byte) uint32 {
-	sum := crc32.Update(0, castagnoli, bucket)
-	sum = crc32.Update(sum, castagnoli, []byte{0})
+func checksum(t table, key, body []byte) uint32 {
+	sum := crc32.Update(0, castagnoli, tableNames[t])
+	sum = crc32.Update(sum, castagnoli, zero)
 	sum = crc32.Update(sum, castagnoli, key)
 	return crc32.Update(sum, castagnoli, body)
 }
 
 // sealRow ends a row that was begun with newRow.
-func sealRow(bucket, key, row []byte) []byte {
-	return binary.BigEndian.AppendUint32(row, checksum(bucket, key, row))
+func sealRow(t table, key, row []byte) []byte {
+	return binary.BigEndian.AppendUint32(row, checksum(t, key, row))
 }
 
 func newRow(size int) []byte {
@@ -95,12 +109,12 @@ func newRow(size int) []byte {
 }
 
 // unsealRow returns the fields of a row, or false.
-func unsealRow(bucket, key, row []byte) ([]byte, bool) {
+func unsealRow(t table, key, row []byte) ([]byte, bool) {
 	if len(row) < rowExtra || row[0] != rowVersion {
 		return nil, false
 	}
 	body, sum := row[:len(row)-crc32.Size], row[len(row)-crc32.Size:]
-	if checksum(bucket, key, body) != binary.BigEndian.Uint32(sum) {
+	if checksum(t, key, body) != binary.BigEndian.Uint32(sum) {
 		return nil, false
 	}
 	return body[1:], true
@@ -177,11 +191,11 @@ func encodeOwner(key []byte, o owner) []byte {
 	b = binary.AppendUvarint(b, uint64(o.Bytes))
 	b = binary.AppendUvarint(b, uint64(o.Messages))
 	b = binary.AppendUvarint(b, uint64(o.Quota))
-	return sealRow(bucketOwners, key, b)
+	return sealRow(tableOwners, key, b)
 }
 
 func decodeOwner(key, row []byte) (o owner, ok bool) {
-	body, ok := unsealRow(bucketOwners, key, row)
+	body, ok := unsealRow(tableOwners, key, row)
 	f := fields{b: body, bad: !ok}
 	o.num = f.uint32()
 	o.Open = true
@@ -202,12 +216,12 @@ func encodeMailbox(key []byte, m mailstore.Mailbox) []byte {
 	} {
 		b = binary.AppendUvarint(b, v)
 	}
-	return sealRow(bucketMailboxes, key, b)
+	return sealRow(tableMailboxes, key, b)
 }
 
 // decodeMailbox reads all but Subscribed.
 func decodeMailbox(key, row []byte) (m mailstore.Mailbox, ok bool) {
-	body, ok := unsealRow(bucketMailboxes, key, row)
+	body, ok := unsealRow(tableMailboxes, key, row)
 	f := fields{b: body, bad: !ok || len(key) != 8}
 	m.Name, m.Use = string(f.string()), string(f.string())
 	m.UIDValidity, m.UIDNext = f.uint32(), mailstore.UID(f.uint32())
@@ -228,9 +242,16 @@ func systemFlag(bit int) string {
 
 const systemFlags = 5
 
-func encodeEntry(key []byte, e mailstore.Entry) []byte {
+// entry is a row of bucket entries.
+type entry struct {
+	mailstore.Entry
+	born mailstore.Modseq
+}
+
+func encodeEntry(key []byte, e entry) []byte {
 	b := newRow(40)
-	b = binary.AppendUvarint(b, uint64(e.Modseq))
+	b = binary.AppendUvarint(b, uint64(e.born))
+	b = binary.AppendUvarint(b, uint64(e.Modseq-e.born))
 	b = binary.AppendVarint(b, e.Received.Unix())
 	b = binary.AppendVarint(b, e.Saved.Unix())
 	b = binary.AppendUvarint(b, uint64(e.Size))
@@ -246,13 +267,14 @@ func encodeEntry(key []byte, e mailstore.Entry) []byte {
 	for _, keyword := range e.Flags[system:] {
 		b = appendString(b, keyword)
 	}
-	return sealRow(bucketEntries, key, b)
+	return sealRow(tableEntries, key, b)
 }
 
-func decodeEntry(key, row []byte) (e mailstore.Entry, ok bool) {
-	body, ok := unsealRow(bucketEntries, key, row)
+func decodeEntry(key, row []byte) (e entry, ok bool) {
+	body, ok := unsealRow(tableEntries, key, row)
 	f := fields{b: body, bad: !ok || len(key) != 12}
-	e.Modseq = mailstore.Modseq(f.uint(math.MaxInt64))
+	e.born = mailstore.Modseq(f.uint(math.MaxInt64))
+	e.Modseq = e.born + mailstore.Modseq(f.uint(math.MaxInt64))
 	e.Received, e.Saved = f.time(), f.time()
 	e.Size = f.int64()
 	bits := f.byte()
@@ -265,9 +287,9 @@ func decodeEntry(key, row []byte) (e mailstore.Entry, ok bool) {
 		e.Flags = append(e.Flags, string(f.string()))
 	}
 	if !f.done() || bits>>systemFlags != 0 {
-		return mailstore.Entry{}, false
+		return entry{}, false
 	}
-	e.UID = mailstore.UID(binary.BigEndian.Uint32(key[8:]))
+	e.UID = uidIn(key)
 	return e, true
 }
 
@@ -288,12 +310,12 @@ func encodeMail(key []byte, m *mailstore.Mail) []byte {
 	}
 	b = appendString(b, m.Outer)
 	b = appendString(b, m.Envelope)
-	return sealRow(bucketMails, key, b)
+	return sealRow(tableMails, key, b)
 }
 
 // decodeMail reads a row; Outer and Envelope lie in row and are not copied.
 func decodeMail(key, row []byte) (m mailstore.Mail, ok bool) {
-	body, ok := unsealRow(bucketMails, key, row)
+	body, ok := unsealRow(tableMails, key, row)
 	f := fields{b: body, bad: !ok || len(key) != 12}
 	copy(m.ID[:], f.take(uint64(len(m.ID))))
 	m.Form = pgp.Form(f.byte())
@@ -309,16 +331,16 @@ func decodeMail(key, row []byte) (m mailstore.Mail, ok bool) {
 		return mailstore.Mail{}, false
 	}
 	m.Class = classes()[class]
-	m.UID = mailstore.UID(binary.BigEndian.Uint32(key[8:]))
+	m.UID = uidIn(key)
 	return m, true
 }
 
 func encodeShares(key []byte, n int) []byte {
-	return sealRow(bucketShares, key, binary.AppendUvarint(newRow(8), uint64(n)))
+	return sealRow(tableShares, key, binary.AppendUvarint(newRow(8), uint64(n)))
 }
 
 func decodeShares(key, row []byte) (n int, ok bool) {
-	body, ok := unsealRow(bucketShares, key, row)
+	body, ok := unsealRow(tableShares, key, row)
 	f := fields{b: body, bad: !ok}
 	n = int(f.uint(math.MaxInt32))
 	return n, f.done()
@@ -347,6 +369,9 @@ func readModseqKey(key []byte) (m mailstore.Modseq, uid mailstore.UID, ok bool) 
 	}
 	return mailstore.Modseq(binary.BigEndian.Uint64(key[8:])), mailstore.UID(binary.BigEndian.Uint32(key[16:])), true
 }
+
+// uidIn reads the end of a key that uidKey made.
+func uidIn(key []byte) mailstore.UID { return mailstore.UID(binary.BigEndian.Uint32(key[8:])) }
 
 func shareKey(num uint32, id filestore.ID) []byte { return append(ownerKey(num), id[:]...) }
 

@@ -7,13 +7,6 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-func buckets() [][]byte {
-	return [][]byte{
-		bucketOwners, bucketMailboxes, bucketEntries, bucketMails, bucketChanges, bucketExpunged,
-		bucketShares, bucketSubscriptions, bucketAccounts, bucketAddresses, bucketDomains,
-	}
-}
-
 // prepare makes the buckets of a new file, and refuses a file of another schema.
 func prepare(db *bbolt.DB) error {
 	fresh := false
@@ -32,7 +25,7 @@ func prepare(db *bbolt.DB) error {
 		if err != nil {
 			return err
 		}
-		for _, name := range buckets() {
+		for _, name := range tableNames {
 			if _, err := tx.CreateBucket(name); err != nil {
 				return fmt.Errorf("make bucket %s: %w", name, err)
 			}
@@ -49,7 +42,7 @@ func checkSchema(tx *bbolt.Tx) error {
 	if found := binary.BigEndian.Uint32(value); found > schema {
 		return fmt.Errorf("%w: schema %d, and this one knows %d", ErrNewer, found, schema)
 	}
-	for _, name := range buckets() {
+	for _, name := range tableNames {
 		if tx.Bucket(name) == nil {
 			return fmt.Errorf("%w: no bucket %s", ErrDamaged, name)
 		}

@@ -11,49 +11,42 @@ import (
 	"sealpost/mailstore"
 )
 
-// tables are the open buckets of a transaction.
+// tables opens the buckets of one transaction, each when it is first used.
 type tables struct {
-	owners, mailboxes, entries, mails, changes, expunged, shares, subscriptions *bbolt.Bucket
-	accounts, addresses, domains                                                *bbolt.Bucket
+	tx   *bbolt.Tx
+	open [tableCount]*bbolt.Bucket
 }
 
 // appended is how full pages are left where rows mostly come at the end.
 const appended = 0.9
 
-func openTables(tx *bbolt.Tx) *tables {
-	t := &tables{
-		owners:        tx.Bucket(bucketOwners),
-		mailboxes:     tx.Bucket(bucketMailboxes),
-		entries:       tx.Bucket(bucketEntries),
-		mails:         tx.Bucket(bucketMails),
-		changes:       tx.Bucket(bucketChanges),
-		expunged:      tx.Bucket(bucketExpunged),
-		shares:        tx.Bucket(bucketShares),
-		subscriptions: tx.Bucket(bucketSubscriptions),
-		accounts:      tx.Bucket(bucketAccounts),
-		addresses:     tx.Bucket(bucketAddresses),
-		domains:       tx.Bucket(bucketDomains),
+func (t *tables) in(i table) *bbolt.Bucket {
+	if t.open[i] == nil {
+		t.open[i] = t.tx.Bucket(tableNames[i])
+		switch i {
+		case tableEntries, tableMails, tableChanges, tableExpunged:
+			t.open[i].FillPercent = appended
+		}
 	}
-	for _, b := range []*bbolt.Bucket{t.entries, t.mails, t.changes, t.expunged} {
-		b.FillPercent = appended
-	}
-	return t
+	return t.open[i]
 }
 
+func (t *tables) get(i table, key []byte) []byte { return t.in(i).Get(key) }
+
 // damaged names a row by ids only.
-func damaged(bucket []byte, key []byte) error {
-	return fmt.Errorf("%w: %s row %x", ErrDamaged, bucket, key)
+func damaged(t table, key []byte) error {
+	return fmt.Errorf("%w: %s row %x", ErrDamaged, tableNames[t], key)
 }
 
 // owner reads the row of an owner; one that is unknown has number 0.
 func (t *tables) owner(o mailstore.Owner) (owner, error) {
-	row := t.owners.Get([]byte(o))
+	row := t.get(tableOwners, []byte(o))
 	if row == nil {
 		return owner{}, nil
 	}
 	found, ok := decodeOwner([]byte(o), row)
 	if !ok {
-		return owner{}, damaged(bucketOwners, []byte(o))
+		return owner{}, damaged(tableOwners, []byte(o))
 	}
 	return found, nil
 }
@@ -85,14 +78,26 @@ func under(b *bbolt.Bucket, prefix []byte) iter.Seq2[[]byte, []byte] {
 	}
 }
 
+// after yields one mailbox's part of changes or expunged, from since on.
+func after(b *bbolt.Bucket, num uint32, box mailstore.MailboxID, since mailstore.Modseq) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		c, prefix := b.Cursor(), boxKey(num, box)
+		for k, _ := c.Seek(modseqKey(num, box, since+1, 0)); k != nil && bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
 func (r *rows) Books() (mailstore.Books, error) { return r.owner.Books, nil }
 
 func (r *rows) Mailboxes() ([]mailstore.Mailbox, error) {
 	var all []mailstore.Mailbox
-	for k, v := range under(r.mailboxes, ownerKey(r.num)) {
+	for k, v := range under(r.in(tableMailboxes), ownerKey(r.num)) {
 		m, ok := decodeMailbox(k, v)
 		if !ok {
-			return nil, damaged(bucketMailboxes, k)
+			return nil, damaged(tableMailboxes, k)
 		}
 		all = append(all, m)
 	}
@@ -103,40 +108,45 @@ func (r *rows) Mailbox(id mailstore.MailboxID) (mailstore.Mailbox, error) {
 	key := boxKey(r.num, id)
 	var row []byte
 	if boxInKey(id) {
-		row = r.mailboxes.Get(key)
+		row = r.get(tableMailboxes, key)
 	}
 	if row == nil {
 		return mailstore.Mailbox{}, mailstore.ErrNoMailbox
 	}
 	m, ok := decodeMailbox(key, row)
 	if !ok {
-		return mailstore.Mailbox{}, damaged(bucketMailboxes, key)
+		return mailstore.Mailbox{}, damaged(tableMailboxes, key)
 	}
 	return m, nil
 }
 
 func (r *rows) Entry(box mailstore.MailboxID, uid mailstore.UID) (mailstore.Entry, error) {
+	e, err := r.entry(box, uid)
+	return e.Entry, err
+}
+
+func (r *rows) entry(box mailstore.MailboxID, uid mailstore.UID) (entry, error) {
 	key := uidKey(r.num, box, uid)
-	row := r.entries.Get(key)
+	row := r.get(tableEntries, key)
 	if row == nil {
-		return mailstore.Entry{}, mailstore.ErrNoMail
+		return entry{}, mailstore.ErrNoMail
 	}
 	e, ok := decodeEntry(key, row)
 	if !ok {
-		return mailstore.Entry{}, damaged(bucketEntries, key)
+		return entry{}, damaged(tableEntries, key)
 	}
 	return e, nil
 }
 
 func (r *rows) Entries(box mailstore.MailboxID) iter.Seq2[mailstore.Entry, error] {
 	return func(yield func(mailstore.Entry, error) bool) {
-		for k, v := range under(r.entries, boxKey(r.num, box)) {
+		for k, v := range under(r.in(tableEntries), boxKey(r.num, box)) {
 			e, ok := decodeEntry(k, v)
 			if !ok {
-				yield(e, damaged(bucketEntries, k))
+				yield(mailstore.Entry{}, damaged(tableEntries, k))
 				return
 			}
-			if !yield(e, nil) {
+			if !yield(e.Entry, nil) {
 				return
 			}
 		}
@@ -146,13 +156,13 @@ func (r *rows) Entries(box mailstore.MailboxID) iter.Seq2[mailstore.Entry, error
 // mail reads a mail; its Outer and Envelope live as long as the transaction.
 func (r *rows) mail(box mailstore.MailboxID, uid mailstore.UID) (mailstore.Mail, error) {
 	key := uidKey(r.num, box, uid)
-	row := r.mails.Get(key)
+	row := r.get(tableMails, key)
 	if row == nil {
 		return mailstore.Mail{}, mailstore.ErrNoMail
 	}
 	m, ok := decodeMail(key, row)
 	if !ok {
-		return mailstore.Mail{}, damaged(bucketMails, key)
+		return mailstore.Mail{}, damaged(tableMails, key)
 	}
 	return m, nil
 }
@@ -164,30 +174,30 @@ func (r *rows) Letters(box mailstore.MailboxID, uid mailstore.UID) ([]mailstore.
 
 func (r *rows) Shares(id filestore.ID) (int, error) {
 	key := shareKey(r.num, id)
-	row := r.shares.Get(key)
+	row := r.get(tableShares, key)
 	if row == nil {
 		return 1, nil
 	}
 	n, ok := decodeShares(key, row)
 	if !ok {
-		return 0, damaged(bucketShares, key)
+		return 0, damaged(tableShares, key)
 	}
 	return n, nil
 }
 
 func (r *rows) Subscriptions() ([]string, error) {
 	var names []string
-	for k := range under(r.subscriptions, ownerKey(r.num)) {
+	for k := range under(r.in(tableSubscriptions), ownerKey(r.num)) {
 		names = append(names, string(k[4:]))
 	}
 	return names, nil
 }
 
 func (r *rows) Expunged(box mailstore.MailboxID, n int) (floor mailstore.Modseq, count int, err error) {
-	for k := range under(r.expunged, boxKey(r.num, box)) {
+	for k := range under(r.in(tableExpunged), boxKey(r.num, box)) {
 		modseq, _, ok := readModseqKey(k)
 		if !ok {
-			return 0, 0, damaged(bucketExpunged, k)
+			return 0, 0, damaged(tableExpunged, k)
 		}
 		if count >= n && modseq > floor {
 			break

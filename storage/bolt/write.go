@@ -16,7 +16,7 @@ func (r *rows) plan(w mailstore.Writes) (func() error, error) {
 	if w.Empty() {
 		return nil, nil
 	}
-	if r.num == 0 && r.owners.Sequence() >= math.MaxUint32 {
+	if r.num == 0 && r.in(tableOwners).Sequence() >= math.MaxUint32 {
 		return nil, errors.New("no owner numbers left")
 	}
 	for _, m := range w.Messages {
@@ -38,7 +38,7 @@ func (r *rows) write(w mailstore.Writes) error {
 	}
 	for _, m := range w.Mailboxes {
 		key := boxKey(r.num, m.ID)
-		p.put(r.mailboxes, key, encodeMailbox(key, m))
+		p.put(r.in(tableMailboxes), key, encodeMailbox(key, m))
 	}
 	for _, m := range w.Messages {
 		if !m.Entry.Gone {
@@ -57,16 +57,16 @@ func (r *rows) write(w mailstore.Writes) error {
 	for id, n := range w.Shares {
 		key := shareKey(r.num, id)
 		if n > 1 {
-			p.put(r.shares, key, encodeShares(key, n))
+			p.put(r.in(tableShares), key, encodeShares(key, n))
 		} else {
-			p.delete(r.shares, key)
+			p.delete(r.in(tableShares), key)
 		}
 	}
 	for name, on := range w.Subscriptions {
 		if key := nameKey(r.num, name); on {
-			p.put(r.subscriptions, key, nil)
+			p.put(r.in(tableSubscriptions), key, nil)
 		} else {
-			p.delete(r.subscriptions, key)
+			p.delete(r.in(tableSubscriptions), key)
 		}
 	}
 	return p.err
@@ -74,6 +74,12 @@ func (r *rows) write(w mailstore.Writes) error {
 
 // put writes until the first error, and keeps it.
 type put struct{ err error }
+
+func (p *put) note(err error) {
+	if p.err == nil {
+		p.err = err
+	}
+}
 
 func (p *put) put(b *bbolt.Bucket, key, value []byte) {
 	if p.err == nil {
@@ -100,14 +106,12 @@ func (p *put) deleteUnder(b *bbolt.Bucket, prefix []byte) {
 
 func (r *rows) putOwner(p *put, books mailstore.Books) {
 	if r.num == 0 {
-		next, err := r.owners.NextSequence()
-		if p.err == nil {
-			p.err = err
-		}
+		next, err := r.in(tableOwners).NextSequence()
+		p.note(err)
 		r.num = uint32(next)
 	}
 	r.owner.Books = books
-	p.put(r.owners, []byte(r.id), encodeOwner([]byte(r.id), r.owner))
+	p.put(r.in(tableOwners), []byte(r.id), encodeOwner([]byte(r.id), r.owner))
 }
 
 func (r *rows) putMessage(p *put, m mailstore.Message) {
@@ -115,49 +119,53 @@ func (r *rows) putMessage(p *put, m mailstore.Message) {
 	key := uidKey(r.num, m.Box, uid)
 	switch {
 	case m.Mail != nil:
-		p.put(r.mails, key, encodeMail(key, m.Mail))
+		p.put(r.in(tableMails), key, encodeMail(key, m.Mail))
 	case m.From != (mailstore.Place{}):
 		r.copyMail(p, m.From, key)
 	}
+	row := entry{Entry: m.Entry, born: m.Born}
 	if m.Was != 0 {
-		p.delete(r.changes, modseqKey(r.num, m.Box, m.Was, uid))
+		stored, err := r.entry(m.Box, uid)
+		p.note(err)
+		row.born = stored.born
+		p.delete(r.in(tableChanges), modseqKey(r.num, m.Box, m.Was, uid)) // there is one unless it was born so
 	}
-	p.put(r.entries, key, encodeEntry(key, m.Entry))
-	p.put(r.changes, modseqKey(r.num, m.Box, m.Entry.Modseq, uid), nil)
+	if row.Modseq != row.born {
+		p.put(r.in(tableChanges), modseqKey(r.num, m.Box, row.Modseq, uid), nil)
+	}
+	p.put(r.in(tableEntries), key, encodeEntry(key, row))
 }
 
 // copyMail puts a stored mail under another key.
 func (r *rows) copyMail(p *put, from mailstore.Place, key []byte) {
 	m, err := r.mail(from.Box, from.UID)
-	if err != nil && p.err == nil {
-		p.err = fmt.Errorf("copy message %d of mailbox %d: %w", from.UID, from.Box, err)
-	}
-	p.put(r.mails, key, encodeMail(key, &m))
+	p.note(err)
+	p.put(r.in(tableMails), key, encodeMail(key, &m))
 }
 
 func (r *rows) expunge(p *put, m mailstore.Message) {
 	uid := m.Entry.UID
 	key := uidKey(r.num, m.Box, uid)
 	if m.Was != 0 {
-		p.delete(r.entries, key)
-		p.delete(r.mails, key)
-		p.delete(r.changes, modseqKey(r.num, m.Box, m.Was, uid))
+		p.delete(r.in(tableEntries), key)
+		p.delete(r.in(tableMails), key)
+		p.delete(r.in(tableChanges), modseqKey(r.num, m.Box, m.Was, uid))
 	}
-	p.put(r.expunged, modseqKey(r.num, m.Box, m.Entry.Modseq, uid), nil)
+	p.put(r.in(tableExpunged), modseqKey(r.num, m.Box, m.Entry.Modseq, uid), nil)
 }
 
 // drop deletes a mailbox and what is under it; with an owner's key all of the owner's.
 func (r *rows) drop(p *put, key []byte) {
-	for _, b := range []*bbolt.Bucket{r.mailboxes, r.entries, r.mails, r.changes, r.expunged} {
-		p.deleteUnder(b, key)
+	for _, t := range []table{tableMailboxes, tableEntries, tableMails, tableChanges, tableExpunged} {
+		p.deleteUnder(r.in(t), key)
 	}
 }
 
 func (r *rows) wipe(p *put) {
 	r.drop(p, ownerKey(r.num))
-	p.deleteUnder(r.shares, ownerKey(r.num))
-	p.deleteUnder(r.subscriptions, ownerKey(r.num))
-	p.delete(r.owners, []byte(r.id))
+	p.deleteUnder(r.in(tableShares), ownerKey(r.num))
+	p.deleteUnder(r.in(tableSubscriptions), ownerKey(r.num))
+	p.delete(r.in(tableOwners), []byte(r.id))
 }
 
 // prune drops what a mailbox no longer remembers.
@@ -167,14 +175,14 @@ func (r *rows) prune(p *put, boxes []mailstore.Mailbox) {
 			continue
 		}
 		var keys [][]byte
-		for k := range under(r.expunged, boxKey(r.num, m.ID)) {
+		for k := range under(r.in(tableExpunged), boxKey(r.num, m.ID)) {
 			if modseq, _, ok := readModseqKey(k); !ok || modseq > m.Floor {
 				break
 			}
 			keys = append(keys, k)
 		}
 		for _, k := range keys {
-			p.delete(r.expunged, k)
+			p.delete(r.in(tableExpunged), k)
 		}
 	}
 }
