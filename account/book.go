@@ -65,7 +65,9 @@ func NewBook(store Store, domains []string, secret []byte, now func() time.Time)
 }
 
 // Local says whether the domain is one of this server's.
-func (b *Book) Local(domain string) bool { return b.domains[domainKey(domain)] }
+func (b *Book) Local(domain string) bool {
+	return b.domains[domain] || b.domains[domainKey(domain)]
+}
 
 // domainKey writes a domain as mail.Address does, whatever way it was spelt.
 func domainKey(domain string) string {
@@ -82,30 +84,18 @@ func (b *Book) Resolve(ctx context.Context, a mail.Address) (Account, error) {
 	if !b.Local(a.Domain) {
 		return Account{}, ErrUnknown
 	}
-	base, detail := a.WithoutDetail()
-	steps := []func() (Account, error){
-		func() (Account, error) { return b.store.ByAddress(ctx, a.Key()) },
-		func() (Account, error) {
-			if detail == "" && base == a {
-				return Account{}, ErrUnknown
-			}
-			return b.store.ByAddress(ctx, base.Key())
-		},
-		func() (Account, error) {
-			if !strings.EqualFold(base.Local, "postmaster") {
-				return Account{}, ErrUnknown
-			}
-			return b.postmaster(ctx)
-		},
-		func() (Account, error) { return b.store.ByCatchAll(ctx, a.Domain) },
+	found, err := b.store.ByAddress(ctx, a.Key())
+	base, _ := a.WithoutDetail()
+	if errors.Is(err, ErrUnknown) && base != a {
+		found, err = b.store.ByAddress(ctx, base.Key())
 	}
-	for _, step := range steps {
-		found, err := step()
-		if !errors.Is(err, ErrUnknown) {
-			return found, err
-		}
+	if errors.Is(err, ErrUnknown) && strings.EqualFold(base.Local, "postmaster") {
+		found, err = b.postmaster(ctx)
 	}
-	return Account{}, ErrUnknown
+	if errors.Is(err, ErrUnknown) {
+		found, err = b.store.ByCatchAll(ctx, a.Domain)
+	}
+	return found, err
 }
 
 // postmaster is the configured account or, failing that, the oldest.

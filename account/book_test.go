@@ -22,6 +22,7 @@ type shelf struct {
 	all  map[ID]Account
 	puts int
 	fail error
+	slow time.Duration // to find somebody
 }
 
 func (s *shelf) find(match func(Account) bool) (Account, error) {
@@ -32,6 +33,7 @@ func (s *shelf) find(match func(Account) bool) (Account, error) {
 	}
 	for _, a := range s.all {
 		if match(a) {
+			time.Sleep(s.slow)
 			return a, nil
 		}
 	}

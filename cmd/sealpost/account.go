@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"sealpost/account"
 	"sealpost/config"
@@ -81,7 +82,10 @@ func (o *office) view(ctx context.Context, a account.Account) (accountView, erro
 // describe tells of the key, and what its owner should know of it.
 func (v *accountView) describe(cert *pgp.Cert, a account.Account) {
 	now := time.Now()
-	v.Fingerprint, v.Identities, v.Expires = cert.Fingerprint(), cert.Identities(), cert.Expires()
+	v.Fingerprint, v.Expires = cert.Fingerprint(), cert.Expires()
+	for _, id := range cert.Identities() {
+		v.Identities = append(v.Identities, printable(id))
+	}
 	v.Warnings = cert.Warnings(a.Profile, now)
 	if err := cert.Usable(a.Profile, now); err != nil {
 		v.Warnings = append(v.Warnings, sentence(err)+" Mail to this account is refused for now.")
@@ -103,6 +107,16 @@ func certNames(cert *pgp.Cert, a account.Account) bool {
 		}
 	}
 	return false
+}
+
+// printable leaves out what could play tricks on a terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
 }
 
 // sentence makes an error's text one.

@@ -91,7 +91,7 @@ func addAccount(ctx context.Context, o *office, n newAccount) (accountView, erro
 		return accountView{}, o.explain(err, addr)
 	}
 	if err := o.store.Welcome(ctx, owner(a), n.Quota); err != nil {
-		return accountView{}, fmt.Errorf("make mailboxes: %w", err)
+		return accountView{}, errors.Join(fmt.Errorf("make mailboxes: %w", err), o.book.Remove(ctx, a.ID))
 	}
 	return o.view(ctx, a)
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 )
@@ -58,6 +59,7 @@ func serveControl(ctx context.Context, l net.Listener, o *office) *http.Server {
 // after it the connection is cut, so that half an answer never looks whole.
 func handle(o *office, do operation) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		defer o.survive()
 		wish, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxWish))
 		if err == nil {
 			answer := &counted{Writer: w}
@@ -68,6 +70,19 @@ func handle(o *office, do operation) http.HandlerFunc {
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
 		}
+	}
+}
+
+// survive ends a request of ours that panicked. The panic's value is not
+// logged: it may hold what nobody is to read.
+func (o *office) survive() {
+	switch v := recover(); v {
+	case nil:
+	case http.ErrAbortHandler:
+		panic(v)
+	default:
+		o.log.Error("an operation panicked", "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+		panic(http.ErrAbortHandler)
 	}
 }
 

@@ -59,25 +59,18 @@ func (d *demo) settle(ctx context.Context, o *office, name string) (person, erro
 	return p, errors.Join(d.writeMuttrc(name, p), d.writeCurl(name, p))
 }
 
-// join makes keys and opens an account with their public halves.
+// join opens an account with the public halves of a person's keys.
 func (d *demo) join(ctx context.Context, o *office, p person, addr mail.Address) (account.Account, error) {
 	public, err := d.mailKey(p, addr.Local)
 	if err != nil {
-		return account.Account{}, err
+		return account.Account{}, fmt.Errorf("make OpenPGP key: %w", err)
 	}
 	cert, err := pgp.ParseCert(public)
 	if err != nil {
 		return account.Account{}, err
 	}
-	list, err := pgp.GenerateListKey()
+	list, err := listKey(p.ListKey)
 	if err != nil {
-		return account.Account{}, err
-	}
-	text, err := list.Marshal()
-	if err != nil {
-		return account.Account{}, err
-	}
-	if err := writeAside(p.ListKey, text, 0o600); err != nil {
 		return account.Account{}, err
 	}
 	return o.book.Add(ctx, account.New{
@@ -85,18 +78,38 @@ func (d *demo) join(ctx context.Context, o *office, p person, addr mail.Address)
 	})
 }
 
-// mailKey makes an OpenPGP key for a person and returns its public half. It
-// stays with the clients, as if they had made it.
-func (d *demo) mailKey(p person, local string) (public []byte, err error) {
+// mailKey makes an OpenPGP key for a person where there is none and returns its
+// public half. It stays with the clients, as if they had made it.
+func (d *demo) mailKey(p person, local string) ([]byte, error) {
+	file := filepath.Join(d.clients, local+".public.asc")
+	if public, err := os.ReadFile(file); err == nil {
+		return public, nil
+	}
 	name := strings.ToUpper(local[:1]) + local[1:]
 	secret, public, err := pgp.GenerateKey(name, p.Address, pgp.Compat, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	if err := writeAside(filepath.Join(d.clients, local+".public.asc"), public, 0o600); err != nil {
+	if err := writeAside(p.SecretKey, secret, 0o600); err != nil {
 		return nil, err
 	}
-	return public, writeAside(p.SecretKey, secret, 0o600)
+	return public, writeAside(file, public, 0o600) // last: where it is, its secret half is too
+}
+
+// listKey reads a private list key, or makes one.
+func listKey(file string) (pgp.ListKey, error) {
+	if text, err := os.ReadFile(file); err == nil {
+		return pgp.ParseListKey(text)
+	}
+	key, err := pgp.GenerateListKey()
+	if err != nil {
+		return key, err
+	}
+	text, err := key.Marshal()
+	if err != nil {
+		return key, err
+	}
+	return key, writeAside(file, text, 0o600)
 }
 
 // password reads the app password the client keeps, or makes one.
@@ -121,7 +134,7 @@ func (d *demo) password(ctx context.Context, o *office, a account.Account, name 
 // writeMuttrc lets mutt and neomutt open the demo's mail by `mutt -F`.
 func (d *demo) writeMuttrc(name string, p person) error {
 	text := fmt.Sprintf(`# Written by "sealpost demo": mutt -F this, once gpg has the key (see what the demo prints).
-setenv GNUPGHOME "%[1]s"
+setenv GNUPGHOME %[1]q
 set my_pass = "%[2]s"
 set imap_user = "%[3]s"
 set imap_pass = $my_pass
@@ -133,7 +146,7 @@ set realname = "%[5]s"
 set smtp_url = "smtp://127.0.0.1:%[6]d"
 set ssl_force_tls = yes
 set ssl_starttls = yes
-set certificate_file = "%[7]s"
+set certificate_file = %[7]q
 set crypt_use_gpgme = no
 set crypt_autoencrypt = no
 set mail_check = 5
@@ -147,7 +160,7 @@ func (d *demo) writeCurl(name string, p person) error {
 	text := fmt.Sprintf(`# Written by "sealpost demo": curl -K this fetches the newest mail.
 silent
 show-error
-cacert = "%s"
+cacert = %q
 user = "%s:%s"
 url = "imaps://localhost:%d/INBOX;MAILINDEX=*"
 `, filepath.Join(d.clients, "ca.pem"), p.Address, p.Password, d.base+993)

@@ -10,9 +10,9 @@ import (
 // explain prints how to use the demo, in lines that can be copied.
 func (d *demo) explain(c console, dir string) error {
 	replace := strings.NewReplacer(
-		"CLIENTS", filepath.Join(dir, "clients"),
-		"DIR", dir,
-		"SEALPOST", ownName(),
+		"CLIENTS", quoted(filepath.Join(dir, "clients")),
+		"DIR", quoted(dir),
+		"SEALPOST", quoted(ownName()),
 		"PASSWORD", d.people[0].Password,
 		"SMTP_AT", d.at(25),
 		"IMAP_AT", d.at(143),
@@ -62,7 +62,15 @@ func ownName() string {
 	if name := os.Args[0]; !strings.Contains(name, string(filepath.Separator)+"go-build") {
 		return name
 	}
-	return "go run ./cmd/sealpost"
+	return "sealpost"
+}
+
+// quoted is a path as a shell reads it.
+func quoted(path string) string {
+	if strings.Trim(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@%") == "" {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
 // look is how text is shown: plain, or with a terminal's means.

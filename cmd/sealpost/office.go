@@ -65,7 +65,7 @@ func (o *office) furnish() (err error) {
 			return fmt.Errorf("postmaster: %w", err)
 		}
 	}
-	if o.blobs, err = disk.Open(filepath.Join(o.settings.Data, "blobs"), disk.Options{}); err != nil {
+	if o.blobs, err = disk.Open(filepath.Join(o.settings.Data, "blobs"), disk.Options{Log: o.log}); err != nil {
 		return err
 	}
 	o.store = &mailstore.Store{

@@ -138,7 +138,7 @@ func imapLimits(c config.Config) imap.Limits {
 
 // openDoors listens everywhere before it serves anywhere: a port that is taken
 // stops a start before any mail was accepted.
-func (s *server) openDoors(ctx context.Context) (err error) {
+func (s *server) openDoors(ctx context.Context) error {
 	c := s.settings
 	for _, door := range []struct {
 		at  []string
