@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/armor"
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 )
 
@@ -133,7 +134,7 @@ func (s *site) addAccounts(ctx context.Context, dir, config, profile string) (ma
 
 // makeKeys writes a Curve25519 certificate and the public half of a list key.
 func makeKeys(dir, user string) (cert, listKey string, err error) {
-	entity, err := openpgp.NewEntity(user, "", address(user), nil)
+	entity, err := openpgp.NewEntity(user, "", address(user), &packet.Config{Algorithm: packet.PubKeyAlgoEdDSA})
 	if err != nil {
 		return "", "", err
 	}
