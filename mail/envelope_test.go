@@ -75,35 +75,6 @@ func TestMailboxesAreCapped(t *testing.T) {
 	}
 }
 
-func TestParseDate(t *testing.T) {
-	t.Parallel()
-	want := time.Date(2002, 8, 22, 18, 26, 25, 0, time.FixedZone("", 7*3600))
-	for _, s := range []string{
-		"Thu, 22 Aug 2002 18:26:25 +0700",
-		"Thu, 22 Aug 2002 18:26:25 +0700 (ICT)",
-		"22 Aug 02 18:26:25 +0700",
-		"Thu 22 Aug 2002 18:26:25 +0700",
-		"Do, 22 Aug 2002 18:26:25 +0700",
-		"Thu,  22  Aug  2002  18:26:25  +0700",
-		"Thu, 22-Aug-2002 18:26:25 +0700",
-		"Thu Aug 22 18:26:25 +0700 2002",
-		"Thu, 22 Aug 2002 18:26:25 GMT+0700",
-		"Thu, 22 Aug 2002 18:26:25 +07:00",
-		"2002-08-22T18:26:25+07:00",
-		"2002-08-22 18:26:25 +0700",
-		"Thu, 22 August 2002 18:26:25 +0700",
-	} {
-		if got := parseDate(s); !got.Equal(want) {
-			t.Errorf("%q: got %v", s, got)
-		}
-	}
-	for _, s := range []string{"", "yesterday", "Thu, 99 Aug 2002 18:26:25 +0700", strings.Repeat("9", 1<<20)} {
-		if got := parseDate(s); !got.IsZero() {
-			t.Errorf("%.30q: got %v", s, got)
-		}
-	}
-}
-
 func TestReadEnvelope(t *testing.T) {
 	t.Parallel()
 	h := header(t, `Subject: =?iso-8859-1?Q?a=E4?=

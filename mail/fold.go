@@ -2,6 +2,7 @@ package mail
 
 import (
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -16,6 +17,14 @@ func Fold(s string) string {
 	if lower, ascii := lowerASCII(s); ascii {
 		return lower
 	}
+	if b, ok := appendFold(make([]byte, 0, len(s)), []byte(s)); ok {
+		return string(b)
+	}
+	return foldAny(s)
+}
+
+// foldAny is Fold by the book.
+func foldAny(s string) string {
 	// Folding can uncover forms that decompose further, hence twice.
 	s = norm.NFKD.String(cases.Fold().String(norm.NFKD.String(s)))
 	s = strings.Map(func(r rune) rune {
@@ -26,6 +35,54 @@ func Fold(s string) string {
 	}, s)
 	return norm.NFKC.String(s)
 }
+
+// appendFold is Fold for text whose characters fold one by one, which is
+// nearly all text there is; it says no to any other.
+func appendFold(dst, p []byte) ([]byte, bool) {
+	table := foldTable()
+	for i := 0; i < len(p); {
+		r, size := utf8.DecodeRune(p[i:])
+		switch {
+		case r < foldTableSize:
+			if table[r] == foldsWithOthers {
+				return dst, false
+			}
+			dst = append(dst, table[r]...)
+		case isFolded(r):
+			dst = append(dst, p[i:i+size]...)
+		default:
+			return dst, false
+		}
+		i += size
+	}
+	return dst, true
+}
+
+// isFolded picks characters that folding leaves alone: Chinese characters,
+// precomposed kana and Hangul syllables.
+func isFolded(r rune) bool {
+	return r >= 0x4e00 && r <= 0x9fff || r >= 0x3041 && r <= 0x3096 || r >= 0x30a1 && r <= 0x30fa || r == 'ー' ||
+		r >= 0xac00 && r <= 0xd7a3
+}
+
+// foldTable holds what the characters of Latin, Greek, Cyrillic, Armenian,
+// Hebrew and Arabic letters fold to, each for itself. Marks whose neighbours
+// matter are excepted.
+var foldTable = sync.OnceValue(func() *[foldTableSize]string {
+	var t [foldTableSize]string
+	for r := range rune(foldTableSize) {
+		t[r] = foldAny(string(r))
+		if r >= 0x300 && r <= 0x36f || strings.ContainsFunc(t[r], func(f rune) bool { return r >= utf8.RuneSelf && classify(f) == breaks }) {
+			t[r] = foldsWithOthers
+		}
+	}
+	return &t
+})
+
+const (
+	foldTableSize   = 0x700
+	foldsWithOthers = "\xff" // no text holds it
+)
 
 // isDiacritic picks the marks that writers leave out: those of Latin, Greek and
 // Cyrillic (combining classes from 200), Hebrew points and Arabic vowels (10 to
@@ -95,6 +152,10 @@ const (
 	maxRawWord = 256
 )
 
+// maxSlowFolds is how many words of one mail are folded by the book, a hundred
+// times dearer than others; any more end the collecting as Limits.Terms does.
+const maxSlowFolds = 200_000
+
 // wordSplitter cuts text into words and gives them to a set. Text may come in
 // pieces that cut a word, but not a character.
 type wordSplitter struct {
@@ -104,37 +165,46 @@ type wordSplitter struct {
 	long  bool // the word is longer than raw
 	ascii bool // raw is ASCII, in lower case
 	prev  rune // the last rune of a script without spaces
+	slow  int  // words folded by the book
 }
 
 // feed takes text; flush ends the word it may have stopped in.
 func (w *wordSplitter) feed(p []byte) {
 	for i := 0; i < len(p); {
-		if c := p[i]; c < utf8.RuneSelf {
+		switch c := p[i]; {
+		case asciiWord[c] != 0:
+			i += w.run(p[i:])
+		case c < utf8.RuneSelf:
+			w.flush()
 			i++
-			if l := asciiWord[c]; l != 0 {
-				w.push(l)
-			} else if w.n > 0 || w.prev != 0 {
-				w.flush()
-			}
-			continue
+		default:
+			r, size := utf8.DecodeRune(p[i:])
+			w.rune(r, p[i:i+size])
+			i += size
 		}
-		r, size := utf8.DecodeRune(p[i:])
-		w.rune(r, p[i:i+size])
-		i += size
 	}
 }
 
-func (w *wordSplitter) push(c byte) {
-	if w.n == 0 {
-		w.ascii = true
-		w.prev = 0
+// run takes the ASCII letters and digits at the start of p.
+func (w *wordSplitter) run(p []byte) int {
+	w.begin()
+	i := 0
+	for room := w.raw[w.n:]; i < len(p) && asciiWord[p[i]] != 0; i++ {
+		if i >= len(room) {
+			w.long = true
+			return i + 1
+		}
+		room[i] = asciiWord[p[i]]
 	}
-	if w.n == len(w.raw) {
-		w.long = true
-		return
+	w.n += i
+	return i
+}
+
+// begin starts a word unless one was begun.
+func (w *wordSplitter) begin() {
+	if w.n == 0 && !w.long {
+		w.ascii, w.prev = true, 0
 	}
-	w.raw[w.n] = c
-	w.n++
 }
 
 func (w *wordSplitter) rune(r rune, octets []byte) {
@@ -144,20 +214,44 @@ func (w *wordSplitter) rune(r rune, octets []byte) {
 	}
 	switch class {
 	case joins:
-		for _, c := range octets {
-			w.push(c)
-		}
+		w.begin()
 		w.ascii = false
+		if w.n+len(octets) > len(w.raw) {
+			w.long = true
+			return
+		}
+		w.n += copy(w.raw[w.n:], octets)
 	case pairs:
 		prev := w.prev
 		w.flush()
 		if prev != 0 {
-			w.set.add([]byte(Fold(string([]rune{prev, r}))))
+			w.pair(prev, r)
 		}
 		w.prev = r
 	case breaks:
 		w.flush()
 	}
+}
+
+// pair adds two neighbours of a script without spaces.
+func (w *wordSplitter) pair(a, b rune) {
+	var room [2 * utf8.UTFMax]byte
+	both := utf8.AppendRune(utf8.AppendRune(room[:0], a), b)
+	if isFolded(a) && isFolded(b) {
+		w.set.add(both)
+		return
+	}
+	if w.mayFold() {
+		w.whole(string(both))
+	}
+}
+
+// mayFold counts the words that are folded by the book.
+func (w *wordSplitter) mayFold() bool {
+	if w.slow++; w.slow > maxSlowFolds {
+		w.set.full = true
+	}
+	return w.slow <= maxSlowFolds
 }
 
 func (w *wordSplitter) flush() {
@@ -174,8 +268,18 @@ func (w *wordSplitter) word(raw []byte) {
 		}
 		return
 	}
+	var room [2 * maxRawWord]byte
+	if word, ok := appendFold(room[:0], raw); ok {
+		if n := utf8.RuneCount(word); n >= minWord && n <= maxWord {
+			w.set.add(word)
+		}
+		return
+	}
+	if !w.mayFold() {
+		return
+	}
 	// A few letters unfold to several words.
-	for word := range strings.FieldsFuncSeq(Fold(string(raw)), func(r rune) bool { return classify(r) == breaks }) {
+	for word := range strings.FieldsFuncSeq(foldAny(string(raw)), func(r rune) bool { return classify(r) == breaks }) {
 		if n := utf8.RuneCountInString(word); n >= minWord && n <= maxWord {
 			w.set.add([]byte(word))
 		}
@@ -215,7 +319,8 @@ func (w *wordSplitter) whole(s string) {
 	if len(s) > 4*maxWord {
 		return
 	}
-	if s = Fold(s); utf8.RuneCountInString(s) <= maxWord {
+	s = Fold(s)
+	if n := utf8.RuneCountInString(s); n >= minWord && n <= maxWord && utf8.ValidString(s) {
 		w.set.add([]byte(s))
 	}
 }

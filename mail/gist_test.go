@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // look looks at a mail written with bare LF.
@@ -276,6 +277,22 @@ func TestFold(t *testing.T) {
 	}
 }
 
+// The short way must fold as the long one does.
+func FuzzFold(f *testing.F) {
+	for _, s := range []string{"Ångström", "Straße", "йё", "ŉͺ", "شُكْرًاآ", "שָׁלוֹם", "日本語コーヒー한국", "e\u0301\u0345\u0338", "ǅ", "\u0587"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		want := foldAny(s)
+		if got := Fold(s); utf8.ValidString(s) && got != want {
+			t.Errorf("%+q: got %+q, want %+q", s, got, want)
+		}
+		if again := foldAny(want); utf8.ValidString(s) && again != want {
+			t.Errorf("%+q: folds to %+q, then to %+q", s, want, again)
+		}
+	})
+}
+
 func TestWords(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ in, want string }{
@@ -319,6 +336,8 @@ func FuzzLook(f *testing.F) {
 	f.Add([]byte("Content-Type: text/html\r\n\r\n<script><p>&amp;"))
 	f.Add([]byte("Content-Type: multipart/x; boundary=\"\"\r\n\r\n--\r\n\r\n--"))
 	f.Add([]byte("Content-Type: text/plain; charset=iso-2022-jp\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=1B$B"))
+	f.Add([]byte("Content-Type: multipart/html\r\n\r\n&Aacute"))
+	f.Add([]byte("Content-Type: te\x8et/pdf; name=a.pdf\r\nContent-Disposition: x; filename=b\r\n\r\nx"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		checkGist(t, "fuzzed", data, Look(t.Context(), bytes.NewReader(data), DefaultLimits))
 	})

@@ -118,17 +118,16 @@ func isBlank(line []byte) bool {
 // parseSection makes a Header of the section at the start of buf, which stands
 // at offset base of the mail. all says that the section ends with buf, if not
 // before. It also ends before a line that stop, if given, says yes to. Fields
-// are appended to scratch and point into buf.
+// take the room of scratch and point into buf.
 func parseSection(buf []byte, base int64, all bool, scratch []Field, stop func(line []byte) bool) Header {
-	p := sectionParser{buf: buf, base: base, h: Header{Fields: scratch}}
+	p := sectionParser{buf: buf, base: base, h: Header{Fields: scratch[:0]}}
 	for pos := 0; ; {
 		line, whole := nextLine(buf[pos:])
 		switch {
 		case len(line) == 0 && all:
 			return p.finish(pos, pos)
-		case !whole && !all, len(p.h.Fields)-len(scratch) >= maxFields && !isBlank(line):
-			p.h.Cut = true
-			return p.cut(pos)
+		case !whole && !all, p.full(line):
+			return p.cut(pos, line)
 		case isBlank(line) && whole:
 			p.h.Blank = true
 			return p.finish(pos, pos+len(line))
@@ -185,6 +184,15 @@ func (p *sectionParser) close(pos int) {
 	p.open = false
 }
 
+// full says that line would begin one field too many.
+func (p *sectionParser) full(line []byte) bool {
+	n := len(p.h.Fields)
+	if p.open {
+		n++
+	}
+	return n >= maxFields && !isWSP(line[0]) && !isBlank(line)
+}
+
 func (p *sectionParser) finish(pos, end int) Header {
 	p.close(pos)
 	p.h.End = p.base + int64(end)
@@ -192,9 +200,11 @@ func (p *sectionParser) finish(pos, end int) Header {
 	return p.h
 }
 
-// cut ends a section whose rest is not known; neither is the rest of its last field.
-func (p *sectionParser) cut(pos int) Header {
-	if p.open {
+// cut ends a section at a line that is not read. It drops the field before,
+// unless the line is seen to belong to another.
+func (p *sectionParser) cut(pos int, line []byte) Header {
+	p.h.Cut = true
+	if p.open && (len(line) == 0 || isWSP(line[0])) {
 		pos, p.open = p.start, false
 	}
 	return p.finish(pos, pos)

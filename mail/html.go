@@ -22,12 +22,14 @@ type htmlReader struct {
 	quotes int    // blockquotes around
 }
 
-// inline elements do not part words; all others do.
-var inline = map[string]bool{
-	"a": true, "abbr": true, "acronym": true, "b": true, "bdi": true, "bdo": true, "big": true, "cite": true,
-	"code": true, "del": true, "dfn": true, "em": true, "font": true, "i": true, "ins": true, "kbd": true,
-	"mark": true, "q": true, "s": true, "samp": true, "small": true, "span": true, "strike": true, "strong": true,
-	"sub": true, "sup": true, "tt": true, "u": true, "var": true, "wbr": true,
+// isInline picks the elements that do not part words; all others do.
+func isInline(name []byte) bool {
+	switch string(name) {
+	case "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "del", "dfn", "em", "font", "i", "ins",
+		"kbd", "mark", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "tt", "u", "var", "wbr":
+		return true
+	}
+	return false
 }
 
 // space parts words where an element does.
@@ -104,7 +106,7 @@ func (h *htmlReader) end(name []byte) {
 }
 
 func (h *htmlReader) part(name []byte) {
-	if !inline[string(name)] {
+	if !isInline(name) {
 		h.emit(space, h.quotes > 0)
 	}
 }

@@ -12,6 +12,7 @@ type part struct {
 	encoding    string // Content-Transfer-Encoding in lower case
 	disposition string // in lower case
 	name        string // decoded file name
+	alias       string // what Content-Type calls the file, which may differ
 	header      []byte // the fields a displayable leaf needs
 }
 
@@ -25,12 +26,15 @@ func readPart(h Header, child string) part {
 	p := part{kind: ParseContentType(kind), encoding: lower(h.value("Content-Transfer-Encoding"))}
 	var params map[string]string
 	p.disposition, params = splitParams(h.value("Content-Disposition"))
-	p.name = fileName(params["filename"])
+	p.name, p.alias = fileName(params["filename"]), fileName(p.kind.Params["name"])
 	if p.name == "" {
-		p.name = fileName(p.kind.Params["name"])
+		p.name = p.alias
 	}
 	if p.displayable() {
 		p.header = p.leafHeader(h)
+	}
+	if p.kind.Type == "multipart" && !p.isMultipart() {
+		p.kind = plainPart.kind
 	}
 	return p
 }

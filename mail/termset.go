@@ -2,6 +2,8 @@ package mail
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/binary"
 	"hash/maphash"
 	"slices"
 )
@@ -73,13 +75,29 @@ func (s *termSet) grow() {
 
 // sorted lists the words; they share one string.
 func (s *termSet) sorted() []string {
-	all := string(s.arena)
-	words := make([]string, 0, len(s.ends))
+	// The first eight bytes of a word as a number decide nearly every comparison.
+	type key struct {
+		prefix     uint64
+		start, end uint32
+	}
+	keys := make([]key, len(s.ends))
 	start := uint32(0)
-	for _, end := range s.ends {
-		words = append(words, all[start:end])
+	for i, end := range s.ends {
+		var first [8]byte
+		copy(first[:], s.arena[start:end])
+		keys[i] = key{binary.BigEndian.Uint64(first[:]), start, end}
 		start = end
 	}
-	slices.Sort(words)
+	slices.SortFunc(keys, func(a, b key) int {
+		if a.prefix != b.prefix {
+			return cmp.Compare(a.prefix, b.prefix)
+		}
+		return bytes.Compare(s.arena[a.start:a.end], s.arena[b.start:b.end])
+	})
+	all := string(s.arena)
+	words := make([]string, len(keys))
+	for i, k := range keys {
+		words[i] = all[k.start:k.end]
+	}
 	return words
 }

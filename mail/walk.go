@@ -83,7 +83,7 @@ func (w *walker) walk(ctx context.Context, h Header) {
 func (w *walker) header(pos int64) (Header, bool) {
 	for _, need := range []int{longestLine, windowSize} {
 		data := w.win.at(pos, need)
-		h := parseSection(data, pos, w.win.holdsEnd(), w.fields[:0], w.isDelimiter)
+		h := parseSection(data, pos, w.win.holdsEnd(), w.fields, w.isDelimiter)
 		if w.fields = h.Fields; !h.Cut {
 			return h, w.win.err == nil
 		}
@@ -160,6 +160,9 @@ func (w *walker) multipart(p part) frame {
 // listed: what is inside an attached message belongs to that message.
 func (w *walker) attach(p part) int {
 	w.text.words.text(p.name)
+	if p.alias != p.name {
+		w.text.words.text(p.alias)
+	}
 	if w.around() == nil || len(w.g.Attachments) >= maxAttachments {
 		return 0
 	}
@@ -233,7 +236,7 @@ func (w *walker) delimiter(ctx context.Context) (delimiter, bool) {
 		return d, w.inTime(ctx)
 	}
 	for pos := w.pos; w.inTime(ctx); {
-		data := w.win.at(pos, longestLine)
+		data := w.win.at(pos, longestLine+1) // the line end before a line, and the line
 		at, d, ok := w.scan(data, pos)
 		switch {
 		case ok:
