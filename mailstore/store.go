@@ -39,15 +39,12 @@ type Delivery struct {
 }
 
 // Deliver stores a mail durably before it returns: bytes first, then the entry
-// that points at them, so a crash leaves at worst a blob for the sweeper. It
-// fails early with ErrOverQuota when the owner has no room at all.
+// that points at them, so a crash leaves at worst a blob for the sweeper. A mail
+// that is over quota is refused before its bytes are written, and again by the
+// index, which alone can tell when others deliver at the same time.
 func (s *Store) Deliver(ctx context.Context, o Owner, d Delivery) (Event, error) {
-	usage, err := s.Index.Usage(ctx, o)
-	if err != nil {
-		return Event{}, fmt.Errorf("read usage: %w", err)
-	}
-	if usage.Quota > 0 && usage.Bytes >= usage.Quota {
-		return Event{}, ErrOverQuota
+	if err := s.afford(ctx, o, d.Sealed); err != nil {
+		return Event{}, err
 	}
 	letters, err := s.put(ctx, d.Sealed)
 	if err != nil {
@@ -63,6 +60,20 @@ func (s *Store) Deliver(ctx context.Context, o Owner, d Delivery) (Event, error)
 	}
 	s.Bus.Publish(string(o))
 	return e, nil
+}
+
+func (s *Store) afford(ctx context.Context, o Owner, m pgp.Sealed) error {
+	usage, err := s.Index.Usage(ctx, o)
+	if err != nil {
+		return fmt.Errorf("read usage: %w", err)
+	}
+	for _, l := range m.Letters() {
+		usage.Bytes += l.Size()
+	}
+	if usage.Quota > 0 && usage.Bytes > usage.Quota {
+		return ErrOverQuota
+	}
+	return nil
 }
 
 // put makes a mail's letters durable, all in one go.
