@@ -30,6 +30,7 @@ type commands struct {
 	Password passwordGroup  `cmd:"" help:"Add, list and revoke the app passwords that mail programs sign in with."`
 	Message  messageGroup   `cmd:"" help:"Look at stored mail as it is: sealed."`
 	Open     openCommand    `cmd:"" help:"Open a sealed mail with its owner's key (the client side)."`
+	Prove    proveCommand   `cmd:"" help:"Send canary mails through every way in and look for them in every file."`
 	Version  versionCommand `cmd:"" help:"Print the version."`
 }
 

@@ -13,7 +13,7 @@ const (
 	inflateAll  = 512 << 20 // and of all in one file
 	// rawDeflate bounds how much of a file is searched for deflate streams
 	// without a header, which may begin at any octet.
-	rawDeflate = 4 << 20
+	rawDeflate = 1 << 20
 )
 
 // inflater reads deflate streams again and again without new buffers.

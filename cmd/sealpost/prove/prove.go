@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A Hit is one place in which a canary stands.
@@ -37,6 +38,7 @@ func (h Hit) String() string {
 // Report is what was looked at and found.
 type Report struct {
 	Files    int
+	Older    int   // left out, see Options.Since
 	Bytes    int64 // as stored
 	Inflated int64 // octets that came out of compressed streams
 	Hits     []Hit // at most hitsPerFile of each file
@@ -45,22 +47,25 @@ type Report struct {
 
 const hitsPerFile = 20
 
-// Progress is told how far a scan is.
-type Progress func(files int, bytes int64)
+// Options change what the zero value decides.
+type Options struct {
+	Since time.Time                    // leave out files that were not changed since; zero: look at all
+	Tell  func(files int, bytes int64) // how far the scan is; called often, from many goroutines
+}
 
 // Scan looks for words in all regular files at and below roots. A file that
 // cannot be read is listed in Unread; one that vanishes meanwhile is not there.
 // Words should be at least 12 letters and digits, so that chance writes none.
 func Scan(ctx context.Context, roots, words []string) (Report, error) {
-	return ScanWith(ctx, roots, words, nil)
+	return ScanWith(ctx, roots, words, Options{})
 }
 
-// ScanWith is Scan for the impatient.
-func ScanWith(ctx context.Context, roots, words []string, tell Progress) (Report, error) {
+// ScanWith is Scan with options.
+func ScanWith(ctx context.Context, roots, words []string, o Options) (Report, error) {
 	if len(words) == 0 || slices.Contains(words, "") {
 		return Report{}, errors.New("no word to look for")
 	}
-	s := &scan{find: newFinder(words), tell: tell}
+	s := &scan{find: newFinder(words), o: o}
 	files := make(chan string)
 	var readers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
@@ -91,17 +96,24 @@ func compare(a, b int64) int {
 
 type scan struct {
 	find   *finder
-	tell   Progress
+	o      Options
 	bytes  atomic.Int64
 	mu     sync.Mutex
 	report Report
 }
 
-// walk sends every regular file to files. Links are not followed: what they
-// lead to is looked at where it is, if that is below a root.
+// walk sends every regular file to files. Links in folders are not followed:
+// what they lead to is looked at where it is, if that is below a root.
 func (s *scan) walk(ctx context.Context, roots []string, files chan<- string) error {
 	seen := make(map[string]bool)
 	for _, root := range roots {
+		if info, err := os.Stat(root); err == nil && info.Mode().IsRegular() {
+			if !seen[root] { // a link that was named is followed
+				seen[root] = true
+				files <- root
+			}
+			continue
+		}
 		err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 			switch {
 			case ctx.Err() != nil:
@@ -143,6 +155,12 @@ func (s *scan) file(ctx context.Context, name string) {
 		return
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.ModTime().Before(s.o.Since) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.report.Older++
+		return
+	}
 	l := look{find: s.find, file: name, at: f, window: window, told: func(n int64) { s.progress(n) }}
 	l.name()
 	err = l.all(ctx)
@@ -159,13 +177,13 @@ func (s *scan) file(ctx context.Context, name string) {
 
 func (s *scan) progress(n int64) {
 	total := s.bytes.Add(n)
-	if s.tell == nil {
+	if s.o.Tell == nil {
 		return
 	}
 	s.mu.Lock()
 	files := s.report.Files
 	s.mu.Unlock()
-	s.tell(files, total)
+	s.o.Tell(files, total)
 }
 
 // Read looks for words in what is not a file, such as a log that is kept in

@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -16,7 +17,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 	"unicode/utf16"
 )
 
@@ -24,6 +27,9 @@ import (
 const small = 1000
 
 const word = "Wombat7Quokka3Numbat"
+
+// testFinder is made once: it does not change.
+var testFinder = sync.OnceValue(func() *finder { return newFinder([]string{"AnotherWordAltogether", word}) })
 
 // noise is what ciphertext looks like, the same at each run.
 func noise(n int, seed byte) []byte {
@@ -137,7 +143,7 @@ func TestForms(t *testing.T) {
 			t.Parallel()
 			for _, before := range []int{0, 1, 700, small - 7, small - len(p.text)%small + 1} {
 				data := append(append(noise(before, 1), p.text...), noise(300, 2)...)
-				l := look{find: newFinder([]string{"AnotherWordAltogether", word}), file: "f", at: bytes.NewReader(data), window: small, told: func(int64) {}}
+				l := look{find: testFinder(), file: "f", at: bytes.NewReader(data), window: small, told: func(int64) {}}
 				if err := l.all(t.Context()); err != nil || l.size != int64(len(data)) {
 					t.Fatal(l.size, err)
 				}
@@ -215,6 +221,23 @@ func TestNamesAndFolders(t *testing.T) {
 	}
 }
 
+func TestSince(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	now := time.Now()
+	for name, at := range map[string]time.Time{"old": now.Add(-time.Hour), "new": now} {
+		name = filepath.Join(dir, name)
+		if err := errors.Join(os.WriteFile(name, []byte(word), 0o600), os.Chtimes(name, at, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := 0
+	r, err := ScanWith(t.Context(), []string{dir}, []string{word}, Options{Since: now.Add(-time.Minute), Tell: func(int, int64) { told++ }})
+	if err != nil || r.Files != 1 || r.Older != 1 || len(r.Hits) != 1 || told == 0 {
+		t.Errorf("%+v %v, told %d times", r, err, told)
+	}
+}
+
 func TestHitsAreBoundedAndScansEnd(t *testing.T) {
 	t.Parallel()
 	r, err := Read(t.Context(), "log", strings.NewReader(strings.Repeat(word+" ", 10_000)), []string{word})
@@ -236,16 +259,16 @@ func FuzzFind(f *testing.F) {
 	f.Fuzz(func(t *testing.T, before, after []byte) {
 		for _, form := range []string{word, hex.EncodeToString([]byte(word))} {
 			data := bytes.Join([][]byte{before, []byte(form), after}, nil)
-			r, err := Read(t.Context(), "x", bytes.NewReader(data), []string{word})
-			if err != nil {
+			l := look{find: testFinder(), file: "x", at: bytes.NewReader(data), window: small, told: func(int64) {}}
+			if err := l.all(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			found := len(r.Hits) == hitsPerFile
-			for _, h := range r.Hits {
+			found := len(l.hits) == hitsPerFile
+			for _, h := range l.hits {
 				found = found || h.Offset == int64(len(before))
 			}
 			if !found {
-				t.Errorf("%q: %v", data, r.Hits)
+				t.Errorf("%q: %v", data, l.hits)
 			}
 		}
 	})
