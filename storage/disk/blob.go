@@ -26,7 +26,7 @@ type blob struct {
 // firstRead is as much of a frame as openBlob reads at once.
 const firstRead = headerSize + chunkSize + sumSize
 
-var bufPool = sync.Pool{New: func() any { return new([firstRead]byte) }}
+var readBuffers = sync.Pool{New: func() any { return new([firstRead]byte) }}
 
 // openBlob reads the beginning of the frame at off that should hold blob id of
 // that length, or of any length if that is negative. release is called when
@@ -37,13 +37,13 @@ func openBlob(file io.ReaderAt, off int64, id filestore.ID, length int64, releas
 	if length >= 0 {
 		want = min(want, frameSize(length))
 	}
-	b.buf = getBuf(int(want))
+	b.buf = readBuffer(int(want))
 	n, err := file.ReadAt(b.buf, off)
 	if err != nil && err != io.EOF {
 		return nil, fmt.Errorf("read frame: %w", err)
 	}
 	if err := b.begin(b.buf[:n], id, length); err != nil {
-		putBuf(b.buf)
+		freeBuffer(b.buf)
 		return nil, err
 	}
 	if b.length > chunkSize {
@@ -125,7 +125,7 @@ func (b *blob) Close() error {
 	if b.buf == nil {
 		return nil
 	}
-	putBuf(b.buf)
+	freeBuffer(b.buf)
 	b.buf, b.chunk = nil, nil
 	if b.release != nil {
 		b.release()
@@ -136,15 +136,15 @@ func (b *blob) Close() error {
 // Most blobs are far smaller than a chunk and get a buffer of their size.
 const pooledFrom = 16 << 10
 
-func getBuf(n int) []byte {
+func readBuffer(n int) []byte {
 	if n < pooledFrom {
 		return make([]byte, n)
 	}
-	return bufPool.Get().(*[firstRead]byte)[:n]
+	return readBuffers.Get().(*[firstRead]byte)[:n]
 }
 
-func putBuf(b []byte) {
+func freeBuffer(b []byte) {
 	if cap(b) == firstRead {
-		bufPool.Put((*[firstRead]byte)(b[:firstRead]))
+		readBuffers.Put((*[firstRead]byte)(b[:firstRead]))
 	}
 }

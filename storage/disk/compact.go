@@ -10,7 +10,8 @@ import (
 
 // Compact writes anew every segment of which more than share (0 to 1) is dead.
 // After Compact(ctx, 0) no byte of a blob deleted before is in the files any
-// more, not even in the segment that is being appended to.
+// more, not even in the segment that is being appended to, nor comes back by a
+// power cut.
 func (b *Blobs) Compact(ctx context.Context, share float64) error {
 	b.compacting.Lock()
 	defer b.compacting.Unlock()
@@ -22,6 +23,9 @@ func (b *Blobs) Compact(ctx context.Context, share float64) error {
 		if err := b.compact(ctx, s, share); err != nil {
 			errs = append(errs, fmt.Errorf("compact segment %d: %w", s.number, filestore.MarkFull(err)))
 		}
+	}
+	if err := errors.Join(b.large.settle(), b.o.FS.SyncDir(b.handles.dir)); err != nil {
+		errs = append(errs, fmt.Errorf("sync after compaction: %w", err))
 	}
 	return errors.Join(errs...)
 }

@@ -40,8 +40,8 @@ var ErrInUse = errors.New("storage folder is in use by another process")
 
 // Options change what the zero value decides.
 type Options struct {
-	Segment int64            // length at which a segment is closed and the next begun; 64 MiB
-	Small   int64            // larger blobs become files; 1 MiB
+	Segment int64            // length at which a segment is closed and the next begun; 64 MiB, at most 1 GiB
+	Small   int64            // larger blobs become files; 1 MiB, at most that
 	FS      FS               // the machine's
 	Log     *slog.Logger     // none
 	Now     func() time.Time // time.Now
@@ -49,7 +49,6 @@ type Options struct {
 
 // Blobs is a filestore.Blobs in one folder.
 type Blobs struct {
-	dir     string
 	o       Options
 	lock    io.Closer
 	handles *handles
@@ -78,7 +77,7 @@ func Open(dir string, o Options) (*Blobs, error) {
 		return nil, fmt.Errorf("lock storage folder: %w", err)
 	}
 	b := &Blobs{
-		dir: dir, o: o, lock: lock,
+		o: o, lock: lock,
 		handles:  newHandles(o.FS, filepath.Join(dir, "segments")),
 		large:    large{fs: o.FS, dir: filepath.Join(dir, "large"), now: o.Now},
 		tokens:   make(chan struct{}, bigRenders),
@@ -142,25 +141,38 @@ func makeFolder(fs FS, dir string) error {
 
 // recover finds the segments and makes ready to append to the last of them.
 func (b *Blobs) recover() error {
-	if err := b.large.recover(); err != nil {
+	if _, err := b.tidy(b.large.dir); err != nil {
 		return err
 	}
-	names, err := b.o.FS.ReadDir(b.handles.dir)
+	names, err := b.tidy(b.handles.dir)
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if filepath.Ext(name) == ".tmp" {
-			if err := b.o.FS.Remove(filepath.Join(b.handles.dir, name)); err != nil {
-				return err
-			}
-		}
 		if n, ok := segmentNumber(name); ok {
 			b.segments[n] = b.newSegment(n)
 		}
 	}
 	b.appends = newAppender(b)
-	return b.appends.resume()
+	b.appends.resume()
+	return nil
+}
+
+// tidy lists a folder and removes what was being written when the process ended.
+func (b *Blobs) tidy(dir string) ([]string, error) {
+	names, err := b.o.FS.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if filepath.Ext(name) != ".tmp" {
+			continue
+		}
+		if err := b.o.FS.Remove(filepath.Join(dir, name)); err != nil {
+			b.o.Log.Warn("unfinished file was not removed", "error", err)
+		}
+	}
+	return names, nil
 }
 
 // Close finishes what was queued and leaves the folder to others. Blobs that
@@ -197,7 +209,7 @@ func (b *Blobs) Open(ctx context.Context, id filestore.ID) (filestore.Blob, erro
 }
 
 func (b *Blobs) open(id filestore.ID) (filestore.Blob, error) {
-	n, tail := split(id)
+	n, t := split(id)
 	if n == noSegment {
 		return b.large.open(id)
 	}
@@ -205,7 +217,7 @@ func (b *Blobs) open(id filestore.ID) (filestore.Blob, error) {
 	if s == nil {
 		return nil, filestore.ErrNotFound
 	}
-	return s.read(tail)
+	return s.read(t)
 }
 
 // Delete forgets blobs. What a crash makes it forget to forget, the sweeper finds.

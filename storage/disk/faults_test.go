@@ -100,6 +100,9 @@ func TestFull(t *testing.T) {
 	if err != nil || len(names) > 2 {
 		t.Errorf("a full disk left %d segments: %v", len(names), err)
 	}
+	b.Close()
+	b = open(t, "/blobs", disk.Options{FS: fs, Small: 10_000}) // while it is full
+	storagetest.Check(t, b, kept[0], c)
 	fs.SetCapacity(-1)
 	storagetest.Check(t, b, put(t, b, c)[0], c)
 	storagetest.Check(t, b, kept[0], c)

@@ -19,8 +19,9 @@ type large struct {
 	dir string
 	now func() time.Time
 
-	mu   sync.Mutex
-	made [256]bool // folders that are known to be durable
+	mu    sync.Mutex
+	made  [256]bool // shelves that are known to be durable
+	freed [256]bool // shelves from which a name went that may come back by a power cut
 }
 
 // shelf is the folder a large blob lies in; it comes from the id's random part.
@@ -29,22 +30,6 @@ func (l *large) shelf(id filestore.ID) string {
 }
 
 func (l *large) path(id filestore.ID) string { return filepath.Join(l.shelf(id), id.String()) }
-
-// recover removes what was being written when the process ended.
-func (l *large) recover() error {
-	names, err := l.fs.ReadDir(l.dir)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if filepath.Ext(name) == ".tmp" {
-			if err := l.fs.Remove(filepath.Join(l.dir, name)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
 
 func (l *large) open(id filestore.ID) (filestore.Blob, error) {
 	f, err := l.fs.OpenFile(l.path(id), os.O_RDONLY)
@@ -64,8 +49,28 @@ func (l *large) open(id filestore.ID) (filestore.Blob, error) {
 
 // remove unlinks a blob's file; one that is gone already is no error.
 func (l *large) remove(id filestore.ID) error {
-	if err := l.fs.Remove(l.path(id)); !errors.Is(err, os.ErrNotExist) {
-		return err
+	err := l.fs.Remove(l.path(id))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.freed[id[4]] = true
+	return err
+}
+
+// settle makes sure that what was removed does not come back.
+func (l *large) settle() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, freed := range l.freed {
+		if !freed {
+			continue
+		}
+		if err := l.fs.SyncDir(l.shelf(filestore.ID{4: byte(i)})); err != nil {
+			return err
+		}
+		l.freed[i] = false
 	}
 	return nil
 }

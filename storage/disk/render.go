@@ -197,8 +197,9 @@ func (w *frameWriter) abandon() {
 
 // getBuffer returns a buffer that has room for a header and nothing else in it.
 func getBuffer() []byte {
-	b := *smallBuffers.Get().(*[]byte)
-	return b[:headerSize]
+	b := (*smallBuffers.Get().(*[]byte))[:headerSize]
+	clear(b)
+	return b
 }
 
 func putBuffer(b []byte) {
