@@ -53,7 +53,7 @@ func (s *session) fault(doing string, err error) error {
 			return no(f.code, f.text)
 		}
 	}
-	if s.ctx.Err() == nil || !errors.Is(err, context.Canceled) {
+	if !errors.Is(err, errOver) && (s.ctx.Err() == nil || !errors.Is(err, context.Canceled)) {
 		s.log.Error("IMAP command failed", "doing", doing, "error", err)
 	}
 	return no(goimap.ResponseCodeUnavailable, "something went wrong here, try again later")

@@ -105,7 +105,12 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener, implicitTLS bool) e
 	s.mu.Unlock()
 	stop := context.AfterFunc(ctx, func() { ln.Close() })
 	defer stop()
-	defer ln.Close()
+	defer func() {
+		ln.Close()
+		s.mu.Lock()
+		delete(s.doors, ln)
+		s.mu.Unlock()
+	}()
 	if s.closing.Load() {
 		return ErrClosed
 	}

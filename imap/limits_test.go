@@ -16,6 +16,7 @@ import (
 
 	"sealpost/account"
 	"sealpost/imap"
+	"sealpost/mailstore"
 )
 
 // line is a connection on which a test speaks for itself.
@@ -129,6 +130,7 @@ func TestConnectionsAreCounted(t *testing.T) {
 	third.until("b OK")
 	fourth := h.line(t, false)
 	fourth.until("* OK")
+	h.line(t, false).until("* BYE too many connections")
 	fifth := h.line(t, false)
 	fifth.until("* BYE too many connections")
 	fifth.over()
@@ -220,13 +222,28 @@ func TestShutdownFinishesTheCommand(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Errorf("shutdown: %v", err)
 	}
-	status, err := h.store.Index.Mailboxes(context.Background(), h.alice.owner())
-	h.must(err)
-	for _, b := range status {
-		if b.Messages != 0 {
-			t.Error("half a mail was stored")
-		}
+	if h.box(h.alice, "INBOX").Messages != 0 {
+		t.Error("half a mail was stored")
 	}
+}
+
+// Who is removed is shown out.
+func TestRemovedAccountIsShownOut(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	user, idler := h.line(t, true), h.line(t, true)
+	for _, l := range []*line{user, idler} {
+		l.signIn(h.alice)
+		l.say("a SELECT INBOX\r\n")
+		l.until("a OK")
+	}
+	idler.say("b IDLE\r\n")
+	idler.until("+ idling")
+	_, err := h.store.Apply(context.Background(), h.alice.owner(), mailstore.Forget{})
+	h.must(err)
+	idler.until("* BYE this account is gone")
+	user.say("b NOOP\r\n")
+	user.until("* BYE this account is gone")
 }
 
 // ATTACKS D10: whoever has not signed in costs at most 64 KiB, announcing what

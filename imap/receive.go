@@ -33,11 +33,10 @@ func (s *Server) receive(ctx context.Context, c net.Conn, implicitTLS bool) {
 			w.Close()
 		}
 	}()
-	stop := context.AfterFunc(ctx, w.cut)
-	defer func() { _ = stop }() // runs until ctx ends, which leave sees to
+	context.AfterFunc(ctx, w.cut) // at the latest when leave ends ctx
 
 	if !s.census.entered(from) {
-		w.refuse("too many connections")
+		w.refuse("too many connections", implicitTLS)
 		return
 	}
 	s.mu.Lock()

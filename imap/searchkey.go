@@ -12,7 +12,7 @@ import (
 const (
 	// searchDepth and searchKeys bound what one SEARCH may ask (ATTACKS D10).
 	searchDepth = 50
-	searchKeys  = 500
+	searchKeys  = 200
 )
 
 // verdict of a key over a message. What depends on the header is open until

@@ -22,8 +22,7 @@ func (s *session) Select(name string, o *goimap.SelectOptions) (*goimap.SelectDa
 		v.sleep()
 		return nil, s.fault("select", err)
 	}
-	s.deselect()
-	s.box = v
+	s.box = v // imapserver has called Unselect before
 	data := &goimap.SelectData{
 		Flags:             v.flags.all(),
 		PermanentFlags:    append(v.flags.all(), goimap.FlagWildcard),

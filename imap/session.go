@@ -61,8 +61,13 @@ func (s *session) Idle(*imapserver.UpdateWriter, <-chan struct{}) error { return
 func (s *session) AppendLimit() uint32 { return uint32(min(s.server.Limits.Message, 1<<32-1)) }
 
 // Poll is called at the end of each command. expunge says whether this is a
-// moment at which message numbers may change (RFC 9051, section 7.5.1).
-func (s *session) Poll(_ *imapserver.UpdateWriter, expunge bool) error { return s.tell(expunge) }
+// moment at which message numbers may change (RFC 9051, section 7.5.1). The
+// command is done by then, so an index that fails now only delays what is new;
+// an error would make imapserver hang up on the client without its answer.
+func (s *session) Poll(_ *imapserver.UpdateWriter, expunge bool) error {
+	_ = s.tell(expunge) // logged where it was classified
+	return nil
+}
 
 // Namespace: one, the account's own (RFC 2342).
 func (s *session) Namespace() (*goimap.NamespaceData, error) {

@@ -1,11 +1,14 @@
 package imap
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	goimap "github.com/emersion/go-imap/v2"
+
+	"sealpost/mailstore"
 )
 
 // lookAgain is how long a view is believed without a wake-up: across nodes
@@ -21,6 +24,10 @@ func (s *session) tell(expunge bool) error {
 		return nil
 	}
 	n, err := s.look()
+	if errors.Is(err, mailstore.ErrNoOwner) {
+		s.wire.dismiss("this account is gone")
+		return errOver
+	}
 	if err != nil {
 		return s.fault("read changes", err)
 	}

@@ -85,6 +85,9 @@ func (v *view) read(ctx context.Context, s *mailstore.Store, o mailstore.Owner) 
 	if err != nil {
 		return n, err
 	}
+	if len(boxes) == 0 { // nobody is without INBOX
+		return n, mailstore.ErrNoOwner
+	}
 	at := slices.IndexFunc(boxes, func(b mailstore.Mailbox) bool { return b.ID == v.id })
 	switch {
 	case at < 0:

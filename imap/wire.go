@@ -105,6 +105,13 @@ func (w *wire) bye(why string) error {
 	return w.end(errOver)
 }
 
+// dismiss is bye from the writing side: what waits for input sees the end, too.
+func (w *wire) dismiss(why string) {
+	w.WriteString("* BYE " + why + "\r\n")
+	w.flush()
+	w.fail(errOver)
+}
+
 // wake makes a waiting read look at whether the server is closing.
 func (w *wire) wake() {
 	w.mu.Lock()
@@ -121,10 +128,13 @@ func (w *wire) cut() {
 	c.Close()
 }
 
-// refuse turns away a connection that was not even greeted.
-func (w *wire) refuse(why string) {
-	w.SetWriteDeadline(time.Now().Add(time.Second))
-	io.WriteString(w.Conn, "* BYE "+why+"\r\n")
+// refuse turns away a connection that was not even greeted; where TLS comes
+// first, without a word, for a handshake is what a flood would like us to do.
+func (w *wire) refuse(why string, implicitTLS bool) {
+	if !implicitTLS {
+		w.SetWriteDeadline(time.Now().Add(time.Second))
+		io.WriteString(w.Conn, "* BYE "+why+"\r\n")
+	}
 	w.Close()
 }
 

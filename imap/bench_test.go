@@ -1,0 +1,130 @@
+package imap_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"sealpost/imap"
+	"sealpost/mailstore"
+	"sealpost/pgp"
+)
+
+// fill puts n messages into INBOX, of whose letters nothing exists: enough for
+// all that is answered from the index.
+func (h *house) fill(p person, n int) {
+	h.Helper()
+	ctx := context.Background()
+	inbox := h.box(p, "INBOX")
+	for at := 0; at < n; {
+		var changes []mailstore.Change
+		for ; at < n && len(changes) < 5000; at++ {
+			m := mailstore.Mail{Outer: []byte("From: a@b.c\r\n\r\n"), Form: pgp.FormMIME, Letters: []mailstore.Stored{{Kind: pgp.KindMessage}}}
+			m.Letters[0].Size = 4000
+			m.Letters[0].ID[0], m.Letters[0].ID[1], m.Letters[0].ID[2] = byte(at), byte(at>>8), byte(at>>16)
+			changes = append(changes, mailstore.Append{Box: inbox.ID, Mail: m, Size: 5000, Received: time.Now(), Flags: []string{`\Seen`}})
+		}
+		_, err := h.store.Index.Apply(ctx, p.owner(), changes)
+		h.must(err)
+	}
+}
+
+// probe is a connection that only measures.
+type probe struct {
+	b    *testing.B
+	conn io.Writer
+	in   *bufio.Reader
+}
+
+func (h *house) probe(b *testing.B, p person) *probe {
+	b.Helper()
+	c, err := tls.Dial("tcp", h.imaps, h.tls)
+	h.must(err)
+	b.Cleanup(func() { c.Close() })
+	x := &probe{b, c, bufio.NewReaderSize(c, 64<<10)}
+	x.do("l LOGIN " + p.address + " " + p.password)
+	return x
+}
+
+// do runs a command and returns how many octets were answered.
+func (x *probe) do(command string) (n int) {
+	x.b.Helper()
+	tag, _, _ := strings.Cut(command, " ")
+	fmt.Fprintf(x.conn, "%s\r\n", command)
+	start := true
+	for {
+		line, err := x.in.ReadSlice('\n')
+		if err != nil && err != bufio.ErrBufferFull {
+			x.b.Fatal(err)
+		}
+		n += len(line)
+		if start && strings.HasPrefix(string(line[:min(len(line), 8)]), tag+" ") {
+			if !strings.HasPrefix(string(line), tag+" OK") {
+				x.b.Fatalf("%s: %s", command, line)
+			}
+			return n
+		}
+		start = err == nil
+	}
+}
+
+func BenchmarkSelect100000(b *testing.B) {
+	h := build(b)
+	h.fill(h.alice, 100_000)
+	x := h.probe(b, h.alice)
+	for b.Loop() {
+		x.do("a SELECT INBOX")
+	}
+}
+
+func BenchmarkFetchFlags100000(b *testing.B) {
+	h := build(b)
+	h.fill(h.alice, 100_000)
+	x := h.probe(b, h.alice)
+	x.do("a SELECT INBOX")
+	for b.Loop() {
+		b.SetBytes(int64(x.do("a FETCH 1:* (UID FLAGS)")))
+	}
+}
+
+func BenchmarkFetch2000(b *testing.B) {
+	for name, items := range map[string]string{
+		"bodies":  "(UID FLAGS BODY.PEEK[])",
+		"list":    "(UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE)",
+		"headers": "(UID BODY.PEEK[HEADER.FIELDS (From To Subject Date)])",
+	} {
+		b.Run(name, func(b *testing.B) {
+			h := build(b)
+			for range 2000 {
+				h.deliver(h.alice, "INBOX", letter("one", strings.Repeat("hello world, hello\r\n", 200)))
+			}
+			x := h.probe(b, h.alice)
+			x.do("a SELECT INBOX")
+			for b.Loop() {
+				b.SetBytes(int64(x.do("a FETCH 1:* " + items)))
+			}
+		})
+	}
+}
+
+func BenchmarkSearchHeader20000(b *testing.B) {
+	h := build(b)
+	h.fill(h.alice, 20_000)
+	x := h.probe(b, h.alice)
+	x.do("a SELECT INBOX")
+	for b.Loop() {
+		x.do("a SEARCH FROM nobody")
+	}
+}
+
+func BenchmarkSignIn(b *testing.B) {
+	h := build(b, func(s *imap.Server) { s.Throttle = nil })
+	for b.Loop() {
+		h.probe(b, h.alice).do("a LOGOUT")
+	}
+}
