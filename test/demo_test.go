@@ -112,6 +112,7 @@ type option func(*demo)
 
 func withBinary(path string) option  { return func(d *demo) { d.bin = path } }
 func under(command ...string) option { return func(d *demo) { d.wrap = command } }
+func inDir(path string) option       { return func(d *demo) { d.dir = path } }
 func withEnv(env ...string) option   { return func(d *demo) { d.env = env } }
 
 // startDemo runs a demo in a folder and on ports of its own until the test ends.

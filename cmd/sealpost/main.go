@@ -46,6 +46,7 @@ type console struct {
 }
 
 func main() {
+	overwrite(os.Args)
 	os.Exit(run(context.Background(), os.Args[1:], console{os.Stdin, os.Stdout, os.Stderr}))
 }
 

@@ -69,9 +69,10 @@ func serve(ctx context.Context, settings config.Config, log *slog.Logger, on occ
 		s.closeDoors()
 		return errors.Join(err, s.office.Close())
 	}
-	log.Info("ready", "smtp", addresses(s.smtpDoors), "imap", addresses(s.imapDoors), "imaps", addresses(s.imapsDoors))
 	if on.ready != nil {
 		err = on.ready(s)
+	} else {
+		log.Info("ready", "smtp", addresses(s.smtpDoors), "imap", addresses(s.imapDoors), "imaps", addresses(s.imapsDoors))
 	}
 	if err == nil {
 		err = s.wait(ctx, signals)
@@ -166,6 +167,7 @@ func (s *server) openDoors(ctx context.Context) error {
 	s.open(s.imapDoors, func(l net.Listener) error { return s.imap.Serve(ctx, l, false) })
 	s.open(s.imapsDoors, func(l net.Listener) error { return s.imap.Serve(ctx, l, true) })
 	s.running.Go(func() { s.keepHouse(ctx) })
+	s.running.Go(func() { forget(ctx) })
 	return nil
 }
 
