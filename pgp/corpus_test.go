@@ -101,8 +101,14 @@ func checkShown(t *testing.T, name, shown string) (wrapped bool) {
 	return strings.Contains(ct.Value(), "text/plain; charset=utf-8; hp=") && len(h.Values("Content-Transfer-Encoding")) > 0
 }
 
+// failer is what tests and properties have in common.
+type failer interface {
+	Helper()
+	Errorf(format string, args ...any)
+}
+
 // checkOuter holds for every visible header at every level.
-func checkOuter(t testing.TB, name string, outer []byte) {
+func checkOuter(t failer, name string, outer []byte) {
 	t.Helper()
 	text, ended := bytes.CutSuffix(outer, []byte("\r\n\r\n"))
 	if !ended || len(outer) > maxOuter {

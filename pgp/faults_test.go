@@ -229,6 +229,9 @@ func compressed(n int) []byte {
 // refused, and a library without our cap opens it.
 func TestBomb(t *testing.T) {
 	t.Parallel()
+	if raceDetector {
+		t.Skip("280 MiB through the race detector take minutes; runs without it")
+	}
 	const size = 70 << 20
 	for p, o := range testOwners() {
 		bomb := message(t, o, compressed(size))

@@ -56,7 +56,7 @@ func (o *owner) at(l Level) Recipient {
 	return r
 }
 
-const testTrace = "Return-Path: <bob@example.org>\r\nReceived: from example.org by demo.test;\r\n\tSun, 22 Nov 2026 10:20:30 +0100\r\n"
+const testTrace = "Return-Path: <bob@example.org>\r\nReceived: from example.org by demo.test;\r\n\tSat, 22 Nov 2025 10:20:30 +0100\r\n"
 
 func arrived(raw []byte) Mail {
 	b := bytes.NewReader(raw)
@@ -68,7 +68,7 @@ func crlf(s string) []byte { return []byte(strings.ReplaceAll(s, "\n", "\r\n")) 
 var plainMail = crlf(`From: Bob Example <bob@example.org>
 To: alice@demo.test
 Subject: the secret canary
-Date: Sun, 22 Nov 2026 10:20:00 +0100
+Date: Sat, 22 Nov 2025 10:20:00 +0100
 Message-ID: <1@example.org>
 In-Reply-To: <0@example.org>
 References: <00@example.org> <0@example.org>
@@ -159,3 +159,5 @@ func restorePayload(decrypted []byte, w *bytes.Buffer) error {
 	}
 	return p.write(r, w, true)
 }
+
+func bufioReader(b []byte) *bufio.Reader { return bufio.NewReader(bytes.NewReader(b)) }
