@@ -154,7 +154,7 @@ const (
 
 // maxSlowFolds is how many words of one mail are folded by the book, a hundred
 // times dearer than others; any more end the collecting as Limits.Terms does.
-const maxSlowFolds = 200_000
+const maxSlowFolds = 100_000
 
 // wordSplitter cuts text into words and gives them to a set. Text may come in
 // pieces that cut a word, but not a character.

@@ -19,7 +19,7 @@ import (
 func look(t testing.TB, s string) *Gist {
 	t.Helper()
 	data := strings.ReplaceAll(s, "\n", "\r\n")
-	return Look(t.Context(), strings.NewReader(data), DefaultLimits)
+	return Look(t.Context(), strings.NewReader(data), patient())
 }
 
 const forwarded = `From: carol@example.com
@@ -115,7 +115,7 @@ func TestLook(t *testing.T) {
 func TestWriteBody(t *testing.T) {
 	t.Parallel()
 	data := strings.ReplaceAll(typical, "\n", "\r\n")
-	g := Look(t.Context(), strings.NewReader(data), DefaultLimits)
+	g := Look(t.Context(), strings.NewReader(data), patient())
 	var body bytes.Buffer
 	if err := g.WriteBody(&body, strings.NewReader(data)); err != nil {
 		t.Fatal(err)
@@ -339,6 +339,6 @@ func FuzzLook(f *testing.F) {
 	f.Add([]byte("Content-Type: multipart/html\r\n\r\n&Aacute"))
 	f.Add([]byte("Content-Type: te\x8et/pdf; name=a.pdf\r\nContent-Disposition: x; filename=b\r\n\r\nx"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		checkGist(t, "fuzzed", data, Look(t.Context(), bytes.NewReader(data), DefaultLimits))
+		checkGist(t, "fuzzed", data, Look(t.Context(), bytes.NewReader(data), patient()))
 	})
 }
