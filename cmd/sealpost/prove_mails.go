@@ -44,7 +44,7 @@ func proofMails(word string, level pgp.Level, to string) []proofMail {
 		{"readable text called encrypted", []byte("Content-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\"; boundary=b\r\n\r\n" +
 			"--b\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n--b\r\nContent-Type: application/octet-stream\r\n\r\n" + word + "\r\n--b--\r\n")},
 		{"readable text in armor", []byte("\r\n-----BEGIN PGP MESSAGE-----\r\nComment: " + word + "\r\n\r\n" + mailBase64([]byte(word)) + "-----END PGP MESSAGE-----\r\n")},
-		{"3 MiB of text", []byte("\r\n" + strings.Repeat("A line that says "+word+" and nothing else of interest.\r\n", 45_000))},
+		{"more than stays in memory", []byte("\r\n" + strings.Repeat("A line that says "+word+" and nothing else of interest.\r\n", 20_000))},
 	}
 	for i := range bodies {
 		bodies[i].raw = append([]byte(head), bodies[i].raw...)

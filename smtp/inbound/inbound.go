@@ -25,19 +25,20 @@ import (
 )
 
 const (
-	inMemory = 1 << 20 // octets of a mail that stay in memory while it is handled (DESIGN 1, rule 1)
+	inMemory = 1 << 20 // see Handler.Memory
 	atOnce   = 8       // copies of one mail sealed and stored at the same time
 	maxHops  = 100     // Received lines that mean a loop (RFC 5321, section 6.3)
 )
 
 // Handler takes mail for the accounts of a book into a store. Its fields are
-// set once, before use; Retries may be left out.
+// set once, before use.
 type Handler struct {
 	Book     *account.Book
 	Store    *mailstore.Store
 	Hostname string        // who we say we are in Received
 	Domain   string        // whose postmaster the bare <postmaster> is
-	Spool    string        // folder for mails over 1 MiB, encrypted there
+	Spool    string        // folder for mails over Memory, encrypted there
+	Memory   int64         // octets of a mail that stay in memory while it is handled; 0: 1 MiB (DESIGN 1, rule 1)
 	Message  int64         // octets of one mail
 	Look     mail.Limits   // bounds of what is read of a mail for card and terms
 	Time     time.Duration // for looking, sealing and storing, once a mail has come

@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base32"
@@ -88,7 +89,7 @@ func (t *transaction) resolve(ctx context.Context, to mail.Address) (recipient, 
 // Data takes the mail into memory or a spool, looks at it once, and seals and
 // stores a copy for each recipient.
 func (t *transaction) Data(ctx context.Context, r io.Reader) (*smtp.Reply, error) {
-	a := arrival{id: newID(), mail: spool.New(t.h.Spool, inMemory, t.h.Message)}
+	a := arrival{id: newID(), mail: spool.New(t.h.Spool, cmp.Or(t.h.Memory, inMemory), t.h.Message)}
 	defer a.mail.Close()
 	if err := fill(a.mail, r); err != nil {
 		return nil, t.tell("mail not taken", err)
