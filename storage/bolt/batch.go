@@ -42,6 +42,9 @@ func (c *call) finish(err error) {
 // submit hands a call to the batcher and waits for its end. Until the batcher
 // takes it the caller may give up; after that the outcome is worth waiting for.
 func (d *DB) submit(ctx context.Context, c *call) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	select {
 	case d.calls <- c:
 	case <-d.quit:

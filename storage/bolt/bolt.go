@@ -152,17 +152,17 @@ const mapped = 64 << 20 << (strconv.IntSize / 64 * 4) // 64 MiB, or 1 GiB
 // open opens the file, and makes sure that what it shows is on stable storage.
 func open(path string, wait time.Duration) (*bbolt.DB, error) {
 	for range 5 {
-		db, f, err := lock(path, wait)
-		if err != nil {
-			return nil, err
-		}
+		db, opened, err := lock(path, wait)
 		// While this process waited for the lock, a compaction may have put
-		// another file in the place of the one it opened.
-		if same, err := isAt(path, f); err != nil || !same {
-			if err := errors.Join(err, db.Close()); err != nil {
-				return nil, err
+		// another file in the place of the one it opened, and wiped that.
+		if opened != nil && !isAt(path, opened) {
+			if db != nil {
+				db.Close()
 			}
 			continue
+		}
+		if err != nil {
+			return nil, err
 		}
 		if err := errors.Join(settle(path, db.Info().PageSize), prepare(db)); err != nil {
 			return nil, errors.Join(err, db.Close())
@@ -172,7 +172,8 @@ func open(path string, wait time.Duration) (*bbolt.DB, error) {
 	return nil, ErrInUse
 }
 
-func lock(path string, wait time.Duration) (db *bbolt.DB, f *os.File, err error) {
+// lock opens the file and says which it was, even if it fails after that.
+func lock(path string, wait time.Duration) (db *bbolt.DB, opened os.FileInfo, err error) {
 	defer func() {
 		if r := recover(); r != nil { // bbolt's answer to a broken page
 			err = fmt.Errorf("%w: %v", ErrDamaged, r)
@@ -183,35 +184,28 @@ func lock(path string, wait time.Duration) (db *bbolt.DB, f *os.File, err error)
 		FreelistType:    bbolt.FreelistMapType,
 		InitialMmapSize: mapped,
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
-			f, err = os.OpenFile(name, flag, mode)
+			f, err := os.OpenFile(name, flag, mode)
+			if err == nil {
+				opened, err = f.Stat()
+			}
 			return f, err
 		},
 	})
 	switch {
+	case err == nil:
+		db.AllocSize = 4 << 20
 	case errors.Is(err, bbolterrors.ErrTimeout):
-		return nil, nil, ErrInUse
+		err = ErrInUse
 	case errors.Is(err, bbolterrors.ErrInvalid), errors.Is(err, bbolterrors.ErrChecksum), errors.Is(err, bbolterrors.ErrVersionMismatch):
-		return nil, nil, fmt.Errorf("%w: %w", ErrDamaged, err)
-	case err != nil:
-		return nil, nil, err
+		err = fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	db.AllocSize = 4 << 20
-	return db, f, nil
+	return db, opened, err
 }
 
-func isAt(path string, f *os.File) (bool, error) {
+// isAt says whether a file still has that path.
+func isAt(path string, opened os.FileInfo) bool {
 	there, err := os.Stat(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	open, err := f.Stat()
-	if err != nil {
-		return false, err
-	}
-	return os.SameFile(there, open), nil
+	return err == nil && os.SameFile(there, opened)
 }
 
 // settle writes both meta pages as they are seen once more and syncs. After a
