@@ -100,6 +100,7 @@ func newServer(settings config.Config, log *slog.Logger) (*server, error) {
 			Hostname: settings.Hostname,
 			Domain:   settings.Domains[0],
 			Spool:    settings.Spool.Folder,
+			Memory:   settings.Spool.Memory,
 			Message:  settings.SMTP.MessageSize,
 			Look:     mail.DefaultLimits,
 			Time:     sealTime,
