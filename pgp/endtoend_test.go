@@ -60,7 +60,7 @@ func frameMail(packets []byte, width int) []byte {
 func TestEndToEndKeepsThePackets(t *testing.T) {
 	t.Parallel()
 	for p, o := range testOwners() {
-		packets := raw(t, mustSeal(t, arrived(plainMail), o.Recipient), KindMessage)
+		packets := message(t, o, append(append(appendPacketHeader(nil, 11, 6+100), 'b', 0, 0, 0, 0, 0), strings.Repeat("canary: kumquat\r\n.", 6)[:100]...))
 		for _, width := range []int{64, 76, 60, 61, 500} {
 			m := frameMail(packets, width)
 			s := mustSeal(t, arrived(m), o.Recipient)
@@ -77,8 +77,29 @@ func TestEndToEndKeepsThePackets(t *testing.T) {
 			}
 			shown, found, err := o.open(false, header, message)
 			if err != nil || found.Class != EndToEnd || !strings.Contains(shown, "Subject: visible on the wire") || !strings.Contains(shown, "canary: kumquat") {
-				t.Errorf("%s: shown %q, %v", p, shown, err)
+				t.Fatalf("%s: class %q, shown %q, %v", p, found.Class, shown, err)
 			}
 		}
+	}
+}
+
+// TestSealedMailPutBack is what IMAP APPEND does with a sealed mail of the
+// owner's: its packets stay, and the client still learns how it once arrived.
+func TestSealedMailPutBack(t *testing.T) {
+	t.Parallel()
+	o := testOwners()[Compat]
+	first := mustSeal(t, arrived(plainMail), o.Recipient)
+	packets := raw(t, first, KindMessage)
+	served := render(first.Outer(), first.Form(), packets)
+	again := mustSeal(t, arrived(served), o.Recipient)
+	message, header := raw(t, again, KindMessage), raw(t, again, KindHeader)
+	if again.Class() != EndToEnd || !bytes.Equal(message, packets) {
+		t.Fatalf("class %q", again.Class())
+	}
+	if _, found, err := o.open(false, header, message); err != nil || found.Class != SealedOnArrival {
+		t.Errorf("opened: %+v, %v", found, err)
+	}
+	if restored, _, err := o.open(true, header, message); err != nil || restored != string(served) {
+		t.Errorf("restored %d bytes of %d, %v", len(restored), len(served), err)
 	}
 }

@@ -77,7 +77,7 @@ func (o Opener) Open(ctx context.Context, r io.Reader, w io.Writer) (Opened, err
 		return out, plan.restore(in, w)
 	}
 	inner, _, err := Opener{Keys: o.Keys, Max: o.Max}.openMessage(in, w)
-	out.Keys = inner.Keys
+	out.Keys, out.Class = inner.Keys, inner.Class // a served mail that was appended again says how it first arrived
 	return out, err
 }
 
