@@ -47,15 +47,12 @@ func (a *appender) write(w *wish) error {
 }
 
 func (a *appender) push(frame []byte) error {
-	if a.stage == nil {
-		a.stage = make([]byte, 0, stageBytes)
-	}
-	if len(a.stage)+len(frame) > cap(a.stage) {
+	if len(a.stage)+len(frame) > stageBytes {
 		if err := a.flush(); err != nil {
 			return err
 		}
 	}
-	if len(frame) <= cap(a.stage) {
+	if len(frame) <= stageBytes {
 		a.stage = append(a.stage, frame...)
 		return nil
 	}

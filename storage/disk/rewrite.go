@@ -96,14 +96,13 @@ func (c *copier) copy(p *place) error {
 }
 
 func (c *copier) flush() error {
-	if c.buf == nil {
-		c.buf = make([]byte, stageBytes)
-	}
 	for c.pending > 0 {
 		if err := c.ctx.Err(); err != nil {
 			return err
 		}
-		b := c.buf[:min(int64(len(c.buf)), c.pending)]
+		n := int(min(stageBytes, c.pending))
+		c.buf = slices.Grow(c.buf[:0], n)
+		b := c.buf[:n]
 		if _, err := c.from.ReadAt(b, c.off); err != nil {
 			return err
 		}

@@ -22,7 +22,7 @@ type found struct {
 // its header can be read, so that opening it says what happened, and the scan
 // goes on behind it.
 func scan(f io.ReaderAt, size int64, n uint32) (found, error) {
-	s := scanner{f: f, size: size, number: n, buf: make([]byte, chunkSize+sumSize)}
+	s := scanner{f: f, size: size, number: n, buf: make([]byte, min(size, chunkSize)+headerSize)}
 	res := found{index: memory{}}
 	var doubtful []entry // bad frames since the last whole one
 	for off := int64(0); off < size; {
@@ -61,7 +61,7 @@ type scanner struct {
 	f      io.ReaderAt
 	size   int64
 	number uint32
-	buf    []byte
+	buf    []byte // for a header, or a chunk and its checksum
 }
 
 type frameState int
@@ -104,7 +104,7 @@ func (s *scanner) frame(off int64) (entry, frameState, error) {
 // Content may hold bytes that look like a header; only a frame that is whole
 // is taken for one here.
 func (s *scanner) next(off int64) (int64, error) {
-	b := make([]byte, chunkSize)
+	b := make([]byte, min(s.size, chunkSize))
 	for s.size-off >= headerSize {
 		n, err := s.f.ReadAt(b[:min(chunkSize, s.size-off)], off)
 		if err != nil {

@@ -34,7 +34,7 @@ func (w write) apply(b []byte) []byte {
 
 func resize(b []byte, n int64) []byte {
 	if n <= int64(len(b)) {
-		return b[:n:n]
+		return b[:n]
 	}
 	return append(b, make([]byte, n-int64(len(b)))...)
 }
