@@ -126,3 +126,14 @@ func watchHeap(t *testing.T) func() uint64 {
 		return most - before
 	}
 }
+
+// TestWatchHeap is the control of the two tests that rely on it.
+func TestWatchHeap(t *testing.T) {
+	peak := watchHeap(t)
+	big := make([]byte, 80<<20)
+	time.Sleep(50 * time.Millisecond)
+	runtime.KeepAlive(big)
+	if grew := peak() >> 20; grew < 75 {
+		t.Errorf("80 MiB are seen as %d", grew)
+	}
+}

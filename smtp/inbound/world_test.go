@@ -229,3 +229,16 @@ func (w *world) open(a account.Account, m mailstore.Mail, restore bool) string {
 	w.must(err)
 	return out.String()
 }
+
+// forget empties an account's INBOX.
+func (w *world) forget(a account.Account) {
+	w.t.Helper()
+	boxes, err := w.index.Mailboxes(context.Background(), mailstore.Owner(a.ID))
+	w.must(err)
+	for _, b := range boxes {
+		if b.Name == mailstore.Inbox {
+			_, err := w.handler.Store.Apply(context.Background(), mailstore.Owner(a.ID), mailstore.Expunge{Box: b.ID})
+			w.must(err)
+		}
+	}
+}
