@@ -128,3 +128,35 @@ func BenchmarkSignIn(b *testing.B) {
 		h.probe(b, h.alice).do("a LOGOUT")
 	}
 }
+
+// BenchmarkIdle is the time from a delivery's end to its EXISTS at a client in IDLE.
+func BenchmarkIdle(b *testing.B) {
+	h := build(b)
+	x := h.probe(b, h.alice)
+	x.do("a SELECT INBOX")
+	fmt.Fprint(x.conn, "b IDLE\r\n")
+	x.until("+ ")
+	var all, worst time.Duration
+	for b.Loop() {
+		h.deliver(h.alice, "INBOX", letter("one", "hello"))
+		start := time.Now()
+		x.until("EXISTS")
+		took := time.Since(start)
+		all, worst = all+took, max(worst, took)
+	}
+	b.ReportMetric(float64(all.Microseconds())/float64(b.N), "µs/told")
+	b.ReportMetric(float64(worst.Microseconds()), "µs/worst")
+}
+
+func (x *probe) until(part string) {
+	x.b.Helper()
+	for {
+		line, err := x.in.ReadString('\n')
+		if err != nil {
+			x.b.Fatal(err)
+		}
+		if strings.Contains(line, part) {
+			return
+		}
+	}
+}

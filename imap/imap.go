@@ -117,31 +117,40 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener, implicitTLS bool) e
 	for {
 		c, err := ln.Accept()
 		switch {
-		case s.closing.Load():
-			if err == nil {
-				c.Close()
-			}
+		case err != nil && s.closing.Load():
 			return ErrClosed
-		case ctx.Err() != nil:
+		case err != nil && ctx.Err() != nil:
 			return ctx.Err()
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("accept IMAP connection: %w", err)
 		case err != nil: // out of descriptors, say: others must close theirs first
 			s.Log.Warn("cannot accept an IMAP connection", "error", err)
 			time.Sleep(50 * time.Millisecond)
+		case !s.admit():
+			c.Close()
 		default:
-			s.running.Add(1)
 			go s.receive(ctx, c, implicitTLS)
 		}
 	}
+}
+
+// admit counts a connection that Shutdown is to wait for.
+func (s *Server) admit() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing.Load() {
+		return false
+	}
+	s.running.Add(1)
+	return true
 }
 
 // Shutdown takes no more connections, says BYE to each as soon as its running
 // command is answered, and cuts those that are left when ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.open()
-	s.closing.Store(true)
 	s.mu.Lock()
+	s.closing.Store(true)
 	for ln := range s.doors {
 		ln.Close()
 	}

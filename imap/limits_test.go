@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -202,6 +203,30 @@ func TestShutdownSaysBye(t *testing.T) {
 	}
 	if _, err := net.Dial("tcp", h.imap); err == nil {
 		t.Error("the door is still open")
+	}
+}
+
+// One client that does not read must not keep the server from stopping.
+func TestShutdownCutsWhoDoesNotRead(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	h.deliver(h.alice, "INBOX", letter("large", strings.Repeat("hello world\r\n", 500_000)))
+	slow := h.line(t, true)
+	slow.signIn(h.alice)
+	slow.say("a SELECT INBOX\r\n")
+	slow.until("a OK")
+	for range 10 {
+		slow.say("b FETCH 1 BODY.PEEK[]\r\n")
+	}
+	time.Sleep(300 * time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	if err := h.server.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("shutdown: %v", err)
+	}
+	if d := time.Since(start); d > 3*time.Second {
+		t.Errorf("shutdown took %v", d)
 	}
 }
 

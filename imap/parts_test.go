@@ -237,3 +237,58 @@ func TestFlagArithmetic(t *testing.T) {
 		t.Errorf("%d keywords, want 1", table.keywords)
 	}
 }
+
+// FuzzSearch: whatever keys come, reading ends, nothing panics, and NOT is the
+// opposite.
+func FuzzSearch(f *testing.F) {
+	for _, s := range []string{
+		"ALL", "OR SEEN (1:* NOT $)", "RETURN (MIN SAVE) UID 1,3:*", "CHARSET UTF-8 FROM \"x\"", "SINCE 1-Jan-2006 SMALLER 10",
+		"HEADER a b KEYWORD c", "NOT NOT NOT ALL", "((((1))))", "*:4294967295", "SENTON \" 1-Feb-2020\"",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, args string) {
+		s := &session{box: &view{}, saved: []mailstore.UID{3, 4}}
+		for _, u := range []mailstore.UID{1, 3, 9} {
+			s.box.rows = append(s.box.rows, row{uid: u, flags: s.box.flags.number([]string{`\Seen`})})
+		}
+		_, tree, err := s.parseSearch(args)
+		if err != nil {
+			return
+		}
+		_, opposite, err := s.parseSearch("NOT (" + keysOf(args) + ")")
+		for at, r := range s.box.rows {
+			c := &candidate{view: s.box, at: at, row: r}
+			if v := tree(c); err == nil && v != -opposite(c) {
+				t.Fatalf("%q and its opposite both say %d of %d", args, v, at)
+			}
+		}
+	})
+}
+
+// keysOf cuts off what stands before the keys.
+func keysOf(args string) string {
+	p := searchParser{parser: parser{rest: args}}
+	if _, err := p.returns(); err == nil && p.charset() == nil {
+		return p.rest
+	}
+	return args
+}
+
+// FuzzAppend: an APPEND that is understood names a mailbox and is understood
+// again when it is written the one way.
+func FuzzAppend(f *testing.F) {
+	for _, s := range []string{"INBOX ", `"a b" (\Seen x) "02-Jan-2006 15:04:05 +0100" `, "&AOQ- UTF8 (", "x () "} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, args string) {
+		a, ok := parseAppend(command{args: args, mail: &literal{size: 1, binary: true}})
+		if !ok {
+			return
+		}
+		b, ok := parseAppend(command{args: string(appendQuoted(nil, []byte(strings.ReplaceAll(a.box, "&", "&-")))) + " (" + strings.Join(a.flags, " ") + ") ", mail: &literal{size: 1}})
+		if !strings.ContainsFunc(a.box, func(r rune) bool { return r < ' ' || r == 0x7f }) && (!ok || b.box != a.box || !slices.Equal(a.flags, b.flags)) {
+			t.Fatalf("%q became %+v and then %+v", args, a, b)
+		}
+	})
+}

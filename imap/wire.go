@@ -27,14 +27,15 @@ var (
 //
 // One goroutine reads. Writes may come from two (the command's and IDLE's).
 type wire struct {
-	net.Conn
-	server *Server
-	in     *bufio.Reader
-	login  time.Time     // signing in must have happened by then; zero afterwards
-	wait   time.Duration // for the next read
-	over   error         // of reading, for ever
-	linger bool          // the client may still be sending: let it read our last word
-	ended  func()        // called once, at the end of the connection
+	net.Conn          // TLS or not
+	socket   net.Conn // what it began as; any goroutine may end it
+	server   *Server
+	in       *bufio.Reader
+	login    time.Time     // signing in must have happened by then; zero afterwards
+	wait     time.Duration // for the next read
+	over     error         // of reading, for ever
+	linger   bool          // the client may still be sending: let it read our last word
+	ended    func()        // called once, at the end of the connection
 
 	mu     sync.Mutex
 	out    []byte
@@ -42,7 +43,7 @@ type wire struct {
 }
 
 func newWire(s *Server, c net.Conn) *wire {
-	w := &wire{Conn: c, server: s, wait: s.Limits.Read, login: time.Now().Add(s.Limits.Login)}
+	w := &wire{Conn: c, socket: c, server: s, wait: s.Limits.Read, login: time.Now().Add(s.Limits.Login)}
 	w.in = bufio.NewReaderSize(rawReader{w}, inSize)
 	return w
 }
@@ -112,21 +113,12 @@ func (w *wire) dismiss(why string) {
 	w.fail(errOver)
 }
 
-// wake makes a waiting read look at whether the server is closing.
-func (w *wire) wake() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.Conn.SetReadDeadline(time.Now())
-}
+// wake makes a waiting read look at whether the server is closing. Like cut it
+// waits for nobody, least of all for a write to a slow client.
+func (w *wire) wake() { w.socket.SetReadDeadline(time.Now()) }
 
 // cut ends the connection without a word.
-func (w *wire) cut() {
-	w.mu.Lock()
-	c := w.Conn
-	w.mu.Unlock()
-	c.SetDeadline(time.Now())
-	c.Close()
-}
+func (w *wire) cut() { w.socket.Close() }
 
 // refuse turns away a connection that was not even greeted; where TLS comes
 // first, without a word, for a handshake is what a flood would like us to do.
