@@ -19,7 +19,7 @@ import (
 // A way is one way in. It returns how many mails were stored.
 type way struct {
 	name string
-	go_  func(context.Context, *proof) (stored int, err error)
+	take func(context.Context, *proof) (stored int, err error)
 }
 
 // send goes every way in that exists.
@@ -27,14 +27,18 @@ func (p *proof) send(ctx context.Context) {
 	fmt.Fprintln(p.out, "Sent:")
 	for _, w := range p.ways() {
 		p.status.say(w.name)
-		n, err := w.go_(ctx, p)
+		n, err := w.take(ctx, p)
 		p.status.clear()
 		p.stored += n
 		if err != nil {
 			p.fault(fmt.Sprintf("%s: %v", w.name, err))
 			continue
 		}
-		fmt.Fprintf(p.out, "  %s: %s stored\n", w.name, counting(int64(n), "mail"))
+		result := counting(int64(n), "mail") + " stored"
+		if n == 0 {
+			result = "nothing stored, as it should be"
+		}
+		fmt.Fprintf(p.out, "  %s: %s\n", w.name, result)
 	}
 	fmt.Fprintln(p.out, "  This version has no other ways in: no submission, no HTTP.")
 }
