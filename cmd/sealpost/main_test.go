@@ -171,7 +171,7 @@ func TestUsage(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{
 		"", "demo", "serve", "check", "config", "account add", "account list", "account show", "account set", "account key",
-		"account alias", "account remove", "password add", "password list", "password remove", "message get", "open", "version",
+		"account alias", "account remove", "password add", "password list", "password remove", "message get", "open", "prove", "version",
 	} {
 		s := do(t, "", append(strings.Fields(command), "--help")...)
 		if s.code != exitDone || !strings.HasPrefix(s.out, "Usage: sealpost "+command) || s.err != "" {

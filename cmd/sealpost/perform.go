@@ -42,7 +42,11 @@ func perform(ctx context.Context, file, name string, wish any, answer io.Writer)
 		if time.Now().After(deadline) {
 			return fmt.Errorf("the data folder %s is in use, and nobody answers at its control socket", settings.Data)
 		}
-		time.Sleep(50 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 }
 
