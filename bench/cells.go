@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -202,7 +201,7 @@ func (p *peer) verified(ctx context.Context, s *site, m *mailbag, rate float64, 
 		return yield{}, fmt.Errorf("count after: %w", err)
 	}
 	if want := m.cell.warmUp() + y.mails; after-before != want {
-		return yield{}, errors.New(fmt.Sprintf("%d mails were acknowledged, %d are there", want, after-before))
+		return yield{}, fmt.Errorf("%d mails were acknowledged, %d are there", want, after-before)
 	}
 	return y, nil
 }

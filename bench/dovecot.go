@@ -158,24 +158,44 @@ func wipeMaildirs(dir string) error {
 	return errors.Join(errs...)
 }
 
-// awaitMaildirs waits until n files stand in the folders.
+// awaitMaildirs waits until n files stand in the folders. To look costs CPU that
+// the server could use, so it looks rarely while much is missing.
 func awaitMaildirs(ctx context.Context, folders []string, n int) error {
-	found := 0
-	err := await(ctx, 5*time.Millisecond, func() (bool, error) {
-		found = 0
-		for _, folder := range folders {
-			names, err := entryNames(folder)
-			if err != nil {
-				return false, err
-			}
-			found += len(names)
+	before, looked := 0, time.Now()
+	for {
+		found, err := countEntries(folders)
+		if err != nil || found >= n {
+			return err
 		}
-		return found >= n, nil
-	})
-	if err != nil {
-		return fmt.Errorf("%d of %d mails arrived: %w", found, n, err)
+		now := time.Now()
+		pause(ctx, untilNextLook(n-found, found-before, now.Sub(looked)))
+		before, looked = found, now
+		if ctx.Err() != nil {
+			return fmt.Errorf("%d of %d mails arrived: %w", found, n, ctx.Err())
+		}
 	}
-	return nil
+}
+
+// untilNextLook is half the time that what is missing will take, if arrived came
+// in the last span.
+func untilNextLook(missing, arrived int, span time.Duration) time.Duration {
+	const soonest, latest = 2 * time.Millisecond, 100 * time.Millisecond
+	if arrived <= 0 {
+		return 10 * soonest
+	}
+	return min(max(span*time.Duration(missing)/time.Duration(2*arrived), soonest), latest)
+}
+
+func countEntries(folders []string) (int, error) {
+	found := 0
+	for _, folder := range folders {
+		names, err := entryNames(folder)
+		if err != nil {
+			return 0, err
+		}
+		found += len(names)
+	}
+	return found, nil
 }
 
 // entryNames lists a folder without asking about each file; none if it is not there.

@@ -122,7 +122,7 @@ type footprint struct {
 	rested memory // a while after the last load
 }
 
-const restTime = 3 * time.Second
+const restTime = 10 * time.Second
 
 // climb sends mails over 50 connections and watches the memory. It is a run of
 // its own: to look costs CPU.

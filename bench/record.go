@@ -16,13 +16,13 @@ type entrant struct {
 	peer  bool            // needs Postfix and Dovecot
 }
 
-// Names are short, for they head columns and name folders.
+// Names are short, for they head columns and name folders; the page explains them.
 const (
 	nameSealpost = "sealpost"
-	nameModern   = "sealpost-modern"
-	namePostfix  = "postfix+dovecot"
-	nameCrypt    = "postfix+dovecot+crypt"
-	nameLMTP     = "dovecot-lmtp"
+	nameModern   = "modern"
+	namePostfix  = "P+D"
+	nameCrypt    = "P+D+crypt"
+	nameLMTP     = "LMTP"
 )
 
 func entrants() []entrant {
@@ -132,7 +132,7 @@ func (r *record) startAll(ctx context.Context, s *site, only string) error {
 		}
 		res := &result{entrant: e, running: p, yields: map[cell][]yield{}}
 		r.results = append(r.results, res)
-		pause(ctx, restTime/2)
+		pause(ctx, time.Second)
 		res.memory = footprint{fresh: p.group.memory(), peak: map[int]memory{}}
 		r.say("%s runs, %s at rest", e.name, megabytes(res.memory.fresh.pss))
 	}
