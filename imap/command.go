@@ -47,6 +47,9 @@ func (r *refusal) Error() string { return r.text }
 // readCommand reads a whole command of at most limit bytes. A *refusal leaves
 // the connection at the start of the next command; any other error is its end.
 func (w *wire) readCommand(limit int) (command, error) {
+	if w.server.closing.Load() { // the next one may have been sent long ago
+		return command{}, w.bye("server is shutting down")
+	}
 	f := framer{wire: w, limit: limit}
 	for {
 		more, err := f.segment()
