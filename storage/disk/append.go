@@ -147,9 +147,15 @@ func (a *appender) grant() bool {
 	if len(group) == 0 {
 		return more
 	}
-	err := a.commit(group)
-	if err != nil {
-		a.abandon(err)
+	size := int64(0)
+	for _, w := range group {
+		size += int64(w.r.bytes())
+	}
+	err := a.b.room(size)
+	if err == nil {
+		if err = a.commit(group, size); err != nil {
+			a.abandon(err)
+		}
 	}
 	a.settle(group, err)
 	return more

@@ -221,6 +221,7 @@ func (w *world) round() error {
 // someFaults are rare in most rounds, so that much is stored that can be lost.
 func (w *world) someFaults() faultfs.Faults {
 	f := w.lies
+	f.HideRoom = w.intn(2) == 0
 	p := []float64{0, 0.02, 0.1, 0.3}[w.intn(4)]
 	for _, fault := range []*float64{&f.Write, &f.Sync, &f.SyncDir, &f.Create, &f.Rename, &f.Remove} {
 		if w.intn(3) == 0 {

@@ -79,10 +79,10 @@ func Open(dir string, o Options) (*Blobs, error) {
 	b := &Blobs{
 		o: o, lock: lock,
 		handles:  newHandles(o.FS, filepath.Join(dir, "segments")),
-		large:    large{fs: o.FS, dir: filepath.Join(dir, "large"), now: o.Now},
 		tokens:   make(chan struct{}, bigRenders),
 		segments: map[uint32]*segment{},
 	}
+	b.large = large{fs: o.FS, dir: filepath.Join(dir, "large"), now: o.Now, room: b.room}
 	if err := b.recover(); err != nil {
 		lock.Close()
 		return nil, fmt.Errorf("open storage folder: %w", err)
@@ -185,6 +185,20 @@ func (b *Blobs) Close() error {
 	b.compacting.Lock()
 	defer b.compacting.Unlock()
 	return errors.Join(b.handles.close(), b.lock.Close())
+}
+
+// room refuses to take n bytes when little would be left: a segment's length, or
+// a twentieth of a small disk. Without that a full disk could never be emptied
+// again, for compaction writes before it frees, and so does the index.
+func (b *Blobs) room(n int64) error {
+	free, total, err := b.o.FS.Room(b.handles.dir)
+	if err != nil {
+		return nil // the write will tell
+	}
+	if free-n < min(b.o.Segment, total/20) {
+		return fmt.Errorf("%d bytes are left: %w", free, filestore.ErrFull)
+	}
+	return nil
 }
 
 // usable says whether a call may begin.

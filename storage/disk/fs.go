@@ -16,6 +16,9 @@ type FS interface {
 	ReadDir(name string) ([]string, error)
 	// SyncDir makes a folder's names durable.
 	SyncDir(name string) error
+	// Room says how many bytes are free for us where a folder lies, of how many;
+	// an error if that cannot be known.
+	Room(name string) (free, total int64, err error)
 	// Lock takes the lock of that name for this process, or fails with ErrInUse.
 	Lock(name string) (io.Closer, error)
 }

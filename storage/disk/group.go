@@ -2,14 +2,10 @@ package disk
 
 import "fmt"
 
-// commit writes a group's frames and syncs them.
-func (a *appender) commit(group []*wish) error {
+// commit writes a group's frames, of that size, and syncs them.
+func (a *appender) commit(group []*wish, size int64) error {
 	if err := a.ready(); err != nil {
 		return err
-	}
-	size := int64(0)
-	for _, w := range group {
-		size += int64(w.r.bytes())
 	}
 	a.allocate(a.seg.end + size)
 	a.staged = a.seg.end

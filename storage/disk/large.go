@@ -15,9 +15,10 @@ import (
 
 // large keeps blobs that are too long for a segment, one file each.
 type large struct {
-	fs  FS
-	dir string
-	now func() time.Time
+	fs   FS
+	dir  string
+	now  func() time.Time
+	room func(n int64) error
 
 	mu    sync.Mutex
 	made  [256]bool // shelves that are known to be durable
@@ -164,6 +165,9 @@ func (l *large) temp(id filestore.ID) string {
 }
 
 func (w *largeFile) append(b []byte) error {
+	if err := w.l.room(int64(len(b))); err != nil {
+		return err
+	}
 	n, err := w.file.WriteAt(b, w.size)
 	w.size += int64(n)
 	return err

@@ -16,3 +16,11 @@ func (f osFile) Sync() error {
 func (f osFile) Allocate(off, length int64) error {
 	return unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, off, length)
 }
+
+func (OS) Room(name string) (free, total int64, err error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(name, &s); err != nil {
+		return 0, 0, err
+	}
+	return int64(s.Bavail) * int64(s.Bsize), int64(s.Blocks) * int64(s.Bsize), nil
+}

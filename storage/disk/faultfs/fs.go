@@ -30,6 +30,7 @@ type Faults struct {
 	Read, Write, Sync, SyncDir, Create, Rename, Remove float64
 
 	LieSync, LieSyncDir bool // say yes and sync nothing
+	HideRoom            bool // do not tell how much is free
 }
 
 // FS is a disk.FS.
@@ -196,15 +197,32 @@ func (fs *FS) room(n int64) int64 {
 	if fs.capacity < 0 {
 		return n
 	}
-	used := int64(0)
+	return max(0, min(n, fs.capacity-fs.used()))
+}
+
+func (fs *FS) used() (n int64) {
 	for _, d := range fs.folders {
 		for _, f := range d.seen {
 			if f != nil {
-				used += int64(len(f.seen))
+				n += int64(len(f.seen))
 			}
 		}
 	}
-	return max(0, min(n, fs.capacity-used))
+	return n
+}
+
+func (fs *FS) Room(string) (free, total int64, err error) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	switch {
+	case fs.off:
+		return 0, 0, ErrPower
+	case fs.faults.HideRoom:
+		return 0, 0, errors.ErrUnsupported
+	case fs.capacity < 0:
+		return 1 << 40, 1 << 40, nil
+	}
+	return max(0, fs.capacity-fs.used()), fs.capacity, nil
 }
 
 func (fs *FS) OpenFile(name string, flag int) (disk.File, error) {
