@@ -134,3 +134,25 @@ func FuzzCommand(f *testing.F) {
 		}
 	})
 }
+
+// What is written comes out in its order, however it was gathered.
+func TestOutputKeepsItsOrder(t *testing.T) {
+	t.Parallel()
+	w, c := scripted("")
+	var want bytes.Buffer
+	for n := range 2000 {
+		size := []int{1, 10, 100, outSize/2 - 1, outSize / 2, outSize - 1, outSize, outSize + 1, pieceSize}[n*n%9]
+		p := bytes.Repeat([]byte{byte(n)}, size)
+		want.Write(p)
+		if got, err := w.Write(p); got != size || err != nil {
+			t.Fatalf("wrote %d of %d: %v", got, size, err)
+		}
+		if n%97 == 0 {
+			w.flush()
+		}
+	}
+	w.flush()
+	if !bytes.Equal(c.out.Bytes(), want.Bytes()) {
+		t.Error("the output is in disorder")
+	}
+}

@@ -157,12 +157,13 @@ func (w *wire) Write(p []byte) (int, error) {
 	if w.failed != nil {
 		return 0, w.failed
 	}
-	if len(w.out)+len(p) > outSize {
+	large := len(p) >= outSize/2
+	if large || len(w.out)+len(p) > outSize {
 		if err := w.send(); err != nil {
 			return 0, err
 		}
 	}
-	if len(p) >= outSize/2 {
+	if large { // not worth copying
 		return w.push(p)
 	}
 	w.out = append(w.out, p...)
