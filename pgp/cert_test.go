@@ -62,108 +62,113 @@ func withoutFlags(t testing.TB, e *openpgp.Entity) {
 	}
 }
 
+// policyCase is a certificate and what is to become of it.
+type policyCase struct {
+	name    string
+	make    func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) // the key that must be chosen
+	compat  error
+	modern  error
+	warning string // under compat
+}
+
+func ago(days int) time.Time { return testTime.Add(-time.Duration(days) * 24 * time.Hour) }
+
+var policyCases = []policyCase{
+	{"curve25519", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
+		e := entity(t, nil)
+		return e, e.Subkeys[0].PublicKey
+	}, nil, nil, ""},
+	{"newest of two", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
+		e := entity(t, nil)
+		return e, addSubkey(t, e, ago(10), nil).PublicKey
+	}, nil, nil, ""},
+	{"newer but expired", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
+		e := entity(t, nil)
+		addSubkey(t, e, ago(10), func(c *packet.Config) { c.KeyLifetimeSecs = 60 })
+		return e, e.Subkeys[0].PublicKey
+	}, nil, nil, ""},
+	{"newer but revoked", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
+		e := entity(t, nil)
+		if err := addSubkey(t, e, ago(50), nil).Revoke(packet.KeySuperseded, "", keyed(ago(10), nil)); err != nil {
+			t.Fatal(err)
+		}
+		return e, e.Subkeys[0].PublicKey
+	}, nil, nil, ""},
+	{"newer but post-quantum", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
+		e := entity(t, nil)
+		addSubkey(t, e, ago(10), algorithm(packet.PubKeyAlgoMlkem768X25519))
+		if k, ok := e.EncryptionKey(testTime, nil); !ok || k.PublicKey.PubKeyAlgo != packet.PubKeyAlgoMlkem768X25519 {
+			t.Error("the library does not choose it, so this case shows nothing")
+		}
+		return e, e.Subkeys[0].PublicKey
+	}, nil, nil, ""},
+	{"post-quantum alone", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
+		e := entity(t, nil)
+		e.Subkeys = nil
+		return e, addSubkey(t, e, ago(10), algorithm(packet.PubKeyAlgoMlkem768X25519)).PublicKey
+	}, ErrNoKey, nil, "modern profile"},
+	{"new X25519 beside the old form", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
+		e := entity(t, nil)
+		k := addSubkey(t, e, ago(10), algorithm(packet.PubKeyAlgoX25519)).PublicKey
+		return e, k
+	}, nil, nil, ""},
+	{"version 6", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
+		e := entity(t, func(c *packet.Config) { c.V6Keys, c.Algorithm = true, packet.PubKeyAlgoEd25519 })
+		return e, e.Subkeys[0].PublicKey
+	}, ErrNoKey, nil, "modern profile"},
+	{"RSA-2048", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
+		e := entity(t, func(c *packet.Config) { c.Algorithm, c.RSABits = packet.PubKeyAlgoRSA, 2048 })
+		return e, e.Subkeys[0].PublicKey
+	}, nil, nil, ""},
+	{"RSA-1024", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
+		e := entity(t, nil)
+		e.Subkeys = nil
+		return e, addSubkey(t, e, ago(10), func(c *packet.Config) { c.Algorithm, c.RSABits = packet.PubKeyAlgoRSA, 1024 }).PublicKey
+	}, ErrNoKey, ErrNoKey, "no encryption subkey"},
+	{"secp256k1", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
+		e := entity(t, nil)
+		e.Subkeys = nil
+		return e, addSubkey(t, e, ago(10), func(c *packet.Config) { c.Algorithm, c.Curve = packet.PubKeyAlgoECDH, packet.CurveSecP256k1 }).PublicKey
+	}, ErrNoKey, ErrNoKey, "no encryption subkey"},
+	{"no encrypt flag", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
+		e := entity(t, nil)
+		withoutFlags(t, e)
+		return e, nil
+	}, ErrNoKey, ErrNoKey, "no encryption subkey"},
+	{"no subkey", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
+		e := entity(t, nil)
+		e.Subkeys = nil
+		return e, nil
+	}, ErrNoKey, ErrNoKey, "no encryption subkey"},
+	{"revoked", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
+		e := entity(t, nil)
+		if err := e.Revoke(packet.KeyRetired, "", keyed(ago(10), nil)); err != nil {
+			t.Fatal(err)
+		}
+		return e, nil
+	}, ErrRevoked, ErrRevoked, "revoked"},
+	{"only subkey revoked", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
+		e := entity(t, nil)
+		if err := e.Subkeys[0].Revoke(packet.KeyCompromised, "", keyed(ago(10), nil)); err != nil {
+			t.Fatal(err)
+		}
+		return e, nil
+	}, ErrRevoked, ErrRevoked, "revoked"},
+	{"expired", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
+		e := entity(t, func(c *packet.Config) { c.KeyLifetimeSecs = 3600 })
+		return e, e.Subkeys[0].PublicKey
+	}, nil, nil, "has expired"},
+	{"advertises SEIPDv2", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
+		e := entity(t, func(c *packet.Config) { c.AEADConfig = &packet.AEADConfig{} })
+		return e, e.Subkeys[0].PublicKey
+	}, nil, nil, "SEIPDv2"},
+}
+
 // TestPolicy is ATTACKS A13 and the keys of A14: which subkey is sealed to, or
 // why none is.
 func TestPolicy(t *testing.T) {
 	t.Parallel()
-	old, recent := testTime.Add(-50*24*time.Hour), testTime.Add(-10*24*time.Hour)
-	cases := []struct {
-		name    string
-		make    func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) // the key that must be chosen
-		compat  error
-		modern  error
-		warning string // under compat
-	}{
-		{"curve25519", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
-			e := entity(t, nil)
-			return e, e.Subkeys[0].PublicKey
-		}, nil, nil, ""},
-		{"newest of two", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
-			e := entity(t, nil)
-			return e, addSubkey(t, e, recent, nil).PublicKey
-		}, nil, nil, ""},
-		{"newer but expired", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
-			e := entity(t, nil)
-			addSubkey(t, e, recent, func(c *packet.Config) { c.KeyLifetimeSecs = 60 })
-			return e, e.Subkeys[0].PublicKey
-		}, nil, nil, ""},
-		{"newer but revoked", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
-			e := entity(t, nil)
-			if err := addSubkey(t, e, old, nil).Revoke(packet.KeySuperseded, "", keyed(recent, nil)); err != nil {
-				t.Fatal(err)
-			}
-			return e, e.Subkeys[0].PublicKey
-		}, nil, nil, ""},
-		{"newer but post-quantum", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
-			e := entity(t, nil)
-			addSubkey(t, e, recent, algorithm(packet.PubKeyAlgoMlkem768X25519))
-			if k, ok := e.EncryptionKey(testTime, nil); !ok || k.PublicKey.PubKeyAlgo != packet.PubKeyAlgoMlkem768X25519 {
-				t.Error("the library does not choose it, so this case shows nothing")
-			}
-			return e, e.Subkeys[0].PublicKey
-		}, nil, nil, ""},
-		{"post-quantum alone", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
-			e := entity(t, nil)
-			e.Subkeys = nil
-			return e, addSubkey(t, e, recent, algorithm(packet.PubKeyAlgoMlkem768X25519)).PublicKey
-		}, ErrNoKey, nil, "modern profile"},
-		{"new X25519 beside the old form", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
-			e := entity(t, nil)
-			k := addSubkey(t, e, recent, algorithm(packet.PubKeyAlgoX25519)).PublicKey
-			return e, k
-		}, nil, nil, ""},
-		{"version 6", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
-			e := entity(t, func(c *packet.Config) { c.V6Keys, c.Algorithm = true, packet.PubKeyAlgoEd25519 })
-			return e, e.Subkeys[0].PublicKey
-		}, ErrNoKey, nil, "modern profile"},
-		{"RSA-2048", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
-			e := entity(t, func(c *packet.Config) { c.Algorithm, c.RSABits = packet.PubKeyAlgoRSA, 2048 })
-			return e, e.Subkeys[0].PublicKey
-		}, nil, nil, ""},
-		{"RSA-1024", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
-			e := entity(t, nil)
-			e.Subkeys = nil
-			return e, addSubkey(t, e, recent, func(c *packet.Config) { c.Algorithm, c.RSABits = packet.PubKeyAlgoRSA, 1024 }).PublicKey
-		}, ErrNoKey, ErrNoKey, "no encryption subkey"},
-		{"secp256k1", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
-			e := entity(t, nil)
-			e.Subkeys = nil
-			return e, addSubkey(t, e, recent, func(c *packet.Config) { c.Algorithm, c.Curve = packet.PubKeyAlgoECDH, packet.CurveSecP256k1 }).PublicKey
-		}, ErrNoKey, ErrNoKey, "no encryption subkey"},
-		{"no encrypt flag", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
-			e := entity(t, nil)
-			withoutFlags(t, e)
-			return e, nil
-		}, ErrNoKey, ErrNoKey, "no encryption subkey"},
-		{"no subkey", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
-			e := entity(t, nil)
-			e.Subkeys = nil
-			return e, nil
-		}, ErrNoKey, ErrNoKey, "no encryption subkey"},
-		{"revoked", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
-			e := entity(t, nil)
-			if err := e.Revoke(packet.KeyRetired, "", keyed(recent, nil)); err != nil {
-				t.Fatal(err)
-			}
-			return e, nil
-		}, ErrRevoked, ErrRevoked, "revoked"},
-		{"only subkey revoked", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
-			e := entity(t, nil)
-			if err := e.Subkeys[0].Revoke(packet.KeyCompromised, "", keyed(recent, nil)); err != nil {
-				t.Fatal(err)
-			}
-			return e, nil
-		}, ErrRevoked, ErrRevoked, "revoked"},
-		{"expired", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
-			e := entity(t, func(c *packet.Config) { c.KeyLifetimeSecs = 3600 })
-			return e, e.Subkeys[0].PublicKey
-		}, nil, nil, "has expired"},
-		{"advertises SEIPDv2", func(t *testing.T) (*openpgp.Entity, *packet.PublicKey) {
-			e := entity(t, func(c *packet.Config) { c.AEADConfig = &packet.AEADConfig{} })
-			return e, e.Subkeys[0].PublicKey
-		}, nil, nil, "SEIPDv2"},
-	}
-	for _, c := range cases {
+	for _, c := range policyCases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			e, want := c.make(t)

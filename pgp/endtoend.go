@@ -120,33 +120,28 @@ func readHeaderPlan(r *bufio.Reader) (*headerPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	var n [7]int64
-	for i, want := range []struct {
-		key  string
-		most int64
-	}{{"front", maxFront}, {"pad", maxFront}, {"prefix", 8 * maxFraming}, {"suffix", maxFraming}, {"raw", maxLiteral}, {"width", 9999}, {"time", 1 << 40}} {
-		var ok bool
-		if n[i], ok = parseNumber(values[want.key], want.most); !ok {
-			return nil, errPayload
-		}
+	n := numbers{values: values}
+	p := &headerPlan{
+		raw:     n.get("raw", maxLiteral),
+		width:   int(n.get("width", 9999)),
+		message: values["message"],
+		time:    time.Unix(n.get("time", 1<<40), 0),
 	}
-	front := n[0] - int64(len(line))
-	if front < n[1] || n[5] < 1 {
+	front := n.get("front", maxFront) - int64(len(line))
+	padding := n.get("pad", front)
+	prefix, suffix := n.get("prefix", 8*maxFraming), n.get("suffix", maxFraming)
+	if n.bad || front < 0 || p.width < 1 {
 		return nil, errPayload
 	}
-	all := make([]byte, front+n[2]+n[3])
+	all := make([]byte, front+prefix+suffix)
 	if _, err := io.ReadFull(r, all); err != nil {
 		return nil, noEOF(err)
 	}
 	if _, err := r.ReadByte(); err != io.EOF {
 		return nil, errors.Join(errPayload, err)
 	}
-	return &headerPlan{
-		trace:  all[n[1]:front],
-		prefix: all[front : front+n[2]],
-		suffix: all[front+n[2]:],
-		raw:    n[4], width: int(n[5]), message: values["message"], time: time.Unix(n[6], 0),
-	}, nil
+	p.trace, p.prefix, p.suffix = all[padding:front], all[front:front+prefix], all[front+prefix:]
+	return p, nil
 }
 
 // shown is what a reader wants to see: our lines and the original header.

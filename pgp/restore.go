@@ -1,6 +1,7 @@
 package pgp
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"strconv"
@@ -15,13 +16,12 @@ var errPayload = errors.New("the seal line is damaged")
 
 // opened is a payload's first line, read.
 type opened struct {
-	front, padding int64
-	size           int64
-	edits          []cut
-	class          Class
-	time           time.Time
-	rest           []byte // of the front block, without the first line and padding
-	line           []byte
+	line  []byte
+	rest  []byte // of the front block, without the first line and padding
+	size  int64  // of the original
+	edits []cut
+	class Class
+	time  time.Time
 }
 
 // cut is an insertion to leave out: its offset in the original and its length.
@@ -29,30 +29,30 @@ type cut struct{ at, length int64 }
 
 // readPayload reads the front block. Its first line is the only one that is
 // believed.
-func readPayload(r io.Reader) (*opened, error) {
+func readPayload(r *bufio.Reader) (*opened, error) {
 	line, values, err := readFrontLine(r, sealField, []string{"front", "pad", "size", "edits", "class", "time"})
 	if err != nil {
 		return nil, err
 	}
-	p := &opened{line: line}
-	var ok [6]bool
-	p.front, ok[0] = parseNumber(values["front"], maxFront)
-	p.padding, ok[1] = parseNumber(values["pad"], p.front)
-	p.size, ok[2] = parseNumber(values["size"], maxLiteral)
-	p.edits, ok[3] = parseEdits(values["edits"], p.size)
-	p.class, ok[4] = parseClass(values["class"])
-	seconds, fine := parseNumber(values["time"], 1<<40)
-	ok[5] = fine
-	left := p.front - int64(len(line))
-	if ok != [6]bool{true, true, true, true, true, true} || left < p.padding {
+	n := numbers{values: values}
+	p := &opened{
+		line: line,
+		size: n.get("size", maxLiteral),
+		time: time.Unix(n.get("time", 1<<40), 0),
+	}
+	left := n.get("front", maxFront) - int64(len(line))
+	padding := n.get("pad", left)
+	edits, editsOK := parseEdits(values["edits"], p.size)
+	class, classOK := parseClass(values["class"])
+	if n.bad || left < 0 || !editsOK || !classOK {
 		return nil, errPayload
 	}
-	p.time = time.Unix(seconds, 0)
+	p.edits, p.class = edits, class
 	front := make([]byte, left)
 	if _, err := io.ReadFull(r, front); err != nil {
 		return nil, noEOF(err)
 	}
-	p.rest = front[p.padding:]
+	p.rest = front[padding:]
 	return p, nil
 }
 
@@ -92,8 +92,8 @@ func copyExactly(w io.Writer, r io.Reader, n int64) error {
 
 // readFrontLine reads "Name: v=1; key=value; ..." with exactly these keys in
 // this order.
-func readFrontLine(r io.Reader, name string, keys []string) ([]byte, map[string]string, error) {
-	line, err := readLine(byteReader(r))
+func readFrontLine(r *bufio.Reader, name string, keys []string) ([]byte, map[string]string, error) {
+	line, err := readLine(r)
 	if err != nil {
 		return nil, nil, noEOF(err)
 	}
@@ -112,6 +112,21 @@ func readFrontLine(r io.Reader, name string, keys []string) ([]byte, map[string]
 		values[key] = value
 	}
 	return line, values, nil
+}
+
+// numbers reads values within bounds; bad says that one was not.
+type numbers struct {
+	values map[string]string
+	bad    bool
+}
+
+func (n *numbers) get(key string, most int64) int64 {
+	v, ok := parseNumber(n.values[key], most)
+	if !ok {
+		n.bad = true
+		return 0
+	}
+	return v
 }
 
 func parseNumber(s string, most int64) (int64, bool) {

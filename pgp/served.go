@@ -153,38 +153,43 @@ const linesAtOnce = 420
 // ReadAt must not be asked for more than there is.
 func (a armoredAt) ReadAt(p []byte, off int64) (int, error) {
 	var raw []byte
-	for done := 0; ; {
+	done := 0
+	for done < len(p) {
 		skip := int(off % armorLine)
 		lines := min((skip+len(p)-done+armorLine-1)/armorLine, linesAtOnce)
-		if done == len(p) {
-			return done, nil
-		}
 		start := off / armorLine * armorRaw
 		want := int(min(int64(lines*armorRaw), a.size-start))
 		if raw == nil {
-			raw = make([]byte, want)
+			raw = make([]byte, want) // no later step is longer
 		}
 		if n, err := a.raw.ReadAt(raw[:want], start); n < want {
 			return done, noEOF(err)
 		}
-		n := 0
-		if text := int(armoredSize(int64(want))); skip == 0 && text <= len(p)-done {
-			n = len(armorLines(p[done:done:done+text], raw[:want]))
-		} else {
-			n = copy(p[done:], armorLines(nil, raw[:want])[skip:])
-		}
+		n := fillLines(p[done:], raw[:want], skip)
 		done += n
 		off += int64(n)
 	}
+	return done, nil
 }
 
-// armorLines appends raw to out, every line full but the last.
-func armorLines(out, raw []byte) []byte {
-	for len(raw) > 0 {
+// fillLines writes raw into p as lines, without the first skip octets of the
+// first one, as much as there is room for.
+func fillLines(p, raw []byte, skip int) int {
+	var scratch [armorLine]byte
+	done := 0
+	for len(raw) > 0 && done < len(p) {
 		n := min(len(raw), armorRaw)
-		out = base64.StdEncoding.AppendEncode(out, raw[:n])
-		out = append(out, '\r', '\n')
+		if size := int(armoredSize(int64(n))); skip == 0 && size <= len(p)-done {
+			done += len(appendLine(p[done:done], raw[:n]))
+		} else {
+			done += copy(p[done:], appendLine(scratch[:0], raw[:n])[skip:])
+			skip = 0
+		}
 		raw = raw[n:]
 	}
-	return out
+	return done
+}
+
+func appendLine(out, raw []byte) []byte {
+	return append(base64.StdEncoding.AppendEncode(out, raw), '\r', '\n')
 }
