@@ -117,15 +117,23 @@ func (g *group) cpu() (time.Duration, error) {
 func (g *group) memory() memory {
 	var sum memory
 	for _, pid := range g.pids() {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-		if err != nil {
-			continue // it has ended meanwhile
-		}
-		if m, err := parseRollup(string(text)); err == nil {
-			sum.rss, sum.pss = sum.rss+m.rss, sum.pss+m.pss
-		}
+		m := memoryOf(pid)
+		sum.rss, sum.pss = sum.rss+m.rss, sum.pss+m.pss
 	}
 	return sum
+}
+
+// memoryOf is zero for a process that has ended. Of one that hides its memory
+// from us, as sealpost does from all but root, the RSS is known and stands for
+// its share too.
+func memoryOf(pid int) memory {
+	if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid)); err == nil {
+		m, _ := parseRollup(string(text))
+		return m
+	}
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	m, _ := parseStatm(string(text), int64(os.Getpagesize()))
+	return m
 }
 
 func (g *group) pids() []int {

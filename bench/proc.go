@@ -84,6 +84,16 @@ func parseRollup(text string) (memory, error) {
 	return memory{rss: rss << 10, pss: pss << 10}, err
 }
 
+// parseStatm reads /proc/PID/statm: sizes in pages, the second is resident.
+func parseStatm(text string, page int64) (memory, error) {
+	fields := strings.Fields(text)
+	if len(fields) < 2 {
+		return memory{}, fmt.Errorf("read statm: %d fields", len(fields))
+	}
+	pages, err := strconv.ParseInt(fields[1], 10, 64)
+	return memory{rss: pages * page, pss: pages * page}, err
+}
+
 // keyed finds the number on the line that starts with key and ends with unit.
 func keyed(text, key, unit string) (int64, error) {
 	lines := bufio.NewScanner(strings.NewReader(text))

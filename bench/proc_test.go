@@ -79,6 +79,18 @@ func TestParseRollup(t *testing.T) {
 	}
 }
 
+func TestParseStatm(t *testing.T) {
+	t.Parallel()
+	if got, err := parseStatm("500 300 200 1 0 99 0\n", 4096); err != nil || got != (memory{300 * 4096, 300 * 4096}) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for _, bad := range []string{"", "1", "a b"} {
+		if _, err := parseStatm(bad, 4096); err == nil {
+			t.Errorf("%q is no error", bad)
+		}
+	}
+}
+
 func TestFindCgroup(t *testing.T) {
 	t.Parallel()
 	const mounts = "24 30 0:22 / /sys/fs/cgroup rw,nosuid shared:4 - tmpfs tmpfs ro,mode=755\n" +

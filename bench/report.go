@@ -70,8 +70,9 @@ func (r *record) aims(b *strings.Builder) {
 	if start := median(sealpost.launches); start > 0 {
 		t.add("start to first greeting under 100 ms", milliseconds(start), met(start < 100*time.Millisecond))
 	}
-	rest := sealpost.memory.fresh.rss
-	t.add("memory at rest under 64 MiB (RSS)", megabytes(rest), met(rest < 64<<20))
+	if rest := sealpost.memory.fresh.rss; rest > 0 {
+		t.add("memory at rest under 64 MiB (RSS)", megabytes(rest), met(rest < 64<<20))
+	}
 	b.WriteString(t.String())
 }
 
@@ -136,22 +137,31 @@ func (r *record) rates(b *strings.Builder) {
 		}
 		return cells
 	}))
-	if r.named(nameSealpost) == nil || len(r.results) < 2 {
+	if !r.compares() {
 		return
 	}
 	b.WriteString("\nHow many times as much sealpost stores in the same time:\n\n")
 	b.WriteString(r.ratios(func(res *result, c cell) string { return ratio(r.named(nameSealpost).stored(c), res.stored(c)) }))
 }
 
+// compares says whether there is sealpost and another server.
+func (r *record) compares() bool {
+	others := false
+	for _, res := range r.results {
+		others = others || res.peer
+	}
+	return others && r.named(nameSealpost) != nil
+}
+
 // ratios is a table of sealpost against each other server.
 func (r *record) ratios(figure func(*result, cell) string) string {
 	return r.byCell(rowTitle, func(res *result) []string {
-		if res.name == nameSealpost {
+		if !res.peer {
 			return nil
 		}
 		return []string{"to " + res.name}
 	}, func(res *result, c cell) []string {
-		if res.name == nameSealpost {
+		if !res.peer {
 			return nil
 		}
 		return []string{figure(res, c)}
@@ -181,7 +191,7 @@ func (r *record) cpus(b *strings.Builder) {
 	fmt.Fprintf(b, "The load client took %s for a 4 KB mail beside it, on the same cores.\n\n", r.clientCPU())
 	b.WriteString(r.byCell(rowTitle, func(res *result) []string { return []string{res.name} },
 		func(res *result, c cell) []string { return []string{significant(float64(res.cpu(c)) / 1e3)} }))
-	if r.named(nameSealpost) != nil && len(r.results) > 1 {
+	if r.compares() {
 		b.WriteString("\nHow many times the CPU of sealpost:\n\n")
 		b.WriteString(r.ratios(func(res *result, c cell) string {
 			return ratio(float64(res.cpu(c)), float64(r.named(nameSealpost).cpu(c)))

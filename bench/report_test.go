@@ -12,7 +12,7 @@ func aRecord() *record {
 	c := cell{4 << 10, 10, mailboxes}
 	r := newRecord(plan{cells: []cell{c}, repeats: 3})
 	for name, stored := range map[string]float64{nameSealpost: 4000, namePostfix: 400} {
-		res := &result{entrant: entrant{name: name}, running: &peer{name: name}, yields: map[cell][]yield{}}
+		res := &result{entrant: entrant{name: name, peer: name == namePostfix}, running: &peer{name: name}, yields: map[cell][]yield{}}
 		for _, factor := range []float64{0.5, 1, 9} { // the median is the middle one
 			res.yields[c] = append(res.yields[c], yield{mails: 100, stored: factor * stored, accepted: 900, p50: time.Millisecond, p99: 3 * time.Millisecond, cpu: 300 * time.Microsecond})
 		}

@@ -13,7 +13,13 @@ func sizeName(size int) string {
 	return fmt.Sprintf("%d KB", size>>10)
 }
 
-func megabytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
+// megabytes writes a dash for what was not measured.
+func megabytes(n int64) string {
+	if n <= 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+}
 
 func milliseconds(d time.Duration) string {
 	return significant(float64(d)/float64(time.Millisecond)) + " ms"
