@@ -223,6 +223,7 @@ type Index interface {
 	Usage(ctx context.Context, o Owner) (Usage, error)
 	Apply(ctx context.Context, o Owner, changes []Change) ([]Event, error)
 	// Blobs lists every blob any entry points at, for the orphan sweeper: one
-	// moment's view, a shared blob as often as it is shared. Read it quickly.
+	// moment's view, a shared blob as often as it is shared. Read it quickly, and
+	// ask nothing else of the index meanwhile.
 	Blobs(ctx context.Context) iter.Seq2[filestore.ID, error]
 }

@@ -61,7 +61,7 @@ func (w *world) tick(d time.Duration) {
 	w.clock = w.clock.Add(d)
 }
 
-// inUse are the blobs that entries point at.
+// inUse are the blobs that entries point at, sorted.
 func (w *world) inUse() []filestore.ID {
 	w.t.Helper()
 	var ids []filestore.ID
@@ -71,6 +71,7 @@ func (w *world) inUse() []filestore.ID {
 		}
 		ids = append(ids, id)
 	}
+	slices.SortFunc(ids, func(a, b filestore.ID) int { return bytes.Compare(a[:], b[:]) })
 	return ids
 }
 

@@ -107,6 +107,10 @@ func testFlags(t *testing.T, open Open) {
 			t.Errorf("one change gave MODSEQs %d and %d", e.Modseq, entry.Modseq)
 		}
 	}
+	for _, keyword := range []string{"once", "twice", "thrice"} { // a message below others that changes often
+		e = f.apply(alice, mailstore.SetFlags{Box: inbox, UIDs: []mailstore.UID{2}, Op: mailstore.Add, Flags: []string{keyword}})[0]
+		same(t, "changed last", uids(f.entries(alice, inbox, e.Modseq-1)), []mailstore.UID{2})
+	}
 	f.refuse(mailstore.ErrNoMailbox, alice, mailstore.SetFlags{Box: 99, UIDs: []mailstore.UID{1}})
 }
 

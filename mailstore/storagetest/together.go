@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"sync"
@@ -65,44 +66,22 @@ func testCancelled(t *testing.T, open Open) {
 	}
 }
 
+// crowd is what many writers at once were given.
+type crowd struct {
+	mu      sync.Mutex
+	uids    map[mailstore.MailboxID][]mailstore.UID
+	modseqs []mailstore.Modseq
+}
+
 // Many write and read at once: every UID is given once and without gaps, every
 // MODSEQ to one call, and a refused call beside them harms nobody.
 func testConcurrent(t *testing.T, open Open) {
 	const writers, each = 16, 40
 	f, inbox, other := begin(t, open)
-	var mu sync.Mutex
-	uidsOf := map[mailstore.MailboxID][]mailstore.UID{}
-	var modseqs []mailstore.Modseq
+	c := crowd{uids: map[mailstore.MailboxID][]mailstore.UID{}}
 	var all sync.WaitGroup
 	for w := range writers {
-		all.Go(func() {
-			box := []mailstore.MailboxID{inbox, other}[w%2]
-			last := mailstore.UID(0)
-			for i := range each {
-				if i%8 == 7 {
-					if _, err := f.Apply(context.Background(), alice, []mailstore.Change{mailstore.Create{Name: fmt.Sprintf("w%d-%d", w, i)}, mailstore.Append{Box: 1 << 20, Mail: newMail(1)}}); !errors.Is(err, mailstore.ErrNoMailbox) {
-						t.Errorf("got %v", err)
-					}
-				}
-				e, err := f.Apply(context.Background(), alice, []mailstore.Change{mailstore.Append{Box: box, Mail: newMail(2), Size: 10}})
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				if e[0].UIDs[0] <= last {
-					t.Errorf("UID %d after %d", e[0].UIDs[0], last)
-				}
-				last = e[0].UIDs[0]
-				mu.Lock()
-				uidsOf[box] = append(uidsOf[box], last)
-				modseqs = append(modseqs, e[0].Modseq)
-				mu.Unlock()
-				// What was acknowledged is there for whoever looks next.
-				if got, err := pull(f.Mails(context.Background(), alice, box, []mailstore.UID{last})); err != nil || len(got) != 1 {
-					t.Errorf("mail %d: %d found, %v", last, len(got), err)
-				}
-			}
-		})
+		all.Go(func() { c.write(t, f, []mailstore.MailboxID{inbox, other}[w%2], each) })
 	}
 	all.Go(func() {
 		for range 50 {
@@ -116,7 +95,7 @@ func testConcurrent(t *testing.T, open Open) {
 		}
 	})
 	all.Wait()
-	for box, got := range uidsOf {
+	for box, got := range c.uids {
 		slices.Sort(got)
 		for i, uid := range got {
 			if uid != mailstore.UID(i+1) {
@@ -124,9 +103,39 @@ func testConcurrent(t *testing.T, open Open) {
 			}
 		}
 	}
-	slices.Sort(modseqs)
-	if len(slices.Compact(modseqs)) != writers*each {
+	slices.Sort(c.modseqs)
+	if len(slices.Compact(c.modseqs)) != writers*each {
 		t.Error("a MODSEQ was given twice")
+	}
+}
+
+// write appends, looks whether what was acknowledged is there, and now and then
+// makes a call that is refused.
+func (c *crowd) write(t *testing.T, f *fixture, box mailstore.MailboxID, times int) {
+	last := mailstore.UID(0)
+	for i := range times {
+		if i%8 == 7 {
+			refused := []mailstore.Change{mailstore.Create{Name: fmt.Sprint("n", rand.Uint32())}, mailstore.Append{Box: 1 << 20, Mail: newMail(1)}}
+			if _, err := f.Apply(context.Background(), alice, refused); !errors.Is(err, mailstore.ErrNoMailbox) {
+				t.Errorf("got %v", err)
+			}
+		}
+		e, err := f.Apply(context.Background(), alice, []mailstore.Change{mailstore.Append{Box: box, Mail: newMail(2), Size: 10}})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if e[0].UIDs[0] <= last {
+			t.Errorf("UID %d after %d", e[0].UIDs[0], last)
+		}
+		last = e[0].UIDs[0]
+		c.mu.Lock()
+		c.uids[box] = append(c.uids[box], last)
+		c.modseqs = append(c.modseqs, e[0].Modseq)
+		c.mu.Unlock()
+		if got, err := pull(f.Mails(context.Background(), alice, box, []mailstore.UID{last})); err != nil || len(got) != 1 {
+			t.Errorf("mail %d: %d found, %v", last, len(got), err)
+		}
 	}
 }
 

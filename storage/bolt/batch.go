@@ -194,24 +194,33 @@ func (b *batcher) attempt(batch []*call, refusals []error) (err error) {
 
 // heal opens the file anew after a failed commit: what is there is the last
 // state that was committed, or the one whose commit failed at its very end.
+// Until that state is settled it can be read, but nothing is built on it.
 func (b *batcher) heal() error {
-	d := b.d
 	if !b.sick {
 		return nil
 	}
-	d.mu.Lock() // new readers wait; Close waits for those that read
+	if err := b.d.reopen(); err != nil {
+		return fmt.Errorf("open after a failed write: %w", err)
+	}
+	if err := settle(b.d.path, b.d.file.Info().PageSize); err != nil {
+		return fmt.Errorf("settle after a failed write: %w", err)
+	}
+	b.sick = false
+	return nil
+}
+
+// reopen makes new readers wait, lets old ones finish, and opens the file anew.
+func (d *DB) reopen() error {
+	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.file != nil {
 		file := d.file
 		d.file = nil
 		if err := file.Close(); err != nil {
-			return fmt.Errorf("close after a failed write: %w", err)
+			return err
 		}
 	}
-	file, err := open(d.path, d.o.Wait)
-	if err != nil {
-		return fmt.Errorf("open after a failed write: %w", err)
-	}
-	d.file, b.sick = file, false
-	return nil
+	file, err := attach(d.path, d.o.Wait)
+	d.file = file
+	return err
 }

@@ -151,6 +151,18 @@ const mapped = 64 << 20 << (strconv.IntSize / 64 * 4) // 64 MiB, or 1 GiB
 
 // open opens the file, and makes sure that what it shows is on stable storage.
 func open(path string, wait time.Duration) (*bbolt.DB, error) {
+	db, err := attach(path, wait)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(settle(path, db.Info().PageSize), prepare(db)); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// attach opens the file that has the path now.
+func attach(path string, wait time.Duration) (*bbolt.DB, error) {
 	for range 5 {
 		db, opened, err := lock(path, wait)
 		// While this process waited for the lock, a compaction may have put
@@ -161,13 +173,7 @@ func open(path string, wait time.Duration) (*bbolt.DB, error) {
 			}
 			continue
 		}
-		if err != nil {
-			return nil, err
-		}
-		if err := errors.Join(settle(path, db.Info().PageSize), prepare(db)); err != nil {
-			return nil, errors.Join(err, db.Close())
-		}
-		return db, nil
+		return db, err
 	}
 	return nil, ErrInUse
 }

@@ -53,7 +53,7 @@ func TestPowerCut(t *testing.T) {
 	d := openAt(t, path, Options{})
 	box := openOwner(t, d, "o")
 	appendTo(t, d, "o", box, 40)
-	for round := range 15 {
+	for round := range 5 {
 		before := read(t, path)
 		messages := len(collectEntries(t, d, "o", box))
 		change := []mailstore.Change{mailstore.Append{Box: box, Mail: mailOf(3000), Size: 1}, mailstore.Expunge{Box: box, UIDs: []mailstore.UID{mailstore.UID(round + 1)}},
