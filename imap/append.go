@@ -85,7 +85,8 @@ func (s *session) acceptAppend(c command) (appendArgs, error) {
 	if args.flags, err = mailstore.CleanFlags(args.flags); err != nil {
 		return args, s.fault("append", err)
 	}
-	_, err = s.target(args.box)
+	box, err := s.target(args.box)
+	args.box = box.Name
 	return args, s.fault("append", err)
 }
 

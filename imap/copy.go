@@ -1,6 +1,8 @@
 package imap
 
 import (
+	"errors"
+
 	goimap "github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapserver"
 
@@ -51,10 +53,7 @@ func (s *session) Move(w *imapserver.MoveWriter, set goimap.NumSet, dest string)
 // one and try again.
 func (s *session) target(name string) (mailstore.Mailbox, error) {
 	box, err := s.mailbox(name)
-	if s.fault("find mailbox", err) == nil {
-		return box, nil
-	}
-	if err == mailstore.ErrNoMailbox {
+	if errors.Is(err, mailstore.ErrNoMailbox) {
 		return box, no(goimap.ResponseCodeTryCreate, "no such mailbox")
 	}
 	return box, err

@@ -24,6 +24,7 @@ func (s *session) List(w *imapserver.ListWriter, ref string, patterns []string, 
 	if err != nil {
 		return s.fault("list", err)
 	}
+	t.hide(ref, patterns)
 	lsub := s.command == "LSUB"
 	for _, b := range t.branches {
 		if !matches(b.name, ref, patterns) {
@@ -49,12 +50,12 @@ type tree struct {
 }
 
 type branch struct {
-	name            string
-	box             mailstore.Mailbox
-	real            bool // a mailbox, not only a name
-	subscribed      bool
-	children        bool // mailboxes below it
-	subscribedBelow bool
+	name       string
+	box        mailstore.Mailbox
+	real       bool // a mailbox, not only a name
+	subscribed bool
+	children   bool // mailboxes below it
+	hidden     bool // subscribed names below it that the patterns do not show
 }
 
 func (s *session) tree() (*tree, error) {
@@ -74,7 +75,7 @@ func (s *session) tree() (*tree, error) {
 	}
 	for _, name := range subscribed {
 		t.at(name).subscribed = true
-		t.above(name, func(up *branch) { up.subscribedBelow = true })
+		t.above(name, func(*branch) {})
 	}
 	slices.SortFunc(t.branches, func(a, b *branch) int {
 		if (a.name == mailstore.Inbox) != (b.name == mailstore.Inbox) {
@@ -106,23 +107,33 @@ func (t *tree) above(name string, visit func(*branch)) {
 	}
 }
 
+// hide marks what stands for subscribed names that are not listed themselves
+// (RFC 5258, section 3.5; "%" in RFC 3501, section 6.3.9).
+func (t *tree) hide(ref string, patterns []string) {
+	for _, b := range t.branches {
+		if b.subscribed && !matches(b.name, ref, patterns) {
+			t.above(b.name, func(up *branch) { up.hidden = true })
+		}
+	}
+}
+
 // show is what LIST says of a branch, or nil.
 func (t *tree) show(b *branch, o *goimap.ListOptions, lsub bool) *goimap.ListData {
 	data := &goimap.ListData{Delim: delimiter, Mailbox: b.name}
 	switch {
-	case lsub && !b.subscribed && b.subscribedBelow: // "%" in RFC 3501, section 6.3.9
+	case lsub && !b.subscribed && b.hidden:
 		data.Attrs = []goimap.MailboxAttr{goimap.MailboxAttrNoSelect}
 		return data
 	case o.SelectSpecialUse && b.box.Use == "":
 		return nil
 	case o.SelectSubscribed && !b.subscribed:
-		if !o.SelectRecursiveMatch || !b.subscribedBelow {
+		if !o.SelectRecursiveMatch || !b.hidden {
 			return nil
 		}
 	case !o.SelectSubscribed && !b.real && !b.children:
 		return nil
 	}
-	if o.SelectRecursiveMatch && b.subscribedBelow {
+	if o.SelectRecursiveMatch && b.hidden {
 		data.ChildInfo = &goimap.ListDataChildInfo{Subscribed: true}
 	}
 	data.Attrs = b.attributes(o, lsub)
