@@ -25,7 +25,7 @@ test:
 # The same tests with their long modes: hours of kill -9, millions of seals.
 long:
 	@test/install
-	go test -timeout 24h ./... -args -long
+	go test -timeout 24h $$(grep -rl --include=*_test.go 'flag.Bool("long"' . | xargs -n1 dirname | sort -u) -args -long
 
 # Sealpost beside Postfix and Dovecot in one run; writes docs/performance.md.
 bench: build

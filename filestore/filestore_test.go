@@ -2,7 +2,6 @@ package filestore_test
 
 import (
 	"errors"
-	"flag"
 	"io"
 	"os"
 	"syscall"
@@ -10,8 +9,6 @@ import (
 
 	"sealpost/filestore"
 )
-
-var _ = flag.Bool("long", false, "longer tests (none here)")
 
 func TestMarkFull(t *testing.T) {
 	t.Parallel()

@@ -106,17 +106,14 @@ func identity(h mail.Header) bool {
 	return true
 }
 
-// charsetName lets through what can only be a charset.
+// charsetName lets through names of charsets only: this one word of the
+// sender's stays visible, so it must not be a word of theirs.
 func charsetName(s string) string {
-	if s == "" || len(s) > 20 {
-		return "utf-8"
+	switch s = strings.ToLower(s); s {
+	case "us-ascii", "iso-8859-1", "iso-8859-2", "iso-8859-15", "windows-1250", "windows-1251", "windows-1252", "koi8-r", "koi8-u", "gb18030", "gbk", "big5", "euc-kr", "iso-2022-jp", "shift_jis":
+		return s
 	}
-	for _, c := range []byte(s) {
-		if letter := c|0x20 >= 'a' && c|0x20 <= 'z'; !letter && (c < '0' || c > '9') && c != '-' && c != '_' {
-			return "utf-8"
-		}
-	}
-	return strings.ToLower(s)
+	return "utf-8"
 }
 
 // framingParser goes through what stands around the armored lines.

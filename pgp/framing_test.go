@@ -117,6 +117,7 @@ var pretends = []pretend{
 	}, same, SealedOnArrival, FormMIME},
 	{"text in front of inline", func(a string) string { return inline("kumquat\n" + a) }, same, SealedOnArrival, FormMIME},
 	{"text behind inline", func(a string) string { return inline(a + "kumquat\n") }, same, SealedOnArrival, FormMIME},
+	{"a word for a charset", func(a string) string { return strings.Replace(inline(a), "iso-8859-1", "kumquat", 1) }, same, EndToEnd, FormInline},
 	{"HTML", func(a string) string { return strings.Replace(inline(a), "plain", "html", 1) }, same, SealedOnArrival, FormMIME},
 	{"third part", replaced("\n--x--\n", "\n--x\n\nkumquat\n--x--\n"), same, SealedOnArrival, FormMIME},
 	{"text in version part", replaced("\nVersion: 1", "\nVersion: 1\nkumquat"), same, SealedOnArrival, FormMIME},

@@ -10,9 +10,12 @@ import (
 
 func TestBuckets(t *testing.T) {
 	t.Parallel()
-	last := int64(0)
+	last, buckets := int64(0), 0
 	for n := int64(1); n < 200_000; n++ {
 		b := bucket(n)
+		if b != last {
+			buckets++
+		}
 		switch {
 		case b < n, b < last, b%3 == 0, bucket(b) != b:
 			t.Fatalf("bucket of %d is %d, before it was %d", n, b, last)
@@ -20,6 +23,9 @@ func TestBuckets(t *testing.T) {
 			t.Fatalf("bucket of %d is %d: more than 12 %%", n, b)
 		}
 		last = b
+	}
+	if buckets > 400 {
+		t.Errorf("200,000 sizes fall into %d buckets: they hide little", buckets)
 	}
 	if b := bucket(40 << 20); b > 40<<20+16<<10+1 {
 		t.Errorf("bucket of 40 MiB is %d", b)

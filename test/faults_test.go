@@ -16,6 +16,7 @@ type fault struct {
 	file     string // where the fault goes, from the root of the project
 	old, new string // old must stand there exactly once
 	pkg, run string // the guard: a package and a -run pattern
+	imports  string // a package the faulty line needs besides
 }
 
 func TestSeededFaults(t *testing.T) {
@@ -39,9 +40,10 @@ func TestSeededFaults(t *testing.T) {
 // one by this fault only.
 func (f fault) guard(t *testing.T) (string, error) {
 	t.Helper()
-	cmd := exec.Command("go", "test", "-count=1", "-timeout=5m", "-overlay", f.overlay(t), "-run", f.run, f.pkg)
+	overlay := f.overlay(t)
+	cmd := exec.Command("go", "test", "-count=1", "-timeout=5m", "-overlay", overlay, "-run", f.run, f.pkg)
 	cmd.Dir = ".."
-	cmd.Env = append(os.Environ(), "SEALPOST_OVERLAY="+f.overlay(t))
+	cmd.Env = append(os.Environ(), "SEALPOST_OVERLAY="+overlay)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -60,9 +62,13 @@ func (f fault) overlay(t *testing.T) string {
 	if n := strings.Count(string(source), f.old); n != 1 {
 		t.Fatalf("%q stands %d times in %s, expected once: bring the fault up to date", f.old, n, f.file)
 	}
+	text := strings.Replace(string(source), f.old, f.new, 1)
+	if f.imports != "" {
+		text = strings.Replace(text, "import (\n", "import (\n\t\""+f.imports+"\"\n", 1)
+	}
 	dir := t.TempDir()
 	faulty := filepath.Join(dir, filepath.Base(f.file))
-	if err := os.WriteFile(faulty, []byte(strings.Replace(string(source), f.old, f.new, 1)), 0o600); err != nil {
+	if err := os.WriteFile(faulty, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{path: faulty}})
@@ -76,4 +82,28 @@ func (f fault) overlay(t *testing.T) string {
 	return name
 }
 
-var faults = []fault{}
+// faults has a row, or several, for each attack of docs/threats.md.
+var faults = []fault{
+	{"A13", "pgp/policy.go", "return p.onlyModern(1)", "return 3", "./pgp", "^TestPolicy$", ""},
+	{"A14", "pgp/policy.go", "		case k.revoked:\n			revoked = true\n", "", "./pgp", "^TestPolicy$|^TestSealRefuses$", ""},
+	{"A14", "smtp/inbound/inbound.go", "	case errors.Is(err, pgp.ErrNoKey), errors.Is(err, pgp.ErrRevoked):\n		return &smtp.Reply{Code: 451,", "	case errors.Is(err, pgp.ErrNoKey), errors.Is(err, pgp.ErrRevoked):\n		return &smtp.Reply{Code: 250,", "./smtp/inbound", "^TestRecipients$", ""},
+	{"A15", "pgp/session.go", "io.ReadFull(rand, s.key[:])", "io.ReadFull(rand, s.key[:1])", "./pgp", "^TestNothingIsUsedTwice$", ""},
+	{"A15", "pgp/seipd.go", "io.ReadFull(rand, d.iv[:])", "io.ReadFull(rand, d.iv[:0])", "./pgp", "^TestNothingIsUsedTwice$", ""},
+	{"B06", "pgp/open.go", "limit := int64(maxDecompressed)", "limit := int64(maxDecompressed) << 10", "./pgp", "^TestBomb$", ""},
+	{"B10", "pgp/walk.go", "if err == nil && owns(p) {", "if err == nil && p.version > 0 {", "./pgp", "^TestPretendEncrypted$", ""},
+	{"B11", "pgp/edits.go", "n == \"hp-outer\"", "n == \"hp-inner\"", "./pgp", "^TestForged", ""},
+	{"B12", "pgp/edits.go", "edits = append(edits, edit{f.Start, forged})", "edits = append(edits, edit{f.Start + 1, forged})", "./test", "^TestCorpusRoundTrip$|^TestDKIMOutlivesTheSeal$", ""},
+	{"D01", "smtp/body.go", "		err = errBare\n", "		err = nil\n", "./smtp", "^TestDialogues$", ""},
+	{"D03", "smtp/starttls.go", "	g.in.Reset(pull{g})\n", "", "./smtp", "^TestDialogues$", ""},
+	{"D06", "smtp/command.go", "if c < ' ' && c != '\\t' || c == 0x7f {", "if c == 0x7f {", "./smtp", "^TestDialogues$", ""},
+	{"D09", "mail/walk.go", "if len(w.frames) >= w.lim.Depth {", "if len(w.frames) >= 100*w.lim.Depth {", "./mail", "^TestAttacks$", ""},
+	{"D11", "mailstore/names.go", "level == \".\" || level == \"..\"", "level == \".\"", "./mailstore", "Name|Refused", ""},
+	{"E01", "pgp/seipd.go", "appendPacketHeader(nil, 11, 6+d.size)", "appendPacketHeader(nil, 8, 6+d.size)", "./pgp", "^TestNoCompression$", ""},
+	{"E02", "storage/disk/id.go", "rand.Read(t[:])", "rand.Read(t[:0])", "./storage/disk", "^TestConformance$", ""},
+	{"E03", "pgp/pad.go", "return (n + mask) &^ mask", "return n + 0*mask", "./pgp", "^TestBuckets$|^TestLettersFallOnBuckets$", ""},
+	{"F01", "smtp/inbound/transaction.go", "	a.time = t.h.Now()\n", "	a.time = t.h.Now()\n	if f, err := os.CreateTemp(\"\", \"leak\"); err == nil {\n		io.Copy(f, io.NewSectionReader(a.mail, 0, a.mail.Size()))\n		f.Close()\n	}\n", "./test", "^TestF01NothingReadableOnDisk$", "os"},
+	{"F02", "smtp/inbound/transaction.go", "	a.time = t.h.Now()\n", "	a.time = t.h.Now()\n	if f, err := os.CreateTemp(\"\", \"leak\"); err == nil {\n		os.Remove(f.Name())\n		io.Copy(f, io.NewSectionReader(a.mail, 0, a.mail.Size()))\n		f.Close()\n	}\n", "./test", "^TestF02NothingReadableIsWritten$", "os"},
+	{"F05", "smtp/inbound/transaction.go", "t.h.Log.Info(\"mail stored\", ", "t.h.Log.Info(\"mail stored\", \"subject\", a.gist.Subject, ", "./test", "^TestF01NothingReadableOnDisk$", ""},
+	{"F03", "cmd/sealpost/housekeeping.go", "errors.Join(o.blobs.Compact(ctx, 0), o.index.Compact(ctx))", "errors.Join(o.blobs.Compact(ctx, 0))", "./test", "^TestF03RemovedMeansGone$", ""},
+	{"F04", "cmd/sealpost/main.go", "	overwrite(os.Args)\n", "", "./test", "^TestF04MemoryForgets$", ""},
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -50,10 +51,8 @@ func (o *office) compact(ctx context.Context) error {
 	return nil
 }
 
-// squeeze leaves nothing of what was removed in any file.
+// squeeze leaves nothing of what was removed in any file. It tries both, so that
+// trouble with one does not keep the other from being cleared.
 func (o *office) squeeze(ctx context.Context) error {
-	if err := o.blobs.Compact(ctx, 0); err != nil {
-		return fmt.Errorf("compact mail: %w", err)
-	}
-	return o.index.Compact(ctx)
+	return errors.Join(o.blobs.Compact(ctx, 0), o.index.Compact(ctx))
 }

@@ -3,7 +3,6 @@ package spool
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -16,8 +15,6 @@ import (
 	"sealpost/filestore"
 	"sealpost/mail"
 )
-
-var _ = flag.Bool("long", false, "longer tests (none here)")
 
 var _ mail.Bytes = (*Spool)(nil)
 

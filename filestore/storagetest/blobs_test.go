@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"flag"
 	"io"
 	"iter"
 	"os"
@@ -16,8 +15,6 @@ import (
 
 	"sealpost/filestore"
 )
-
-var _ = flag.Bool("long", false, "longer tests (none here)")
 
 // inMemory is the smallest engine that keeps what filestore.Blobs says, but for
 // being durable.

@@ -19,7 +19,7 @@ import (
 	"sealpost/mailstore/storagetest"
 )
 
-var crashRounds = flag.Int("crash.rounds", 20, "rounds of kill -9 in TestCrash")
+var long = flag.Bool("long", false, "kill -9 for tens of thousands of rounds, not 20")
 
 const crashDir = "SEALPOST_CRASH_DIR"
 
@@ -104,7 +104,11 @@ func TestCrash(t *testing.T) {
 	}
 	d.Close()
 	acks := 0
-	for range *crashRounds {
+	rounds := 20
+	if *long {
+		rounds = 20_000
+	}
+	for range rounds {
 		acks += crashOnce(t, dir, said)
 		d := openAt(t, filepath.Join(dir, "index"), Options{})
 		said.check(t, d)
@@ -117,8 +121,8 @@ func TestCrash(t *testing.T) {
 			return
 		}
 	}
-	if acks < *crashRounds {
-		t.Errorf("only %d acknowledged calls in %d rounds", acks, *crashRounds)
+	if acks < rounds {
+		t.Errorf("only %d acknowledged calls in %d rounds", acks, rounds)
 	}
 }
 

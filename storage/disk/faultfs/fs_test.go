@@ -3,13 +3,10 @@ package faultfs
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"os"
 	"syscall"
 	"testing"
 )
-
-var _ = flag.Bool("long", false, "longer tests (none here)")
 
 // outcomes cuts the power after some writes, many times, and counts what is left.
 func outcomes(t *testing.T, f Faults, write func(fs *FS)) map[string]int {
