@@ -371,6 +371,18 @@ func TestQuotaAndKeysFail(t *testing.T) {
 	}
 }
 
+// A session that outlives its account seals to nobody else's key, even if its
+// address is another's by now.
+func TestAddressThatChangedHands(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	c := h.client(h.alice, nil)
+	h.must(h.book.Remove(context.Background(), h.alice.id))
+	h.person(h.alice.address)
+	_, err := appendMail(t, c, "INBOX", letter("one", "hello"), nil)
+	wantCode(t, err, goimap.ResponseCodeContactAdmin)
+}
+
 func wantCode(t *testing.T, err error, code goimap.ResponseCode) {
 	t.Helper()
 	said, ok := err.(*goimap.Error)
