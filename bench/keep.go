@@ -122,7 +122,8 @@ type footprint struct {
 	rested memory // a while after the last load
 }
 
-const restTime = 10 * time.Second
+// restTime is long enough for programs that give memory back after a while.
+const restTime = 30 * time.Second
 
 // climb sends mails over 50 connections and watches the memory. It is a run of
 // its own: to look costs CPU.

@@ -97,7 +97,7 @@ func (r *record) measure(ctx context.Context, s *site, only string) (err error) 
 	if r.machine, err = look(s.dir); err != nil {
 		return err
 	}
-	r.say("machine: %d cores, fsync %s", r.machine.cores, r.machine.syncHalf.Round(10*time.Microsecond))
+	r.say("machine: %d cores, fsync %s, X25519 %s", r.machine.cores, milliseconds(r.machine.syncHalf), microseconds(r.machine.agree))
 	if r.skipped = ready(ctx); r.skipped != nil {
 		r.say("measuring sealpost alone: %v", r.skipped)
 	}
@@ -200,7 +200,8 @@ func (r *record) measureShelves(ctx context.Context, s *site) error {
 	return nil
 }
 
-func (r *record) measureMemory(ctx context.Context, s *site) error {
+// measureMemory watches every server under load, then lets all of them rest.
+func (r *record) measureMemory(ctx context.Context, _ *site) error {
 	for _, res := range r.results {
 		for _, size := range sizes {
 			peak, err := res.running.climb(ctx, size)
@@ -213,12 +214,14 @@ func (r *record) measureMemory(ctx context.Context, s *site) error {
 			}
 			res.memory.peak[size] = peak
 		}
-		pause(ctx, restTime)
-		res.memory.rested = res.running.group.memory()
-		r.say("%s: memory %s under 50 connections, %s after", res.name,
-			megabytes(res.memory.peak[sizes[0]].pss), megabytes(res.memory.rested.pss))
+		r.say("%s: memory %s under 50 connections", res.name, megabytes(res.memory.peak[sizes[0]].pss))
 	}
-	return nil
+	pause(ctx, restTime)
+	for _, res := range r.results {
+		res.memory.rested = res.running.group.memory()
+		r.say("%s: memory %s after a rest", res.name, megabytes(res.memory.rested.pss))
+	}
+	return ctx.Err()
 }
 
 // measureStarts starts sealpost again and again on the data it has by now.

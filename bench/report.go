@@ -91,6 +91,7 @@ func (r *record) facts(b *strings.Builder) {
 	t.add("system", fmt.Sprintf("%s, Linux %s", m.system, m.kernel))
 	t.add("load average before", m.load)
 	t.add("append 4 KB and fsync", fmt.Sprintf("median %s, p99 %s", milliseconds(m.syncHalf), milliseconds(m.syncMost)))
+	t.add("one X25519 agreement", fmt.Sprintf("median %s, fastest %s", microseconds(m.agree), microseconds(m.agreeFast)))
 	t.add("sealpost", "this commit, "+goVersion())
 	if r.skipped == nil {
 		t.add("Postfix", r.postfix+" (Debian's package)")
@@ -212,12 +213,12 @@ func (r *record) clientCPU() string {
 }
 
 func (r *record) memories(b *strings.Builder) {
-	b.WriteString("RSS counts shared pages for every process, PSS shares them out; of one process they are the same. Peaks are seen under 50 connections to 20 mailboxes.\n\n")
+	b.WriteString("RSS counts shared pages for every process, PSS shares them out; of one process they are the same. Peaks are seen under 50 connections to 20 mailboxes, what is left is read half a minute and more after the last of them.\n\n")
 	t := table{head: []string{"server", "fresh RSS", "PSS"}}
 	for _, size := range sizes {
 		t.head = append(t.head, "peak PSS, "+sizeName(size))
 	}
-	t.head = append(t.head, fmt.Sprintf("%s later RSS", restTime), "PSS")
+	t.head = append(t.head, "after a rest RSS", "PSS")
 	for _, res := range r.results {
 		row := []string{res.name, megabytes(res.memory.fresh.rss), megabytes(res.memory.fresh.pss)}
 		for _, size := range sizes {

@@ -31,7 +31,8 @@ const method = "`make bench` (or `go run ./bench`) makes all of it again: as roo
   client's part weighs most on whoever is fastest, so the true ratios are a little better for sealpost than shown.
 - **Durability.** Everyone's syncs are on: Postfix syncs its queue file, Dovecot (mail_fsync=optimized, its default) the mail, sealpost its segment and its index before 250.
 - **CPU** comes from a control group of version 2 around each server, so processes that live for one mail are counted; without control groups from /proc. Work the kernel does
-  in its own threads (writing back, the journal) is counted for nobody.
+  in its own threads (writing back, the journal) is counted for nobody. One second of CPU is worth less while the other core, or another guest of the host, is busy:
+  the X25519 time above says what this machine was worth when the run began.
 - **In favour of the others.** Dovecot's mailboxes are emptied before every repetition, as Maildir slows down when it grows; sealpost's keep all mail of the whole run.
   Postfix runs without chroot; in_flow_delay=0 was tried and made no difference. No filter, no virus scanner, no DNS look-ups.
 - **In favour of sealpost.** It logs less: Postfix and Dovecot write some ten lines a mail, Postfix through its own log daemon, as they do in service. It keeps no queue,
