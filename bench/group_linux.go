@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,8 +40,9 @@ func newGroup(name string) *group {
 }
 
 // start runs a command inside the group, in a session of its own, its output
-// going to out.
-func (g *group) start(cmd *exec.Cmd, out io.Writer) error {
+// going to out: a file, for with a pipe the end of the command would be noticed
+// only when its last child has ended.
+func (g *group) start(cmd *exec.Cmd, out *os.File) error {
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if g.cgroup != "" {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,14 +26,19 @@ func TestGroup(t *testing.T) {
 			if name == "cgroup" && g.cgroup == "" {
 				t.Skip("no control group may be made here")
 			}
+			null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer null.Close()
 			// A child that burns CPU and ends, then one that stays.
 			script := "sh -c 'i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done'; sleep 60 & wait"
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
-			if err := g.start(exec.Command("sh", "-c", script), io.Discard); err != nil {
+			if err := g.start(exec.Command("sh", "-c", script), null); err != nil {
 				t.Fatal(err)
 			}
-			err := await(ctx, 10*time.Millisecond, func() (bool, error) {
+			err = await(ctx, 10*time.Millisecond, func() (bool, error) {
 				cpu, err := g.cpu()
 				return cpu >= 10*time.Millisecond && len(g.pids()) == 2, err
 			})

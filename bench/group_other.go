@@ -5,7 +5,7 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
+	"os"
 	"os/exec"
 	"time"
 )
@@ -15,7 +15,7 @@ var errLinux = errors.New("CPU and memory of a server's processes are read from 
 type group struct{}
 
 func newGroup(string) *group                               { return &group{} }
-func (g *group) start(*exec.Cmd, io.Writer) error          { return errLinux }
+func (g *group) start(*exec.Cmd, *os.File) error           { return errLinux }
 func (g *group) stop(context.Context, time.Duration) error { return nil }
 func (g *group) cpu() (time.Duration, error)               { return 0, errLinux }
 func (g *group) memory() memory                            { return memory{} }
