@@ -198,11 +198,26 @@ func (d *demo) stop(t *testing.T) {
 	}
 }
 
-// freeBase finds a port base whose ports are all free.
+// doors are the ports of a demo, from its base.
+var doors = []int{25, 143, 443, 465, 587, 993}
+
+// taken keeps parallel tests from choosing the same ports.
+var taken = struct {
+	sync.Mutex
+	ports map[int]bool
+}{ports: map[int]bool{}}
+
+// freeBase finds a port base whose ports are all free, and keeps it for the test.
 func freeBase(t *testing.T) int {
 	t.Helper()
-	for base := 10000 + os.Getpid()%7*1500; base < 31000; base += 1500 {
-		if reserve(base) {
+	taken.Lock()
+	defer taken.Unlock()
+	for base := 10000 + os.Getpid()%100*61; base < 31000; base += 61 {
+		if free(base) {
+			for _, n := range doors {
+				taken.ports[base+n] = true
+			}
+			t.Cleanup(func() { giveBack(base) })
 			return base
 		}
 	}
@@ -210,30 +225,26 @@ func freeBase(t *testing.T) int {
 	return 0
 }
 
-// taken keeps parallel tests from choosing the same base.
-var taken struct {
-	sync.Mutex
-	bases map[int]bool
-}
-
-func reserve(base int) bool {
-	taken.Lock()
-	defer taken.Unlock()
-	if taken.bases[base] {
-		return false
-	}
-	for _, n := range []int{25, 143, 443, 465, 587, 993} {
+func free(base int) bool {
+	for _, n := range doors {
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", base+n))
 		if err != nil {
 			return false
 		}
 		l.Close()
+		if taken.ports[base+n] {
+			return false
+		}
 	}
-	if taken.bases == nil {
-		taken.bases = map[int]bool{}
-	}
-	taken.bases[base] = true
 	return true
+}
+
+func giveBack(base int) {
+	taken.Lock()
+	defer taken.Unlock()
+	for _, n := range doors {
+		delete(taken.ports, base+n)
+	}
 }
 
 func (d *demo) alice() person { return d.Accounts[0] }

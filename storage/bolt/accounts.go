@@ -85,18 +85,9 @@ func decodeAccount(key, value []byte) (account.Account, error) {
 	return a, nil
 }
 
-// accountIn reads an account, or fails with ErrUnknown.
-func accountIn(b *bbolt.Bucket, id []byte) (account.Account, error) {
-	value := b.Get(id)
-	if value == nil {
-		return account.Account{}, account.ErrUnknown
-	}
-	return decodeAccount(id, value)
-}
-
 func (x accounts) Account(ctx context.Context, id account.ID) (a account.Account, err error) {
 	err = x.d.view(ctx, func(tx *bbolt.Tx) error {
-		a, err = accountIn(tx.Bucket(tableNames[tableAccounts]), []byte(id))
+		a, err = x.d.decoded.read(tx.Bucket(tableNames[tableAccounts]), []byte(id))
 		return err
 	})
 	return a, err
@@ -116,7 +107,7 @@ func (x accounts) by(ctx context.Context, in table, key string) (a account.Accou
 		if id == nil {
 			return account.ErrUnknown
 		}
-		a, err = accountIn(tx.Bucket(tableNames[tableAccounts]), id)
+		a, err = x.d.decoded.read(tx.Bucket(tableNames[tableAccounts]), id)
 		return err
 	})
 	return a, err
@@ -145,7 +136,7 @@ func (x accounts) Put(ctx context.Context, a account.Account) error {
 		return err
 	}
 	return x.d.submit(ctx, newCall(func(t *tables) (func() error, error) {
-		old, err := accountIn(t.in(tableAccounts), []byte(a.ID))
+		old, err := x.d.decoded.read(t.in(tableAccounts), []byte(a.ID))
 		if err != nil && !errors.Is(err, account.ErrUnknown) {
 			return nil, err
 		}
@@ -164,7 +155,7 @@ func (x accounts) Put(ctx context.Context, a account.Account) error {
 
 func (x accounts) Delete(ctx context.Context, id account.ID) error {
 	return x.d.submit(ctx, newCall(func(t *tables) (func() error, error) {
-		old, err := accountIn(t.in(tableAccounts), []byte(id))
+		old, err := x.d.decoded.read(t.in(tableAccounts), []byte(id))
 		if err != nil {
 			return nil, err
 		}

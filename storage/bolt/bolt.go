@@ -53,6 +53,8 @@ type DB struct {
 	mu   sync.RWMutex // guards file; held to begin a transaction, not through it
 	file *bbolt.DB    // nil after a failed repair
 
+	decoded decodings
+
 	calls   chan *call
 	quit    chan struct{} // closed by Close
 	over    chan struct{} // closed by the batcher when it is done
@@ -83,7 +85,7 @@ func Open(path string, o Options) (*DB, error) {
 		return nil, errors.Join(fmt.Errorf("remove half a compaction: %w", err), file.Close())
 	}
 	d := &DB{
-		path: path, o: o, file: file,
+		path: path, o: o, file: file, decoded: newDecodings(),
 		calls: make(chan *call, 1024),
 		quit:  make(chan struct{}),
 		over:  make(chan struct{}),
