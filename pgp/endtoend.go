@@ -123,7 +123,7 @@ func readHeaderPlan(r *bufio.Reader) (*headerPlan, error) {
 	n := numbers{values: values}
 	p := &headerPlan{
 		raw:     n.get("raw", maxLiteral),
-		width:   int(n.get("width", 9999)),
+		width:   int(n.get("width", maxColumns)),
 		message: values["message"],
 		time:    time.Unix(n.get("time", 1<<40), 0),
 	}

@@ -103,3 +103,22 @@ func TestSealedMailPutBack(t *testing.T) {
 		t.Errorf("restored %d bytes of %d, %v", len(restored), len(served), err)
 	}
 }
+
+// TestArmorOfOneLine: lines longer than a header letter can describe are no
+// reason to lose a mail, only to seal it whole.
+func TestArmorOfOneLine(t *testing.T) {
+	t.Parallel()
+	o := testOwners()[Compat]
+	packets := raw(t, mustSeal(t, arrived(append(bytes.Clone(plainMail), bytes.Repeat([]byte("word "), 4000)...)), o.Recipient), KindMessage)
+	for width, want := range map[int]Class{maxColumns: EndToEnd, maxColumns + 1: Both, 20_000: Both} {
+		m := frameMail(packets, width)
+		s := mustSeal(t, arrived(m), o.Recipient)
+		letters := [][]byte{raw(t, s, KindMessage)}
+		if s.Class() == EndToEnd {
+			letters = [][]byte{raw(t, s, KindHeader), raw(t, s, KindMessage)}
+		}
+		if restored, _, err := o.open(true, letters...); s.Class() != want || err != nil || restored != string(m) {
+			t.Errorf("%d columns: class %q, want %q; restored %d bytes of %d, %v", width, s.Class(), want, len(restored), len(m), err)
+		}
+	}
+}

@@ -278,12 +278,15 @@ func (t *framedText) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// maxColumns is the longest line that a header letter can describe.
+const maxColumns = 9999
+
 func (t *framedText) see(line []byte) {
 	t.chars += int64(len(line))
 	if t.width == 0 {
 		t.width = len(line)
 	}
-	if t.short || len(line) > t.width || len(line) == 0 || t.lines.size != len(line)+2 {
+	if t.short || len(line) > t.width || len(line) > maxColumns || len(line) == 0 || t.lines.size != len(line)+2 {
 		t.regular = false
 	}
 	t.short = len(line) < t.width
