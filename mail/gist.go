@@ -61,10 +61,22 @@ type Gist struct {
 // without spaces are kept as pairs of characters. Addresses and their domains
 // are terms as a whole too.
 func Look(ctx context.Context, m Bytes, lim Limits) *Gist {
-	h, err := ReadHeader(m, 0, lim.Header)
+	room := scratches.Get().(*scratch)
+	defer func() {
+		room.wipe(m.Size())
+		scratches.Put(room)
+	}()
+	return lookIn(ctx, m, lim, room)
+}
+
+// lookIn is Look in room that is empty.
+func lookIn(ctx context.Context, m Bytes, lim Limits, room *scratch) *Gist {
+	win := newWindow(m, room.window[:])
+	h, err := room.header(m, lim.Header)
 	g := &Gist{Complete: err == nil && !h.Cut}
-	w := &walker{lim: lim, until: time.Now().Add(lim.Time), win: newWindow(m), g: g, root: &entity{subtype: "mixed"}}
-	w.text.words.set, w.text.left = newTermSet(lim.Terms), lim.Bytes
+	w := &walker{lim: lim, until: time.Now().Add(lim.Time), win: win, g: g, room: room, root: &entity{subtype: "mixed"}}
+	room.set.max = lim.Terms
+	w.text.words.set, w.text.room, w.text.left = room.set, room, lim.Bytes
 	g.readTop(h, &w.text.words)
 	if g.Complete {
 		w.walk(ctx, h)

@@ -66,7 +66,7 @@ type Header struct {
 // ReadHeader reads the header section at offset of r, at most max bytes of it.
 // What it returns is its own copy.
 func ReadHeader(r io.ReaderAt, offset, max int64) (Header, error) {
-	buf, all, err := readSection(r, offset, max)
+	buf, all, err := readSection(r, offset, max, nil)
 	if err != nil {
 		return Header{}, fmt.Errorf("read header section at %d: %w", offset, err)
 	}
@@ -74,15 +74,20 @@ func ReadHeader(r io.ReaderAt, offset, max int64) (Header, error) {
 }
 
 // readSection reads until buf holds an empty line, all of r, or max bytes. all
-// says that the section does not go on after buf.
-func readSection(r io.ReaderAt, offset, max int64) (buf []byte, all bool, err error) {
+// says that the section does not go on after buf. buf is in room, if that is
+// large enough.
+func readSection(r io.ReaderAt, offset, max int64, room []byte) (buf []byte, all bool, err error) {
+	buf = room[:0]
 	for seen := 0; ; {
 		size := min(max, int64(2*len(buf)+4096))
 		have := len(buf)
 		if size <= int64(have) {
 			return buf, false, nil
 		}
-		buf = append(make([]byte, 0, size), buf...)[:size]
+		if size > int64(cap(buf)) {
+			buf = append(make([]byte, 0, size), buf...)
+		}
+		buf = buf[:size]
 		n, err := r.ReadAt(buf[have:], offset+int64(have))
 		buf = buf[:have+n]
 		if err != nil && !errors.Is(err, io.EOF) {

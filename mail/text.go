@@ -17,7 +17,7 @@ type texts struct {
 	words   wordSplitter
 	snippet snippet
 	left    int64 // decoded bytes that may still be read
-	buf     []byte
+	room    *scratch
 }
 
 // message adds the words at the head of an attached message.
@@ -32,7 +32,7 @@ func (w *walker) readText(ctx context.Context, l *leaf, end int64) {
 		return
 	}
 	src := decodeTransfer(&boundedReader{src: w.win.reader(l.start, end), ok: func() bool { return w.inTime(ctx) }}, l.encoding)
-	bounded := &io.LimitedReader{R: charsetReader(src, l.kind.Params["charset"]), N: w.text.left}
+	bounded := &io.LimitedReader{R: charsetReader(src, l.kind.Params["charset"], w.room.guess[:]), N: w.text.left}
 	shown := l.entity != nil && l.kind.Subtype != "calendar"
 	var err error
 	if l.kind.Subtype == "html" {
@@ -71,15 +71,15 @@ func (w *window) reader(start, end int64) io.Reader {
 }
 
 // charsetReader makes UTF-8 of src. Text that names no charset, or an unknown
-// one, is taken for UTF-8 if it begins like it, else for Windows-1252.
-func charsetReader(src io.Reader, name string) io.Reader {
+// one, is taken for UTF-8 if it begins like it, else for Windows-1252. head is room
+// that is in use as long as the reader.
+func charsetReader(src io.Reader, name string, head []byte) io.Reader {
 	if enc := charset(name); enc != nil {
 		return transform.NewReader(src, enc.NewDecoder())
 	}
 	if name = lower(name); name == "utf-8" || name == "utf8" {
 		return src
 	}
-	head := make([]byte, 1024)
 	n, err := io.ReadFull(src, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return src
@@ -118,26 +118,23 @@ func (t *texts) html(src io.Reader, shown bool) error {
 // plain reads the words of a plain text. What has a NUL early on is no text,
 // whatever its Content-Type says.
 func (t *texts) plain(src io.Reader, shown bool) error {
-	if t.buf == nil {
-		t.buf = make([]byte, 4096)
-	}
-	first := true
+	buf, first := t.room.text[:], true
 	for have := 0; ; {
-		n, err := src.Read(t.buf[have:])
+		n, err := src.Read(buf[have:])
 		have += n
-		if first && n > 0 && bytes.IndexByte(t.buf[:have], 0) >= 0 {
+		if first && n > 0 && bytes.IndexByte(buf[:have], 0) >= 0 {
 			return nil
 		}
 		first = first && n == 0
-		whole := wholeRunes(t.buf[:have])
+		whole := wholeRunes(buf[:have])
 		if err != nil {
 			whole = have
 		}
-		t.words.feed(t.buf[:whole])
+		t.words.feed(buf[:whole])
 		if shown {
-			t.snippet.feed(t.buf[:whole], true)
+			t.snippet.feed(buf[:whole], true)
 		}
-		have = copy(t.buf, t.buf[whole:have])
+		have = copy(buf, buf[whole:have])
 		if errors.Is(err, io.EOF) {
 			return nil
 		}

@@ -18,7 +18,7 @@ type walker struct {
 	frames []frame
 	leaf   *leaf // the leaf being passed over
 	parts  int
-	fields []Field // scratch for part headers
+	room   *scratch
 	root   *entity // what is displayable
 
 	text texts
@@ -83,8 +83,8 @@ func (w *walker) walk(ctx context.Context, h Header) {
 func (w *walker) header(pos int64) (Header, bool) {
 	for _, need := range []int{longestLine, windowSize} {
 		data := w.win.at(pos, need)
-		h := parseSection(data, pos, w.win.holdsEnd(), w.fields, w.isDelimiter)
-		if w.fields = h.Fields; !h.Cut {
+		h := parseSection(data, pos, w.win.holdsEnd(), w.room.fields, w.isDelimiter)
+		if w.room.fields = h.Fields; !h.Cut {
 			return h, w.win.err == nil
 		}
 	}

@@ -21,8 +21,9 @@ type window struct {
 	err  error
 }
 
-func newWindow(m Bytes) *window {
-	return &window{m: m, buf: make([]byte, 0, min(windowSize, max(m.Size(), 0)))}
+// newWindow takes of room, of windowSize bytes, what m can fill.
+func newWindow(m Bytes, room []byte) *window {
+	return &window{m: m, buf: room[:0:min(windowSize, max(m.Size(), 0))]}
 }
 
 // at is what the window holds from pos on: at least need bytes (at most
