@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"sync"
 )
 
 // An encrypted-data packet is written here, over the standard library's CFB and
@@ -104,8 +105,13 @@ func (d sealedData) writeTo(w io.Writer, content func(io.Writer) error) error {
 		return err
 	}
 	plain := literalSize(d.size)
-	cw := &chunkWriter{w: w, s: s, left: plain, buf: make([]byte, 0, min(plain, chunkSize)+gcmTag)}
-	defer clear(cw.buf[:cap(cw.buf)])
+	room := chunkRooms.Get().(*chunkRoom)
+	end := min(plain, chunkSize) + gcmTag
+	cw := &chunkWriter{w: w, s: s, left: plain, buf: room[:0:end]}
+	defer func() {
+		clear(room[:end])
+		chunkRooms.Put(room)
+	}()
 	lit := append(appendPacketHeader(nil, 11, 6+d.size), 'b', 0, 0, 0, 0, 0)
 	if _, err := cw.Write(lit); err != nil {
 		return err
@@ -131,6 +137,11 @@ type chunkSealer interface {
 	final() []byte
 }
 
+// chunkRoom is where a chunk is encrypted. Rooms are used again, zeroed.
+type chunkRoom [chunkSize + gcmTag]byte
+
+var chunkRooms = sync.Pool{New: func() any { return new(chunkRoom) }}
+
 // chunkWriter gathers chunks, encrypts them and passes them on.
 type chunkWriter struct {
 	w    io.Writer
@@ -141,7 +152,12 @@ type chunkWriter struct {
 
 var errLength = errors.New("content is not as long as was announced")
 
-func (c *chunkWriter) Write(p []byte) (int, error) {
+func (c *chunkWriter) Write(p []byte) (int, error) { return addChunks(c, p) }
+
+// WriteString is Write without a copy of s.
+func (c *chunkWriter) WriteString(s string) (int, error) { return addChunks(c, s) }
+
+func addChunks[T []byte | string](c *chunkWriter, p T) (int, error) {
 	if int64(len(p)) > c.left {
 		return 0, errLength
 	}
