@@ -185,13 +185,38 @@ func (j *job) terms(g *mail.Gist) error {
 	if len(g.Terms) == 0 {
 		return nil
 	}
-	words := strings.Join(g.Terms, "\n") + "\n"
-	size := fit(int64(len(words)), func(n int64) int64 { return j.session.letterSize(n, false) })
-	padded := append(make([]byte, 0, size), words...)
-	for int64(len(padded)) < size {
-		padded = append(padded, '\n')
+	var least int64
+	for _, word := range g.Terms {
+		least += int64(len(word)) + 1
 	}
-	return j.add(j.session.letter(KindTerms, size, false, writeBytes(padded)))
+	size := fit(least, func(n int64) int64 { return j.session.letterSize(n, false) })
+	return j.add(j.session.letter(KindTerms, size, false, func(w io.Writer) error {
+		return writeTerms(w, g.Terms, size-least)
+	}))
+}
+
+// emptyLines pad terms, some at a time.
+var emptyLines = strings.Repeat("\n", 64)
+
+// writeTerms writes words and padding piece by piece, so that they are copied
+// once only, to where they are encrypted.
+func writeTerms(w io.Writer, words []string, padding int64) error {
+	for _, word := range words {
+		if _, err := io.WriteString(w, word); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(w, "\n"); err != nil {
+			return err
+		}
+	}
+	for padding > 0 {
+		n := min(padding, int64(len(emptyLines)))
+		if _, err := io.WriteString(w, emptyLines[:n]); err != nil {
+			return err
+		}
+		padding -= n
+	}
+	return nil
 }
 
 // body seals the displayable parts, with padding in front of their header.
@@ -203,7 +228,7 @@ func (j *job) body() error {
 	}
 	padding := paddingFor(count.n, func(n int64) int64 { return j.session.letterSize(n, false) })
 	return j.add(j.session.letter(KindBody, count.n+int64(padding), false, func(w io.Writer) error {
-		if _, err := w.Write(appendPadding(nil, padding)); err != nil {
+		if _, err := w.Write(appendPadding(make([]byte, 0, padding), padding)); err != nil {
 			return err
 		}
 		return j.Gist.WriteBody(w, j.Bytes)
