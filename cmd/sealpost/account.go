@@ -70,9 +70,12 @@ func (o *office) view(ctx context.Context, a account.Account) (accountView, erro
 		return v, fmt.Errorf("read usage: %w", err)
 	}
 	v.Messages, v.Bytes = usage.Messages, usage.Bytes
+	if v.Quota > 0 && v.Bytes >= v.Quota {
+		v.Warnings = append(v.Warnings, "The quota is used up: mail to this account is refused for now.")
+	}
 	cert, err := pgp.ParseCert(a.Cert)
 	if err != nil {
-		v.Warnings = []string{"The key cannot be read: mail to this account is refused for now."}
+		v.Warnings = append(v.Warnings, "The key cannot be read: mail to this account is refused for now.")
 		return v, nil
 	}
 	v.describe(cert, a)
@@ -86,7 +89,7 @@ func (v *accountView) describe(cert *pgp.Cert, a account.Account) {
 	for _, id := range cert.Identities() {
 		v.Identities = append(v.Identities, printable(id))
 	}
-	v.Warnings = cert.Warnings(a.Profile, now)
+	v.Warnings = append(v.Warnings, cert.Warnings(a.Profile, now)...)
 	if err := cert.Usable(a.Profile, now); err != nil {
 		v.Warnings = append(v.Warnings, sentence(err)+" Mail to this account is refused for now.")
 	}

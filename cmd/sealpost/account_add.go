@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"sealpost/account"
 	"sealpost/config"
@@ -16,8 +17,8 @@ type accountAddCommand struct {
 	settingsFile
 	Address string    `arg:"" help:"Mail address, in one of the server's domains."`
 	Key     string    `required:"" placeholder:"FILE" type:"existingfile" help:"The owner's OpenPGP public key, as gpg --export writes it."`
-	Profile string    `default:"compat" enum:"compat,modern" help:"compat opens everywhere (SEIPDv1); modern is faster (SEIPDv2), but GnuPG and Thunderbird cannot read it."`
-	Headers string    `default:"baseline" enum:"open,baseline,shy,minimal" help:"What stays visible of a sealed mail: open, baseline, shy or minimal."`
+	Profile string    `default:"compat" enum:"compat,modern" placeholder:"NAME" help:"compat (the default) opens everywhere (SEIPDv1); modern is faster (SEIPDv2), but GnuPG and Thunderbird cannot read it."`
+	Headers string    `default:"baseline" enum:"open,baseline,shy,minimal" placeholder:"LEVEL" help:"What stays visible of a sealed mail: open, baseline (the default), shy or minimal."`
 	Quota   byteCount `placeholder:"SIZE" help:"Most bytes stored, such as 50GB. Without it there is no limit."`
 	ListKey string    `placeholder:"FILE" type:"existingfile" help:"The owner's public list key; with it each mail gets a card for quick lists."`
 }
@@ -34,7 +35,7 @@ func (cmd accountAddCommand) Run(ctx context.Context, c console) error {
 		Address: cmd.Address, Profile: cmd.Profile, Headers: cmd.Headers, Quota: int64(cmd.Quota),
 	}
 	var err error
-	if wish.Key, err = os.ReadFile(cmd.Key); err != nil {
+	if wish.Key, err = readKey(cmd.Key); err != nil {
 		return err
 	}
 	if wish.ListKey, err = readListKey(cmd.ListKey); err != nil {
@@ -47,6 +48,18 @@ func (cmd accountAddCommand) Run(ctx context.Context, c console) error {
 	fmt.Fprintf(c.Out, "%s is open. Its mail is sealed to %s.\n", v.Address, spaced(v.Fingerprint))
 	fmt.Fprintf(c.Out, "Next: sealpost password add %s --name phone\n", v.Address)
 	return v.warn(c.Err)
+}
+
+// readKey reads a public key, so that what is wrong with it is told of its file.
+func readKey(file string) ([]byte, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := pgp.ParseCert(text); err != nil {
+		return nil, fmt.Errorf("%s: expected an OpenPGP public key: %w", file, err)
+	}
+	return text, nil
 }
 
 // readListKey reads a public list key, or nothing.
@@ -102,9 +115,12 @@ func (o *office) explain(err error, addr mail.Address) error {
 	case errors.Is(err, account.ErrTaken):
 		return fmt.Errorf("%w: %s", account.ErrTaken, addr)
 	case errors.Is(err, account.ErrDomain):
-		return fmt.Errorf("%s is %w: expected one of %v (domains in the configuration)", addr.Domain, err, o.settings.Domains)
+		return fmt.Errorf("%s is %w: expected one of %s (domains in the configuration)",
+			addr.Domain, err, strings.Join(o.settings.Domains, ", "))
 	case errors.Is(err, account.ErrNotFound):
-		return fmt.Errorf("%w: %s", err, addr)
+		return fmt.Errorf("the account has no alias %s", addr)
+	case errors.Is(err, pgp.ErrNoKey):
+		return fmt.Errorf("%w: expected an encryption subkey, RSA or elliptic-curve, as gpg makes one by default", err)
 	default:
 		return err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"sealpost/pgp"
 )
@@ -21,7 +20,7 @@ func (cmd accountKeyCommand) Help() string {
 }
 
 func (cmd accountKeyCommand) Run(ctx context.Context, c console) error {
-	key, err := os.ReadFile(cmd.Key)
+	key, err := readKey(cmd.Key)
 	if err != nil {
 		return err
 	}
@@ -31,7 +30,7 @@ func (cmd accountKeyCommand) Run(ctx context.Context, c console) error {
 	}
 	v := change.Now
 	if change.Before == v.Fingerprint {
-		fmt.Fprintf(c.Out, "%s keeps its key, brought up to date; it expires: %s.\n", v.Address, expiry(v.Expires))
+		fmt.Fprintf(c.Out, "%s keeps its key, brought up to date (expires: %s).\n", v.Address, expiry(v.Expires))
 		return v.warn(c.Err)
 	}
 	fmt.Fprintf(c.Out, "New mail for %s is sealed to %s.\n", v.Address, spaced(v.Fingerprint))
@@ -62,9 +61,10 @@ func replaceKey(ctx context.Context, o *office, n newKey) (change keyChange, err
 	if err != nil {
 		return change, fmt.Errorf("read key: %w", err)
 	}
-	if a, err = o.book.SetKey(ctx, a.ID, cert); err != nil {
-		return change, err
+	changed, err := o.book.SetKey(ctx, a.ID, cert)
+	if err != nil {
+		return change, o.explain(err, a.Addresses[0])
 	}
-	change.Now, err = o.view(ctx, a)
+	change.Now, err = o.view(ctx, changed)
 	return change, err
 }

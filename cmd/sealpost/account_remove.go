@@ -43,14 +43,18 @@ func (cmd accountRemoveCommand) confirm(ctx context.Context, c console) error {
 	fmt.Fprintf(c.Err, "This removes %s and %s (%s) for good.\nType the address to go on: ",
 		v.Address, counting(v.Messages, "message"), readable(v.Bytes))
 	typed, _ := bufio.NewReader(c.In).ReadString('\n')
-	if strings.TrimSpace(typed) != v.Address {
+	if !strings.HasSuffix(typed, "\n") {
+		fmt.Fprintln(c.Err) // nobody typed the end of that line
+	}
+	if !strings.EqualFold(strings.TrimSpace(typed), v.Address) {
 		return errors.New("nothing was removed: expected the account's address (or --yes)")
 	}
 	return nil
 }
 
-// removeAccount takes the address away first, so that no mail arrives any more,
-// then the mail, then the space it took.
+// removeAccount forgets the mail first, and from then on none is stored; then
+// the address, then the space it took. Broken off in between it leaves an empty
+// account, which can be named and removed again, never mail of nobody.
 func removeAccount(ctx context.Context, o *office, n named) (v accountView, err error) {
 	a, err := o.find(ctx, n.Address)
 	if err != nil {
@@ -59,11 +63,11 @@ func removeAccount(ctx context.Context, o *office, n named) (v accountView, err 
 	if v, err = o.view(ctx, a); err != nil {
 		return v, err
 	}
+	if _, err := o.store.Apply(ctx, owner(a), mailstore.Forget{}); err != nil && !errors.Is(err, mailstore.ErrNoOwner) {
+		return v, fmt.Errorf("remove mail: %w", err)
+	}
 	if err := o.book.Remove(ctx, a.ID); err != nil {
 		return v, err
-	}
-	if _, err := o.store.Apply(ctx, owner(a), mailstore.Forget{}); err != nil {
-		return v, fmt.Errorf("remove mail: %w", err)
 	}
 	if err := o.squeeze(ctx); err != nil {
 		return v, fmt.Errorf("the account is removed; compact what it leaves: %w", err)

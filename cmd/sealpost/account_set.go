@@ -13,8 +13,8 @@ import (
 type accountSetCommand struct {
 	settingsFile
 	Address string     `arg:"" help:"Any address of the account."`
-	Profile string     `enum:",compat,modern" default:"" help:"compat or modern."`
-	Headers string     `enum:",open,baseline,shy,minimal" default:"" help:"open, baseline, shy or minimal."`
+	Profile *string    `enum:"compat,modern" placeholder:"NAME" help:"compat or modern."`
+	Headers *string    `enum:"open,baseline,shy,minimal" placeholder:"LEVEL" help:"open, baseline, shy or minimal."`
 	Quota   *byteCount `placeholder:"SIZE" help:"Most bytes stored; 0 for no limit."`
 	ListKey string     `placeholder:"FILE" type:"existingfile" help:"The owner's public list key."`
 }
@@ -24,11 +24,7 @@ func (cmd accountSetCommand) Help() string {
 }
 
 func (cmd accountSetCommand) Run(ctx context.Context, c console) error {
-	wish := newSettings{Address: cmd.Address, Profile: cmd.Profile, Headers: cmd.Headers}
-	if cmd.Quota != nil {
-		quota := int64(*cmd.Quota)
-		wish.Quota = &quota
-	}
+	wish := newSettings{Address: cmd.Address, Profile: cmd.Profile, Headers: cmd.Headers, Quota: (*int64)(cmd.Quota)}
 	var err error
 	if wish.ListKey, err = readListKey(cmd.ListKey); err != nil {
 		return err
@@ -45,13 +41,14 @@ func (cmd accountSetCommand) Run(ctx context.Context, c console) error {
 }
 
 type newSettings struct {
-	Address, Profile, Headers string
-	Quota                     *int64
-	ListKey                   []byte
+	Address          string
+	Profile, Headers *string
+	Quota            *int64
+	ListKey          []byte
 }
 
 func (n newSettings) empty() bool {
-	return n.Profile == "" && n.Headers == "" && n.Quota == nil && n.ListKey == nil
+	return n.Profile == nil && n.Headers == nil && n.Quota == nil && n.ListKey == nil
 }
 
 func changeSettings(ctx context.Context, o *office, n newSettings) (accountView, error) {
@@ -59,20 +56,17 @@ func changeSettings(ctx context.Context, o *office, n newSettings) (accountView,
 	if err != nil {
 		return accountView{}, err
 	}
-	s := account.Settings{Quota: n.Quota, ListKey: n.ListKey}
-	if n.Profile != "" {
-		s.Profile = (*pgp.Profile)(&n.Profile)
+	s := account.Settings{
+		Profile: (*pgp.Profile)(n.Profile), Level: (*pgp.Level)(n.Headers), Quota: n.Quota, ListKey: n.ListKey,
 	}
-	if n.Headers != "" {
-		s.Level = (*pgp.Level)(&n.Headers)
-	}
-	if a, err = o.book.Set(ctx, a.ID, s); err != nil {
-		return accountView{}, err
+	changed, err := o.book.Set(ctx, a.ID, s)
+	if err != nil {
+		return accountView{}, o.explain(err, a.Addresses[0])
 	}
 	if n.Quota != nil {
 		if _, err := o.store.Apply(ctx, owner(a), mailstore.SetQuota{Bytes: *n.Quota}); err != nil {
 			return accountView{}, fmt.Errorf("set quota: %w", err)
 		}
 	}
-	return o.view(ctx, a)
+	return o.view(ctx, changed)
 }

@@ -72,7 +72,7 @@ func aliasLife(t *testing.T, config string) {
 		t.Errorf("account alias says %q", out)
 	}
 	fails(t, exitFailed, []string{"address is taken: ann@demo.test"}, "account", "alias", "bob@demo.test", "ann@demo.test", config)
-	fails(t, exitFailed, []string{"no such entry: nobody@demo.test"}, "account", "alias", "--remove", "ann@demo.test", "nobody@demo.test", config)
+	fails(t, exitFailed, []string{"the account has no alias nobody@demo.test"}, "account", "alias", "--remove", "ann@demo.test", "nobody@demo.test", config)
 	must(t, "account", "alias", "--remove", "ann@demo.test", "*@other.test", config)
 }
 
@@ -109,7 +109,7 @@ func keyLife(t *testing.T, s *site, config string) {
 		t.Error("the key is the old one")
 	}
 	garbage := s.write(t, "garbage.asc", []byte("no key at all"))
-	fails(t, exitFailed, []string{"read key"}, "account", "key", "ann@demo.test", "--key", garbage, config)
+	fails(t, exitFailed, []string{"garbage.asc: expected an OpenPGP public key"}, "account", "key", "ann@demo.test", "--key", garbage, config)
 }
 
 func removeLife(t *testing.T, config string) {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"sealpost/config"
 )
@@ -25,6 +26,9 @@ func (cmd checkCommand) Run(c console) error {
 	}
 	if err := cert.Leaf.VerifyHostname(settings.Hostname); err != nil {
 		fmt.Fprintf(c.Err, "warning: the TLS certificate is not for %s\n", settings.Hostname)
+	}
+	if now := time.Now(); now.After(cert.Leaf.NotAfter) || now.Before(cert.Leaf.NotBefore) {
+		fmt.Fprintf(c.Err, "warning: the TLS certificate is valid only from %s to %s\n", day(cert.Leaf.NotBefore), day(cert.Leaf.NotAfter))
 	}
 	_, err = fmt.Fprintf(c.Out, "%s is well: %s for %s, data in %s, certificate valid until %s\n",
 		cmd.Config, settings.Hostname, strings.Join(settings.Domains, ", "), settings.Data, day(cert.Leaf.NotAfter))

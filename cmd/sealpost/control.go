@@ -113,7 +113,7 @@ func askServer(ctx context.Context, data, name string, wish io.Reader, answer io
 			conn, err := new(net.Dialer).DialContext(ctx, "unix", at)
 			if err != nil {
 				if errors.Is(err, os.ErrPermission) {
-					return nil, fmt.Errorf("reach the server at %s: %w", socketPath(data), os.ErrPermission)
+					return nil, fmt.Errorf("%s: %w; use the server's user, or root", socketPath(data), os.ErrPermission)
 				}
 				return nil, errNoServer
 			}
@@ -125,6 +125,9 @@ func askServer(ctx context.Context, data, name string, wish io.Reader, answer io
 		return fmt.Errorf("ask the server: %w", err)
 	}
 	got, err := client.Do(ask)
+	if errors.Is(err, io.EOF) {
+		return errors.New("the server broke off before it answered: its log may say why")
+	}
 	if err != nil {
 		return fmt.Errorf("ask the server: %w", errors.Unwrap(err)) // without the made-up URL
 	}

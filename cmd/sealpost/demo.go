@@ -14,8 +14,8 @@ import (
 )
 
 type demoCommand struct {
-	Dir      string `default:"sealpost-demo" placeholder:"DIR" help:"Folder of the demo; starting again in it keeps everything."`
-	PortBase int    `default:"2000" placeholder:"N" help:"SMTP listens on N+25, IMAP on N+143, IMAPS on N+993."`
+	Dir      string `default:"sealpost-demo" placeholder:"DIR" help:"Folder of the demo (default: ${default}); starting again in it keeps everything."`
+	PortBase int    `default:"2000" placeholder:"N" help:"SMTP listens on N+25, IMAP on N+143, IMAPS on N+993 (default: ${default})."`
 }
 
 func (cmd demoCommand) Help() string {

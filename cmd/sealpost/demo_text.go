@@ -77,11 +77,7 @@ func quoted(path string) string {
 type look struct{ heading, command, end string }
 
 func style(c console) look {
-	f, ok := c.Out.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
-		return look{}
-	}
-	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+	if !terminal(c.Out) || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
 		return look{}
 	}
 	return look{heading: "\x1b[1m", command: "\x1b[36m", end: "\x1b[0m"}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/alecthomas/kong"
 )
@@ -36,7 +37,7 @@ type commands struct {
 
 // settingsFile is the flag of every command that needs the server's settings.
 type settingsFile struct {
-	Config string `help:"Configuration file of the server." placeholder:"FILE" default:"/etc/sealpost/sealpost.toml" type:"path"`
+	Config string `help:"Configuration file of the server (default: ${default})." placeholder:"FILE" default:"/etc/sealpost/sealpost.toml" type:"path"`
 }
 
 // A console is where a command reads and writes.
@@ -52,6 +53,8 @@ func main() {
 
 // run does one command and returns the exit code.
 func run(ctx context.Context, args []string, c console) (code int) {
+	out := &output{Writer: c.Out}
+	c.Out = out
 	defer func() {
 		if stop, ok := recover().(exit); ok {
 			code = int(stop)
@@ -72,11 +75,43 @@ func run(ctx context.Context, args []string, c console) (code int) {
 		return exitUsage
 	}
 	chosen.BindTo(ctx, (*context.Context)(nil))
-	if err := chosen.Run(c); err != nil {
-		fmt.Fprintln(c.Err, "sealpost:", err)
+	err = chosen.Run(c)
+	if err == nil {
+		err = out.failed
+	}
+	if err != nil {
+		fmt.Fprintln(c.Err, "sealpost:", strings.ReplaceAll(err.Error(), "\n", "\nsealpost: "))
 		return exitFailed
 	}
 	return exitDone
+}
+
+// output remembers that something could not be written, so that no command
+// ends well when nobody could read what it said.
+type output struct {
+	io.Writer
+	failed error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.Writer.Write(p)
+	if err != nil && o.failed == nil {
+		o.failed = err
+	}
+	return n, err
+}
+
+// terminal says whether somebody watches what is written to w.
+func terminal(w io.Writer) bool {
+	if o, ok := w.(*output); ok {
+		w = o.Writer
+	}
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // exit is how kong's --help leaves.

@@ -20,8 +20,8 @@ type messageGetCommand struct {
 	settingsFile
 	Address string `arg:"" help:"Any address of the account."`
 	UID     uint32 `arg:"" help:"UID of the message in its mailbox, as IMAP shows it."`
-	Mailbox string `default:"INBOX" help:"Name of the mailbox."`
-	Part    string `default:"message" enum:"message,header,terms,body,card" help:"message, header, terms, body or card."`
+	Mailbox string `default:"INBOX" placeholder:"NAME" help:"Name of the mailbox (default: ${default})."`
+	Part    string `default:"message" enum:"message,header,terms,body,card" placeholder:"LETTER" help:"message (the default), header, terms, body or card."`
 }
 
 func (cmd messageGetCommand) Help() string {
@@ -87,7 +87,7 @@ func (o *office) mail(ctx context.Context, who mailstore.Owner, want wantedLette
 		for m, err := range o.store.Index.Mails(ctx, who, box.ID, []mailstore.UID{mailstore.UID(want.UID)}) {
 			return m, err
 		}
-		return mailstore.Mail{}, fmt.Errorf("%s has no message with UID %d: %w", box.Name, want.UID, mailstore.ErrNoMail)
+		return mailstore.Mail{}, fmt.Errorf("%s has no message with UID %d", box.Name, want.UID)
 	}
 	return mailstore.Mail{}, fmt.Errorf("%w: %s", mailstore.ErrNoMailbox, want.Mailbox)
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -43,7 +44,14 @@ func openOffice(settings config.Config, log *slog.Logger) (*office, error) {
 	if err := os.MkdirAll(settings.Spool.Folder, 0o700); err != nil {
 		return nil, fmt.Errorf("make spool folder: %w", err)
 	}
-	index, err := bolt.Open(filepath.Join(settings.Data, "index.db"), bolt.Options{Log: log})
+	file := filepath.Join(settings.Data, "index.db")
+	if err := notLost(file, filepath.Join(settings.Data, "blobs")); err != nil {
+		return nil, err
+	}
+	index, err := bolt.Open(file, bolt.Options{Log: log})
+	if errors.Is(err, bolt.ErrDamaged) {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +113,56 @@ func prepareFolder(dir string) error {
 		return fmt.Errorf("%s says %q; this sealpost reads %q", file, v, layout)
 	}
 	return nil
+}
+
+// notLost refuses to begin a new index beside mail: it would know of no account,
+// bounce what arrives, and have the sweeper take the mail for orphans.
+func notLost(index, blobs string) error {
+	if info, err := os.Stat(index); err == nil && info.Size() > 0 {
+		return nil
+	}
+	return filepath.WalkDir(blobs, func(name string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		if info, err := d.Info(); err != nil || info.Size() == 0 { // a lock
+			return err
+		}
+		return fmt.Errorf("%s is missing or empty, and there is mail in %s: put the index back (or, to begin anew, move the mail away)", index, blobs)
+	})
+}
+
+// heal finishes what a crash broke off between the account book and the store:
+// an account without mailboxes, which would get no mail, or an old quota.
+func (o *office) heal(ctx context.Context) error {
+	all, err := o.book.Accounts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range all {
+		if err := o.mend(ctx, a); err != nil {
+			return fmt.Errorf("look after account %s: %w", a.ID, err)
+		}
+	}
+	return nil
+}
+
+func (o *office) mend(ctx context.Context, a account.Account) error {
+	boxes, err := o.store.Index.Mailboxes(ctx, owner(a))
+	if err != nil {
+		return fmt.Errorf("list mailboxes: %w", err)
+	}
+	if len(boxes) == 0 {
+		return o.store.Welcome(ctx, owner(a), a.Quota)
+	}
+	usage, err := o.store.Index.Usage(ctx, owner(a))
+	if err == nil && usage.Quota != a.Quota {
+		_, err = o.store.Apply(ctx, owner(a), mailstore.SetQuota{Bytes: a.Quota})
+	}
+	return err
 }
 
 // lastingSecret reads 32 random bytes, or makes them the first time.

@@ -44,10 +44,14 @@ func (cmd openCommand) Run(ctx context.Context, c console) error {
 	}
 	s := spool.New(os.TempDir(), openMemory, 2*openMax)
 	defer s.Close()
-	if _, err := opener.Open(ctx, c.In, s); err != nil {
+	_, err := opener.Open(ctx, c.In, s)
+	if errors.Is(err, pgp.ErrCard) && cmd.ListKey == "" {
+		return errors.New("this is a card: expected --list-key, the owner's private list key")
+	}
+	if err != nil {
 		return err
 	}
-	_, err := io.Copy(c.Out, io.NewSectionReader(s, 0, s.Size()))
+	_, err = io.Copy(c.Out, io.NewSectionReader(s, 0, s.Size()))
 	return err
 }
 

@@ -2,13 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
 type passwordAddCommand struct {
 	settingsFile
 	Address string `arg:"" help:"The account's address."`
-	Name    string `required:"" help:"What it is for, such as phone; unique in the account."`
+	Name    string `required:"" placeholder:"NAME" help:"What it is for, such as phone; unique in the account."`
 }
 
 func (cmd passwordAddCommand) Help() string {
@@ -21,7 +22,10 @@ func (cmd passwordAddCommand) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(c.Out, made.Password)
+	if _, err := fmt.Fprintln(c.Out, made.Password); err != nil { // what nobody saw is of no use to anybody
+		_, undo := ask[namedPassword](ctx, cmd.Config, "password.remove", namedPassword{cmd.Address, cmd.Name})
+		return errors.Join(err, undo)
+	}
 	_, err = fmt.Fprintf(c.Err, "Sign in as %s with this password. It is not shown again.\n", made.User)
 	return err
 }

@@ -16,6 +16,10 @@ func (cmd passwordListCommand) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
+	if len(all) == 0 {
+		_, err := fmt.Fprintf(c.Err, "no app passwords yet: `sealpost password add %s --name NAME` makes one\n", cmd.Address)
+		return err
+	}
 	t := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NAME\tMADE\tUSED")
 	for _, p := range all {

@@ -11,7 +11,7 @@ import (
 type passwordRemoveCommand struct {
 	settingsFile
 	Address string `arg:"" help:"The account's address."`
-	Name    string `required:"" help:"The app password's name."`
+	Name    string `required:"" placeholder:"NAME" help:"The app password's name."`
 }
 
 func (cmd passwordRemoveCommand) Run(ctx context.Context, c console) error {

@@ -37,6 +37,19 @@ func becomeOwner(dir string) error {
 	return nil
 }
 
+// ownFolder keeps root from serving another's data folder: what it wrote there
+// the server's own user could not read when it is started next.
+func ownFolder(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil || os.Geteuid() != 0 {
+		return nil
+	}
+	if as, ok := info.Sys().(*syscall.Stat_t); ok && as.Uid != 0 {
+		return fmt.Errorf("the data folder %s belongs to user %d and this is root: serve as that user, or give root the folder", dir, as.Uid)
+	}
+	return nil
+}
+
 // hideTyping stops a terminal from showing what is typed until restore.
 func hideTyping(fd int) (restore func(), err error) {
 	before, err := unix.IoctlGetTermios(fd, unix.TCGETS)

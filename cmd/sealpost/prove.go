@@ -50,6 +50,11 @@ func (cmd proveCommand) Run(ctx context.Context, c console) (err error) {
 	if err != nil {
 		return err
 	}
+	for _, log := range cmd.Log {
+		if _, err := os.Stat(log); err != nil {
+			return fmt.Errorf("look at log: %w", err)
+		}
+	}
 	if err := askServer(ctx, settings.Data, "account.list", strings.NewReader("{}"), io.Discard); err != nil {
 		if errors.Is(err, errNoServer) {
 			return errors.New("prove needs the server running: nobody answers at its control socket")
@@ -77,10 +82,7 @@ func newCanary() string {
 
 // judge looks and says what was found.
 func (p *proof) judge(ctx context.Context, logs []string) error {
-	places, err := p.places(logs)
-	if err != nil {
-		return err
-	}
+	places := p.places(logs)
 	fmt.Fprintln(p.out, "\nLooked at:")
 	var found []prove.Hit
 	for _, place := range places {
@@ -150,7 +152,7 @@ type place struct {
 }
 
 // places are where the server writes, and where anything might.
-func (p *proof) places(logs []string) ([]place, error) {
+func (p *proof) places(logs []string) []place {
 	all := []place{{"the data folder " + p.settings.Data, []string{p.settings.Data}, time.Time{}}}
 	if !below(p.settings.Spool.Folder, p.settings.Data) {
 		all = append(all, place{"the spool folder " + p.settings.Spool.Folder, []string{p.settings.Spool.Folder}, time.Time{}})
@@ -159,9 +161,6 @@ func (p *proof) places(logs []string) ([]place, error) {
 		all = append(all, place{"temporary space " + temp, []string{temp}, p.began.Add(-time.Minute)})
 	}
 	for _, log := range logs {
-		if _, err := os.Stat(log); err != nil {
-			return nil, fmt.Errorf("look at log: %w", err)
-		}
 		all = append(all, place{"the log " + log, []string{log}, time.Time{}})
 	}
 	open, err := openFiles(p.settings.Data)
@@ -171,7 +170,7 @@ func (p *proof) places(logs []string) ([]place, error) {
 	if len(open) > 0 {
 		all = append(all, place{"files the server has open", open, time.Time{}})
 	}
-	return all, nil
+	return all
 }
 
 func below(path, folder string) bool {
@@ -188,10 +187,8 @@ type statusLine struct {
 func newStatusLine(w io.Writer) *statusLine {
 	s := &statusLine{next: make(chan time.Time, 1)}
 	s.next <- time.Time{}
-	if f, ok := w.(*os.File); ok {
-		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			s.w = f
-		}
+	if terminal(w) {
+		s.w = w
 	}
 	return s
 }

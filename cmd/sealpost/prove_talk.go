@@ -44,7 +44,7 @@ func (p *proof) greet(conn net.Conn, secure bool) (*talk, error) {
 	return t, t.say(250, name)
 }
 
-// say sends a line and expects a code. What was said is not in the error.
+// say sends a line and expects a code, or with 0 any. What was said is not in the error.
 func (t *talk) say(code int, line string) error {
 	if err := t.PrintfLine("%s", line); err != nil {
 		return err

@@ -36,6 +36,9 @@ func TestProve(t *testing.T) {
 	s := newSite(t)
 	running := s.serve(t)
 	config := provable(t, s, running, running.smtpDoors[0].Addr().String())
+	_, public := s.keys(t, "ann@demo.test")
+	must(t, "account", "add", "ann@demo.test", "--key", public, "--config", config)
+	must(t, "account", "alias", "ann@demo.test", "*@demo.test", "--config", config) // nobody is unknown then
 	log := s.write(t, "server.log", []byte("nothing to see"))
 	said := must(t, "prove", "--config", config, "--log", log)
 	for _, want := range []string{"DATA after STARTTLS: 11 mails stored", "BDAT in chunks: 11 mails stored", "APPEND: 11 mails stored",

@@ -129,7 +129,7 @@ func (p *proof) refused(ctx context.Context, at string) error {
 		t.say(500, p.word+" "+p.word),
 		t.say(501, "MAIL FROM:<"+p.word),
 		t.say(250, "MAIL FROM:<"+p.word+"@sender.example>"),
-		t.say(550, "RCPT TO:<"+p.word+"@"+p.settings.Domains[0]+">"),
+		t.say(0, "RCPT TO:<"+p.word+"@"+p.settings.Domains[0]+">"), // taken where there is a catch-all
 		t.say(550, "RCPT TO:<"+p.word+"@elsewhere.example>"),
 		t.say(250, "RCPT TO:<"+p.to.address+">"),
 		t.say(354, "DATA"),

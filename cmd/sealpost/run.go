@@ -59,7 +59,8 @@ func serve(ctx context.Context, settings config.Config, log *slog.Logger, on occ
 	}
 	alive, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	if on.prepare != nil {
+	err = s.heal(ctx)
+	if err == nil && on.prepare != nil {
 		err = on.prepare(ctx, s.office)
 	}
 	if err == nil {

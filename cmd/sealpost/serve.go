@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 
 	"sealpost/config"
+	"sealpost/storage/bolt"
 )
 
 type serveCommand struct{ settingsFile }
@@ -24,7 +26,14 @@ func (cmd serveCommand) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	return serve(ctx, settings, newLog(settings.Log, c.Err), occasions{})
+	if err := ownFolder(settings.Data); err != nil {
+		return err
+	}
+	err = serve(ctx, settings, newLog(settings.Log, c.Err), occasions{})
+	if errors.Is(err, bolt.ErrInUse) {
+		return fmt.Errorf("the data folder %s is in use: a server or a command is running on it", settings.Data)
+	}
+	return err
 }
 
 // newLog makes the one logger of the process.
