@@ -101,7 +101,7 @@ func countRecipients(h mail.Header) int {
 	n := 0
 	for _, f := range h.Fields {
 		if strings.EqualFold(f.Name, "To") || strings.EqualFold(f.Name, "Cc") {
-			n += strings.Count(string(f.Raw), "@")
+			n += bytes.Count(f.Raw, []byte("@"))
 		}
 	}
 	return n

@@ -55,14 +55,16 @@ func headerEdits(m mail.Bytes, h mail.Header) (edits []edit, typed, ok bool) {
 
 // mboxField makes a field of the "From " line that a mail out of an mbox begins
 // with, so that it does not cost the whole header.
-const mboxField = "X-Mbox: "
+const (
+	mboxField   = "X-Mbox: "
+	maxMboxLine = 1000
+)
 
 func startsLikeMbox(m mail.Bytes, h mail.Header) bool {
-	var b [1000]byte
-	if h.Broken != 1 || len(h.Fields) == 0 || h.Fields[0].Start > int64(len(b)) {
+	if h.Broken != 1 || len(h.Fields) == 0 || h.Fields[0].Start > maxMboxLine {
 		return false
 	}
-	line := b[:h.Fields[0].Start]
+	line := make([]byte, h.Fields[0].Start)
 	if _, err := m.ReadAt(line, 0); err != nil && err != io.EOF {
 		return false
 	}
@@ -82,7 +84,7 @@ func oursAlone(name string) bool {
 // or broken quoting matters. Parameters of those names that were there already
 // are renamed.
 func typeEdits(f mail.Field) (edits []edit, ok bool) {
-	colon := strings.IndexByte(string(f.Raw), ':')
+	colon := bytes.IndexByte(f.Raw, ':')
 	if colon < 0 {
 		return nil, false
 	}

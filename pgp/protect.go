@@ -43,7 +43,9 @@ func newPayload(m Mail, outer []field, class Class, sized func(int64) int64) (*p
 	var rest bytes.Buffer
 	rest.Write(m.Trace)
 	for _, f := range outer {
-		rest.WriteString(field{"HP-Outer", f.name + ": " + f.value}.String())
+		for _, s := range [...]string{"HP-Outer: ", f.name, ": ", f.value, "\r\n"} {
+			rest.WriteString(s)
+		}
 	}
 	rest.WriteString(ownFields(m, typed, ok))
 	line := func(front, padding int) string {
