@@ -181,6 +181,7 @@ func TestUsage(t *testing.T) {
 	fails(t, exitUsage, []string{"unexpected argument", `"sealpost --help"`}, "frobnicate")
 	fails(t, exitUsage, []string{"--key", `"sealpost account add --help"`}, "account", "add", "a@demo.test")
 	fails(t, exitUsage, []string{"--headers must be one of", "shy"}, "account", "add", "a@demo.test", "--key", "main.go", "--headers", "none")
+	fails(t, exitUsage, []string{`--headers must be one of "open"`}, "account", "set", "a@demo.test", "--headers", "none")
 	fails(t, exitUsage, []string{"expected a size such as"}, "account", "set", "a@demo.test", "--quota", "lots")
 	fails(t, exitUsage, []string{"nowhere.asc"}, "open", "--key", "nowhere.asc")
 	if out := must(t, "version"); !strings.HasPrefix(out, "sealpost ") {
@@ -199,6 +200,13 @@ func TestCheck(t *testing.T) {
 	}
 	sample := s.write(t, "sample.toml", []byte(must(t, "config")))
 	fails(t, exitFailed, []string{"read TLS certificate", "tls.certificate"}, "check", "--config", sample)
+	old := template("mail.demo.test", -time.Minute)
+	if err := issue(old, nil, filepath.Join(s.dir, "tls.pem"), filepath.Join(s.dir, "tls.key")); err != nil {
+		t.Fatal(err)
+	}
+	if got := do(t, "", "check", "--config", s.config); got.code != exitDone || !strings.Contains(got.err, "certificate is valid only from") {
+		t.Errorf("a certificate that has expired: %+v", got)
+	}
 	broken := s.write(t, "broken.toml", []byte("hostname = \"mail.demo.test\"\ndomain = [\"demo.test\"]\n"))
 	fails(t, exitFailed, []string{"broken.toml:2: domain: no such setting; did you mean domains?"}, "check", "--config", broken)
 	fails(t, exitFailed, []string{"broken.toml:2: domain"}, "serve", "--config", broken)

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"sealpost/filestore/spool"
 	"sealpost/pgp"
@@ -39,7 +41,7 @@ func (cmd openCommand) Run(ctx context.Context, c console) error {
 		return fmt.Errorf("switch core dumps off: %w", err)
 	}
 	opener := pgp.Opener{Restore: cmd.Restore, Max: openMax}
-	if err := cmd.readKeys(&opener, c); err != nil {
+	if err := cmd.readKeys(ctx, &opener, c); err != nil {
 		return err
 	}
 	s := spool.New(os.TempDir(), openMemory, 2*openMax)
@@ -55,12 +57,12 @@ func (cmd openCommand) Run(ctx context.Context, c console) error {
 	return err
 }
 
-func (cmd openCommand) readKeys(o *pgp.Opener, c console) error {
+func (cmd openCommand) readKeys(ctx context.Context, o *pgp.Opener, c console) error {
 	text, err := os.ReadFile(cmd.Key)
 	if err != nil {
 		return err
 	}
-	if o.Keys, err = pgp.ParseSecretKeys(text, func() ([]byte, error) { return cmd.passphrase(c) }); err != nil {
+	if o.Keys, err = pgp.ParseSecretKeys(text, func() ([]byte, error) { return cmd.passphrase(ctx, c) }); err != nil {
 		return fmt.Errorf("%s: %w", cmd.Key, err)
 	}
 	if cmd.ListKey == "" {
@@ -76,7 +78,7 @@ func (cmd openCommand) readKeys(o *pgp.Opener, c console) error {
 }
 
 // passphrase comes from its file or the terminal, for standard input holds the mail.
-func (cmd openCommand) passphrase(c console) ([]byte, error) {
+func (cmd openCommand) passphrase(ctx context.Context, c console) ([]byte, error) {
 	if cmd.Passphrase != "" {
 		text, err := os.ReadFile(cmd.Passphrase)
 		return bytes.TrimRight(text, "\r\n"), err
@@ -86,6 +88,9 @@ func (cmd openCommand) passphrase(c console) ([]byte, error) {
 		return nil, errors.New("the key has a passphrase and there is no terminal to ask: expected --passphrase-file")
 	}
 	defer tty.Close()
+	// A terminal left silent by Ctrl-C would stay so for whoever types next.
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
 	restore, err := hideTyping(int(tty.Fd()))
 	if err != nil {
 		return nil, fmt.Errorf("hide what is typed: %w", err)
@@ -93,6 +98,19 @@ func (cmd openCommand) passphrase(c console) ([]byte, error) {
 	defer restore()
 	fmt.Fprint(c.Err, "Passphrase of the key: ")
 	defer fmt.Fprintln(c.Err)
-	line, err := bufio.NewReader(tty).ReadBytes('\n')
-	return bytes.TrimRight(line, "\r\n"), err
+	type answer struct {
+		line []byte
+		err  error
+	}
+	typed := make(chan answer, 1)
+	go func() {
+		line, err := bufio.NewReader(tty).ReadBytes('\n')
+		typed <- answer{bytes.TrimRight(line, "\r\n"), err}
+	}()
+	select {
+	case a := <-typed:
+		return a.line, a.err
+	case <-ctx.Done():
+		return nil, errors.New("no passphrase was given")
+	}
 }

@@ -223,6 +223,9 @@ func TestDemo(t *testing.T) {
 	if opened := do(t, card, "open", "--key", alice.SecretKey, "--list-key", alice.ListKey); !strings.Contains(opened.out, `"s": "two"`) {
 		t.Errorf("the card: %+v", opened)
 	}
+	if opened := do(t, card, "open", "--key", alice.SecretKey); opened.code != exitFailed || !strings.Contains(opened.err, "expected --list-key") {
+		t.Errorf("the card without its key: %+v", opened)
+	}
 	p.cmd.Process.Signal(syscall.SIGINT)
 	if code := p.end(t); code != 0 {
 		t.Errorf("Ctrl-C: exit %d", code)
