@@ -147,7 +147,8 @@ func (d *demo) prepare(ctx context.Context, o *office) error {
 	return nil
 }
 
-// tell writes demo.json, which is there only while it is true and whole.
+// tell writes demo.json aside and renames it: whole, and only once the doors are
+// open. That of an earlier run was removed at the start.
 func (d *demo) tell() error {
 	text, err := json.MarshalIndent(demoFacts{
 		SMTP:        d.at(25),
