@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"time"
 
 	gosmtp "github.com/emersion/go-smtp"
 )
@@ -20,6 +21,10 @@ type Server struct {
 	TLS      *tls.Config // for STARTTLS; nil: not offered
 	Limits   Limits
 	Log      *slog.Logger
+	// SignIn makes it a submission server (RFC 6409): nobody mails before signing
+	// in, and nobody signs in without TLS. nil: mail from other servers.
+	SignIn SignIn
+	Hold   time.Duration // longest FUTURERELEASE; 0: not offered
 
 	once   sync.Once
 	limits Limits

@@ -26,6 +26,7 @@ type Peer struct {
 	Helo     string
 	Extended bool                 // greeted with EHLO, not HELO
 	TLS      *tls.ConnectionState // nil without TLS
+	User     *Identity            // who signed in; nil: nobody
 }
 
 // MailOptions and RcptOptions are the ESMTP parameters a Handler sees.
@@ -35,6 +36,9 @@ type MailOptions struct {
 	EightBit bool
 	EnvID    string // DSN, RFC 3461, decoded
 	Ret      string // FULL, HDRS or empty
+	// RequireTLS and Hold are seen on submission only: RFC 8689, RFC 4865.
+	RequireTLS bool
+	Hold       time.Time // zero: send now
 }
 
 type RcptOptions struct {

@@ -1,0 +1,11 @@
+package submission
+
+import (
+	"errors"
+
+	"sealpost/mail"
+)
+
+type mailAddress = mail.Address
+
+var errNotBuilt = errors.New("submission: not built yet")
