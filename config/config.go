@@ -23,11 +23,22 @@ type Config struct {
 	Domains    []string // mail domains it is for
 	Postmaster string   // address that gets postmaster@; empty: the oldest account
 
-	TLS   TLS
-	SMTP  SMTP
-	IMAP  IMAP
-	Spool Spool
-	Log   Log
+	TLS        TLS
+	ACME       ACME
+	SMTP       SMTP
+	Screen     Screen
+	Submission Submission
+	Queue      Queue
+	Outbound   Outbound
+	DKIM       DKIM
+	DNS        DNS
+	IMAP       IMAP
+	HTTP       HTTP
+	MTASTS     MTASTS
+	Reports    Reports
+	Metrics    Metrics
+	Spool      Spool
+	Log        Log
 }
 
 // TLS names the files of the certificate chain and its key, both PEM.
@@ -78,6 +89,40 @@ func Default() Config {
 			Idle:        5 * time.Minute,
 			Total:       time.Hour,
 		},
+		ACME: ACME{Directory: "https://acme-v02.api.letsencrypt.org/directory"},
+		Screen: Screen{
+			On:             true,
+			Block:          []string{},
+			Allow:          []string{},
+			TrustedSealers: []string{},
+			PerAddress:     2000,
+			PerDomain:      2000,
+		},
+		Submission: Submission{
+			ListenTLS:    []string{":465"},
+			Listen:       []string{":587"},
+			Connections:  1000,
+			PerAddress:   50,
+			Hold:         7 * 24 * time.Hour,
+			Hour:         200,
+			Day:          1000,
+			PasswordHour: 200,
+			WarmUp:       72 * time.Hour,
+		},
+		Queue: Queue{
+			Mode:  "sealed",
+			Key:   "/etc/sealpost/node.key",
+			Mails: 100_000,
+			Each:  5000,
+			Age:   5 * 24 * time.Hour,
+		},
+		Outbound: Outbound{Workers: 20, PerDestination: 5, Port: 25, Delay: 4 * time.Hour},
+		DKIM:     DKIM{Folder: "/etc/sealpost/dkim"},
+		DNS:      DNS{Servers: []string{}},
+		HTTP:     HTTP{Listen: []string{":80"}, ListenTLS: []string{":443"}},
+		MTASTS:   MTASTS{Mode: "enforce", Age: 7 * 24 * time.Hour},
+		Reports:  Reports{Send: true},
+		Metrics:  Metrics{Listen: []string{}},
 		IMAP: IMAP{
 			ListenTLS:   []string{":993"},
 			Listen:      []string{},
@@ -110,13 +155,19 @@ func Load(path string) (Config, error) {
 // Resolved makes relative paths start at folder and fills in what follows from
 // other settings.
 func (c Config) Resolved(folder string) Config {
-	for _, p := range []*string{&c.Data, &c.TLS.Certificate, &c.TLS.Key, &c.Spool.Folder} {
+	for _, p := range []*string{
+		&c.Data, &c.TLS.Certificate, &c.TLS.Key, &c.Spool.Folder,
+		&c.ACME.Folder, &c.Queue.Key, &c.DKIM.Folder, &c.Outbound.PasswordFile,
+	} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(folder, *p)
 		}
 	}
 	if c.Spool.Folder == "" {
 		c.Spool.Folder = filepath.Join(c.Data, "tmp")
+	}
+	if c.ACME.Folder == "" {
+		c.ACME.Folder = filepath.Join(c.Data, "acme")
 	}
 	return c
 }

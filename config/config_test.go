@@ -34,13 +34,22 @@ func TestSampleIsTheDefaults(t *testing.T) {
 func TestEverySettingCounts(t *testing.T) {
 	t.Parallel()
 	for _, s := range settings() {
+		before, after := Default(), Default()
 		changed := map[string]any{
 			"log.level": "warn", "log.format": "json", "postmaster": "a@example.org",
 			"hostname": "other.example.org", "domains": []any{"other.example.org"},
-			"smtp.listen": []any{":2525"}, "imap.listen": []any{":143"}, "imap.listen_tls": []any{":9993"},
+			"acme.email": "a@example.org", "acme.directory": "https://ca.example/dir",
+			"screen.block_lists": []any{"dnsbl.example"}, "screen.allow_lists": []any{"dnswl.example"},
+			"screen.trusted_sealers": []any{"lists.example"}, "screen.patience": "3s",
+			"screen.rspamd": "http://127.0.0.1:11333", "screen.milter": "unix:/run/milter",
+			"submission.listen_tls": []any{":1465"}, "submission.listen": []any{":1587"},
+			"queue.mode": "strict", "outbound.smarthost": "relay.example:465", "outbound.smarthost_user": "me",
+			"dns.servers": []any{"127.0.0.1:53"}, "http.listen_tls": []any{":8443"}, "http.listen": []any{":8080"},
+			"mta_sts.mode": "testing", "mta_sts.max_age": "48h", "queue.age": "48h", "outbound.delay_notice": "1h5m",
+			"smtp.listen": []any{":2525"}, "metrics.listen": []any{":9110"}, "imap.listen": []any{":143"}, "imap.listen_tls": []any{":9993"},
 		}[s.key]
 		if changed == nil {
-			switch s.value.(type) {
+			switch v := s.value.(type) {
 			case word:
 				changed = "/elsewhere"
 			case count:
@@ -49,9 +58,10 @@ func TestEverySettingCounts(t *testing.T) {
 				changed = "128KiB"
 			case span:
 				changed = "55m"
+			case yes:
+				changed = !*v(&before)
 			}
 		}
-		before, after := Default(), Default()
 		if err := s.value.read(&after, changed); err != nil {
 			t.Errorf("%s = %v: %v", s.key, changed, err)
 		}

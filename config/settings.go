@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A setting is one line of a configuration file.
 type setting struct {
@@ -18,6 +21,11 @@ type value interface {
 
 // settings are all there are, in the order of the sample.
 func settings() []setting {
+	return slices.Concat(settingsHere(), settingsIn(), settingsOut(), settingsRead(), settingsLast())
+}
+
+// settingsHere are about the server itself.
+func settingsHere() []setting {
 	return []setting{
 		{key: "data", value: path(func(c *Config) *string { return &c.Data }),
 			about: "Folder of everything the server keeps: accounts, index, sealed mail. Made when missing,\nreadable by nobody else. Relative paths in this file start at the file's own folder."},
@@ -32,6 +40,19 @@ func settings() []setting {
 			about: "Certificate chain and its key, two PEM files. SIGHUP reads them again."},
 		{key: "tls.key", value: path(func(c *Config) *string { return &c.TLS.Key })},
 
+		{key: "acme.on", value: yes(func(c *Config) *bool { return &c.ACME.On }),
+			about: "Get certificates by ACME (RFC 8555) for hostname and the names of each domain, instead of the files\nof [tls]. on = true says that you agree to the terms of the authority that directory names. It needs\n:80 or :443 reachable from outside."},
+		{key: "acme.email", value: word{func(c *Config) *string { return &c.ACME.Email }, emptyOr(address), ""},
+			about: "Whom the authority may write to; may stay empty."},
+		{key: "acme.directory", value: word{func(c *Config) *string { return &c.ACME.Directory }, secureURL, ""}},
+		{key: "acme.folder", value: path(func(c *Config) *string { return &c.ACME.Folder }),
+			about: "Where account key and certificates are kept; empty: acme in the data folder."},
+	}
+}
+
+// settingsIn are about mail from other servers.
+func settingsIn() []setting {
+	return []setting{
 		{key: "smtp.listen", value: words{func(c *Config) *[]string { return &c.SMTP.Listen }, listen, 0, ""},
 			about: "Mail from other servers, with STARTTLS. An empty list closes this door."},
 		{key: "smtp.message_size", value: size{func(c *Config) *int64 { return &c.SMTP.MessageSize }, 64 << 10, 1 << 30},
@@ -47,6 +68,29 @@ func settings() []setting {
 			about: "Longest silence, and longest connection in all. Times: \"30s\", \"5m\", \"1h\"."},
 		{key: "smtp.total", value: span{func(c *Config) *time.Duration { return &c.SMTP.Total }, time.Minute, 24 * time.Hour}},
 
+		{key: "screen.on", value: yes(func(c *Config) *bool { return &c.Screen.On }),
+			about: "Judge mail from other servers: SPF, DKIM, DMARC, ARC, host name, rates. The verdict is written\ninside the seal."},
+		{key: "screen.block_lists", value: words{func(c *Config) *[]string { return &c.Screen.Block }, hostname, 0, ""},
+			about: "DNS lists (RFC 5782) of addresses whose mail is refused, such as \"zen.spamhaus.org\"; and lists of\naddresses that are not asked about further. Read their terms before you use them."},
+		{key: "screen.allow_lists", value: words{func(c *Config) *[]string { return &c.Screen.Allow }, hostname, 0, ""}},
+		{key: "screen.trusted_sealers", value: words{func(c *Config) *[]string { return &c.Screen.TrustedSealers }, hostname, 0, ""},
+			about: "Domains whose ARC seals (RFC 8617) may overrule a DMARC failure, such as a forwarder of yours."},
+		{key: "screen.greylist", value: yes(func(c *Config) *bool { return &c.Screen.Greylist }),
+			about: "Ask strangers to come again in five minutes. Delays honest mail too."},
+		{key: "screen.patience", value: span{func(c *Config) *time.Duration { return &c.Screen.Patience }, 0, 20 * time.Second},
+			about: "Wait this long before the banner; who talks first is refused."},
+		{key: "screen.mails_per_hour", value: count{func(c *Config) *int { return &c.Screen.PerAddress }, 0, 10_000_000},
+			about: "Mails an hour from one address (IPv6: /64), and from one sender domain. 0: no bound."},
+		{key: "screen.mails_per_hour_of_domain", value: count{func(c *Config) *int { return &c.Screen.PerDomain }, 0, 10_000_000}},
+		{key: "screen.rspamd", value: word{func(c *Config) *string { return &c.Screen.Rspamd }, emptyOr(anyURL), ""},
+			about: "rspamd, such as \"http://127.0.0.1:11333\", and a milter, \"unix:/path\" or \"inet:host:port\"; empty: none.\nA filter sees each mail in plaintext before it is sealed. What it logs or learns is its own."},
+		{key: "screen.milter", value: word{func(c *Config) *string { return &c.Screen.Milter }, emptyOr(milter), ""}},
+	}
+}
+
+// settingsRead are about the doors that mail clients and browsers use.
+func settingsRead() []setting {
+	return []setting{
 		{key: "imap.listen_tls", value: words{func(c *Config) *[]string { return &c.IMAP.ListenTLS }, listen, 0, ""},
 			about: "Mail clients, TLS from the first byte. An empty list closes this door."},
 		{key: "imap.listen", value: words{func(c *Config) *[]string { return &c.IMAP.Listen }, listen, 0, ""},
@@ -57,9 +101,34 @@ func settings() []setting {
 		{key: "imap.idle", value: span{func(c *Config) *time.Duration { return &c.IMAP.Idle }, 30 * time.Minute, 24 * time.Hour},
 			about: "Longest silence; RFC 9051 asks for 30 minutes at least."},
 
+		{key: "http.listen_tls", value: words{func(c *Config) *[]string { return &c.HTTP.ListenTLS }, listen, 0, ""},
+			about: "Browsers, and what other servers and programs fetch: keys (WKD), MTA-STS policy, autoconfiguration."},
+		{key: "http.listen", value: words{func(c *Config) *[]string { return &c.HTTP.Listen }, listen, 0, ""},
+			about: "Plain HTTP: answers ACME and sends everything else to TLS."},
+
+		{key: "mta_sts.mode", value: word{func(c *Config) *string { return &c.MTASTS.Mode }, oneOf("enforce", "testing", "none"), ""},
+			about: "What other servers shall do when they cannot verify our TLS (RFC 8461): enforce, testing or none,\nand how long they shall remember it."},
+		{key: "mta_sts.max_age", value: span{func(c *Config) *time.Duration { return &c.MTASTS.Age }, time.Hour, 365 * 24 * time.Hour}},
+	}
+}
+
+// settingsLast are about what nobody outside sees.
+func settingsLast() []setting {
+	return []setting{
 		{key: "spool.folder", value: path(func(c *Config) *string { return &c.Spool.Folder }),
 			about: "Where mail larger than spool.memory waits while it is sealed, encrypted under a key that\nexists only in memory; empty: tmp in the data folder."},
 		{key: "spool.memory", value: size{func(c *Config) *int64 { return &c.Spool.Memory }, 4 << 10, 64 << 20}},
+
+		{key: "dns.servers", value: words{func(c *Config) *[]string { return &c.DNS.Servers }, listen, 0, ""},
+			about: "Resolvers, such as \"127.0.0.1:53\"; empty: those of /etc/resolv.conf."},
+		{key: "dns.trust", value: yes(func(c *Config) *bool { return &c.DNS.Trust }),
+			about: "Say true when these resolvers validate DNSSEC and the way to them is this machine's own: then DANE\n(RFC 7672) protects mail that leaves."},
+
+		{key: "reports.send", value: yes(func(c *Config) *bool { return &c.Reports.Send }),
+			about: "Send DMARC aggregate and SMTP TLS reports (RFC 9990, RFC 8460) to domains that ask, once a day.\nThey hold domains, addresses of servers and numbers."},
+
+		{key: "metrics.listen", value: words{func(c *Config) *[]string { return &c.Metrics.Listen }, listen, 0, ""},
+			about: "Numbers for Prometheus at /metrics, and /healthz, in plain HTTP: keep it on a private address, such as\n\"127.0.0.1:9110\"."},
 
 		{key: "log.level", value: word{func(c *Config) *string { return &c.Log.Level }, oneOf("debug", "info", "warn", "error"), ""},
 			about: "What is told on standard error: debug, info, warn or error. No level names an address or a subject."},

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net"
 	"net/mail"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -272,4 +273,58 @@ func oneOf(names ...string) check {
 		}
 		return "one of " + strings.Join(names, ", ")
 	}
+}
+
+// yes is true or false.
+type yes func(*Config) *bool
+
+func (y yes) read(c *Config, from any) error {
+	v, ok := from.(bool)
+	if !ok {
+		return expected("true or false", from)
+	}
+	*y(c) = v
+	return nil
+}
+
+func (y yes) write(c *Config) string { return strconv.FormatBool(*y(c)) }
+
+func anything(s string) string {
+	if strings.ContainsAny(s, "\r\n\x00") {
+		return "one line of text"
+	}
+	return ""
+}
+
+func hostPort(s string) string {
+	host, port, err := net.SplitHostPort(s)
+	n, bad := strconv.Atoi(port)
+	if err != nil || host == "" || bad != nil || n < 1 || n > 65535 {
+		return `a host and a port such as "smtp.example.net:465"`
+	}
+	return ""
+}
+
+func secureURL(s string) string {
+	if u, err := url.Parse(s); err != nil || u.Scheme != "https" || u.Host == "" {
+		return "an address that starts with https://"
+	}
+	return ""
+}
+
+func anyURL(s string) string {
+	if u, err := url.Parse(s); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return "an address that starts with http:// or https://"
+	}
+	return ""
+}
+
+func milter(s string) string {
+	if p, ok := strings.CutPrefix(s, "unix:"); ok && strings.HasPrefix(p, "/") {
+		return ""
+	}
+	if p, ok := strings.CutPrefix(s, "inet:"); ok && hostPort(p) == "" {
+		return ""
+	}
+	return `"unix:/path" or "inet:host:port"`
 }
