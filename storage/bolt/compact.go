@@ -52,7 +52,7 @@ func (d *DB) compact(ctx context.Context) error {
 	if err := os.Remove(aside); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	fresh, err := d.copyTo(ctx, aside)
+	fresh, err := d.copyOf(ctx, d.file, aside)
 	if err != nil {
 		return errors.Join(err, os.Remove(aside))
 	}
@@ -76,14 +76,36 @@ func (d *DB) compact(ctx context.Context) error {
 	return nil
 }
 
-// copyTo makes a synced copy of all rows.
-func (d *DB) copyTo(ctx context.Context, path string) (*bbolt.DB, error) {
+// CopyTo writes the rows of one moment to a new file at path, durable when it
+// returns, without what was removed. Readers and writers go on meanwhile.
+func (d *DB) CopyTo(ctx context.Context, path string) error {
+	d.mu.RLock()
+	from := d.file
+	d.mu.RUnlock()
+	if from == nil {
+		return ErrClosed
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("copy index: %w", os.ErrExist)
+	}
+	fresh, err := d.copyOf(ctx, from, path)
+	if err == nil {
+		err = errors.Join(fresh.Close(), syncDir(filepath.Dir(path)))
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("copy index: %w", err), os.Remove(path))
+	}
+	return nil
+}
+
+// copyOf makes a synced copy of all rows.
+func (d *DB) copyOf(ctx context.Context, file *bbolt.DB, path string) (*bbolt.DB, error) {
 	fresh, _, err := lock(path, d.o.Wait)
 	if err != nil {
 		return nil, err
 	}
 	fresh.NoSync = true
-	err = d.file.View(func(from *bbolt.Tx) error {
+	err = file.View(func(from *bbolt.Tx) error {
 		return from.ForEach(func(name []byte, b *bbolt.Bucket) error {
 			return copyBucket(ctx, fresh, name, b)
 		})
