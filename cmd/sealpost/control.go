@@ -91,6 +91,13 @@ type counted struct {
 	n int64
 }
 
+// Flush lets a client see what was written so far.
+func (c *counted) Flush() {
+	if f, ok := c.Writer.(http.Flusher); ok {
+		f.Flush()
+	}
+}
+
 func (c *counted) Write(p []byte) (int, error) {
 	n, err := c.Writer.Write(p)
 	c.n += int64(n)
