@@ -10,9 +10,8 @@
 package dns
 
 import (
-	"context"
 	"errors"
-	"net/netip"
+	"sync"
 	"time"
 )
 
@@ -58,38 +57,16 @@ type (
 
 // Resolver asks recursive resolvers. Its fields are set once, before use; it is
 // safe for concurrent use and remembers answers within their TTL, in bounded memory.
+//
+// Names are taken in any spelling, U-labels too, and returned in lower case, as
+// A-labels and without the last dot. A name that cannot exist is ErrNotFound.
 type Resolver struct {
 	Servers []string      // "127.0.0.1:53"; empty: those of /etc/resolv.conf
-	Trust   bool          // believe their AD bit: they validate and the way to them is safe
+	Trust   bool          // believe their AD bit: all of them validate and the way to them is safe
 	Timeout time.Duration // of one question with its retries; 0: 10 s
 	Now     func() time.Time
-}
 
-func (r *Resolver) MX(ctx context.Context, domain string) (Answer[MX], error) {
-	return Answer[MX]{}, errNotBuilt
+	start sync.Once
+	known cache
+	conf  resolvConf
 }
-func (r *Resolver) TXT(ctx context.Context, name string) (Answer[string], error) {
-	return Answer[string]{}, errNotBuilt
-}
-
-// IP asks for A and AAAA together. One family that fails and one that answers is an answer.
-func (r *Resolver) IP(ctx context.Context, host string) (Answer[netip.Addr], error) {
-	return Answer[netip.Addr]{}, errNotBuilt
-}
-func (r *Resolver) PTR(ctx context.Context, ip netip.Addr) (Answer[string], error) {
-	return Answer[string]{}, errNotBuilt
-}
-func (r *Resolver) TLSA(ctx context.Context, name string) (Answer[TLSA], error) {
-	return Answer[TLSA]{}, errNotBuilt
-}
-func (r *Resolver) CNAME(ctx context.Context, name string) (Answer[string], error) {
-	return Answer[string]{}, errNotBuilt
-}
-func (r *Resolver) SRV(ctx context.Context, name string) (Answer[SRV], error) {
-	return Answer[SRV]{}, errNotBuilt
-}
-func (r *Resolver) CAA(ctx context.Context, name string) (Answer[CAA], error) {
-	return Answer[CAA]{}, errNotBuilt
-}
-
-var errNotBuilt = errors.New("dns: not built yet")
