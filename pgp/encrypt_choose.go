@@ -1,13 +1,11 @@
 package pgp
 
 import (
-	"bytes"
 	"io"
 	"slices"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
-	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 )
 
 // commonProfile is what everybody reads: modern if each certificate says that its
@@ -27,7 +25,7 @@ func (c *Cert) readsGCM() bool {
 	if !c.seipdv2 {
 		return false
 	}
-	e, err := openpgp.ReadEntity(packet.NewReader(bytes.NewReader(c.raw)))
+	e, err := c.entity()
 	if err != nil {
 		return false
 	}
