@@ -12,6 +12,8 @@ package queue
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"sync"
 	"time"
 
 	"sealpost/filestore"
@@ -24,6 +26,10 @@ var (
 	ErrFull   = errors.New("the queue is full")
 	ErrLease  = errors.New("the lease has ended")
 	ErrNoSuch = errors.New("no such mail in the queue")
+	// ErrBusy says that a mail is in a sender's hands at this moment.
+	ErrBusy = errors.New("the mail is being sent at this moment")
+	// ErrLater says that a Strict queue keeps nothing for a later time.
+	ErrLater = errors.New("a queue in memory only keeps no mail for later")
 )
 
 // ID names one queued mail: random, for logs and commands.
@@ -58,20 +64,26 @@ type Mail struct {
 // Store is the database of a queue; storage/bolt has one, and storagetest says what
 // it must do. Rows are opaque and sealed; times are when a row is next due.
 type Store interface {
-	// Insert, Update and Delete are durable when they return. Update fails with
-	// ErrLease unless the row's fence is fence.
+	// Insert, Update and Delete are durable when they return. Update and Delete
+	// fail with ErrLease unless the row's fence is fence, and with ErrNoSuch if
+	// there is no such row; Update sets every field, the fence too.
 	Insert(ctx context.Context, r Row) error
 	Update(ctx context.Context, r Row, fence uint64) error
 	Delete(ctx context.Context, id ID, fence uint64) error
 	Get(ctx context.Context, id ID) (Row, error)
-	// Lease takes up to n rows that are due and whose lease ended, oldest due first,
-	// and no row of a group in skip: it raises their fence and sets their lease's end.
+	// Lease takes up to n rows that are due, not held and whose lease ended, oldest
+	// due first, and no row of a group in skip: it raises their fence and sets their
+	// lease's end. A lease outlives a crash of its process by no more than that end.
 	Lease(ctx context.Context, now, until time.Time, n int, skip map[string]bool) ([]Row, error)
-	// Next is when the next row is due; zero: none.
+	// Next is when the next row that is not held is due, or its lease ends; zero: none.
 	Next(ctx context.Context) (time.Time, error)
-	List(ctx context.Context) ([]Row, error)
+	// List lists up to n rows after an id, by id.
+	List(ctx context.Context, after ID, n int) ([]Row, error)
 	// Blobs lists the blobs of all rows, for the sweeper.
 	Blobs(ctx context.Context) ([]filestore.ID, error)
+	// Count is how many rows there are, in all and of one group.
+	Count(ctx context.Context, group string) (all, ofGroup int, err error)
+	Depth(ctx context.Context, now time.Time) (Depth, error)
 }
 
 // Row is one entry as a Store keeps it.
@@ -86,7 +98,15 @@ type Row struct {
 	Data  []byte        // sealed Mail
 }
 
-// Queue is the queue of one process. Its fields are set once, before use.
+// Depth is how much waits: numbers for metrics.
+type Depth struct {
+	Mails, Due, Held int
+	Bytes            int64 // of texts
+}
+
+// Queue is the queue of one process. Its fields are set once, before use. A
+// Strict queue has its Store to itself: what another process has in memory it
+// would take for lost.
 type Queue struct {
 	Store  Store
 	Blobs  filestore.Blobs // not the mail store's: its sweeper would take ours
@@ -94,58 +114,65 @@ type Queue struct {
 	Strict bool // text in memory only
 	Limits Limits
 	Now    func() time.Time
+	Log    *slog.Logger // nil: none
+
+	mu     sync.Mutex
+	wake   chan struct{} // holds something when it is worth looking
+	active map[string]int
+	served map[string]bool // groups that had their turn in this round
+	latest time.Time       // the latest time the clock has shown
+	flying map[filestore.ID]bool
+	texts  map[ID]*text
+	memory int64 // bytes promised to texts
 }
 
-// Limits bound a queue. Zero takes the default.
+// Limits bound a queue. Zero takes the default. Mails that are put at the same
+// moment may pass a limit together.
 type Limits struct {
 	Mails int           // in all: 100,000
 	Each  int           // of one account: 5,000
+	Share int           // of one account in senders' hands at the same time: 15
 	Bytes int64         // of text in memory (Strict): 256 MiB
 	Age   time.Duration // until a mail is given up: 5 days
 	Lease time.Duration // 15 min, renewed while a sending goes on
 }
 
-// Put takes a mail. It is durable when it returns; m.ID is given.
-func (q *Queue) Put(ctx context.Context, m Mail, content mail.Bytes) (ID, error) {
-	return "", errNotBuilt
+func or[T int | int64 | time.Duration](v, otherwise T) T {
+	if v == 0 {
+		return otherwise
+	}
+	return v
 }
 
-// Take waits until a mail is due and leases it; mails of accounts that are being
-// sent for wait behind those of others.
-func (q *Queue) Take(ctx context.Context) (*Lease, error) { return nil, errNotBuilt }
+func (l Limits) mails() int           { return or(l.Mails, 100_000) }
+func (l Limits) each() int            { return or(l.Each, 5000) }
+func (l Limits) share() int           { return or(l.Share, 15) }
+func (l Limits) bytes() int64         { return or(l.Bytes, 256<<20) }
+func (l Limits) age() time.Duration   { return or(l.Age, 5*24*time.Hour) }
+func (l Limits) lease() time.Duration { return or(l.Lease, 15*time.Minute) }
 
-// Lease is one mail in one sender's hands.
-type Lease struct {
-	Mail Mail
+func (q *Queue) now() time.Time {
+	if q.Now == nil {
+		return time.Now()
+	}
+	return q.Now()
 }
 
-// Content opens the text. Renew keeps the lease. Save stores the mail's new states
-// and gives it back; Done removes it. Release gives it back unchanged.
-func (l *Lease) Content(ctx context.Context) (Content, error) { return nil, errNotBuilt }
-func (l *Lease) Renew(ctx context.Context) error              { return errNotBuilt }
-func (l *Lease) Save(ctx context.Context) error               { return errNotBuilt }
-func (l *Lease) Done(ctx context.Context) error               { return errNotBuilt }
-func (l *Lease) Release(ctx context.Context) error            { return errNotBuilt }
+func (q *Queue) log() *slog.Logger {
+	if q.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return q.Log
+}
+
+// group is a sender's pseudonym.
+func (q *Queue) group(account string) string {
+	name := q.Key.Pseudonym("queue group", account)
+	return string(name[:])
+}
 
 // Content is a queued text; Close it.
 type Content interface {
 	mail.Bytes
 	Close() error
 }
-
-// For an operator: List shows what waits, Retry makes due now, Hold holds or frees,
-// Drop removes and returns the mail so that its sender can be told.
-func (q *Queue) List(ctx context.Context) ([]Mail, error)         { return nil, errNotBuilt }
-func (q *Queue) Get(ctx context.Context, id ID) (Mail, error)     { return Mail{}, errNotBuilt }
-func (q *Queue) Retry(ctx context.Context, id ID) error           { return errNotBuilt }
-func (q *Queue) Hold(ctx context.Context, id ID, hold bool) error { return errNotBuilt }
-func (q *Queue) Drop(ctx context.Context, id ID) (*Lease, error)  { return nil, errNotBuilt }
-
-// Lost lists (Strict) the mails of an earlier process whose text is gone, and
-// forgets them: their owners get the notices that wait in Outbox.
-func (q *Queue) Lost(ctx context.Context) ([]Mail, error) { return nil, errNotBuilt }
-
-// Backoff is when to try again after so many attempts: exponential, with jitter.
-func Backoff(attempts int) time.Duration { return 0 }
-
-var errNotBuilt = errors.New("queue: not built yet")

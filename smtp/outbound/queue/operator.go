@@ -1,0 +1,192 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+)
+
+// page is how many rows are read at once.
+const page = 500
+
+// rows yields all rows, page by page: each is as it was at some moment.
+func (q *Queue) rows(ctx context.Context) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		for after := ID(""); ; {
+			rows, err := q.Store.List(ctx, after, page)
+			if err != nil {
+				yield(Row{}, fmt.Errorf("list queue: %w", err))
+				return
+			}
+			for _, r := range rows {
+				if !yield(r, nil) {
+					return
+				}
+				after = r.ID
+			}
+			if len(rows) < page {
+				return
+			}
+		}
+	}
+}
+
+// read opens a row. One that cannot be opened has its id, and no recipients.
+func (q *Queue) read(r Row) Mail {
+	m, err := openMail(q.Key, r)
+	if err != nil {
+		q.log().Error("queued mail cannot be read", "mail", r.ID, "error", err)
+		return Mail{ID: r.ID, Held: r.Held, Size: r.Body.Size}
+	}
+	return m
+}
+
+// For an operator: List shows what waits, Get one of it. A mail that cannot be
+// read has its ID and no Recipient.
+func (q *Queue) List(ctx context.Context) ([]Mail, error) {
+	var all []Mail
+	for r, err := range q.rows(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, q.read(r))
+	}
+	return all, nil
+}
+
+func (q *Queue) Get(ctx context.Context, id ID) (Mail, error) {
+	r, err := q.Store.Get(ctx, id)
+	if err != nil {
+		return Mail{}, fmt.Errorf("look up mail %s: %w", id, err)
+	}
+	return q.read(r), nil
+}
+
+// Retry makes every recipient of a mail due now, or fails with ErrNoSuch or ErrBusy.
+func (q *Queue) Retry(ctx context.Context, id ID) error {
+	return q.change(ctx, id, func(m *Mail) { m.dueAt(q.now()) })
+}
+
+func (m *Mail) dueAt(now time.Time) {
+	for i := range m.Recipient {
+		m.Recipient[i].Next = now
+	}
+}
+
+// Hold holds a mail back, or frees it, or fails with ErrNoSuch or ErrBusy.
+func (q *Queue) Hold(ctx context.Context, id ID, hold bool) error {
+	return q.change(ctx, id, func(m *Mail) { m.Held = hold })
+}
+
+func (q *Queue) change(ctx context.Context, id ID, fn func(*Mail)) error {
+	r, err := q.idle(ctx, id)
+	if err == nil {
+		err = q.rewrite(ctx, r, fn)
+	}
+	if err != nil {
+		return fmt.Errorf("change mail %s: %w", id, err)
+	}
+	q.nudge()
+	return nil
+}
+
+// rewrite changes a row that nobody has leased.
+func (q *Queue) rewrite(ctx context.Context, r Row, fn func(*Mail)) error {
+	m, err := openMail(q.Key, r)
+	if err != nil {
+		return err
+	}
+	fn(&m)
+	if r.Data, err = sealMail(q.Key, m); err != nil {
+		return err
+	}
+	fence := r.Fence
+	r.Due, r.Held, r.Fence, r.Until = m.due(), m.Held, fence+1, time.Time{}
+	return busy(q.Store.Update(ctx, r, fence))
+}
+
+// idle reads a row that nobody has leased.
+func (q *Queue) idle(ctx context.Context, id ID) (Row, error) {
+	r, err := q.Store.Get(ctx, id)
+	if err == nil && r.Until.After(q.now()) {
+		err = ErrBusy
+	}
+	return r, err
+}
+
+// busy says of a lost race that a sender won it.
+func busy(err error) error {
+	if errors.Is(err, ErrLease) {
+		return ErrBusy
+	}
+	return err
+}
+
+// Drop takes a mail, due or not, held or not, so that it can be removed: the
+// caller tells its sender, then calls Done. It fails with ErrNoSuch or ErrBusy.
+func (q *Queue) Drop(ctx context.Context, id ID) (*Lease, error) {
+	r, err := q.idle(ctx, id)
+	if err == nil {
+		fence := r.Fence
+		r.Fence, r.Until = fence+1, q.now().Add(q.Limits.lease())
+		err = busy(q.Store.Update(ctx, r, fence))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("take mail %s: %w", id, err)
+	}
+	q.mu.Lock()
+	q.hand(r.Group)
+	q.mu.Unlock()
+	return &Lease{Mail: q.read(r), q: q, row: r, inHand: true}, nil
+}
+
+// Lost lists the mails of an earlier process whose text was in its memory: their
+// owners get the notices that wait in Outbox, and then Forget ends each.
+func (q *Queue) Lost(ctx context.Context) ([]Mail, error) {
+	var lost []Mail
+	for r, err := range q.rows(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if r.inMemory() && !q.has(r.ID) && !q.gone(ctx, r.ID) {
+			lost = append(lost, q.read(r))
+		}
+	}
+	return lost, nil
+}
+
+// gone says that a row that was listed is not there any more: its mail was sent
+// while the list was read.
+func (q *Queue) gone(ctx context.Context, id ID) bool {
+	_, err := q.Store.Get(ctx, id)
+	return errors.Is(err, ErrNoSuch)
+}
+
+// Forget removes a mail that Lost listed.
+func (q *Queue) Forget(ctx context.Context, id ID) error {
+	r, err := q.Store.Get(ctx, id)
+	if err == nil && (!r.inMemory() || q.has(id)) {
+		err = errors.New("its text is not lost")
+	}
+	if err == nil {
+		err = q.Store.Delete(ctx, id, r.Fence)
+	}
+	if err != nil {
+		return fmt.Errorf("forget mail %s: %w", id, err)
+	}
+	return nil
+}
+
+// Depth is how much waits.
+func (q *Queue) Depth(ctx context.Context) (Depth, error) {
+	d, err := q.Store.Depth(ctx, q.now())
+	if err != nil {
+		return Depth{}, fmt.Errorf("measure queue: %w", err)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	d.Bytes += q.memory
+	return d, nil
+}
