@@ -18,7 +18,7 @@ import (
 // offline opens a site's office with no server, and closes it.
 func (s *site) offline(t testing.TB, do func(o *office)) {
 	t.Helper()
-	o, err := openOffice(s.settings, slog.New(slog.DiscardHandler))
+	o, err := openOffice(t.Context(), s.settings, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func (s *server) tidy(ctx context.Context) {
 	start := time.Now()
 	swept, err := s.store.Sweep(ctx, sweepGrace)
 	if err == nil {
-		err = s.compact(ctx)
+		err = errors.Join(s.compact(ctx), expiredCopies(s.settings.Data, start))
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -54,5 +54,5 @@ func (o *office) compact(ctx context.Context) error {
 // squeeze leaves nothing of what was removed in any file. It tries both, so that
 // trouble with one does not keep the other from being cleared.
 func (o *office) squeeze(ctx context.Context) error {
-	return errors.Join(o.blobs.Compact(ctx, 0), o.index.Compact(ctx))
+	return errors.Join(o.blobs.Compact(ctx, 0), o.index.Compact(ctx), expiredCopies(o.settings.Data, time.Now().AddDate(1, 0, 0)))
 }

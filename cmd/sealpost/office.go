@@ -22,9 +22,6 @@ import (
 	"sealpost/storage/disk"
 )
 
-// layout is the version of the data folder this program reads and writes.
-const layout = "1"
-
 // An office is everything that stands on the data folder, with its doors
 // closed: the server opens them, a command does its work and leaves. Only one
 // process can hold it.
@@ -37,7 +34,7 @@ type office struct {
 	log      *slog.Logger
 }
 
-func openOffice(settings config.Config, log *slog.Logger) (*office, error) {
+func openOffice(ctx context.Context, settings config.Config, log *slog.Logger) (*office, error) {
 	if err := prepareFolder(settings.Data); err != nil {
 		return nil, fmt.Errorf("prepare data folder: %w", err)
 	}
@@ -56,6 +53,9 @@ func openOffice(settings config.Config, log *slog.Logger) (*office, error) {
 		return nil, err
 	}
 	o := &office{settings: settings, index: index, log: log}
+	if err := migrate(ctx, settings.Data, index, log); err != nil {
+		return nil, errors.Join(err, index.Close())
+	}
 	if err := o.furnish(); err != nil {
 		return nil, errors.Join(err, index.Close())
 	}
@@ -109,7 +109,8 @@ func prepareFolder(dir string) error {
 	if err != nil {
 		return err
 	}
-	if v := strings.TrimSpace(string(found)); v != layout {
+	v := strings.TrimSpace(string(found))
+	if _, old := next(v); v != layout && !old {
 		return fmt.Errorf("%s says %q; this sealpost reads %q", file, v, layout)
 	}
 	return nil

@@ -25,6 +25,8 @@ func operations() map[string]operation {
 		"password.list":   answering(listPasswords),
 		"password.remove": answering(removePassword),
 		"message.get":     streaming(getMessage),
+		"backup.make":     telling(makeBackup),
+		"store.verify":    telling(verifyStore),
 	}
 }
 

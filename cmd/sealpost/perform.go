@@ -54,7 +54,7 @@ func doHere(ctx context.Context, settings config.Config, name string, wish []byt
 	if err := becomeOwner(settings.Data); err != nil {
 		return err
 	}
-	o, err := openOffice(settings, slog.New(slog.DiscardHandler))
+	o, err := openOffice(ctx, settings, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

@@ -134,3 +134,11 @@ func (b *bar) clear() {
 		fmt.Fprint(b.to, "\r\x1b[K")
 	}
 }
+
+// plural is "1 letter" or "2 letters".
+func plural(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}

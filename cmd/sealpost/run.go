@@ -53,7 +53,7 @@ func serve(ctx context.Context, settings config.Config, log *slog.Logger, on occ
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
 
-	s, err := newServer(settings, log)
+	s, err := newServer(ctx, settings, log)
 	if err != nil {
 		return err
 	}
@@ -85,13 +85,13 @@ func serve(ctx context.Context, settings config.Config, log *slog.Logger, on occ
 }
 
 // newServer builds everything once.
-func newServer(settings config.Config, log *slog.Logger) (*server, error) {
+func newServer(ctx context.Context, settings config.Config, log *slog.Logger) (*server, error) {
 	s := &server{identity: identity{files: settings.TLS}, failed: make(chan error, 1)}
 	if err := s.identity.reload(); err != nil {
 		return nil, err
 	}
 	var err error
-	if s.office, err = openOffice(settings, log); err != nil {
+	if s.office, err = openOffice(ctx, settings, log); err != nil {
 		return nil, err
 	}
 	s.smtp = &smtp.Server{

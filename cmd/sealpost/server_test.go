@@ -179,13 +179,13 @@ func TestDataFolderOfAnotherVersion(t *testing.T) {
 	s := newSite(t)
 	must(t, "account", "list", "--config", s.config)
 	file := filepath.Join(s.settings.Data, "VERSION")
-	if got := string(read(t, file)); got != "1\n" {
+	if got := string(read(t, file)); got != layout+"\n" {
 		t.Errorf("VERSION says %q", got)
 	}
-	if err := os.WriteFile(file, []byte("2\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("77\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	fails(t, exitFailed, []string{`VERSION says "2"; this sealpost reads "1"`}, "account", "list", "--config", s.config)
+	fails(t, exitFailed, []string{`VERSION says "77"; this sealpost reads "2"`}, "account", "list", "--config", s.config)
 }
 
 func TestDamagedSecret(t *testing.T) {

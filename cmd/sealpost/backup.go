@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"sealpost/cmd/sealpost/backup"
+)
+
+type backupCommand struct {
+	settingsFile
+	Dir  string `arg:"" type:"path" help:"Folder of the backup, best on another disk. Made when missing; a later backup only adds what is new."`
+	Keep int    `placeholder:"N" help:"Keep the newest N snapshots and remove what only older ones need (default: keep all)."`
+}
+
+func (cmd backupCommand) Help() string {
+	return "Takes a consistent snapshot, also while the server runs: every account, mailbox and sealed letter of one moment. " +
+		"What it writes is as sealed as the store itself. Not in it, on purpose: the node key, DKIM keys and TLS keys " +
+		"(keep /etc/sealpost apart from it), and mail that waits to leave."
+}
+
+type wantedBackup struct {
+	Dir  string
+	Keep int
+}
+
+func (cmd backupCommand) Run(ctx context.Context, c console) error {
+	if cmd.Keep < 0 {
+		return fmt.Errorf("--keep %d: expected 1 or more", cmd.Keep)
+	}
+	start := time.Now()
+	r, err := watch[backup.Report](ctx, c, cmd.Config, "backup.make", wantedBackup{cmd.Dir, cmd.Keep})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.Out, "Snapshot %s in %s\n", r.Snapshot, cmd.Dir)
+	fmt.Fprintf(c.Out, "  %d letters, of which %d (%s) are new; took %s\n", r.Blobs, r.Copied, readable(r.Bytes), time.Since(start).Round(10*time.Millisecond))
+	if r.Pruned > 0 {
+		fmt.Fprintf(c.Out, "  %s removed\n", plural(r.Pruned, "older snapshot"))
+	}
+	if len(r.Damaged) > 0 {
+		return fmt.Errorf("%s could not be copied: they are missing or damaged in the live store; `sealpost verify` says whose", plural(len(r.Damaged), "letter"))
+	}
+	return nil
+}
+
+func makeBackup(ctx context.Context, o *office, w wantedBackup, tell func(step)) (backup.Report, error) {
+	if !filepath.IsAbs(w.Dir) {
+		return backup.Report{}, fmt.Errorf("backup folder %q: expected an absolute path", w.Dir)
+	}
+	return backup.Make(ctx, backup.Source{
+		Index: o.index,
+		Blobs: o.blobs,
+		Files: map[string]string{
+			"VERSION": filepath.Join(o.settings.Data, "VERSION"),
+			"secret":  filepath.Join(o.settings.Data, "secret"),
+		},
+		Version: version(),
+		Now:     time.Now,
+	}, w.Dir, w.Keep, steps(tell))
+}
+
+func steps(tell func(step)) backup.Tell {
+	return func(what string, done, of int64) { tell(step{what, done, of}) }
+}

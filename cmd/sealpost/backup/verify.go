@@ -1,0 +1,203 @@
+package backup
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"sealpost/filestore"
+	"sealpost/mailstore"
+	"sealpost/pgp"
+	"sealpost/storage/bolt"
+	"sealpost/storage/disk"
+)
+
+// Findings are what a check saw. Wrong is empty when all is well; it names ids
+// and numbers, never a mail.
+type Findings struct {
+	Snapshots int      `json:"snapshots,omitempty"`
+	Accounts  int      `json:"accounts"`
+	Messages  int      `json:"messages"`
+	Letters   int      `json:"letters"`
+	Bytes     int64    `json:"bytes"`
+	Wrong     []string `json:"wrong,omitempty"` // at most maxWrong
+	More      int      `json:"more,omitempty"`  // that are not listed
+}
+
+const maxWrong = 100
+
+func (f *Findings) wrong(format string, args ...any) {
+	if len(f.Wrong) == maxWrong {
+		f.More++
+		return
+	}
+	f.Wrong = append(f.Wrong, fmt.Sprintf(format, args...))
+}
+
+// Live reads every row and every letter of a store that may be in use: each must
+// be there, whole, and as long as its row says.
+func Live(ctx context.Context, index *bolt.DB, blobs *disk.Blobs, tell Tell) (Findings, error) {
+	c := checker{index: index.Index(), blobs: blobs, tell: tell, read: map[filestore.ID]bool{}}
+	err := c.accounts(ctx, index)
+	return c.found, err
+}
+
+// Copy checks every snapshot of a backup and every letter they point at.
+func Copy(ctx context.Context, dir string, tell Tell) (Findings, error) {
+	names, err := Snapshots(dir)
+	if err != nil {
+		return Findings{}, err
+	}
+	blobs, err := disk.Open(filepath.Join(dir, "blobs"), disk.Options{})
+	if err != nil {
+		return Findings{}, err
+	}
+	defer blobs.Close()
+	c := checker{blobs: blobs, tell: tell, read: map[filestore.ID]bool{}}
+	for _, n := range names {
+		c.found.Snapshots++
+		if err := c.snapshot(ctx, filepath.Join(dir, "snapshots", n)); err != nil {
+			return c.found, fmt.Errorf("snapshot %s: %w", n, err)
+		}
+	}
+	return c.found, nil
+}
+
+type checker struct {
+	index mailstore.Index
+	blobs filestore.Blobs
+	tell  Tell
+	found Findings
+	read  map[filestore.ID]bool // letters that were read and are whole
+	total int64
+}
+
+func (c *checker) snapshot(ctx context.Context, dir string) error {
+	m, err := readManifest(dir)
+	if err != nil {
+		return err
+	}
+	for name, want := range m.Files {
+		if got, err := sum(filepath.Join(dir, name)); err != nil || got != want {
+			c.found.wrong("%s: %s is not what was written", filepath.Base(dir), name)
+		}
+	}
+	// A look at the file changes its pages; the copy in the backup stays as it is.
+	aside, err := os.MkdirTemp("", "sealpost-verify-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(aside)
+	if err := copyFile(filepath.Join(dir, indexFile), filepath.Join(aside, indexFile)); err != nil {
+		return err
+	}
+	db, err := bolt.Open(filepath.Join(aside, indexFile), bolt.Options{})
+	if errors.Is(err, bolt.ErrDamaged) {
+		c.found.wrong("%s: %v", filepath.Base(dir), err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	c.index = db.Index()
+	return errors.Join(c.accounts(ctx, db), db.Close())
+}
+
+func readManifest(dir string) (m Manifest, err error) {
+	text, err := os.ReadFile(filepath.Join(dir, manifest))
+	if err != nil {
+		return m, err
+	}
+	if err := json.Unmarshal(text, &m); err != nil {
+		return m, fmt.Errorf("%s: %w", manifest, err)
+	}
+	if m.Format != format {
+		return m, fmt.Errorf("%s has format %d; this sealpost reads %d", manifest, m.Format, format)
+	}
+	return m, nil
+}
+
+func (c *checker) accounts(ctx context.Context, db *bolt.DB) error {
+	all, err := db.Accounts().Accounts(ctx)
+	if err != nil {
+		return fmt.Errorf("list accounts: %w", err)
+	}
+	for _, a := range all {
+		if u, err := c.index.Usage(ctx, mailstore.Owner(a.ID)); err == nil {
+			c.total += u.Messages
+		}
+	}
+	for _, a := range all {
+		c.found.Accounts++
+		if err := c.account(ctx, mailstore.Owner(a.ID)); err != nil {
+			return fmt.Errorf("account %s: %w", a.ID, err)
+		}
+	}
+	return nil
+}
+
+func (c *checker) account(ctx context.Context, o mailstore.Owner) error {
+	boxes, err := c.index.Mailboxes(ctx, o)
+	if err != nil {
+		return err
+	}
+	for _, box := range boxes {
+		sizes := map[mailstore.UID]int64{}
+		var uids []mailstore.UID
+		for e, err := range c.index.Entries(ctx, o, box.ID, 0) {
+			if err != nil {
+				c.found.wrong("account %s, mailbox %d: %v", o, box.ID, err)
+				break
+			}
+			sizes[e.UID] = e.Size
+			uids = append(uids, e.UID)
+		}
+		for m, err := range c.index.Mails(ctx, o, box.ID, uids) {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err != nil {
+				c.found.wrong("account %s, mailbox %d: %v", o, box.ID, err)
+				break
+			}
+			c.mail(ctx, fmt.Sprintf("account %s, mailbox %d, UID %d", o, box.ID, m.UID), m, sizes[m.UID])
+		}
+	}
+	return nil
+}
+
+func (c *checker) mail(ctx context.Context, where string, m mailstore.Mail, size int64) {
+	c.found.Messages++
+	c.tell("reading every letter", int64(c.found.Messages), max(c.total, int64(c.found.Messages)))
+	for _, l := range m.Letters {
+		if l.Kind == pgp.KindMessage && pgp.ServedSize(m.Outer, m.Form, l.Size) != size {
+			c.found.wrong("%s: the size in its row is not that of its letter", where)
+		}
+		if c.read[l.ID] {
+			continue
+		}
+		if err := c.letter(ctx, l); err != nil {
+			c.found.wrong("%s: letter %d: %v", where, l.Kind, err)
+			continue
+		}
+		c.read[l.ID] = true
+		c.found.Letters, c.found.Bytes = c.found.Letters+1, c.found.Bytes+l.Size
+	}
+}
+
+func (c *checker) letter(ctx context.Context, l mailstore.Stored) error {
+	b, err := c.blobs.Open(ctx, l.ID)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	n, err := io.Copy(io.Discard, io.NewSectionReader(b, 0, b.Size()))
+	if err == nil && n != l.Size {
+		err = fmt.Errorf("%d bytes, and its row says %d", n, l.Size)
+	}
+	return err
+}

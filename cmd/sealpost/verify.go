@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"sealpost/cmd/sealpost/backup"
+)
+
+type verifyCommand struct {
+	settingsFile
+	Backup string `type:"existingdir" placeholder:"DIR" help:"Check a backup instead of the live store."`
+}
+
+func (cmd verifyCommand) Help() string {
+	return "Reads every row and every sealed letter, also while the server runs: each must be there, whole, and as long as " +
+		"its row says. Ends with exit code 1 when anything is wrong."
+}
+
+func (cmd verifyCommand) Run(ctx context.Context, c console) (err error) {
+	var f backup.Findings
+	if cmd.Backup == "" {
+		f, err = watch[backup.Findings](ctx, c, cmd.Config, "store.verify", struct{}{})
+	} else {
+		bar := newBar(c)
+		f, err = backup.Copy(ctx, cmd.Backup, func(what string, done, of int64) { bar.show(step{what, done, of}) })
+		bar.clear()
+	}
+	if err != nil {
+		return err
+	}
+	if f.Snapshots > 0 {
+		fmt.Fprintf(c.Out, "%s: ", plural(f.Snapshots, "snapshot"))
+	}
+	fmt.Fprintf(c.Out, "%s, %s, %s (%s) read\n", plural(f.Accounts, "account"), plural(f.Messages, "message"), plural(f.Letters, "letter"), readable(f.Bytes))
+	if len(f.Wrong) == 0 {
+		fmt.Fprintln(c.Out, "All is well.")
+		return nil
+	}
+	for _, w := range f.Wrong {
+		fmt.Fprintln(c.Out, "  "+w)
+	}
+	if f.More > 0 {
+		fmt.Fprintf(c.Out, "  and %d more\n", f.More)
+	}
+	return errors.New(plural(len(f.Wrong)+f.More, "thing") + " wrong")
+}
+
+func verifyStore(ctx context.Context, o *office, _ struct{}, tell func(step)) (backup.Findings, error) {
+	return backup.Live(ctx, o.index, o.blobs, steps(tell))
+}
