@@ -4,9 +4,10 @@
 // It never holds a private key, and never says that a key is verified: only where
 // it was found.
 //
-// Invariants: a pinned key is replaced by nothing but its owner's hand or its
-// user's; every fetch is bounded in size, time and redirects, and reaches no private
-// address; a key counts for an address only if one of its user ids says so.
+// Invariants: a pinned key is replaced by nothing but its user's hand, and brought
+// up to date by nothing but its owner's signatures; every fetch is bounded in size,
+// time and redirects, and reaches no private address; a key counts for an address
+// only if one of its user ids says so, or a mail that was proved to come from there.
 package discover
 
 import (
@@ -20,8 +21,15 @@ import (
 	"sealpost/pgp"
 )
 
-// ErrNoKey says that nobody has a usable key for an address.
-var ErrNoKey = errors.New("no key found")
+var (
+	// ErrNoKey says that nobody has a usable key for an address.
+	ErrNoKey = errors.New("no key found")
+	// ErrRevoked says that the key that was used so far is revoked. It is pgp's own.
+	ErrRevoked = pgp.ErrRevoked
+	// ErrExpired says that the key that was used so far has expired, and that its
+	// owner has published no longer life for it.
+	ErrExpired = errors.New("encryption key has expired")
+)
 
 // Source says where a key came from.
 type Source string
@@ -36,12 +44,12 @@ const (
 // Peer is what one account knows of one address.
 type Peer struct {
 	Address     mail.Address
-	Cert        []byte // pinned
+	Cert        []byte // pinned, or, while Pinned is zero, what Autocrypt offered last
 	Source      Source
 	Pinned      time.Time
 	Prefer      bool      // Autocrypt prefer-encrypt=mutual
 	AutocryptAt time.Time // newest Autocrypt header's Date
-	SeenAt      time.Time // newest mail seen
+	SeenAt      time.Time // newest mail seen, to a day
 	Changes     []Change  // what was found later and differs, newest last, at most 10
 }
 
@@ -54,6 +62,8 @@ type Change struct {
 }
 
 // Peers is the database of pins; storage/bolt has one, sealed under the node key.
+// Addresses are the same when their Keys are. What is not there is deleted without
+// an error. Peers come in the order of their addresses' Keys.
 type Peers interface {
 	Peer(ctx context.Context, account string, a mail.Address) (Peer, error) // ErrNoKey
 	PutPeer(ctx context.Context, account string, p Peer) error
@@ -62,14 +72,17 @@ type Peers interface {
 	ForgetPeers(ctx context.Context, account string) error
 }
 
-// Finder finds keys. Its fields are set once, before use.
+// Finder finds keys. Its fields are set once, before use; it is safe for concurrent
+// use and must not be copied.
 type Finder struct {
 	Peers Peers
-	HTTP  *http.Client // see NewHTTP
+	HTTP  *http.Client // see NewHTTP; nil: no WKD
 	// Own returns the certificate of a person of this server, or ErrNoKey.
 	Own func(ctx context.Context, a mail.Address) (*pgp.Cert, error)
-	Log *slog.Logger
-	Now func() time.Time
+	Log *slog.Logger     // nil: none
+	Now func() time.Time // nil: time.Now
+
+	recent recent
 }
 
 // Found is a key and where it came from.
@@ -80,28 +93,16 @@ type Found struct {
 	Changed bool // a different key was offered later: its user should look
 }
 
-// Find looks for a's key on behalf of an account: own people, pins, WKD (advanced,
-// then direct), Autocrypt; what it finds first it pins. It fails with ErrNoKey, or
-// with another error when it cannot tell now.
-func (f *Finder) Find(ctx context.Context, account string, a mail.Address) (Found, error) {
-	return Found{}, errNotBuilt
+func (f *Finder) now() time.Time {
+	if f.Now == nil {
+		return time.Now()
+	}
+	return f.Now()
 }
 
-// Learn takes the Autocrypt header of a mail whose From is proved (DMARC pass).
-func (f *Finder) Learn(ctx context.Context, account string, from mail.Address, h mail.Header, date time.Time) error {
-	return errNotBuilt
+func (f *Finder) log() *slog.Logger {
+	if f.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return f.Log
 }
-
-// Hash is the WKD name of a local part: z-base-32 of SHA-1 of its lower case.
-func Hash(local string) string { return "" }
-
-// Header is the Autocrypt header field of an account, CRLF and folds included, with
-// the minimal key it asks for.
-func Header(a mail.Address, cert *pgp.Cert, mutual bool) (string, error) { return "", errNotBuilt }
-
-// NewHTTP is a client that reaches no private, loopback or link-local address
-// (unless allow says so, for tests), follows no redirect to another host, and is
-// bounded in time.
-func NewHTTP(allow func(ip string) bool) *http.Client { return nil }
-
-var errNotBuilt = errors.New("discover: not built yet")
