@@ -34,6 +34,7 @@ type Account struct {
 	Cert      []byte         // binary OpenPGP certificate
 	Profile   pgp.Profile
 	Level     pgp.Level
+	Encrypt   EncryptPolicy
 	ListKey   []byte // X25519 public key for cards, or nil
 	Pseudonym []byte // HMAC key for pgp.Minimal
 	Quota     int64  // bytes, 0: no limit
@@ -49,6 +50,22 @@ type Password struct {
 	ServerKey []byte
 	Created   time.Time
 	Used      time.Time // to the day; zero: never
+	FileSent  bool      // the server files the Sent copy of what is submitted with it
+	Limit     int       // recipients an hour; 0: the server's
+}
+
+// EncryptPolicy says when mail that was submitted readable leaves encrypted.
+// Empty is EncryptWhenKeys.
+type EncryptPolicy string
+
+const (
+	EncryptWhenKeys EncryptPolicy = "when-all-have-keys"
+	EncryptRequire  EncryptPolicy = "require" // or it does not leave
+	EncryptNever    EncryptPolicy = "never"
+)
+
+func (p EncryptPolicy) known() bool {
+	return p == "" || p == EncryptWhenKeys || p == EncryptRequire || p == EncryptNever
 }
 
 // Store is what the book asks of a database. Put is atomic and durable and

@@ -34,7 +34,8 @@ type Book struct {
 	certs   *lru.Cache[certKey, *pgp.Cert]
 	logins  *loginCache
 	pace    time.Duration // see answerAfter
-	write   sync.Mutex    // one read-change-write at a time
+	watched watched
+	write   sync.Mutex // one read-change-write at a time
 }
 
 type certKey struct {
@@ -96,6 +97,17 @@ func (b *Book) Resolve(ctx context.Context, a mail.Address) (Account, error) {
 		found, err = b.store.ByCatchAll(ctx, a.Domain)
 	}
 	return found, err
+}
+
+// Owns says whether a may write as this address: one that mail to would come to
+// a, be it a's own, an alias, either with +detail, a role, or any of a catch-all's
+// that is nobody else's.
+func (b *Book) Owns(ctx context.Context, a Account, from mail.Address) (bool, error) {
+	owner, err := b.Resolve(ctx, from)
+	if errors.Is(err, ErrUnknown) {
+		return false, nil
+	}
+	return err == nil && owner.ID == a.ID, err
 }
 
 // postmaster is the configured account or, failing that, the oldest.

@@ -21,6 +21,8 @@ var (
 	ErrNotFound = errors.New("the account has no such entry")
 	// ErrTooMany says that an account has as many aliases or app passwords as it may.
 	ErrTooMany = errors.New("too many for one account")
+	// ErrPolicy says that an EncryptPolicy is none.
+	ErrPolicy = errors.New("not a policy: expected when-all-have-keys, require or never")
 )
 
 // maxAliases bounds what one account's record can grow to.
@@ -88,13 +90,15 @@ func (b *Book) Find(ctx context.Context, a mail.Address) (Account, error) {
 	return b.store.ByAddress(ctx, a.Key())
 }
 
-// Remove deletes an account's record. Its mail is its caller's to remove.
+// Remove deletes an account's record and tells who watches it. Its mail is its
+// caller's to remove.
 func (b *Book) Remove(ctx context.Context, id ID) error {
 	b.write.Lock()
 	defer b.write.Unlock()
 	if err := b.store.Delete(ctx, id); err != nil {
 		return fmt.Errorf("remove account %s: %w", id, err)
 	}
+	b.watched.review(Account{ID: id})
 	return nil
 }
 
@@ -103,6 +107,7 @@ type Settings struct {
 	Profile *pgp.Profile
 	Level   *pgp.Level
 	Quota   *int64
+	Encrypt *EncryptPolicy
 	ListKey []byte
 }
 
@@ -117,6 +122,12 @@ func (b *Book) Set(ctx context.Context, id ID, s Settings) (Account, error) {
 		}
 		if s.Quota != nil {
 			a.Quota = *s.Quota
+		}
+		if s.Encrypt != nil {
+			if !s.Encrypt.known() {
+				return ErrPolicy
+			}
+			a.Encrypt = *s.Encrypt
 		}
 		if s.ListKey != nil {
 			a.ListKey = s.ListKey
@@ -214,5 +225,6 @@ func (b *Book) change(ctx context.Context, id ID, edit func(*Account) error) (Ac
 	if err := b.store.Put(ctx, a); err != nil {
 		return Account{}, fmt.Errorf("write account %s: %w", id, err)
 	}
+	b.watched.review(a)
 	return a, nil
 }

@@ -24,15 +24,21 @@ const (
 	maxSecret      = 1024 // bytes of a user name or password that are looked at
 )
 
+// Entrant is who signed in: an account, by one of its app passwords.
+type Entrant struct {
+	Account
+	Password string // its name
+}
+
 // Login checks user name and app password, in the same time and with the same
 // ErrLogin whichever was wrong. The user name is the account's first address:
 // aliases do not sign in, for SCRAM would have to show them the account's own
 // salt and so tell anybody which addresses are one person.
-func (b *Book) Login(ctx context.Context, user, password string) (Account, error) {
+func (b *Book) Login(ctx context.Context, user, password string) (Entrant, error) {
 	start := time.Now()
 	c, err := b.candidate(ctx, user)
 	if err != nil {
-		return Account{}, err
+		return Entrant{}, err
 	}
 	password = canonical(password[:min(len(password), maxSecret)])
 	stored, fresh := b.logins.get(user, password)
@@ -42,11 +48,11 @@ func (b *Book) Login(ctx context.Context, user, password string) (Account, error
 		p, ok = c.match(stored)
 	}
 	if !ok {
-		return Account{}, b.refuse(ctx, start)
+		return Entrant{}, b.refuse(ctx, start)
 	}
 	b.logins.put(user, password, stored)
 	b.markUsed(ctx, c.account, p)
-	return c.account, nil
+	return Entrant{c.account, p.Name}, nil
 }
 
 // refuse waits for the tick and says the one thing there is to say.

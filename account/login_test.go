@@ -146,22 +146,25 @@ func TestUsedIsNotedOnceADay(t *testing.T) {
 }
 
 // talk runs a whole SCRAM exchange; said is what the server sent, nonces cut out.
-func talk(ctx context.Context, b *Book, user, password string) (a Account, said []string, err error) {
+func talk(ctx context.Context, b *Book, user, password string) (a Entrant, said []string, err error) {
 	client, err := scram.SHA256.NewClientUnprepped(user, password, "")
 	if err != nil {
 		return a, nil, err
 	}
-	conv, step := client.NewConversation(), b.Scram()
+	conv, step := client.NewConversation(), b.Scram(nil, false)
 	var challenge []byte
 	for range 5 {
 		answer, err := conv.Step(string(challenge))
 		if err != nil {
 			return a, said, fmt.Errorf("client: %w", err)
 		}
-		var done bool
-		challenge, done, a, err = step(ctx, []byte(answer))
-		if err != nil || done {
+		var who *Entrant
+		challenge, who, err = step(ctx, []byte(answer))
+		if err != nil {
 			return a, said, err
+		}
+		if who != nil {
+			return *who, said, nil
 		}
 		_, rest, _ := strings.Cut(string(challenge), ",")
 		said = append(said, rest)
@@ -182,7 +185,7 @@ func TestScram(t *testing.T) {
 	}
 	for _, i := range []int{0, 7, maxPasswords - 1} {
 		p := passwords[i]
-		if a, _, err := talk(t.Context(), b, "alice@demo.test", p); err != nil || a.ID != alice.ID {
+		if a, _, err := talk(t.Context(), b, "alice@demo.test", p); err != nil || a.ID != alice.ID || a.Password != fmt.Sprint("device ", i) {
 			t.Errorf("device %d: %q, %v", i, a.ID, err)
 		}
 	}
@@ -242,33 +245,33 @@ func TestScramMistakes(t *testing.T) {
 		"", "n", "n,,", "n,,n=alice@demo.test", "n,a=bob@demo.test,n=alice@demo.test,r=abc", "p=tls-unique,,n=alice@demo.test,r=abc",
 		"n,,m=x,n=alice@demo.test,r=abc", "n,,n==2,r=abc", "n,,n=alice@demo.test,r=" + strings.Repeat("x", maxScram), "\x00\xff",
 	} {
-		step := b.Scram()
-		if _, done, a, err := step(t.Context(), []byte(first)); !errors.Is(err, ErrLogin) || !done || a.ID != "" {
-			t.Errorf("first %.50q: %v, %v", first, done, err)
+		step := b.Scram(nil, false)
+		if _, who, err := step(t.Context(), []byte(first)); !errors.Is(err, ErrLogin) || who != nil {
+			t.Errorf("first %.50q: %v, %v", first, who, err)
 		}
-		if _, _, a, err := step(t.Context(), []byte("n,,n=alice@demo.test,r=abc")); !errors.Is(err, ErrLogin) || a.ID != "" {
+		if _, who, err := step(t.Context(), []byte("n,,n=alice@demo.test,r=abc")); !errors.Is(err, ErrLogin) || who != nil {
 			t.Errorf("after %.50q the exchange goes on: %v", first, err)
 		}
 	}
 	client, _ := scram.SHA256.NewClientUnprepped("alice@demo.test", phone, "")
-	conv, step := client.NewConversation(), b.Scram()
-	if c, done, _, err := step(t.Context(), nil); c != nil || done || err != nil {
-		t.Fatalf("a client that waits: %q, %v, %v", c, done, err)
+	conv, step := client.NewConversation(), b.Scram(nil, false)
+	if c, who, err := step(t.Context(), nil); c != nil || who != nil || err != nil {
+		t.Fatalf("a client that waits: %q, %v, %v", c, who, err)
 	}
 	one, _ := conv.Step("")
-	challenge, _, _, err := step(t.Context(), []byte(one))
+	challenge, _, err := step(t.Context(), []byte(one))
 	if err != nil {
 		t.Fatal(err)
 	}
 	two, _ := conv.Step(string(challenge))
-	if _, done, a, err := step(t.Context(), []byte(two)); done || a.ID != "" || err != nil {
-		t.Fatalf("final: %v, %q, %v", done, a.ID, err)
+	if _, who, err := step(t.Context(), []byte(two)); who != nil || err != nil {
+		t.Fatalf("final: %v, %v", who, err)
 	}
-	if _, _, a, err := step(t.Context(), []byte("more")); !errors.Is(err, ErrLogin) || a.ID != "" {
-		t.Errorf("a last word that is not empty: %q, %v", a.ID, err)
+	if _, who, err := step(t.Context(), []byte("more")); !errors.Is(err, ErrLogin) || who != nil {
+		t.Errorf("a last word that is not empty: %v, %v", who, err)
 	}
-	if _, _, a, err := step(t.Context(), nil); !errors.Is(err, ErrLogin) || a.ID != "" {
-		t.Errorf("after the end: %q, %v", a.ID, err)
+	if _, who, err := step(t.Context(), nil); !errors.Is(err, ErrLogin) || who != nil {
+		t.Errorf("after the end: %v, %v", who, err)
 	}
 }
 
@@ -306,7 +309,7 @@ func refusals(ctx context.Context) map[string]func(b *Book, user string) func() 
 			return func() { b.Login(ctx, user, word) }
 		},
 		"SCRAM, the salt": func(b *Book, user string) func() {
-			step := b.Scram()
+			step := b.Scram(nil, false)
 			return func() { step(ctx, []byte("n,,n="+user+",r=abc")) }
 		},
 	}
@@ -334,11 +337,11 @@ func TestScramProofIsRefusedOnTheTick(t *testing.T) {
 	b, _, _ := newBook(t)
 	b.pace = 30 * time.Millisecond
 	for _, user := range []string{add(t, b, "alice@demo.test").Addresses[0].String(), "nobody@demo.test"} {
-		step := b.Scram()
-		challenge, _, _, _ := step(t.Context(), []byte("n,,n="+user+",r=abc"))
+		step := b.Scram(nil, false)
+		challenge, _, _ := step(t.Context(), []byte("n,,n="+user+",r=abc"))
 		nonce, _, _ := strings.Cut(string(challenge), ",")
 		start := time.Now()
-		_, _, _, err := step(t.Context(), []byte("c=biws,"+nonce+",p="+strings.Repeat("A", 43)+"="))
+		_, _, err := step(t.Context(), []byte("c=biws,"+nonce+",p="+strings.Repeat("A", 43)+"="))
 		if took := time.Since(start); !errors.Is(err, ErrLogin) || took < b.pace {
 			t.Errorf("%s: %v after %v", user, err, took)
 		}
@@ -353,10 +356,10 @@ func FuzzScram(f *testing.F) {
 	f.Add("y,a=alice@demo.test,n=alice@demo.test,r=,", "c=eSws,r=,p=", "x")
 	f.Add("p=tls-exporter,,n=,r=", ",,,", "")
 	f.Fuzz(func(t *testing.T, first, final, last string) {
-		step := b.Scram()
+		step := b.Scram(nil, false)
 		for _, said := range []string{first, final, last} {
-			if _, _, a, err := step(t.Context(), []byte(said)); a.ID != "" || (err != nil && !errors.Is(err, ErrLogin)) {
-				t.Fatalf("%q: account %q, %v", said, a.ID, err)
+			if _, who, err := step(t.Context(), []byte(said)); who != nil || (err != nil && !errors.Is(err, ErrLogin)) {
+				t.Fatalf("%q: %v, %v", said, who, err)
 			}
 		}
 	})

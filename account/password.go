@@ -27,6 +27,9 @@ const (
 // ErrPasswordName says that an app password's name is taken, empty or too long.
 var ErrPasswordName = errors.New("not a free name for an app password: expected 1 to 64 printable characters, used once")
 
+// ErrLimit says that a limit is under 0.
+var ErrLimit = errors.New("a limit cannot be under 0")
+
 // AppPassword is an app password as its owner types it: 128 random bits in five
 // groups of base32. It is shown once; its stored form cannot be turned back.
 type AppPassword string
@@ -92,14 +95,29 @@ func keyed(key []byte, text string) []byte {
 	return h.Sum(nil)
 }
 
+// NewPassword is what it takes to make an app password.
+type NewPassword struct {
+	Name     string
+	FileSent bool // see Password
+	Limit    int
+}
+
 // AddPassword makes an app password and returns it, this once.
 func (b *Book) AddPassword(ctx context.Context, id ID, name string) (AppPassword, error) {
-	if !passwordName(name) {
+	return b.MakePassword(ctx, id, NewPassword{Name: name})
+}
+
+// MakePassword is AddPassword with settings.
+func (b *Book) MakePassword(ctx context.Context, id ID, n NewPassword) (AppPassword, error) {
+	if !passwordName(n.Name) {
 		return "", ErrPasswordName
+	}
+	if n.Limit < 0 {
+		return "", ErrLimit
 	}
 	word := newPassword()
 	_, err := b.change(ctx, id, func(a *Account) error {
-		if slices.ContainsFunc(a.Passwords, func(p Password) bool { return p.Name == name }) {
+		if slices.ContainsFunc(a.Passwords, func(p Password) bool { return p.Name == n.Name }) {
 			return ErrPasswordName
 		}
 		if len(a.Passwords) >= maxPasswords {
@@ -107,7 +125,8 @@ func (b *Book) AddPassword(ctx context.Context, id ID, name string) (AppPassword
 		}
 		stored, server := scramKeys(salted(word.Reveal(), a.Salt))
 		a.Passwords = append(a.Passwords, Password{
-			Name: name, StoredKey: stored, ServerKey: server, Created: b.now(),
+			Name: n.Name, StoredKey: stored, ServerKey: server, Created: b.now(),
+			FileSent: n.FileSent, Limit: n.Limit,
 		})
 		return nil
 	})
@@ -124,7 +143,7 @@ func passwordName(name string) bool {
 	return !strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
-// RemovePassword revokes an app password. Sessions that are open end at their own time.
+// RemovePassword revokes an app password and tells who watches it.
 func (b *Book) RemovePassword(ctx context.Context, id ID, name string) error {
 	_, err := b.change(ctx, id, func(a *Account) error {
 		before := len(a.Passwords)

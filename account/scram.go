@@ -1,6 +1,7 @@
 package account
 
 import (
+	"bytes"
 	"context"
 	"crypto/subtle"
 	"encoding/base64"
@@ -13,58 +14,75 @@ import (
 // maxScram bounds a client's SCRAM message; honest ones are under 300 bytes.
 const maxScram = 4096
 
-// ScramStep is one server-side SCRAM-SHA-256 exchange, called with each of the
-// client's messages in turn (nil when the client waits for the server to begin).
-// done ends it with the account, after the client has seen the server's own
-// proof; a wrong user runs to the same end as a wrong password.
-type ScramStep func(ctx context.Context, response []byte) (challenge []byte, done bool, a Account, err error)
-
-// Scram starts an exchange (RFC 5802, RFC 7677).
-func (b *Book) Scram() ScramStep {
-	e := &exchange{book: b, next: (*exchange).first}
-	return func(ctx context.Context, response []byte) ([]byte, bool, Account, error) {
-		return e.next(e, ctx, response)
-	}
-}
+// Scram starts an exchange of SCRAM-SHA-256 (RFC 5802, RFC 7677), which ends
+// after the client has seen the server's own proof; a wrong user runs to the same
+// end as a wrong password. binding is the channel's tls-exporter, nil where -PLUS
+// is not offered; plus says that the client chose it.
+func (b *Book) Scram(binding []byte, plus bool) Step { return b.exchange(binding, plus).step }
 
 // An exchange runs one conversation of the library for every app password the
 // user may have meant, all with the same nonce and salt, so that the client
 // sees one; at most one of them ends well.
 type exchange struct {
-	book  *Book
-	next  func(*exchange, context.Context, []byte) ([]byte, bool, Account, error)
-	who   candidate
-	talks [maxPasswords]*scram.ServerConversation
-	used  Password
+	book      *Book
+	turn      func(ctx context.Context, user string) error // before a look at the user
+	succeeded func(user string)
+	binding   scram.ChannelBinding
+	plus      bool
+	next      func(*exchange, context.Context, []byte) ([]byte, *Entrant, error)
+	user      string
+	who       candidate
+	talks     [maxPasswords]*scram.ServerConversation
+	used      Password
+}
+
+func (b *Book) exchange(binding []byte, plus bool) *exchange {
+	return &exchange{
+		book:      b,
+		turn:      func(context.Context, string) error { return nil },
+		succeeded: func(string) {},
+		binding:   scram.ChannelBinding{Type: scram.ChannelBindingTLSExporter, Data: binding},
+		plus:      plus,
+		next:      (*exchange).first,
+	}
+}
+
+func (e *exchange) step(ctx context.Context, response []byte) ([]byte, *Entrant, error) {
+	return e.next(e, ctx, response)
 }
 
 // first answers client-first-message. Known or not, the user gets a salt.
-func (e *exchange) first(ctx context.Context, response []byte) ([]byte, bool, Account, error) {
+func (e *exchange) first(ctx context.Context, response []byte) ([]byte, *Entrant, error) {
 	if response == nil {
-		return nil, false, Account{}, nil
+		return nil, nil, nil
+	}
+	e.next = (*exchange).over
+	var err error
+	if e.user, err = e.readUser(response); err != nil {
+		return nil, nil, err
+	}
+	if err := e.turn(ctx, e.user); err != nil {
+		return nil, nil, err
 	}
 	start := time.Now()
 	defer answerAfter(ctx, start, e.book.pace)
-	e.next = (*exchange).over
-	user, err := scramUser(response)
-	if err != nil {
-		return nil, true, Account{}, err
-	}
-	if e.who, err = e.book.candidate(ctx, user); err != nil {
-		return nil, true, Account{}, err
+	if e.who, err = e.book.candidate(ctx, e.user); err != nil {
+		return nil, nil, err
 	}
 	challenge, err := e.converse(string(response))
 	if err != nil {
-		return nil, true, Account{}, err
+		return nil, nil, err
 	}
 	e.next = (*exchange).final
-	return challenge, false, Account{}, nil
+	return challenge, nil, nil
 }
 
-// scramUser reads whom a client-first-message is about. An authorization
-// identity other than the user's own is refused.
-func scramUser(response []byte) (string, error) {
-	if len(response) > maxScram {
+// readUser reads whom a client-first-message is about. An authorization identity
+// other than the user's own is refused. So is, by the library, a client that
+// knows -PLUS and was not shown it (flag "y", RFC 5802, section 6): somebody in
+// between took it away. Who chose -PLUS must bind, and nobody else may.
+func (e *exchange) readUser(response []byte) (string, error) {
+	if len(response) > maxScram || bytes.HasPrefix(response, []byte("p=")) != e.plus {
 		return "", ErrLogin
 	}
 	var user string
@@ -75,7 +93,7 @@ func scramUser(response []byte) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("start SCRAM: %w", err)
 	}
-	talk := server.NewConversation()
+	talk := server.NewConversationWithChannelBinding(e.binding)
 	if _, err := talk.Step(string(response)); err != nil {
 		return "", ErrLogin
 	}
@@ -99,7 +117,7 @@ func (e *exchange) converse(response string) (challenge []byte, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("start SCRAM: %w", err)
 		}
-		e.talks[i] = server.WithNonceGenerator(func() string { return nonce }).NewConversation()
+		e.talks[i] = server.WithNonceGenerator(func() string { return nonce }).NewConversationWithChannelBinding(e.binding)
 		first, err := e.talks[i].Step(response)
 		if err != nil {
 			return nil, ErrLogin
@@ -110,15 +128,15 @@ func (e *exchange) converse(response string) (challenge []byte, err error) {
 }
 
 // final answers client-final-message with the server's proof, or not at all.
-func (e *exchange) final(ctx context.Context, response []byte) ([]byte, bool, Account, error) {
+func (e *exchange) final(ctx context.Context, response []byte) ([]byte, *Entrant, error) {
 	start := time.Now()
 	e.next = (*exchange).over
 	proof, ok := e.proofs(response)
 	if !ok {
-		return nil, true, Account{}, e.book.refuse(ctx, start)
+		return nil, nil, e.book.refuse(ctx, start)
 	}
 	e.next = (*exchange).finish
-	return proof, false, Account{}, nil
+	return proof, nil, nil
 }
 
 // proofs runs every conversation to its end and keeps what the right one said.
@@ -146,16 +164,17 @@ func (e *exchange) proofs(response []byte) (proof []byte, ok bool) {
 }
 
 // finish takes the client's empty last word.
-func (e *exchange) finish(ctx context.Context, response []byte) ([]byte, bool, Account, error) {
+func (e *exchange) finish(ctx context.Context, response []byte) ([]byte, *Entrant, error) {
 	e.next = (*exchange).over
 	if len(response) != 0 {
-		return nil, true, Account{}, ErrLogin
+		return nil, nil, ErrLogin
 	}
 	e.book.markUsed(ctx, e.who.account, e.used)
-	return nil, true, e.who.account, nil
+	e.succeeded(e.user)
+	return nil, &Entrant{e.who.account, e.used.Name}, nil
 }
 
 // over is the state after the end: an exchange is never used twice.
-func (e *exchange) over(context.Context, []byte) ([]byte, bool, Account, error) {
-	return nil, true, Account{}, ErrLogin
+func (e *exchange) over(context.Context, []byte) ([]byte, *Entrant, error) {
+	return nil, nil, ErrLogin
 }

@@ -1,12 +1,11 @@
 package imap
 
 import (
-	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"strings"
-	"time"
 
 	"sealpost/account"
 )
@@ -15,15 +14,14 @@ const (
 	// maxSASL bounds one line of a SASL exchange, in base64.
 	maxSASL = 8 << 10
 
-	// patience is how long a sign-in is held back when tokens are short,
-	// before its client is told to come again.
-	patience = 3 * time.Second
+	// maxResponses bounds an exchange; SCRAM has client first, client final and
+	// an empty last word, and may begin with the client waiting.
+	maxResponses = 5
 )
 
 var (
 	errCancelled = errors.New("sign-in cancelled")
 	errBase64    = errors.New("not base64")
-	errSlowDown  = errors.New("too many sign-ins from here")
 )
 
 // login is LOGIN (RFC 9051, section 6.2.3).
@@ -39,8 +37,8 @@ func (l *lobby) login(ctx context.Context, c command) bool {
 	case !l.tls:
 		return l.private(c.tag)
 	}
-	a, err := l.password(ctx, user, password)
-	return l.admit(c.tag, "LOGIN", a, err)
+	e, err := l.door().Login(ctx, l.caller(), user, password)
+	return l.admit(ctx, c.tag, "LOGIN", e, err)
 }
 
 // private refuses to hear a password that others could hear too.
@@ -59,30 +57,46 @@ func (l *lobby) authenticate(ctx context.Context, c command) bool {
 	if has {
 		x.initial, x.err = decode(initial)
 	}
-	var a account.Account
-	switch mechanism = strings.ToUpper(mechanism); mechanism {
-	case "PLAIN":
-		a, x.err = x.plain(ctx)
-	case "SCRAM-SHA-256":
-		a, x.err = x.scram(ctx)
-	default:
+	step, err := l.door().Begin(l.caller(), mechanism)
+	if err != nil {
 		l.wire.reply(c.tag, "NO [CANNOT] no such mechanism")
 		return l.mistake()
 	}
+	e, err := x.run(ctx, step)
 	if l.wire.over != nil {
 		return false
 	}
-	return l.admit(c.tag, "AUTHENTICATE", a, x.err)
+	return l.admit(ctx, c.tag, "AUTHENTICATE", e, err)
+}
+
+func (l *lobby) door() account.Door {
+	return account.Door{Book: l.server.Book, Throttle: l.server.Throttle}
+}
+
+// caller is the other end as the door sees it.
+func (l *lobby) caller() account.Caller {
+	c := account.Caller{Host: l.from}
+	if conn, ok := l.wire.Conn.(*tls.Conn); ok {
+		state := conn.ConnectionState()
+		c.TLS = &state
+	}
+	return c
 }
 
 // admit answers a sign-in. Wrong user and wrong password are one answer.
-func (l *lobby) admit(tag, how string, a account.Account, err error) bool {
-	switch {
-	case err == nil && !l.server.census.signedIn(a.ID):
+func (l *lobby) admit(ctx context.Context, tag, how string, e account.Entrant, err error) bool {
+	if err == nil && !l.server.census.signedIn(e.ID) {
 		l.wire.reply(tag, "NO [LIMIT] this account has too many connections")
 		return l.mistake()
+	}
+	if err == nil {
+		if err = l.server.Book.Watch(ctx, e.ID, e.Password, l.wire.expel); err != nil {
+			l.server.census.signedOut(e.ID)
+		}
+	}
+	switch {
 	case err == nil:
-		l.guest = &guest{account: a, tag: tag, how: how}
+		l.guest = &guest{account: e.Account, tag: tag, how: how}
 		return true
 	case errors.Is(err, errCancelled):
 		l.wire.reply(tag, "BAD cancelled")
@@ -90,7 +104,7 @@ func (l *lobby) admit(tag, how string, a account.Account, err error) bool {
 	case errors.Is(err, errBase64):
 		l.wire.reply(tag, "BAD expected base64")
 		return l.mistake()
-	case errors.Is(err, errSlowDown):
+	case errors.Is(err, account.ErrSlowDown):
 		l.wire.reply(tag, "NO [UNAVAILABLE] too many sign-ins from here, wait a minute")
 	case errors.Is(err, account.ErrLogin):
 		l.server.Log.Info("IMAP sign-in refused", "from", l.from)
@@ -104,45 +118,6 @@ func (l *lobby) admit(tag, how string, a account.Account, err error) bool {
 	}
 	l.goodbye("too many wrong passwords")
 	return false
-}
-
-// password checks a user name and password, if it is not guessing.
-func (l *lobby) password(ctx context.Context, user, password string) (account.Account, error) {
-	if err := l.turn(ctx, user); err != nil {
-		return account.Account{}, err
-	}
-	a, err := l.server.Book.Login(ctx, user, password)
-	if err == nil {
-		l.succeeded(user)
-	}
-	return a, err
-}
-
-// turn waits for the throttle's leave to try a password of user.
-func (l *lobby) turn(ctx context.Context, user string) error {
-	if l.server.Throttle == nil {
-		return nil
-	}
-	for until := time.Now().Add(patience); ; {
-		wait := l.server.Throttle.Allow(l.from, user)
-		if wait <= 0 {
-			return nil
-		}
-		if time.Now().Add(wait).After(until) {
-			return errSlowDown
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-func (l *lobby) succeeded(user string) {
-	if l.server.Throttle != nil {
-		l.server.Throttle.Succeeded(l.from, user)
-	}
 }
 
 // sasl is the server's side of one exchange over IMAP lines.
@@ -181,61 +156,21 @@ func decode(s string) ([]byte, error) {
 	return b, nil
 }
 
-// first is the client's first response.
-func (x *sasl) first() ([]byte, error) {
-	if x.err != nil || x.initial != nil {
-		return x.initial, x.err
-	}
-	return x.ask(nil)
-}
-
-// plain is the PLAIN mechanism (RFC 4616).
-func (x *sasl) plain(ctx context.Context) (account.Account, error) {
-	response, err := x.first()
-	if err != nil {
-		return account.Account{}, err
-	}
-	part := bytes.Split(response, []byte{0})
-	if len(part) != 3 || len(part[0]) > 0 && !bytes.Equal(part[0], part[1]) {
-		return account.Account{}, account.ErrLogin
-	}
-	return x.lobby.password(ctx, string(part[1]), string(part[2]))
-}
-
-// scram is SCRAM-SHA-256 (RFC 7677); the arithmetic is the account book's.
-func (x *sasl) scram(ctx context.Context) (account.Account, error) {
-	response, err := x.first()
-	if err != nil {
-		return account.Account{}, err
-	}
-	user := scramUser(response)
-	if err := x.lobby.turn(ctx, user); err != nil {
-		return account.Account{}, err
-	}
-	step := x.lobby.server.Book.Scram()
-	for range 4 { // client first, client final, and an empty last word
-		challenge, done, a, err := step(ctx, response)
+// run takes an exchange to its end.
+func (x *sasl) run(ctx context.Context, step account.Step) (account.Entrant, error) {
+	response, err := x.initial, x.err
+	for range maxResponses {
 		if err != nil {
-			return account.Account{}, err
+			return account.Entrant{}, err
 		}
-		if done {
-			x.lobby.succeeded(user)
-			return a, nil
+		challenge, who, failed := step(ctx, response)
+		switch {
+		case failed != nil:
+			return account.Entrant{}, failed
+		case who != nil:
+			return *who, nil
 		}
-		if response, err = x.ask(challenge); err != nil {
-			return account.Account{}, err
-		}
+		response, err = x.ask(challenge)
 	}
-	return account.Account{}, account.ErrLogin
-}
-
-// scramUser is the name in a client-first-message (RFC 5802, section 7), for
-// the throttle; whether it is well formed the book finds out.
-func scramUser(first []byte) string {
-	for i, field := range strings.Split(string(first), ",") {
-		if name, ok := strings.CutPrefix(field, "n="); ok && i >= 2 {
-			return strings.NewReplacer("=2C", ",", "=3D", "=").Replace(name)
-		}
-	}
-	return ""
+	return account.Entrant{}, account.ErrLogin
 }

@@ -32,7 +32,7 @@ var innerCaps = goimap.CapSet{
 func (l *lobby) capabilities() string {
 	switch {
 	case l.tls:
-		return always + " AUTH=SCRAM-SHA-256 AUTH=PLAIN"
+		return always + " AUTH=" + strings.Join(l.caller().Mechanisms(), " AUTH=")
 	case l.server.TLS != nil:
 		return always + " STARTTLS LOGINDISABLED"
 	default:

@@ -94,6 +94,9 @@ func (d *desk) next() bool {
 		return true
 	case err != nil:
 		return false
+	case d.expelled.Load(): // commands may have come in one piece
+		d.bye(d.ending())
+		return false
 	}
 	d.session.command = c.name
 	do, ok := ours[c.name]

@@ -142,6 +142,12 @@ func (c *census) signedIn(a account.ID) bool {
 	return true
 }
 
+func (c *census) signedOut(a account.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	drop(c.accounts, a)
+}
+
 func (c *census) left(from netip.Addr, a account.ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,6 +15,9 @@ const (
 	inSize    = 4 << 10  // input buffer, kept for as long as the connection
 	outSize   = 32 << 10 // output that is gathered before it is sent
 	pieceSize = 64 << 10 // piece of a body on its way out
+
+	// expelTime is what a command may still take whose session is to end.
+	expelTime = 5 * time.Second
 )
 
 var (
@@ -36,6 +40,7 @@ type wire struct {
 	over     error         // of reading, for ever
 	linger   bool          // the client may still be sending: let it read our last word
 	ended    func()        // called once, at the end of the connection
+	expelled atomic.Bool   // what it signed in with is revoked
 
 	mu     sync.Mutex
 	out    []byte
@@ -73,21 +78,40 @@ func (r rawReader) Read(p []byte) (int, error) {
 		until = w.login
 	}
 	w.Conn.SetReadDeadline(until)
-	if w.server.closing.Load() { // after the deadline: wake sets it the other way round
-		return 0, w.bye("server is shutting down")
+	if why := w.ending(); why != "" { // after the deadline: wake sets it the other way round
+		return 0, w.bye(why)
 	}
 	n, err := w.Conn.Read(p)
 	switch {
 	case n > 0:
 		return n, nil
-	case errors.Is(err, os.ErrDeadlineExceeded) && w.server.closing.Load():
-		return 0, w.bye("server is shutting down")
+	case errors.Is(err, os.ErrDeadlineExceeded) && w.ending() != "":
+		return 0, w.bye(w.ending())
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return 0, w.bye("you were silent for too long")
 	case err == nil:
 		return 0, nil
 	}
 	return 0, w.end(err)
+}
+
+// ending says why nothing more is read, if so.
+func (w *wire) ending() string {
+	switch {
+	case w.server.closing.Load():
+		return "server is shutting down"
+	case w.expelled.Load():
+		return "this app password was revoked"
+	}
+	return ""
+}
+
+// expel ends a session whose app password is revoked: before its next command,
+// or in the midst of one that takes too long.
+func (w *wire) expel() {
+	w.expelled.Store(true)
+	w.wake()
+	time.AfterFunc(expelTime, w.cut)
 }
 
 func (w *wire) end(err error) error {

@@ -27,6 +27,7 @@ type accountRow struct {
 	Cert      []byte        `json:"cert"`
 	Profile   string        `json:"profile"`
 	Level     string        `json:"headers"`
+	Encrypt   string        `json:"encrypt,omitempty"`
 	ListKey   []byte        `json:"list_key,omitempty"`
 	Pseudonym []byte        `json:"pseudonym,omitempty"`
 	Quota     int64         `json:"quota"`
@@ -46,11 +47,13 @@ type passwordRow struct {
 	ServerKey []byte    `json:"server_key"`
 	Created   time.Time `json:"created"`
 	Used      time.Time `json:"used"`
+	FileSent  bool      `json:"file_sent,omitempty"`
+	Limit     int       `json:"limit,omitempty"`
 }
 
 func encodeAccount(a account.Account) ([]byte, error) {
 	row := accountRow{
-		CatchAll: a.CatchAll, Cert: a.Cert, Profile: string(a.Profile), Level: string(a.Level), ListKey: a.ListKey,
+		CatchAll: a.CatchAll, Cert: a.Cert, Profile: string(a.Profile), Level: string(a.Level), Encrypt: string(a.Encrypt), ListKey: a.ListKey,
 		Pseudonym: a.Pseudonym, Quota: a.Quota, Created: a.Created, Salt: a.Salt,
 	}
 	for _, ad := range a.Addresses {
@@ -74,7 +77,7 @@ func decodeAccount(key, value []byte) (account.Account, error) {
 	}
 	a := account.Account{
 		ID: account.ID(key), CatchAll: row.CatchAll, Cert: row.Cert, Profile: pgp.Profile(row.Profile), Level: pgp.Level(row.Level),
-		ListKey: row.ListKey, Pseudonym: row.Pseudonym, Quota: row.Quota, Created: row.Created, Salt: row.Salt,
+		Encrypt: account.EncryptPolicy(row.Encrypt), ListKey: row.ListKey, Pseudonym: row.Pseudonym, Quota: row.Quota, Created: row.Created, Salt: row.Salt,
 	}
 	for _, ad := range row.Addresses {
 		a.Addresses = append(a.Addresses, mail.Address(ad))

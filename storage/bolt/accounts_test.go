@@ -213,3 +213,17 @@ func firstKey(t *testing.T, d *DB, in table) (key []byte) {
 	}
 	return key
 }
+
+// A row from before a field was known reads as if that were empty.
+func TestOldAccountRow(t *testing.T) {
+	t.Parallel()
+	old := person("bb", "bob")
+	old.Passwords = []account.Password{{Name: "phone", StoredKey: []byte{1}, ServerKey: []byte{2}}}
+	row, err := encodeAccount(old)
+	if err != nil || strings.Contains(string(row), "encrypt") || strings.Contains(string(row), "file_sent") || strings.Contains(string(row), "limit") {
+		t.Errorf("a row without the fields names them: %v", err)
+	}
+	if got, err := decodeAccount([]byte("bb"), row); err != nil || !reflect.DeepEqual(got, old) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
