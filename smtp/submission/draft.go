@@ -1,0 +1,116 @@
+package submission
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"sealpost/filestore/spool"
+	"sealpost/mail"
+	"sealpost/smtp"
+)
+
+// draft is a mail as its sender wrote it, and what was found out about it.
+type draft struct {
+	id     string
+	time   time.Time
+	raw    *spool.Spool
+	lines  lines
+	header mail.Header
+	author mail.Address // the first of From
+	wish   wish
+	added  []byte // fields it lacked
+}
+
+var errLines = &smtp.Reply{Code: 554, Enhanced: "5.6.0", Text: "message holds a bare CR, a bare LF or a NUL"}
+
+// draft reads a whole mail and takes its header apart. Its caller closes raw.
+func (h *Handler) draft(r io.Reader) (*draft, error) {
+	d := &draft{id: newID(), time: h.Now(), raw: h.newSpool(h.message())}
+	if err := d.fill(r, h.look()); err != nil {
+		d.raw.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+func (d *draft) fill(r io.Reader, look mail.Limits) error {
+	b := buffers.Get().(*[32 << 10]byte)
+	defer func() {
+		clear(b[:]) // nothing readable outlives its mail
+		buffers.Put(b)
+	}()
+	if _, err := io.CopyBuffer(io.MultiWriter(d.raw, &d.lines), onlyReader{r}, b[:]); err != nil {
+		return fmt.Errorf("take mail: %w", err)
+	}
+	if d.lines.broken() {
+		return errLines
+	}
+	var err error
+	if d.header, err = mail.ReadHeader(d.raw, 0, look.Header); err != nil {
+		return fmt.Errorf("read header: %w", err)
+	}
+	return shape(d.header)
+}
+
+// onlyReader hides a WriterTo, which would take a buffer of its own.
+type onlyReader struct{ io.Reader }
+
+// leaving is what others get of it: our front, then its header without what is
+// nobody's business. The body stays octet for octet, so signatures in it hold.
+func (d *draft) leaving(front ...[]byte) joined {
+	var j joined
+	for _, f := range append(front, d.added, leaving(d.header)) {
+		j = join(j, f)
+	}
+	return join(j, "\r\n", d.body())
+}
+
+// kept is what its sender keeps of it, blind copies and all.
+func (d *draft) kept() joined {
+	return join(d.added, keeping(d.header), "\r\n", d.body())
+}
+
+// body is what follows the header, ended by CRLF as every mail that travels is.
+func (d *draft) body() joined {
+	size := d.raw.Size() - d.header.End
+	j := join(io.NewSectionReader(d.raw, d.header.End, size))
+	if size > 0 && !d.lines.ended() {
+		j = join(j, "\r\n")
+	}
+	return j
+}
+
+// visible are the recipients that its readers see.
+func (d *draft) visible() map[string]bool {
+	e := mail.ReadEnvelope(d.header)
+	seen := make(map[string]bool)
+	for _, m := range append(e.To, e.Cc...) {
+		seen[mail.Address{Local: m.Local, Domain: m.Domain}.Key()] = true
+		if a, err := mail.ParseAddress(mail.Address{Local: m.Local, Domain: m.Domain}.String()); err == nil {
+			seen[a.Key()] = true
+		}
+	}
+	return seen
+}
+
+// needs says which extensions a text needs on its way: one for UTF-8 in its header
+// (RFC 6532), one for octets beyond ASCII anywhere (RFC 6152).
+func (d *draft) needs(content mail.Bytes, sealed bool) (utf8, eight bool, err error) {
+	h, err := mail.ReadHeader(content, 0, content.Size())
+	if err != nil {
+		return false, false, fmt.Errorf("read header: %w", err)
+	}
+	for _, f := range h.Fields {
+		utf8 = utf8 || !ascii(string(f.Raw))
+	}
+	return utf8, utf8 || !sealed && d.lines.eight > d.header.End, nil
+}
+
+func ascii(s string) bool {
+	return strings.IndexFunc(s, func(c rune) bool { return c > '~' }) < 0
+}
