@@ -1,5 +1,6 @@
 // Package bolt keeps the index of mailboxes and the account book in one bbolt
-// file (mode 0600).
+// file (mode 0600), the rows of the queue in another, and in a third what the
+// server learned of others; what is in these two is sealed under the node key.
 //
 // It never knows what a mail says: it holds what stays visible of one, and ids.
 //
@@ -63,7 +64,9 @@ type DB struct {
 }
 
 // Open opens or makes the file. It fails with ErrInUse, ErrNewer or ErrDamaged.
-func Open(path string, o Options) (*DB, error) {
+func Open(path string, o Options) (*DB, error) { return openFile(path, o, indexFile) }
+
+func openFile(path string, o Options, c contents) (*DB, error) {
 	if o.Wait == 0 {
 		o.Wait = 500 * time.Millisecond
 	}
@@ -76,7 +79,7 @@ func Open(path string, o Options) (*DB, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	file, err := open(path, o.Wait)
+	file, err := open(path, o.Wait, c)
 	if err != nil {
 		return nil, fmt.Errorf("open index: %w", err)
 	}
@@ -152,12 +155,12 @@ func (d *DB) begin() (*bbolt.Tx, error) {
 const mapped = 64 << 20 << (strconv.IntSize / 64 * 4) // 64 MiB, or 1 GiB
 
 // open opens the file, and makes sure that what it shows is on stable storage.
-func open(path string, wait time.Duration) (*bbolt.DB, error) {
+func open(path string, wait time.Duration, c contents) (*bbolt.DB, error) {
 	db, err := attach(path, wait)
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(settle(path, db.Info().PageSize), prepare(db)); err != nil {
+	if err := errors.Join(settle(path, db.Info().PageSize), prepare(db, c)); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil

@@ -14,7 +14,7 @@ import (
 	"sealpost/pgp"
 )
 
-// The file is a bbolt database with these buckets, all at the top level. In
+// The index file is a bbolt database with these buckets, all at the top level. In
 // keys, numbers are big-endian and of fixed width, so that rows stand in their
 // order: u32, u64. An owner is known by a number (u32, from 1, never given
 // twice) that stands in its row in "owners".
@@ -35,6 +35,9 @@ import (
 //	accounts       account id                   row: JSON (accounts.go)
 //	addresses      mail.Address.Key             account id
 //	domains        domain                       account id of the catch-all
+//
+// Two more files are made the same way, with a bucket "meta" of their own:
+// queue_rows.go and known.go say what is in them.
 //
 // The sequence of bucket "owners" is the last owner number given.
 //
@@ -78,6 +81,10 @@ const (
 	tableAccounts
 	tableAddresses
 	tableDomains
+	tableQueue // here begin those of other files
+	tablePeers
+	tablePolicies
+	tableValues
 	tableCount
 )
 
@@ -85,6 +92,7 @@ var (
 	tableNames = [tableCount][]byte{
 		[]byte("owners"), []byte("mailboxes"), []byte("entries"), []byte("mails"), []byte("changes"), []byte("expunged"),
 		[]byte("shares"), []byte("subscriptions"), []byte("accounts"), []byte("addresses"), []byte("domains"),
+		[]byte("queue"), []byte("peers"), []byte("policies"), []byte("values"),
 	}
 	bucketMeta = []byte("meta")
 	keySchema  = []byte("schema")
