@@ -46,20 +46,29 @@ func (s *Store) Deliver(ctx context.Context, o Owner, d Delivery) (Event, error)
 	if err := s.afford(ctx, o, d.Sealed); err != nil {
 		return Event{}, err
 	}
-	letters, err := s.put(ctx, d.Sealed)
+	events, err := s.DeliverAll(ctx, o, []Delivery{d})
 	if err != nil {
-		return Event{}, fmt.Errorf("store blobs: %w", err)
+		return Event{}, err
+	}
+	return events[0], nil
+}
+
+// DeliverAll stores mails in their order, all or none, as Deliver does one.
+func (s *Store) DeliverAll(ctx context.Context, o Owner, ds []Delivery) ([]Event, error) {
+	letters, err := s.put(ctx, ds)
+	if err != nil {
+		return nil, fmt.Errorf("store blobs: %w", err)
 	}
 	defer s.landed(letters)
-	e, err := s.enter(ctx, o, d, letters)
+	events, err := s.enter(ctx, o, ds, letters)
 	if err != nil {
 		if Refused(err) { // otherwise an entry may point at them: the sweeper will know
 			s.discard(ctx, ids(letters))
 		}
-		return Event{}, fmt.Errorf("enter into index: %w", err)
+		return nil, fmt.Errorf("enter into index: %w", err)
 	}
 	s.Bus.Publish(string(o))
-	return e, nil
+	return events, nil
 }
 
 func (s *Store) afford(ctx context.Context, o Owner, m pgp.Sealed) error {
@@ -76,67 +85,80 @@ func (s *Store) afford(ctx context.Context, o Owner, m pgp.Sealed) error {
 	return nil
 }
 
-// put makes a mail's letters durable, all in one go.
-func (s *Store) put(ctx context.Context, m pgp.Sealed) ([]Stored, error) {
-	letters := m.Letters()
-	if !slices.ContainsFunc(letters, func(l pgp.Letter) bool { return l.Kind == pgp.KindMessage }) {
-		return nil, errors.New("sealed mail has no message letter")
-	}
-	sources := make([]io.WriterTo, len(letters))
-	for i, l := range letters {
-		sources[i] = l
+// put makes the letters of mails durable, all in one go.
+func (s *Store) put(ctx context.Context, ds []Delivery) ([][]Stored, error) {
+	var sources []io.WriterTo
+	letters := make([][]Stored, len(ds))
+	for i, d := range ds {
+		all := d.Sealed.Letters()
+		if !slices.ContainsFunc(all, func(l pgp.Letter) bool { return l.Kind == pgp.KindMessage }) {
+			return nil, errors.New("sealed mail has no message letter")
+		}
+		for _, l := range all {
+			sources = append(sources, l)
+			letters[i] = append(letters[i], Stored{Kind: l.Kind})
+		}
 	}
 	refs, err := s.Blobs.Put(ctx, sources...)
 	if err != nil {
 		return nil, err
-	}
-	stored := make([]Stored, len(refs))
-	for i, ref := range refs {
-		stored[i] = Stored{Kind: letters[i].Kind, Ref: ref}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.flying == nil {
 		s.flying = make(map[filestore.ID]struct{})
 	}
-	for _, l := range stored {
-		s.flying[l.ID] = struct{}{}
+	for i := range letters {
+		for j := range letters[i] {
+			letters[i][j].Ref, refs = refs[0], refs[1:]
+			s.flying[letters[i][j].ID] = struct{}{}
+		}
 	}
-	return stored, nil
+	return letters, nil
 }
 
-func (s *Store) landed(letters []Stored) {
+func (s *Store) landed(letters [][]Stored) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, l := range letters {
-		delete(s.flying, l.ID)
+	for _, id := range ids(letters) {
+		delete(s.flying, id)
 	}
 }
 
-// enter appends the mail to the mailbox of that name. The mailbox may come or
+// enter appends the mails to the mailboxes of those names. A mailbox may come or
 // go while it is looked up, so a second look is allowed.
-func (s *Store) enter(ctx context.Context, o Owner, d Delivery, letters []Stored) (Event, error) {
-	entry := Append{
+func (s *Store) enter(ctx context.Context, o Owner, ds []Delivery, letters [][]Stored) (events []Event, err error) {
+	changes := make([]Change, len(ds))
+	for range 2 {
+		found := map[string]MailboxID{}
+		for i, d := range ds {
+			box, known := found[d.Box]
+			if !known {
+				if box, err = s.find(ctx, o, d.Box, d.Make); err != nil {
+					return nil, err
+				}
+				found[d.Box] = box
+			}
+			changes[i] = d.entry(box, letters[i])
+		}
+		if events, err = s.Index.Apply(ctx, o, changes); !errors.Is(err, ErrNoMailbox) {
+			return events, err
+		}
+	}
+	return nil, err
+}
+
+// entry is the row of a delivery whose letters are durable.
+func (d Delivery) entry(box MailboxID, letters []Stored) Append {
+	a := Append{
+		Box:      box,
 		Mail:     Mail{Outer: d.Sealed.Outer(), Envelope: d.Sealed.Envelope(), Form: d.Sealed.Form(), Class: d.Sealed.Class(), Letters: letters},
 		Size:     pgp.ServedSize(d.Sealed.Outer(), d.Sealed.Form(), sizeOf(letters, pgp.KindMessage)),
 		Received: d.Received,
 		Flags:    d.Flags,
 	}
-	rand.Read(entry.Mail.ID[:])
-	var err error
-	for range 2 {
-		if entry.Box, err = s.find(ctx, o, d.Box, d.Make); err != nil {
-			return Event{}, err
-		}
-		var events []Event
-		if events, err = s.Index.Apply(ctx, o, []Change{entry}); err == nil {
-			return events[0], nil
-		}
-		if !errors.Is(err, ErrNoMailbox) {
-			break
-		}
-	}
-	return Event{}, err
+	rand.Read(a.Mail.ID[:])
+	return a
 }
 
 // find resolves a mailbox name, and makes the mailbox if it may.
@@ -240,10 +262,12 @@ func standard() []Create {
 	return []Create{{Inbox, ""}, {"Archive", `\Archive`}, {"Drafts", `\Drafts`}, {"Junk", `\Junk`}, {"Sent", `\Sent`}, {"Trash", `\Trash`}}
 }
 
-func ids(letters []Stored) []filestore.ID {
+func ids(letters [][]Stored) []filestore.ID {
 	var ids []filestore.ID
-	for _, l := range letters {
-		ids = append(ids, l.ID)
+	for _, mail := range letters {
+		for _, l := range mail {
+			ids = append(ids, l.ID)
+		}
 	}
 	return ids
 }

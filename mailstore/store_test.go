@@ -223,6 +223,39 @@ func TestDeliver(t *testing.T) {
 	}
 }
 
+// TestDeliverAll stores mails for two mailboxes in one go and in their order, and
+// of a batch that is over quota nothing.
+func TestDeliverAll(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var ds []mailstore.Delivery
+	for i := range 10 {
+		ds = append(ds, mailstore.Delivery{Box: []string{"INBOX", "Lists/Go"}[i%2], Make: true, Sealed: seal(t, strings.Repeat("x", 100*i))})
+	}
+	events, err := w.DeliverAll(t.Context(), owner, ds)
+	if err != nil || len(events) != 10 {
+		t.Fatal(events, err)
+	}
+	for i, e := range events {
+		if e.UIDs[0] != mailstore.UID(i/2+1) || e.Box != events[i%2].Box {
+			t.Errorf("mail %d went to mailbox %d as UID %d", i, e.Box, e.UIDs[0])
+		}
+	}
+	if w.blobs.puts != 1 {
+		t.Errorf("%d calls of Put for ten mails", w.blobs.puts)
+	}
+	before := len(w.inUse())
+	if err := w.Welcome(t.Context(), owner, 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.DeliverAll(t.Context(), owner, []mailstore.Delivery{{Box: "INBOX", Sealed: seal(t, "a")}, {Box: "INBOX", Sealed: seal(t, "b")}}); !errors.Is(err, mailstore.ErrOverQuota) {
+		t.Errorf("over quota: %v", err)
+	}
+	if now := len(w.inUse()); now != before || len(w.blobs.blobs) != before {
+		t.Errorf("%d blobs in use and %d there, want %d", now, len(w.blobs.blobs), before)
+	}
+}
+
 // checkServed reads the mail back and compares the size in the index with the
 // octets that IMAP would show.
 func checkServed(t *testing.T, w *world, box mailstore.MailboxID, entry mailstore.Entry, sealed pgp.Sealed) {
