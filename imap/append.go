@@ -158,7 +158,8 @@ func (s *session) tail(utf8 bool) error {
 	return err
 }
 
-// seal looks at a spooled mail, seals it to the account's own key and stores it.
+// seal looks at a spooled mail, seals it to the account's own key and stores it,
+// unless it is the second copy of a mail that was filed at submission.
 // Ciphertext for that key is left as it is: Seal knows it by its packets.
 func (s *session) seal(args appendArgs, whole *spool.Spool) (mailstore.Event, error) {
 	a, err := s.server.Book.Resolve(s.ctx, s.address) // as it is now
@@ -178,6 +179,9 @@ func (s *session) seal(args appendArgs, whole *spool.Spool) (mailstore.Event, er
 		received = now
 	}
 	gist := mail.Look(s.ctx, whole, mail.DefaultLimits)
+	if e, found, err := s.filed(a, args.box, gist.MessageID); found || err != nil {
+		return e, err
+	}
 	sealed, err := pgp.Seal(s.ctx, pgp.Mail{Bytes: whole, Gist: gist, Time: now}, to)
 	if err != nil {
 		return mailstore.Event{}, fmt.Errorf("seal: %w", err)

@@ -258,9 +258,7 @@ func (v viewer) addIDs(fields []field, name string, ids []string, most int) []fi
 		if !isMessageID(id) {
 			continue
 		}
-		if v.level == Minimal {
-			id = "<" + v.pseudonym("id", id) + "@" + nobody + ">"
-		}
+		id = v.id(id)
 		if size += len(id) + 3; size > maxIDs {
 			break
 		}
