@@ -64,7 +64,7 @@ func BenchmarkCard(b *testing.B) {
 	b.ReportAllocs()
 	defer reportCPU(b)()
 	for b.Loop() {
-		if _, err := sealCard(newCard(m.Gist, m.Time, SealedOnArrival, make([]byte, 16)), to.ListKey); err != nil {
+		if _, err := sealCard(newCard(m, m.Gist, SealedOnArrival, make([]byte, 16)), to.ListKey); err != nil {
 			b.Fatal(err)
 		}
 	}

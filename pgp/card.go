@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -56,6 +55,11 @@ type Card struct {
 	Class       Class            `json:"c"`
 	Incomplete  bool             `json:"in,omitempty"` // a bound was met, or the mail was encrypted by its sender
 	More        int              `json:"mo,omitempty"` // attachments that are not listed
+	Junk        string           `json:"j,omitempty"`  // why it was put into Junk
+	Verified    bool             `json:"ok,omitempty"` // the domain of From was proved
+	DMARC       string           `json:"dm,omitempty"` // result words of RFC 8601
+	SPF         string           `json:"sp,omitempty"`
+	DKIM        string           `json:"dk,omitempty"`
 }
 
 // CardAttachment is one attached part.
@@ -65,8 +69,9 @@ type CardAttachment struct {
 	Size int64  `json:"s,omitempty"` // bytes as transferred
 }
 
-// newCard takes what a card shows from a gist, each field within its cap.
-func newCard(g *mail.Gist, arrived time.Time, class Class, message []byte) Card {
+// newCard takes what a card shows from a mail and a gist of it, which may be of
+// its header alone, each field within its cap.
+func newCard(m Mail, g *mail.Gist, class Class, message []byte) Card {
 	c := Card{
 		Version:    1,
 		Message:    message,
@@ -74,12 +79,17 @@ func newCard(g *mail.Gist, arrived time.Time, class Class, message []byte) Card 
 		FromName:   clip(g.FromName, 80),
 		From:       clip(g.From, 120),
 		Recipients: countRecipients(g.Header),
-		Arrived:    arrived.Unix(),
+		Arrived:    m.Time.Unix(),
 		Snippet:    clip(g.Snippet, 200),
 		MessageID:  clipID(g.MessageID),
 		References: clipIDs(g.References, 4),
 		Class:      class,
 		Incomplete: !g.Complete || class == EndToEnd,
+		Junk:       clip(m.Junk, 200),
+		Verified:   m.Verdict.Verified,
+		DMARC:      clip(m.Verdict.DMARC, 10),
+		SPF:        clip(m.Verdict.SPF, 10),
+		DKIM:       clip(m.Verdict.DKIM, 10),
 	}
 	if !g.Date.IsZero() {
 		c.Date = g.Date.Unix()

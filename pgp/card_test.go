@@ -64,13 +64,29 @@ func TestCardIsBounded(t *testing.T) {
 			g.Attachments = append(g.Attachments, mail.Attachment{Name: text, Type: text, Size: 1 << 40})
 			g.References = append(g.References, "<"+text[:190]+">")
 		}
-		sealed, err := sealCard(newCard(g, testTime, Both, make([]byte, 16)), o.listKey.Public())
+		sealed, err := sealCard(newCard(Mail{Time: testTime, Junk: text, Verdict: Verdict{text, text, text, true}}, g, Both, make([]byte, 16)), o.listKey.Public())
 		if err != nil || len(sealed) > maxCard || len(sealed)%cardStep != 0 {
 			t.Fatalf("%q: %d bytes, %v", filler, len(sealed), err)
 		}
 		if c, err := OpenCard(sealed, o.listKey); err != nil || len(c.Attachments) != 8 || c.More != 92 {
 			t.Errorf("%q: card %+v, %v", filler, c, err)
 		}
+	}
+}
+
+// TestCardTellsTheVerdict: a list shows who a mail is really from, and why it is junk.
+func TestCardTellsTheVerdict(t *testing.T) {
+	t.Parallel()
+	o := testOwners()[Modern]
+	m := arrived(plainMail)
+	m.Junk, m.Verdict = "it looks like it", Verdict{DMARC: "pass", SPF: "softfail", DKIM: "pass", Verified: true}
+	c, err := OpenCard(raw(t, mustSeal(t, m, o.Recipient), KindCard), o.listKey)
+	if err != nil || c.Junk != m.Junk || !c.Verified || c.DMARC != "pass" || c.SPF != "softfail" || c.DKIM != "pass" {
+		t.Errorf("card %+v, %v", c, err)
+	}
+	plain, err := OpenCard(raw(t, mustSeal(t, arrived(plainMail), o.Recipient), KindCard), o.listKey)
+	if err != nil || plain.Junk+plain.DMARC+plain.SPF+plain.DKIM != "" || plain.Verified {
+		t.Errorf("a mail that nobody judged has a verdict: %+v, %v", plain, err)
 	}
 }
 

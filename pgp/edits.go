@@ -26,9 +26,9 @@ const (
 )
 
 // headerEdits marks the header of a mail as protected and renames in it what
-// only we may say inside the seal. typed says whether a Content-Type was there
+// only we may say inside the seal, where authserv is our authserv-id. typed says whether a Content-Type was there
 // to mark. ok is false when the header cannot be edited safely.
-func headerEdits(m mail.Bytes, h mail.Header) (edits []edit, typed, ok bool) {
+func headerEdits(m mail.Bytes, h mail.Header, authserv string) (edits []edit, typed, ok bool) {
 	mbox := startsLikeMbox(m, h)
 	if h.Cut || !h.Clean && !mbox {
 		return nil, false, false
@@ -38,7 +38,7 @@ func headerEdits(m mail.Bytes, h mail.Header) (edits []edit, typed, ok bool) {
 	}
 	for _, f := range h.Fields {
 		switch {
-		case oursAlone(f.Name):
+		case oursAlone(f.Name), claims(f, authserv):
 			edits = append(edits, edit{f.Start, forged})
 		case !typed && strings.EqualFold(f.Name, "Content-Type"):
 			more, marked := typeEdits(f)
@@ -77,6 +77,26 @@ func startsLikeMbox(m mail.Bytes, h mail.Header) bool {
 func oursAlone(name string) bool {
 	n := strings.ToLower(name)
 	return strings.HasPrefix(n, "sealpost-") || n == "hp-outer" || n == "autocrypt-gossip"
+}
+
+// claims says that a field is an Authentication-Results that a reader could take
+// for one of ours (RFC 8601, section 5): its authserv-id is ours, or cannot be read
+// by everyone alike.
+func claims(f mail.Field, authserv string) bool {
+	if authserv == "" || !strings.EqualFold(f.Name, "Authentication-Results") {
+		return false
+	}
+	_, body, _ := bytes.Cut(f.Raw, []byte(":"))
+	s := scanner{b: body}
+	s.skipCFWS()
+	id := s.token()
+	if s.skipCFWS(); !s.end() && s.b[s.pos] == '/' {
+		return true // "id/1" of RFC 5451, which some take for id
+	}
+	if id == "" || !s.end() && s.b[s.pos] != ';' && !(s.b[s.pos] >= '0' && s.b[s.pos] <= '9') {
+		return true // a quoted id, or something that is none
+	}
+	return strings.EqualFold(strings.TrimRight(id, "."), strings.TrimRight(authserv, "."))
 }
 
 // typeEdits puts the protection marks behind the media type of a Content-Type

@@ -86,6 +86,17 @@ type Mail struct {
 	Gist  *mail.Gist
 	Trace []byte    // our own header lines (Return-Path, Received, ...), CRLF, put in front inside the seal
 	Time  time.Time // of arrival
+
+	Verdict  Verdict // who it is from, for the card
+	Junk     string  // why it is taken for junk, for the card; empty: it is not
+	Authserv string  // our authserv-id (RFC 8601): fields of the mail that claim it are renamed inside the seal
+}
+
+// Verdict says in result words of RFC 8601 what was found out about who sent a
+// mail. What was not checked is empty.
+type Verdict struct {
+	DMARC, SPF, DKIM string
+	Verified         bool // the domain of From was proved
 }
 
 // Sealed is one mail's letters, all encrypted to their owner. Only Seal makes

@@ -36,7 +36,7 @@ type payload struct {
 // newPayload puts m, with outer as it will be seen, into a payload whose letter
 // has a size that falls on a bucket; sized gives a letter's size by its content.
 func newPayload(m Mail, outer []field, class Class, sized func(int64) int64) (*payload, error) {
-	edits, typed, ok := headerEdits(m.Bytes, m.Gist.Header)
+	edits, typed, ok := headerEdits(m.Bytes, m.Gist.Header, m.Authserv)
 	if !ok {
 		edits = nil
 	}

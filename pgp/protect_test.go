@@ -94,6 +94,56 @@ func TestForgedFields(t *testing.T) {
 	}
 }
 
+// TestForgedVerdicts is ATTACKS B11 for RFC 8601, section 5: what claims to be our
+// verdict is renamed, what others found out stays, and all comes back when restored.
+func TestForgedVerdicts(t *testing.T) {
+	t.Parallel()
+	const forged = "Authentication-Results: mx.demo.test; dmarc=pass header.from=bank.example\n"
+	for field, renamed := range map[string]bool{
+		forged: true,
+		"AUTHENTICATION-RESULTS : MX.Demo.Test. ; dmarc=pass\n":                               true,
+		"Authentication-Results: mx.demo.test 1; dmarc=pass\n":                                true,
+		"Authentication-Results: mx.demo.test/1; dmarc=pass\n":                                true,
+		"Authentication-Results:\n\t(by (us)) mx.demo.test;\n dmarc=pass\n":                   true,
+		"Authentication-Results: mx.demo.test(us); dmarc=pass\n":                              true,
+		"Authentication-Results: mx.demo.test\n":                                              true,
+		"Authentication-Results: \"mx.demo.test\"; dmarc=pass\n":                              true,
+		"Authentication-Results: \"mx\\.demo.test\"; dmarc=pass\n":                            true,
+		"Authentication-Results: ; dmarc=pass\n":                                              true,
+		"Authentication-Results: dmarc=pass\n":                                                true,
+		"Authentication-Results: mx.demo.test dmarc=pass\n":                                   true,
+		"Authentication-Results: mx.other.example; dmarc=pass smtp.mailfrom=a@mx.demo.test\n": false,
+		"Authentication-Results: mx.other.example 1; dmarc=pass\n":                            false,
+		"Authentication-Results: not-mx.demo.test; none\n":                                    false,
+		"ARC-Authentication-Results: i=1; mx.demo.test; dmarc=pass\n":                         false,
+		"Received-SPF: pass\n":                                                                false,
+	} {
+		m := arrived(crlf(field + "From: a@b.example\nSubject: s\nContent-Type: text/plain\n\nbody\n"))
+		m.Authserv = "mx.demo.test"
+		m.Trace = crlf("Authentication-Results: mx.demo.test; dmarc=fail\n")
+		o := testOwners()[Modern]
+		s := mustSeal(t, m, o.Recipient)
+		shown, _, err := o.open(false, raw(t, s, KindMessage))
+		if err != nil {
+			t.Fatal(err)
+		}
+		name, _, _ := strings.Cut(strings.TrimSpace(field), ":")
+		if got := strings.Contains(shown, "\r\nX-Forged-"+name); got != renamed {
+			t.Errorf("%q: renamed is %v", field, got)
+		}
+		if got, _, err := o.open(true, raw(t, s, KindMessage)); err != nil || got != string(crlf(field+"From: a@b.example\nSubject: s\nContent-Type: text/plain\n\nbody\n")) {
+			t.Errorf("%q: restores %q, %v", field, got, err)
+		}
+		if !strings.Contains(shown, "\r\nAuthentication-Results: mx.demo.test; dmarc=fail\r\n") {
+			t.Errorf("%q: our own verdict is gone", field)
+		}
+	}
+	shown, _ := shownPayload(t, crlf(forged+"From: a@b.example\n\nbody\n"))
+	if strings.Contains(shown, "X-Forged-") {
+		t.Error("renamed where nobody judges")
+	}
+}
+
 // TestOuterIsListed is RFC 9788, section 2.2: HP-Outer repeats exactly the
 // visible non-structural fields, in order.
 func TestOuterIsListed(t *testing.T) {

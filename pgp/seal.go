@@ -239,7 +239,7 @@ func (j *job) card(g *mail.Gist, class Class, pkesks []byte) error {
 	if j.to.ListKey == nil {
 		return nil
 	}
-	b, err := sealCard(newCard(g, j.Time, class, messageTag(pkesks)), j.to.ListKey)
+	b, err := sealCard(newCard(j.Mail, g, class, messageTag(pkesks)), j.to.ListKey)
 	return j.add(ready(KindCard, b), err)
 }
 
