@@ -90,6 +90,7 @@ func (f *Finder) pinFirst(ctx context.Context, account string, a mail.Address, c
 		for _, c := range certs {
 			if usable(c, f.now()) == nil {
 				p.replace(c, WKD, f.now())
+				f.recent.due(a, f.now())
 				return true
 			}
 			p.merge(c) // a revocation of what Autocrypt offered
