@@ -1,0 +1,77 @@
+package queue_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"sealpost/smtp/outbound/queue"
+)
+
+// Memory is bounded, and comes back when a mail has left and nobody reads it.
+func TestStrictMemory(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, strict, func(q *queue.Queue) { q.Limits.Bytes = 100 })
+	b.put(t, from("a"), strings.Repeat("x", 60))
+	if _, err := b.Put(t.Context(), from("a"), strings.NewReader(strings.Repeat("y", 41))); !errors.Is(err, queue.ErrFull) {
+		t.Errorf("beyond: %v", err)
+	}
+	b.put(t, from("b"), strings.Repeat("y", 40))
+	l := b.take(t)
+	c, err := l.Content(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Done(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	first := make([]byte, 1)
+	if _, err := c.ReadAt(first, 0); err != nil || first[0] == 0 {
+		t.Errorf("a text was wiped under its reader: %q, %v", first, err)
+	}
+	if d, _ := b.Depth(t.Context()); d.Bytes != 100 {
+		t.Errorf("%d bytes while it is read", d.Bytes)
+	}
+	c.Close()
+	c.Close()
+	if d, _ := b.Depth(t.Context()); d.Bytes != 100-int64(l.Mail.Size) {
+		t.Errorf("%d bytes after it was read", d.Bytes)
+	}
+	if b.blobCount(t) != 0 {
+		t.Error("a strict queue has blobs")
+	}
+}
+
+// After a crash a strict queue has no texts: it sends nothing, and says what was
+// lost until that is forgotten.
+func TestLost(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, strict)
+	m := from("a")
+	m.Outbox = "outbox 42"
+	id := b.put(t, m, "x")
+	if lost, err := b.Lost(t.Context()); err != nil || len(lost) != 0 {
+		t.Errorf("lost before the crash: %v, %v", lost, err)
+	}
+	b = b.restart()
+	later := b.put(t, from("a"), "later")
+	if l := b.take(t); l.Mail.ID != later {
+		t.Errorf("took %s", l.Mail.ID)
+	}
+	b.idle(t, "lost")
+	for range 2 {
+		lost, err := b.Lost(t.Context())
+		if err != nil || len(lost) != 1 || lost[0].ID != id || lost[0].Outbox != "outbox 42" {
+			t.Fatalf("lost: %+v, %v", lost, err)
+		}
+	}
+	if err := b.Forget(t.Context(), later); err == nil {
+		t.Error("a mail that is not lost was forgotten")
+	}
+	if err := b.Forget(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if lost, err := b.Lost(t.Context()); err != nil || len(lost) != 0 {
+		t.Errorf("forgotten: %v, %v", lost, err)
+	}
+}
