@@ -4,6 +4,9 @@
 // It never keeps a mail: what it read is gone when Data returns, and until then
 // it stands in memory or in a spool under a key that is nowhere else.
 //
+// What the screen decides is obeyed before anything is stored: a mail is refused
+// in the dialogue, put into INBOX or put into Junk, and nobody is written to.
+//
 // Invariants: 250 is said only after every recipient's copy is durable; nothing
 // reaches the store but what pgp.Seal made; a fault of ours is a temporary
 // reply; no log line names a person or quotes a mail.
@@ -22,6 +25,9 @@ import (
 	"sealpost/mailstore"
 	"sealpost/pgp"
 	"sealpost/smtp"
+	"sealpost/smtp/inbound/screen"
+	"sealpost/smtp/mailauth"
+	"sealpost/smtp/mailauth/report"
 )
 
 const (
@@ -45,12 +51,28 @@ type Handler struct {
 	Log      *slog.Logger
 	Now      func() time.Time
 
+	Screen *screen.Screen // judges mail of strangers; nil: nobody is judged
+	// Report is told of each mail that was judged, for DMARC reports; nil: nobody.
+	Report func(report.Observation)
+	// Learn is told of mail that was stored for an account and came from where it
+	// says: not junk, not through a list, DMARC passed. Whether there is one
+	// Autocrypt field in it is for who learns to see. nil: nobody learns.
+	Learn func(ctx context.Context, account string, from mail.Address, h mail.Header, date time.Time)
+	// Received is shown a report of another server (RFC 9990, 9991, 8460) to one of
+	// our addresses before it is sealed; only numbers and domains of it may be kept.
+	// nil: nobody.
+	Received func(ctx context.Context, to []mail.Address, v mailauth.Verdict, h mail.Header, m mail.Bytes)
+
 	stored remembered
 }
 
 // Begin opens a transaction for one mail.
-func (h *Handler) Begin(_ context.Context, p smtp.Peer, from *mail.Address, o smtp.MailOptions) (smtp.Transaction, error) {
-	return &transaction{h: h, peer: p, from: from, opts: o}, nil
+func (h *Handler) Begin(ctx context.Context, p smtp.Peer, from *mail.Address, o smtp.MailOptions) (smtp.Transaction, error) {
+	t := &transaction{h: h, peer: p, from: from, opts: o}
+	if t.screened() {
+		h.Screen.Connect(ctx, t.ip())
+	}
+	return t, nil
 }
 
 var errRelay = errors.New("recipient is not of this server")

@@ -13,22 +13,35 @@ import (
 )
 
 // trace is what this server adds in front of a mail, inside one recipient's
-// seal: Return-Path (RFC 5321, section 4.4) and Received with that recipient
-// alone, so that no copy tells of the others.
+// seal: Return-Path (RFC 5321, section 4.4), what the screen found out, and
+// Received with that recipient alone, so that no copy tells of the others.
 func (t *transaction) trace(a *arrival, to recipient) []byte {
 	var b strings.Builder
 	b.WriteString("Return-Path: <")
 	if t.from != nil {
 		b.WriteString(t.spell(*t.from))
 	}
-	b.WriteString(">\r\nReceived: from " + t.spellHelo() + " (" + literal(t.peer.Addr) + ")\r\n\tby " + t.h.Hostname)
+	b.WriteString(">\r\n")
+	b.Write(a.judge.Trace)
+	b.WriteString("Received: ")
+	t.hop(&b)
+	b.WriteString("\r\n\tid " + a.id + " for <" + t.spell(to.address) + ">;\r\n\t")
+	b.WriteString(a.time.UTC().Format(time.RFC1123Z) + "\r\n")
+	return []byte(b.String())
+}
+
+// hop says where the mail came from. Of who signed in nothing is told, neither
+// their address nor what their device calls itself.
+func (t *transaction) hop(b *strings.Builder) {
+	if t.peer.User != nil {
+		b.WriteString("by " + t.h.Hostname)
+		return
+	}
+	b.WriteString("from " + t.spellHelo() + " (" + literal(t.peer.Addr) + ")\r\n\tby " + t.h.Hostname)
 	b.WriteString(" with " + t.protocol())
 	if s := t.peer.TLS; s != nil {
 		b.WriteString(" (" + strings.ReplaceAll(tls.VersionName(s.Version), " ", "") + " " + tls.CipherSuiteName(s.CipherSuite) + ")")
 	}
-	b.WriteString("\r\n\tid " + a.id + " for <" + t.spell(to.address) + ">;\r\n\t")
-	b.WriteString(a.time.UTC().Format(time.RFC1123Z) + "\r\n")
-	return []byte(b.String())
 }
 
 // protocol is the "with" word: RFC 3848 and RFC 6531, section 4.3.

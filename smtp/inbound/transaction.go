@@ -19,6 +19,7 @@ import (
 	"sealpost/mailstore"
 	"sealpost/pgp"
 	"sealpost/smtp"
+	"sealpost/smtp/inbound/screen"
 )
 
 // transaction is one mail on its way in.
@@ -39,10 +40,11 @@ type recipient struct {
 
 // arrival is a mail that has come whole.
 type arrival struct {
-	id   string
-	mail *spool.Spool
-	gist *mail.Gist
-	time time.Time
+	id    string
+	mail  *spool.Spool
+	gist  *mail.Gist
+	time  time.Time
+	judge screen.Decision
 }
 
 // Rcpt finds out who to is and whether mail can be sealed and stored for them
@@ -50,6 +52,9 @@ type arrival struct {
 func (t *transaction) Rcpt(ctx context.Context, to mail.Address, _ smtp.RcptOptions) error {
 	if to.Domain == "" {
 		to.Domain = t.h.Domain
+	}
+	if err := t.welcome(ctx, to); err != nil {
+		return err
 	}
 	r, err := t.resolve(ctx, to)
 	if err != nil {
@@ -95,18 +100,22 @@ func (t *transaction) Data(ctx context.Context, r io.Reader) (*smtp.Reply, error
 		return nil, t.tell("mail not taken", err)
 	}
 	a.time = t.h.Now()
-	ctx, cancel := context.WithTimeout(ctx, t.h.Time)
-	defer cancel()
 	a.gist = mail.Look(ctx, a.mail, t.h.Look)
 	if hops(a.gist.Header) > maxHops {
 		return nil, &smtp.Reply{Code: 554, Enhanced: "5.4.6", Text: "mail goes round in a loop"}
 	}
+	if reply := t.judge(ctx, &a); reply != nil {
+		return nil, reply
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.h.Time)
+	defer cancel()
 	if err := t.deliver(ctx, &a); err != nil {
 		return nil, t.tell("mail not stored for all", err)
 	}
+	t.afterwards(ctx, &a)
 	// A log that gave exact sizes would undo the padding (ATTACKS E03).
 	t.h.Log.Info("mail stored", "id", a.id, "kib", a.mail.Size()>>10, "copies", len(t.to),
-		"tls", t.peer.TLS != nil, "took", t.h.Now().Sub(a.time))
+		"tls", t.peer.TLS != nil, "junk", a.judge.Junk != "", "took", t.h.Now().Sub(a.time))
 	return &smtp.Reply{Code: 250, Enhanced: "2.0.0", Text: "stored as " + a.id}, nil
 }
 
@@ -183,12 +192,16 @@ func (t *transaction) copy(ctx context.Context, a *arrival, to recipient) (err e
 			err = errors.New("panic")
 		}
 	}()
-	sealed, err := pgp.Seal(ctx, pgp.Mail{Bytes: a.mail, Gist: a.gist, Trace: t.trace(a, to), Time: a.time}, to.key)
+	sealed, err := pgp.Seal(ctx, t.letter(a, to), to.key)
 	if err != nil {
 		return fmt.Errorf("seal %s for account %s: %w", a.id, to.account, err)
 	}
+	box, err := t.box(ctx, a, to)
+	if err != nil {
+		return err
+	}
 	_, err = t.h.Store.Deliver(ctx, mailstore.Owner(to.account), mailstore.Delivery{
-		Box: mailstore.Inbox, Make: true, Sealed: sealed, Received: a.time,
+		Box: box, Make: true, Sealed: sealed, Received: a.time,
 	})
 	if err != nil {
 		return fmt.Errorf("deliver %s to account %s: %w", a.id, to.account, err)

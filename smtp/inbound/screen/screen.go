@@ -4,16 +4,25 @@
 //
 // It never stores or changes a mail: a Decision comes back. No decision is ever
 // made twice for one mail.
+//
+// Invariants: a mail is refused in the dialogue or not at all, so nobody gets a
+// bounce for what they did not send; what cannot be asked, a list, a filter or the
+// DNS, never costs a mail; mail for postmaster and abuse alone is never refused;
+// memory is bounded, and holds marks under a key of this process, no addresses.
 package screen
 
 import (
 	"context"
+	"log/slog"
+	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"sealpost/mail"
 	"sealpost/smtp/dns"
 	"sealpost/smtp/mailauth"
+	"sealpost/smtp/mailauth/report"
 )
 
 // Screen is the judge at the door. Its fields are set once, before use; what is
@@ -29,6 +38,16 @@ type Screen struct {
 	Rates    Rates
 	Authserv string // our authserv-id
 	Now      func() time.Time
+
+	// Sealers are domains whose ARC seal is believed when it says that a mail
+	// passed DMARC before they forwarded it.
+	Sealers []string
+	Client  *http.Client  // for rspamd; nil: one without proxies and redirects
+	Filter  time.Duration // for one question to a filter; 0: 15 s
+	Log     *slog.Logger  // nil: nothing is said
+
+	once sync.Once
+	state
 }
 
 // Rates bound what one sender may send.
@@ -36,6 +55,7 @@ type Rates struct{ PerAddress, PerDomain int } // mails an hour; 0: no bound
 
 // Arrival is one mail at the door.
 type Arrival struct {
+	ID     string // of ours, for filters and logs
 	IP     netip.Addr
 	Helo   string
 	TLS    bool
@@ -54,6 +74,11 @@ type Decision struct {
 	// Authentication-Results, and X-Spam-like ones of ours. CRLF.
 	Trace   []byte
 	Verdict mailauth.Verdict
+	// Verified says that the domain of From was proved to have sent it.
+	Verified bool
+	// Observed is what a DMARC report counts; Observed.DMARC.Domain is empty where
+	// there is no policy to report on.
+	Observed report.Observation
 }
 
 // Refusal is a reply to the sender.
@@ -62,9 +87,36 @@ type Refusal struct {
 	Enhanced, Text string
 }
 
-// Connect is asked when a client connects, before the banner: early talkers are the
-// listener's business, DNS lists are asked here. Sender is asked at RCPT TO, for
-// greylisting and rates. Judge is asked once the mail has come.
-func (s *Screen) Connect(ctx context.Context, ip netip.Addr) *Refusal { return nil }
-func (s *Screen) Sender(ctx context.Context, a Arrival) *Refusal      { return nil }
-func (s *Screen) Judge(ctx context.Context, a Arrival) Decision       { return Decision{} }
+// start makes the memory, once.
+func (s *Screen) start() { s.once.Do(s.open) }
+
+func (s *Screen) now() time.Time {
+	if s.Now != nil {
+		return s.Now()
+	}
+	return time.Now()
+}
+
+func (s *Screen) note(msg string, args ...any) {
+	if s.Log != nil {
+		s.Log.Warn(msg, args...)
+	}
+}
+
+// Sender is asked at each RCPT TO, with the recipient in question as the last of
+// a.To and those that were taken before it: for rates, once a mail, and for
+// greylisting. It does not know whether a recipient exists, so that it answers for
+// all alike.
+func (s *Screen) Sender(ctx context.Context, a Arrival) *Refusal {
+	s.start()
+	if len(a.To) == 0 || Exempt(a.To[len(a.To)-1]) {
+		return nil
+	}
+	if len(a.To) == 1 && !s.rate(a) {
+		return &Refusal{451, "4.7.1", "too much mail from you, try again later"}
+	}
+	if s.Greylist && !s.greylisted(ctx, a) {
+		return &Refusal{451, "4.7.1", "greylisted, try again in five minutes"}
+	}
+	return nil
+}

@@ -1,0 +1,141 @@
+package inbound
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"sealpost/mail"
+	"sealpost/mailstore"
+	"sealpost/pgp"
+	"sealpost/smtp"
+	"sealpost/smtp/inbound/screen"
+	"sealpost/smtp/mailauth"
+	"sealpost/smtp/mailauth/report"
+)
+
+// screened says whether a stranger brings this mail. Who signed in was judged
+// there.
+func (t *transaction) screened() bool { return t.h.Screen != nil && t.peer.User == nil }
+
+func (t *transaction) ip() netip.Addr {
+	ap, _ := netip.ParseAddrPort(t.peer.Addr.String())
+	return ap.Addr().Unmap().WithZone("")
+}
+
+var errSplit = &smtp.Reply{Code: 452, Enhanced: "4.5.3", Text: "send that recipient a mail of its own"}
+
+// welcome asks the screen about one more recipient, whether it exists or not, so
+// that nobody learns that from what the screen says. Those whose mail is never
+// refused get it in a transaction of their own: one reply at its end is for all.
+func (t *transaction) welcome(ctx context.Context, to mail.Address) error {
+	if !t.screened() || !t.h.Book.Local(to.Domain) {
+		return nil
+	}
+	a := screen.Arrival{IP: t.ip(), Helo: t.peer.Helo, TLS: t.peer.TLS != nil, From: t.from}
+	for _, r := range t.to {
+		if screen.Exempt(r.address) != screen.Exempt(to) {
+			return errSplit
+		}
+		a.To = append(a.To, r.address)
+	}
+	a.To = append(a.To, to)
+	if r := t.h.Screen.Sender(ctx, a); r != nil {
+		return (*smtp.Reply)(r)
+	}
+	return nil
+}
+
+// judge asks the screen about the mail. A reply refuses it.
+func (t *transaction) judge(ctx context.Context, a *arrival) *smtp.Reply {
+	if !t.screened() {
+		return nil
+	}
+	in := screen.Arrival{
+		ID: a.id, IP: t.ip(), Helo: t.peer.Helo, TLS: t.peer.TLS != nil, From: t.from,
+		Header: a.gist.Header, Mail: a.mail,
+	}
+	for _, r := range t.to {
+		in.To = append(in.To, r.address)
+	}
+	a.judge = t.h.Screen.Judge(ctx, in)
+	if r := a.judge.Reply; r != nil {
+		t.h.Log.Info("mail refused", "id", a.id, "reply", r.Enhanced)
+		if r.Code/100 == 5 {
+			t.report(a)
+		}
+		return (*smtp.Reply)(r)
+	}
+	return nil
+}
+
+// report tells of a mail whose fate is final: one that comes again is counted then.
+func (t *transaction) report(a *arrival) {
+	if t.h.Report != nil && a.judge.Observed.DMARC.Domain != "" {
+		t.h.Report(a.judge.Observed)
+	}
+}
+
+// afterwards tells those who want to know of a mail that was stored.
+func (t *transaction) afterwards(ctx context.Context, a *arrival) {
+	t.report(a)
+	v := a.judge.Verdict
+	if !t.screened() || a.judge.Junk != "" || v.DMARC.Result != "pass" || v.From == nil {
+		return
+	}
+	if t.h.Received != nil && report.Received(a.gist.Header) {
+		to := make([]mail.Address, len(t.to))
+		for i, r := range t.to {
+			to[i] = r.address
+		}
+		t.h.Received(ctx, to, v, a.gist.Header, a.mail)
+	}
+	if _, list := a.gist.Header.Get("List-Id"); list || t.h.Learn == nil {
+		return
+	}
+	for _, r := range t.to {
+		t.h.Learn(ctx, string(r.account), *v.From, a.gist.Header, a.gist.Date)
+	}
+}
+
+// letter is the mail as it is sealed for one recipient.
+func (t *transaction) letter(a *arrival, to recipient) pgp.Mail {
+	m := pgp.Mail{Bytes: a.mail, Gist: a.gist, Trace: t.trace(a, to), Time: a.time, Authserv: t.h.Hostname}
+	if !t.screened() {
+		return m
+	}
+	if id := t.h.Screen.Authserv; id != "" {
+		m.Authserv = id
+	}
+	m.Junk, m.Verdict = a.judge.Junk, short(a.judge)
+	return m
+}
+
+// short is what a card tells of a verdict.
+func short(d screen.Decision) pgp.Verdict {
+	v := d.Verdict
+	s := pgp.Verdict{DMARC: v.DMARC.Result, SPF: string(v.SPF.Result), Verified: d.Verified}
+	for _, sig := range v.DKIM {
+		if s.DKIM == "" || sig.Result == mailauth.Pass {
+			s.DKIM = string(sig.Result)
+		}
+	}
+	return s
+}
+
+// box is where a copy goes: INBOX, or the mailbox that its owner has for junk.
+func (t *transaction) box(ctx context.Context, a *arrival, to recipient) (string, error) {
+	if a.judge.Junk == "" {
+		return mailstore.Inbox, nil
+	}
+	boxes, err := t.h.Store.Index.Mailboxes(ctx, mailstore.Owner(to.account))
+	if err != nil {
+		return "", fmt.Errorf("find a mailbox for junk of account %s: %w", to.account, err)
+	}
+	for _, b := range boxes {
+		if b.Use == `\Junk` {
+			return b.Name, nil
+		}
+	}
+	return "Junk", nil
+}
