@@ -11,14 +11,14 @@
 package mailauth
 
 import (
-	"context"
-	"errors"
 	"net/netip"
 	"time"
 
 	"sealpost/mail"
 	"sealpost/smtp/dns"
+	"sealpost/smtp/mailauth/dkim"
 	"sealpost/smtp/mailauth/dmarc"
+	"sealpost/smtp/mailauth/spf"
 )
 
 // Result is a result word of RFC 8601, section 2.7.
@@ -36,7 +36,11 @@ const (
 )
 
 // MaxSignatures is how many DKIM signatures of one mail are verified.
-const MaxSignatures = 5
+const MaxSignatures = dkim.MaxSignatures
+
+// MaxLookups is how many questions one mail may cost: those of two SPF checks, of
+// keys, of the client's names, and of DMARC's walks.
+const MaxLookups = 2*spf.MaxQuestions + dkim.MaxKeys + 1 + maxNames + 2*8*(MaxSignatures+2)
 
 // Checker judges mail. Its fields are set once, before use.
 type Checker struct {
@@ -54,20 +58,27 @@ type Session struct {
 
 // Verdict is all that was found out.
 type Verdict struct {
-	IPRev struct {
-		Result Result
-		Name   string // the verified host name of the client
-	}
+	IPRev IPRev
 	SPF   SPF // of the reverse-path, or of HELO for <>
+	Helo  SPF // of HELO, where there is a reverse-path too
 	DKIM  []DKIM
-	DMARC dmarc.Verdict
-	ARC   ARC
+	// Ignored is how many DKIM signatures beyond MaxSignatures nobody looked at.
+	Ignored int
+	DMARC   dmarc.Verdict
+	ARC     ARC
 	// From is the one address of the From field that was judged; nil when the field
 	// is missing, doubled or not exactly one mailbox (Reject says so).
 	From *mail.Address
 	// Reject is why a mail is no mail anybody may be shown: no or several From,
-	// empty or tricky ones (ATTACKS D07). Empty: fine.
+	// empty or tricky ones (ATTACKS D07). Empty: fine. It holds words of ours only.
 	Reject string
+}
+
+// IPRev is the reverse look-up of the client (RFC 8601, section 3).
+type IPRev struct {
+	Result Result
+	IP     netip.Addr
+	Name   string // the verified host name of the client
 }
 
 // SPF is one SPF check.
@@ -78,7 +89,8 @@ type SPF struct {
 	Reason string
 }
 
-// DKIM is one signature.
+// DKIM is one signature. Reason is in words of ours, everything else but Result
+// and Testing is the signer's.
 type DKIM struct {
 	Result           Result
 	Domain, Selector string
@@ -86,53 +98,15 @@ type DKIM struct {
 	Identity         string // i=
 	Testing          bool   // t=y in its key
 	Reason           string
+	Value            string // b= in base64, which tells signatures apart (RFC 6008)
 }
 
-// ARC is the chain (RFC 8617): cv, and who sealed last.
+// ARC is the chain (RFC 8617): cv, and who sealed last. Result is none, pass, fail
+// or temperror.
 type ARC struct {
-	Result  Result // none, pass, fail
+	Result  Result
 	Sealer  string
 	Count   int
 	Reason  string
-	Results string // the oldest set's ARC-Authentication-Results, unfolded
+	Results string // the oldest set's ARC-Authentication-Results behind "i=1;", unfolded
 }
-
-// Connection checks what can be known before a mail comes: iprev and SPF of HELO.
-// Check judges a whole mail.
-func (c *Checker) Check(ctx context.Context, s Session, h mail.Header, m mail.Bytes) Verdict {
-	return Verdict{}
-}
-
-// AuthenticationResults is the field, CRLF and folds included, for authserv-id id
-// (RFC 8601).
-func (v Verdict) AuthenticationResults(id string) string { return "" }
-
-// Signer signs for one domain, with RSA and Ed25519 together where both are set.
-type Signer struct {
-	Domain string
-	Keys   []SigningKey
-	Now    func() time.Time
-}
-
-// SigningKey is one selector's private key.
-type SigningKey struct {
-	Selector string
-	Private  any // *rsa.PrivateKey (2048 bits) or ed25519.PrivateKey
-}
-
-// Sign returns DKIM-Signature fields, CRLF included, to put in front of m. Header
-// fields that must not be added later are oversigned.
-func (s *Signer) Sign(m mail.Bytes) ([]byte, error) { return nil, errNotBuilt }
-
-// Seal returns the three fields of one more ARC set, to put in front of m.
-func (s *Signer) Seal(m mail.Bytes, v Verdict, authserv string) ([]byte, error) {
-	return nil, errNotBuilt
-}
-
-// ParseKey reads a private key in PEM (PKCS #8 or PKCS #1); GenerateKeys makes an
-// RSA-2048 and an Ed25519 key; Record is the TXT record of a key's public half.
-func ParseKey(pem []byte) (any, error)                { return nil, errNotBuilt }
-func GenerateKeys() (rsaPEM, edPEM []byte, err error) { return nil, nil, errNotBuilt }
-func Record(private any) (string, error)              { return "", errNotBuilt }
-
-var errNotBuilt = errors.New("mailauth: not built yet")

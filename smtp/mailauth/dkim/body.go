@@ -2,7 +2,6 @@ package dkim
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -36,8 +35,9 @@ func index(c Canon) int {
 const piece = 32 << 10
 
 // HashBody reads the body of m, from offset start, once, in pieces, and hashes it
-// in the forms that are wanted.
-func HashBody(ctx context.Context, m mail.Bytes, start int64, simple, relaxed bool) (*Body, error) {
+// in the forms that are wanted. An error of stop, which is asked before each piece
+// if it is not nil, ends it.
+func HashBody(m mail.Bytes, start int64, simple, relaxed bool, stop func() error) (*Body, error) {
 	writers := [2]*canonWriter{}
 	for i, want := range []bool{simple, relaxed} {
 		if want {
@@ -48,7 +48,7 @@ func HashBody(ctx context.Context, m mail.Bytes, start int64, simple, relaxed bo
 	if !simple && !relaxed {
 		return body, nil
 	}
-	if err := readBody(ctx, m, start, writers[:]); err != nil {
+	if err := readBody(m, start, writers[:], stop); err != nil {
 		return nil, err
 	}
 	for i, w := range writers {
@@ -61,12 +61,12 @@ func HashBody(ctx context.Context, m mail.Bytes, start int64, simple, relaxed bo
 	return body, nil
 }
 
-func readBody(ctx context.Context, m mail.Bytes, start int64, writers []*canonWriter) error {
+func readBody(m mail.Bytes, start int64, writers []*canonWriter, stop func() error) error {
 	end := m.Size()
 	buf := make([]byte, min(piece, max(0, end-start)))
 	for at := start; at < end; {
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("hash a body: %w", err)
+		if stop != nil && stop() != nil {
+			return fmt.Errorf("hash a body: %w", stop())
 		}
 		n, err := m.ReadAt(buf[:min(int64(len(buf)), end-at)], at)
 		for _, w := range writers {
