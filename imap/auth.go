@@ -150,7 +150,7 @@ func decode(s string) ([]byte, error) {
 		return []byte{}, nil
 	}
 	b, err := base64.StdEncoding.Strict().DecodeString(s)
-	if err != nil {
+	if err != nil || strings.ContainsAny(s, "\r\n") { // which the decoder passes over
 		return nil, errBase64
 	}
 	return b, nil

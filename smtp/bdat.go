@@ -62,7 +62,12 @@ func (g *guard) skipChunk() error {
 }
 
 // tolerance is how many octets of a refused mail are read to be polite.
-func (g *guard) tolerance() int64 { return 2*g.server.limits.Message + 1<<20 }
+func (g *guard) tolerance() int64 {
+	if g.server.SignIn != nil && g.user == nil {
+		return maxOut
+	}
+	return 2*g.server.limits.Message + 1<<20
+}
 
 // chunked reads a mail sent by BDAT, over all its chunks.
 type chunked struct{ g *guard }

@@ -28,7 +28,7 @@ var commands = map[string]command{
 	"HELP":     {false, false, (*guard).help},
 	"QUIT":     {false, true, (*guard).pass},
 	"EXPN":     {false, false, (*guard).absent},
-	"AUTH":     {false, false, (*guard).absent},
+	"AUTH":     {false, false, (*guard).auth},
 }
 
 // dispatch runs the command of one line.

@@ -2,6 +2,7 @@ package smtp
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
@@ -33,6 +34,10 @@ func (d *door) Accept() (net.Conn, error) {
 // waits long, so that turning away costs less than connecting.
 func turnAway(raw net.Conn, hostname string) {
 	defer raw.Close()
+	if t, ok := raw.(*tls.Conn); ok { // a handshake is what a flood would like us to do
+		t.NetConn().Close()
+		return
+	}
 	raw.SetDeadline(time.Now().Add(2 * time.Second))
 	fmt.Fprintf(raw, "421 4.7.0 %s has too many connections, try again later\r\n", hostname)
 }

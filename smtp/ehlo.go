@@ -1,6 +1,10 @@
 package smtp
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+	"time"
+)
 
 // hello checks the name a client gives itself. go-smtp then resets the mail
 // under way (RFC 5321, section 4.1.4) and its answer is replaced by greeting.
@@ -37,8 +41,9 @@ func (g *guard) greeting() []string {
 	if g.server.TLS != nil && g.tlsState() == nil {
 		lines = append(lines, "STARTTLS")
 	}
-	lines = append(lines, "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "DSN",
-		fmt.Sprintf("LIMITS RCPTMAX=%d", g.server.limits.Recipients))
+	lines = append(lines, "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "DSN")
+	lines = append(lines, g.guarded()...)
+	lines = append(lines, fmt.Sprintf("LIMITS RCPTMAX=%d", g.server.limits.Recipients))
 	reply := []string{"250-" + g.server.Hostname}
 	for i, l := range lines {
 		mark := "250-"
@@ -48,4 +53,20 @@ func (g *guard) greeting() []string {
 		reply = append(reply, mark+l)
 	}
 	return reply
+}
+
+// guarded is what is offered over TLS only, and to whom.
+func (g *guard) guarded() []string {
+	if g.tlsState() == nil {
+		return nil
+	}
+	lines := []string{"REQUIRETLS"}
+	if g.server.SignIn != nil {
+		lines = append(lines, "AUTH "+strings.Join(g.server.SignIn.Mechanisms(g.peer()), " "))
+	}
+	if g.mayHold() {
+		seconds, latest := int64(g.server.Hold/time.Second), time.Now().Add(g.server.Hold)
+		lines = append(lines, fmt.Sprintf("FUTURERELEASE %d %s", seconds, latest.UTC().Format(time.RFC3339)))
+	}
+	return lines
 }

@@ -27,10 +27,13 @@ const (
 	minRate = 500
 	// maxOut is how much is gathered for a client that does not read.
 	maxOut = 8 << 10
+	// expelTime is what a mail may still take whose session is to end.
+	expelTime = 5 * time.Second
 )
 
 var (
 	errStopping = errors.New("server is stopping")
+	errExpelled = errors.New("what was signed in with is revoked")
 	errGone     = errors.New("connection was ended")
 )
 
@@ -59,9 +62,13 @@ type guard struct {
 	muted   bool   // go-smtp's next reply is not for the client
 
 	verb     string // command under way
+	arrived  bool   // the banner was said
 	greeted  bool
 	extended bool
 	helo     string
+	user     *Identity     // who signed in
+	tries    int           // to sign in
+	wishes   wishes        // of the MAIL under way
 	path     *mail.Address // of the MAIL or RCPT under way, nil for <>
 	plain    bool          // that path was all ASCII
 	chunk    chunk         // BDAT octets not read yet
@@ -75,6 +82,7 @@ type guard struct {
 	mu       sync.Mutex // guards what stop and Close touch from other goroutines
 	conn     net.Conn   // the socket, or TLS over it
 	stopping bool
+	expelled bool
 	busy     bool // a mail is being read or stored: stopping waits
 }
 
@@ -117,6 +125,11 @@ func (g *guard) next() error {
 	if g.err != nil {
 		return g.err
 	}
+	if !g.arrived {
+		if err := g.arrive(); err != nil {
+			return g.fail(err)
+		}
+	}
 	g.release()
 	if err := g.skipChunk(); err != nil {
 		return g.fail(err)
@@ -132,6 +145,9 @@ func (g *guard) next() error {
 		if line, err = g.readLine(); err != nil {
 			return g.fail(err)
 		}
+	}
+	if g.over() == errExpelled { // commands may have come in one piece
+		return g.fail(errExpelled)
 	}
 	g.dispatch(line)
 	return g.err
@@ -155,6 +171,9 @@ func (g *guard) fail(err error) error {
 	case errors.Is(err, errStopping):
 		g.put("421 4.3.2 " + g.server.Hostname + " is closing for now, try again later")
 		g.err = io.EOF
+	case errors.Is(err, errExpelled):
+		g.put("421 4.7.0 this app password was revoked, closing")
+		g.err = io.EOF
 	default:
 		g.err = err
 	}
@@ -162,9 +181,11 @@ func (g *guard) fail(err error) error {
 }
 
 // readLine reads one line and its CRLF. The slice lives until the next read.
-func (g *guard) readLine() ([]byte, error) {
+func (g *guard) readLine() ([]byte, error) { return g.readLineOf(maxCommand) }
+
+func (g *guard) readLineOf(most int) ([]byte, error) {
 	line, err := g.in.ReadSlice('\n')
-	if errors.Is(err, bufio.ErrBufferFull) || len(line) > maxCommand {
+	if errors.Is(err, bufio.ErrBufferFull) || len(line) > most {
 		g.put("500 5.5.2 line too long, closing")
 		return nil, io.EOF
 	}
@@ -207,15 +228,37 @@ func (g *guard) pull(p []byte) (int, error) {
 func (g *guard) ready() (net.Conn, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.stopping && !g.busy {
-		return nil, errStopping
+	if err := g.mustEnd(); err != nil {
+		return nil, err
 	}
 	return g.conn, g.conn.SetReadDeadline(g.deadline())
+}
+
+// mustEnd says why nothing more is to be read, under g.mu.
+func (g *guard) mustEnd() error {
+	switch {
+	case g.busy:
+		return nil
+	case g.expelled:
+		return errExpelled
+	case g.stopping:
+		return errStopping
+	}
+	return nil
+}
+
+func (g *guard) over() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.mustEnd()
 }
 
 func (g *guard) deadline() time.Time {
 	l := g.server.limits
 	at := earlier(time.Now().Add(l.Idle), g.fresh.Add(l.Total))
+	if g.server.SignIn != nil && g.user == nil {
+		at = earlier(at, g.fresh.Add(l.Login))
+	}
 	if g.mail != nil {
 		earned := time.Duration(g.mail.taken/minRate) * time.Second
 		at = earlier(at, g.mail.began.Add(l.Idle+earned))
@@ -232,19 +275,26 @@ func earlier(a, b time.Time) time.Time {
 
 // why tells a read that stop interrupted from one that timed out.
 func (g *guard) why(err error) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.stopping && !g.busy && errors.Is(err, os.ErrDeadlineExceeded) {
-		return errStopping
+	if over := g.over(); over != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		return over
 	}
 	return err
 }
 
 // stop ends the connection with 421, now or after the mail under way.
-func (g *guard) stop() {
+func (g *guard) stop() { g.endBy(&g.stopping) }
+
+// expel ends a session whose app password is revoked: now, or in the midst of a
+// mail that takes too long.
+func (g *guard) expel() {
+	g.endBy(&g.expelled)
+	time.AfterFunc(expelTime, func() { g.raw().Close() })
+}
+
+func (g *guard) endBy(why *bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.stopping = true
+	*why = true
 	if !g.busy {
 		g.conn.SetReadDeadline(time.Unix(1, 0))
 	}

@@ -11,9 +11,17 @@ var errPath = errors.New("no path")
 
 // mailFrom reads the reverse-path of MAIL FROM (RFC 5321, section 4.1.1.2).
 func (g *guard) mailFrom(arg string) {
+	if g.server.SignIn != nil && g.user == nil {
+		g.put(g.stranger())
+		return
+	}
 	path, params, err := cutPath(arg, "FROM:")
 	if err != nil {
 		g.put("501 5.5.4 expected MAIL FROM:<address>")
+		return
+	}
+	if params, err = g.takeParams(params); err != nil {
+		g.refuse(err)
 		return
 	}
 	g.path, g.plain = nil, ascii(path)

@@ -39,7 +39,7 @@ var better = map[string][][2]string{
 func (g *guard) mend(line string, final bool) []string {
 	switch {
 	case g.verb == "" && strings.HasPrefix(line, "220"):
-		return []string{"220 " + g.server.Hostname + " ESMTP"}
+		return nil // arrive says it, when it is time
 	case g.verb == "EHLO" && strings.HasPrefix(line, "250"):
 		if !final {
 			return nil
@@ -81,6 +81,18 @@ func (r *Reply) wire() error {
 		e.EnhancedCode = gosmtp.EnhancedCodeNotSet
 	}
 	return e
+}
+
+// line is r as the guard says it.
+func (r *Reply) line() string {
+	return fmt.Sprintf("%d %s %s", r.Code, r.Enhanced, oneLine(r.Text))
+}
+
+// refuse says what a Reply says, in place of go-smtp.
+func (g *guard) refuse(err error) {
+	r := errLater
+	errors.As(err, &r)
+	g.put(r.line())
 }
 
 // oneLine keeps a reply one reply, whatever a text was made from.

@@ -25,6 +25,12 @@ type Server struct {
 	// in, and nobody signs in without TLS. nil: mail from other servers.
 	SignIn SignIn
 	Hold   time.Duration // longest FUTURERELEASE; 0: not offered
+	// Connect is asked about a client before the banner, and given ten seconds. A
+	// reply turns it away; nil lets it in. It may be left out.
+	Connect func(ctx context.Context, client net.Addr) *Reply
+	// Patience is how long the banner is held back. Who talks before it is turned
+	// away: mail servers wait (RFC 5321, section 3.1), programs that spray do not.
+	Patience time.Duration
 
 	once   sync.Once
 	limits Limits

@@ -35,22 +35,21 @@ func (s *session) Mail(_ string, o *gosmtp.MailOptions) error {
 	if !s.g.plain && !o.UTF8 {
 		return errASCII.wire()
 	}
-	tx, err := s.g.server.Handler.Begin(s.g.ctx, s.peer(), s.g.path, MailOptions{
+	tx, err := s.g.server.Handler.Begin(s.g.ctx, s.g.peer(), s.g.path, MailOptions{
 		Size:     o.Size,
 		UTF8:     o.UTF8,
 		EightBit: o.Body == gosmtp.Body8BitMIME,
 		EnvID:    o.EnvelopeID,
 		Ret:      string(o.Return),
+
+		RequireTLS: s.g.wishes.requireTLS,
+		Hold:       s.g.wishes.hold,
 	})
 	if err != nil {
 		return s.g.told(err)
 	}
 	s.tx, s.utf8 = tx, o.UTF8
 	return nil
-}
-
-func (s *session) peer() Peer {
-	return Peer{Addr: s.g.RemoteAddr(), Helo: s.g.helo, Extended: s.g.extended, TLS: s.g.tlsState()}
 }
 
 func (s *session) Rcpt(_ string, o *gosmtp.RcptOptions) error {

@@ -31,14 +31,13 @@ type Peer struct {
 
 // MailOptions and RcptOptions are the ESMTP parameters a Handler sees.
 type MailOptions struct {
-	Size     int64 // as announced, 0: not
-	UTF8     bool
-	EightBit bool
-	EnvID    string // DSN, RFC 3461, decoded
-	Ret      string // FULL, HDRS or empty
-	// RequireTLS and Hold are seen on submission only: RFC 8689, RFC 4865.
-	RequireTLS bool
-	Hold       time.Time // zero: send now
+	Size       int64 // as announced, 0: not
+	UTF8       bool
+	EightBit   bool
+	EnvID      string    // DSN, RFC 3461, decoded
+	Ret        string    // FULL, HDRS or empty
+	RequireTLS bool      // REQUIRETLS, RFC 8689: came over TLS and may go on so only
+	Hold       time.Time // FUTURERELEASE, RFC 4865, on submission only; zero: send now
 }
 
 type RcptOptions struct {
@@ -83,6 +82,7 @@ type Limits struct {
 	Errors      int           // refused commands before the connection is closed
 	Idle        time.Duration // between two reads
 	Total       time.Duration // one connection, from its start or its last accepted mail
+	Login       time.Duration // on submission: from connecting to having signed in, in all
 }
 
 // DefaultLimits follow RFC 5321, section 4.5.3: 100 recipients and five
@@ -96,6 +96,7 @@ var DefaultLimits = Limits{
 	Errors:      10,
 	Idle:        5 * time.Minute,
 	Total:       time.Hour,
+	Login:       time.Minute,
 }
 
 func (l Limits) orDefault() Limits {
@@ -109,5 +110,6 @@ func (l Limits) orDefault() Limits {
 		Errors:      cmp.Or(l.Errors, d.Errors),
 		Idle:        cmp.Or(l.Idle, d.Idle),
 		Total:       cmp.Or(l.Total, d.Total),
+		Login:       cmp.Or(l.Login, d.Login),
 	}
 }

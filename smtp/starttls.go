@@ -27,7 +27,7 @@ func (g *guard) startTLS(arg string) {
 		return
 	}
 	g.in.Reset(pull{g})
-	g.greeted, g.helo = false, ""
+	g.greeted, g.extended, g.helo = false, false, ""
 	conn := tls.Server(g.raw(), g.server.TLS)
 	if err := g.handshake(conn); err != nil {
 		g.server.Log.Debug("STARTTLS failed", "err", err)
