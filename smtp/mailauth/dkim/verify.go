@@ -39,6 +39,9 @@ func (s *Signature) verify(fields []mail.Field, body *Body, keys Keys, now time.
 	if p := s.checkBody(body); p != nil {
 		return p
 	}
+	if p := s.checkDoubled(fields); p != nil {
+		return p
+	}
 	if !key.signed(s.Algorithm, SignedHeader(fields, s.signed, s.header, s.raw), s.value) {
 		return &problem{Fail, "signature does not verify"}
 	}
@@ -83,6 +86,35 @@ func (s *Signature) checkBody(body *Body) *problem {
 		return &problem{Policy, "covers a part of the body only"}
 	case subtle.ConstantTimeCompare(hash, s.bodyHash) != 1:
 		return &problem{Fail, "body was changed"}
+	}
+	return nil
+}
+
+// single are the fields that stand in a mail once (RFC 5322, section 3.6; RFC
+// 2045). Of two, a signature covers the lower, and people are shown the upper.
+var single = []string{
+	"from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id", "in-reply-to", "references",
+	"mime-version", "content-type", "content-transfer-encoding",
+}
+
+// checkDoubled refuses a signature that covers only some of the fields of one
+// name (RFC 6376, section 8.15). Chains are left alone: the suite of ARC has such
+// fields, and no chain makes a mail anybody's.
+func (s *Signature) checkDoubled(fields []mail.Field) *problem {
+	if s.Identity == "" {
+		return nil
+	}
+	there, signed := map[string]int{}, map[string]int{}
+	for _, f := range fields {
+		there[strings.ToLower(f.Name)]++
+	}
+	for _, name := range s.signed {
+		signed[strings.ToLower(name)]++
+	}
+	for _, name := range single {
+		if there[name] > 1 && signed[name] > 0 && signed[name] < there[name] {
+			return &problem{Policy, "a doubled field is signed in part"}
+		}
 	}
 	return nil
 }
