@@ -109,6 +109,9 @@ func TestNames(t *testing.T) {
 	if a, err := r.IP(t.Context(), "A@b c.example.com"); err != nil || a.Records[0].String() != "192.0.2.10" {
 		t.Error(a, err)
 	}
+	if got, err := dns.Normal("BÜCHER.Example."); err != nil || got != "xn--bcher-kva.example" {
+		t.Error(got, err)
+	}
 	for _, name := range []string{"", "..", "a..b", strings.Repeat("a", 64) + ".example", strings.Repeat("a.", 130) + "b", "a\nb.example", "a\x00.example", "\xff.example", strings.Repeat("ü", 600)} {
 		if _, err := r.MX(t.Context(), name); !errors.Is(err, dns.ErrNotFound) {
 			t.Errorf("%q: %v", name, err)

@@ -2,6 +2,7 @@ package dns
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -13,6 +14,16 @@ var errName = errors.New("no name that can exist")
 // profile maps as browsers and mail do (UTS 46, not transitional), and lets
 // through what host names may not have but records do: underscores.
 var profile = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false))
+
+// Normal is a name as this package returns it: lower case, A-labels, no last
+// dot. A name that cannot exist is ErrNotFound.
+func Normal(name string) (string, error) {
+	q, err := question(name)
+	if err != nil {
+		return "", fmt.Errorf("read a name: %w: %w", ErrNotFound, err)
+	}
+	return target(q), nil
+}
 
 // question makes a fully qualified name in presentation form (RFC 1035, section
 // 5.1) of what a caller gave, in lower case and with A-labels (RFC 5890).

@@ -151,10 +151,11 @@ func keys(name string, types []string) []string {
 	if len(types) == 0 {
 		return []string{name}
 	}
-	for i := range types {
-		types[i] = name + " " + types[i]
+	var all []string
+	for _, t := range types {
+		all = append(all, name+" "+t)
 	}
-	return types
+	return all
 }
 
 // serve counts the question and treats it as the faults say.

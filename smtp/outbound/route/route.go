@@ -9,9 +9,13 @@
 package route
 
 import (
+	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
+	"log/slog"
 	"net"
+	"net/netip"
 	"time"
 
 	"sealpost/smtp"
@@ -32,12 +36,16 @@ type Router struct {
 	DNS      *dns.Resolver
 	Hostname string // ours
 	Self     func(ip net.IP) bool
-	Port     int // 25, but in tests
+	Port     int // 0: 25
 	Dial     func(ctx context.Context, network, address string) (net.Conn, error)
-	Policies PolicyStore // MTA-STS cache
-	Smart    *Smarthost  // everything goes there; nil: to the MX
+	Policies PolicyStore    // MTA-STS cache; nil: in memory only
+	Smart    *Smarthost     // everything goes there; nil: to the MX
+	Roots    *x509.CertPool // who is believed of WebPKI, for MTA-STS and smarthosts; nil: those of the machine
 	Results  func(TLSResult)
 	Now      func() time.Time
+	Timeout  time.Duration // of one attempt: dial, greeting, TLS; 0: 3 min
+
+	known known
 }
 
 // Smarthost is a relay that takes all mail.
@@ -46,6 +54,9 @@ type Smarthost struct {
 	Implicit       bool   // TLS from the first byte
 	User, Password string
 }
+
+// LogValue hides the password.
+func (s Smarthost) LogValue() slog.Value { return slog.StringValue("[smarthost]") }
 
 // PolicyStore keeps MTA-STS policies over a restart; nil entries are unknown ones.
 type PolicyStore interface {
@@ -61,38 +72,80 @@ type Policy struct {
 }
 
 // TLSResult is one session's outcome for TLS-RPT (RFC 8460): result type words of
-// section 4.3, "" for success.
+// section 4.3, "" for success. What kept a session from being opened, or a policy
+// from being fetched, is one too; MX is then empty where none was asked.
 type TLSResult struct {
-	Domain     string // of the policy
-	PolicyType string // tlsa, sts, no-policy-found
-	Policy     []string
+	Domain     string   // of the policy, A-labels
+	PolicyType string   // tlsa, sts, no-policy-found
+	Policy     []string // as section 4.4 wants it: lines of the policy, or TLSA records
 	MX         string
 	MXAddress  string
 	Result     string
-	Detail     string
+	Detail     string // of our making or the TLS library's: no address, no mailbox
 }
 
-// Session is an open session with one exchanger of a domain.
+// Session is an open session with one exchanger of a domain. It may be kept and
+// used again for every domain with the same Destination.
 type Session struct {
 	*smtp.Client
 	Domain   string
 	Host     string
 	Address  net.Addr
 	Verified bool   // the certificate was verified, by DANE or MTA-STS or WebPKI
-	How      string // dane, mta-sts, opportunistic, plain
+	How      string // dane, mta-sts, opportunistic, plain, smarthost
+	// RequireTLS says that mail with REQUIRETLS may be sent: the exchanger's name
+	// came by DNSSEC or MTA-STS, its certificate was verified, and it offers the
+	// extension (RFC 8689, section 4.2.1).
+	RequireTLS bool
 }
+
+// Failure is what went wrong with one exchanger. Its text does not name it.
+type Failure struct {
+	Host    string
+	Address netip.Addr // zero: none was found, or none was tried
+	Err     error      // wraps *smtp.Refused where the server said no
+}
+
+func (f *Failure) Error() string {
+	s := f.Err.Error() // of a stranger's making where it quotes a certificate
+	return "open a session: " + s[:min(len(s), 300)]
+}
+func (f *Failure) Unwrap() error { return f.Err }
 
 // Open connects to the best exchanger that answers and meets every policy. require
 // is REQUIRETLS (RFC 8689). The error says whether it is permanent (ErrNoMail,
-// ErrLoop); every other one is temporary.
+// ErrLoop); every other one is temporary, and wraps a *Failure where an exchanger
+// was found. ctx is for the opening only.
 func (r *Router) Open(ctx context.Context, domain string, require bool) (*Session, error) {
-	return nil, errNotBuilt
+	if r.Smart != nil {
+		return r.openSmart(ctx, domain, require)
+	}
+	p, err := r.plan(ctx, domain)
+	if err != nil {
+		return nil, err
+	}
+	return r.try(ctx, p, require)
 }
 
 // Destination is the key under which sessions to a domain may be shared: domains
-// with the same exchangers and the same duties have the same.
+// with the same exchangers and the same duties have the same. It names nobody.
 func (r *Router) Destination(ctx context.Context, domain string) (string, error) {
-	return "", errNotBuilt
+	if r.Smart != nil {
+		return "smarthost", nil
+	}
+	p, err := r.plan(ctx, domain)
+	if err != nil {
+		return "", err
+	}
+	return p.key(), nil
 }
 
-var errNotBuilt = errors.New("route: not built yet")
+func (r *Router) now() time.Time {
+	if r.Now != nil {
+		return r.Now()
+	}
+	return time.Now()
+}
+
+func (r *Router) timeout() time.Duration { return cmp.Or(max(r.Timeout, 0), 3*time.Minute) }
+func (r *Router) port() int              { return cmp.Or(r.Port, 25) }
