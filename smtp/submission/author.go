@@ -6,7 +6,10 @@ import (
 	netmail "net/mail"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 
 	"sealpost/mail"
 	"sealpost/smtp"
@@ -100,11 +103,20 @@ func plainList(h mail.Header, name string) ([]mail.Address, bool) {
 	for i, a := range theirs {
 		at := strings.LastIndexByte(a.Address, '@')
 		same, err := mail.ParseAddress(mail.Address{Local: a.Address[:max(at, 0)], Domain: a.Address[at+1:]}.String())
-		if err != nil || same != ours[i] {
+		if err != nil || same != ours[i] || disguised(same) {
 			return nil, false
 		}
 	}
 	return ours, true
+}
+
+// disguised finds characters that are written to be taken for others, which a +detail
+// or another letter case may bring in: compatibility forms such as a full-width @, and
+// invisible ones. Other servers refuse them too (see mailauth).
+func disguised(a mail.Address) bool {
+	spec := a.String()
+	return !norm.NFKC.IsNormalString(spec) || strings.Contains(spec, "=?") && strings.Contains(spec, "?=") ||
+		strings.ContainsFunc(spec, func(r rune) bool { return unicode.Is(unicode.Cf, r) || unicode.IsSpace(r) && r != ' ' })
 }
 
 // asItIs spares knowing the charsets of names: only addresses are compared.

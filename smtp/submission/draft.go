@@ -24,12 +24,16 @@ type draft struct {
 	added  []byte // fields it lacked
 }
 
+// maxHeader is how much of a header section is taken, in octets. Ours go in front of
+// it, and who signs, encrypts and judges reads 256 KiB.
+const maxHeader = 200 << 10
+
 var errLines = &smtp.Reply{Code: 554, Enhanced: "5.6.0", Text: "message holds a bare CR, a bare LF or a NUL"}
 
 // draft reads a whole mail and takes its header apart. Its caller closes raw.
 func (h *Handler) draft(r io.Reader) (*draft, error) {
 	d := &draft{id: newID(), time: h.Now(), raw: h.newSpool(h.message())}
-	if err := d.fill(r, h.look()); err != nil {
+	if err := d.fill(r); err != nil {
 		d.raw.Close()
 		return nil, err
 	}
@@ -38,7 +42,7 @@ func (h *Handler) draft(r io.Reader) (*draft, error) {
 
 var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
-func (d *draft) fill(r io.Reader, look mail.Limits) error {
+func (d *draft) fill(r io.Reader) error {
 	b := buffers.Get().(*[32 << 10]byte)
 	defer func() {
 		clear(b[:]) // nothing readable outlives its mail
@@ -51,7 +55,7 @@ func (d *draft) fill(r io.Reader, look mail.Limits) error {
 		return errLines
 	}
 	var err error
-	if d.header, err = mail.ReadHeader(d.raw, 0, look.Header); err != nil {
+	if d.header, err = mail.ReadHeader(d.raw, 0, maxHeader); err != nil {
 		return fmt.Errorf("read header: %w", err)
 	}
 	return shape(d.header)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
+	"unicode"
 
 	"sealpost/account"
 	"sealpost/mail"
@@ -50,6 +52,30 @@ func (h *Handler) mayWriteAs(ctx context.Context, who person, list ...mail.Addre
 			return fmt.Errorf("find owner of address: %w", err)
 		case !owns:
 			return errOwner
+		}
+	}
+	return nil
+}
+
+var (
+	errAddress = &smtp.Reply{Code: 553, Enhanced: "5.1.3", Text: "that is no address"}
+	errOption  = &smtp.Reply{Code: 501, Enhanced: "5.5.4", Text: "a parameter holds a control character"}
+)
+
+// proper refuses an address that no parser of ours would have made: other doors than
+// SMTP put theirs together by themselves (ATTACKS D06).
+func proper(a mail.Address) error {
+	if again, err := mail.ParseAddress(a.String()); err != nil || again != a {
+		return errAddress
+	}
+	return nil
+}
+
+// printed refuses parameters with control characters.
+func printed(params ...string) error {
+	for _, p := range params {
+		if strings.ContainsFunc(p, unicode.IsControl) {
+			return errOption
 		}
 	}
 	return nil

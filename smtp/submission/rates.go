@@ -7,13 +7,6 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// Limits are outbound limits, in recipients that are not of this server. Zero: none.
-type Limits struct {
-	Hour, Day    int           // of one account
-	PasswordHour int           // of one app password
-	WarmUp       time.Duration // an account younger than this has a tenth
-}
-
 // maxCounted bounds how many accounts and app passwords are counted at a time; a
 // count takes under 500 bytes. They are this server's own, so nobody makes us forget.
 const maxCounted = 16 << 10

@@ -49,8 +49,8 @@ func (t *transaction) send(ctx context.Context, d *draft) error {
 			return err
 		}
 	}
-	undo, when := t.h.sending.take(t.bounds(), len(remote), d.time)
-	if err := limited(when, d.time); err != nil {
+	undo, err := t.count(len(remote), d.time)
+	if err != nil {
 		return err
 	}
 	err = e.hand(ctx)

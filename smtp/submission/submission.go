@@ -88,8 +88,24 @@ func (h *Handler) begin(ctx context.Context, p smtp.Peer, from *mail.Address, o 
 	if err := h.mayWriteAs(ctx, who, *from); err != nil {
 		return nil, err
 	}
-	t := &transaction{h: h, peer: p, who: who, from: from, opts: o, seen: make(map[string]bool)}
+	t, err := h.open(p, who, from, o)
+	if err != nil {
+		return nil, err
+	}
 	return t, t.room(1)
+}
+
+// open makes a transaction of what was found to be allowed.
+func (h *Handler) open(p smtp.Peer, who person, from *mail.Address, o smtp.MailOptions) (*transaction, error) {
+	if err := printed(o.EnvID, o.Ret); err != nil {
+		return nil, err
+	}
+	if from != nil {
+		if err := proper(*from); err != nil {
+			return nil, err
+		}
+	}
+	return &transaction{h: h, peer: p, who: who, from: from, opts: o, seen: make(map[string]bool)}, nil
 }
 
 var (
@@ -108,6 +124,8 @@ func replyFor(err error) *smtp.Reply {
 		return errSignIn
 	case errors.Is(err, mailstore.ErrOverQuota):
 		return &smtp.Reply{Code: 452, Enhanced: "4.2.2", Text: "your mailbox is full, so no copy of this mail can be kept"}
+	case errors.Is(err, queue.ErrLater):
+		return errHold
 	case errors.Is(err, queue.ErrFull):
 		return &smtp.Reply{Code: 452, Enhanced: "4.3.1", Text: "too much waits to be sent already, try again later"}
 	case errors.Is(err, spool.ErrTooLarge):

@@ -32,9 +32,9 @@ func (h *Handler) Submit(ctx context.Context, p smtp.Peer, e smtp.Envelope, cont
 // System sends a mail of the server itself, such as a report: signed, not limited,
 // never encrypted, its From a domain of this server. From <> is allowed.
 func (h *Handler) System(ctx context.Context, e smtp.Envelope, content mail.Bytes) error {
-	t := &transaction{
-		h: h, peer: smtp.Peer{User: &smtp.Identity{}}, from: e.From,
-		opts: options(e, content.Size()), seen: make(map[string]bool),
+	t, err := h.open(smtp.Peer{User: &smtp.Identity{}}, person{}, e.From, options(e, content.Size()))
+	if err != nil {
+		return fmt.Errorf("send a mail of this server: %w", err)
 	}
 	if _, err := t.whole(ctx, e.To, content); err != nil {
 		return fmt.Errorf("send a mail of this server: %w", err)

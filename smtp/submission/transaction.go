@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"sealpost/account"
 	"sealpost/mail"
@@ -54,6 +54,9 @@ func (t *transaction) add(ctx context.Context, to mail.Address, o smtp.RcptOptio
 	if to.Domain == "" && t.from != nil {
 		to.Domain = t.from.Domain // the bare postmaster: of the sender's own domain
 	}
+	if err := cmp.Or(proper(to), printed(slices.Concat(o.Notify, []string{o.ORcpt})...)); err != nil {
+		return err
+	}
 	switch {
 	case t.seen[to.Key()]:
 		return nil
@@ -81,7 +84,9 @@ func (t *transaction) addLocal(ctx context.Context, to mail.Address, o smtp.Rcpt
 	if known && t.seen[string(a.ID)] {
 		return nil
 	}
-	in, err := t.h.Local.Begin(ctx, t.peer, t.from, smtp.MailOptions{
+	// What the way in does not know of the client it cannot write into a trace.
+	peer := smtp.Peer{User: t.peer.User, TLS: t.peer.TLS, Extended: true}
+	in, err := t.h.Local.Begin(ctx, peer, t.from, smtp.MailOptions{
 		Size: t.opts.Size, UTF8: t.opts.UTF8, EightBit: t.opts.EightBit, EnvID: t.opts.EnvID, Ret: t.opts.Ret,
 	})
 	if err != nil {
@@ -147,58 +152,6 @@ func (t *transaction) Close() {
 		n.in.Close()
 	}
 	t.local = nil
-}
-
-// bounds are the limits that t's account and app password have now.
-func (t *transaction) bounds() []bound {
-	if t.who.ID == "" {
-		return nil
-	}
-	l, id := t.h.Limits, string(t.who.ID)
-	young := t.h.Now().Sub(t.who.Created) < l.WarmUp
-	var all []bound
-	add := func(name string, most int, span time.Duration) {
-		if most > 0 && young {
-			most = max(1, most/10)
-		}
-		if most > 0 {
-			all = append(all, bound{name, most, span})
-		}
-	}
-	add("hour "+id, l.Hour, time.Hour)
-	add("day "+id, l.Day, 24*time.Hour)
-	if t.who.device != "" {
-		add("password "+id+" "+t.who.device, cmp.Or(t.who.perHour, l.PasswordHour), time.Hour)
-	}
-	return all
-}
-
-// room says whether n recipients may be written to now.
-func (t *transaction) room(n int) error {
-	now := t.h.Now()
-	return limited(t.h.sending.room(t.bounds(), n, now), now)
-}
-
-// limited is nil for a time that is zero, and else says when to come again.
-func limited(when, now time.Time) error {
-	if when.IsZero() {
-		return nil
-	}
-	wait := max(when.Sub(now), 0).Truncate(time.Minute) + time.Minute
-	return &smtp.Reply{Code: 450, Enhanced: "4.7.1",
-		Text: fmt.Sprintf("you have reached the number of recipients you may write to; try again in %s", minutes(wait))}
-}
-
-// minutes writes a time to wait for a person.
-func minutes(d time.Duration) string {
-	h, m := int(d/time.Hour), int(d%time.Hour/time.Minute)
-	switch {
-	case h == 0:
-		return fmt.Sprintf("%d min", m)
-	case m == 0:
-		return fmt.Sprintf("%d h", h)
-	}
-	return fmt.Sprintf("%d h %d min", h, m)
 }
 
 // each runs do for 0 to n-1, some at the same time, and waits. A panic in one of
