@@ -54,7 +54,7 @@ func (c *Checker) Check(ctx context.Context, s Session, h mail.Header, m mail.By
 	var all sync.WaitGroup
 	c.connection(ctx, &all, s, &v)
 	all.Go(func() { c.signatures(ctx, h, m, &v) })
-	v.From, v.Reject = author(h, m)
+	v.From, v.Reject = author(h, m, s.From == nil)
 	all.Wait()
 	if v.From != nil {
 		v.DMARC = dmarc.Evaluate(ctx, c.DNS, v.identifiers())

@@ -16,8 +16,8 @@ import (
 // author finds the one address that a mail says it is from, or why it is no mail
 // to show. The address is the one package mail finds, which is the one that is
 // shown; what other programs could read as another address is refused
-// (RFC 5322, section 3.6.2; RFC 9989, section 5.3.1).
-func author(h mail.Header, m mail.Bytes) (*mail.Address, string) {
+// (RFC 5322, section 3.6.2; RFC 9989, section 5.3.1). A bounce may be from nobody.
+func author(h mail.Header, m mail.Bytes, bounce bool) (*mail.Address, string) {
 	if h.Cut {
 		return nil, "header section is too long"
 	}
@@ -34,9 +34,19 @@ func author(h mail.Header, m mail.Bytes) (*mail.Address, string) {
 	case 0:
 		return nil, "no From field"
 	case 1:
+		if bounce && namesNobody(from[0]) {
+			return nil, ""
+		}
 		return oneAuthor(from[0])
 	}
 	return nil, "several From fields"
+}
+
+// namesNobody says that a field holds nothing that anybody could take for an
+// address, such as MAILER-DAEMON alone, which many servers write into bounces.
+func namesNobody(f mail.Field) bool {
+	shown := norm.NFKC.String(mail.Decode(f.Value()))
+	return f.Raw[len(f.Name)] == ':' && !hasControls(f.Raw) && !strings.Contains(shown, "@")
 }
 
 func oneAuthor(f mail.Field) (*mail.Address, string) {
@@ -54,7 +64,7 @@ func oneAuthor(f mail.Field) (*mail.Address, string) {
 	if err != nil {
 		return nil, "From is no address"
 	}
-	if tricky(spec) || tricky(a.String()) {
+	if tricky(spec) || mapped(spec, a.Domain) {
 		return nil, "letters in From that look like others"
 	}
 	if !shownAs(f, a) {
@@ -97,6 +107,13 @@ func tricky(spec string) bool {
 	}
 	invisible := func(r rune) bool { return unicode.Is(unicode.Cf, r) || unicode.IsSpace(r) && r != ' ' }
 	return strings.ContainsFunc(spec, invisible) || strings.Contains(spec, "=?") && strings.Contains(spec, "?=")
+}
+
+// mapped says that a domain became another one by more than its case: IDNA takes
+// several characters for a dot (RFC 3490, section 3.1).
+func mapped(spec, domain string) bool {
+	written := norm.NFC.String(strings.ToLower(spec[strings.LastIndexByte(spec, '@')+1:]))
+	return written != domain && strings.ContainsFunc(written, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
 // quoteDots quotes a local part with dots where none may be, which some large

@@ -67,7 +67,8 @@ type Verdict struct {
 	DMARC   dmarc.Verdict
 	ARC     ARC
 	// From is the one address of the From field that was judged; nil when the field
-	// is missing, doubled or not exactly one mailbox (Reject says so).
+	// is missing, doubled or not exactly one mailbox (Reject says so), and in a bounce
+	// that is from nobody (MAILER-DAEMON), which is fine.
 	From *mail.Address
 	// Reject is why a mail is no mail anybody may be shown: no or several From,
 	// empty or tricky ones (ATTACKS D07). Empty: fine. It holds words of ours only.
