@@ -84,16 +84,25 @@ func (q *Queue) complete(m *Mail, size int64) error {
 // putSealed stores the text, then the row that points at it: a crash between
 // leaves a blob for the sweeper.
 func (q *Queue) putSealed(ctx context.Context, r Row, content mail.Bytes) error {
-	refs, err := q.Blobs.Put(ctx, sealing{q, r.ID, content})
-	if err != nil {
+	var err error
+	if r.Body, err = q.storeText(ctx, r.ID, content); err != nil {
 		return fmt.Errorf("store text: %w", err)
 	}
-	r.Body = refs[0]
-	q.setFlying(r.Body.ID, true)
 	defer q.setFlying(r.Body.ID, false)
 	// After a failure the row may be there all the same, so the text stays until
 	// the sweeper knows better.
 	return q.Store.Insert(ctx, r)
+}
+
+func (q *Queue) storeText(ctx context.Context, id ID, content mail.Bytes) (filestore.Ref, error) {
+	q.landing.RLock()
+	defer q.landing.RUnlock()
+	refs, err := q.Blobs.Put(ctx, sealing{q, id, content})
+	if err != nil {
+		return filestore.Ref{}, err
+	}
+	q.setFlying(refs[0].ID, true)
+	return refs[0], nil
 }
 
 func (q *Queue) putInMemory(ctx context.Context, r Row, content mail.Bytes) error {

@@ -121,9 +121,11 @@ type Queue struct {
 	active map[string]int
 	served map[string]bool // groups that had their turn in this round
 	latest time.Time       // the latest time the clock has shown
-	flying map[filestore.ID]bool
+	flying map[filestore.ID]bool // stored, and their rows are not yet
 	texts  map[ID]*text
 	memory int64 // bytes promised to texts
+
+	landing sync.RWMutex // held by Put until it knows the id of what it stores
 }
 
 // Limits bound a queue. Zero takes the default. Mails that are put at the same
