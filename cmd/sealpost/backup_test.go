@@ -76,7 +76,7 @@ func holdSecond(t *testing.T, dir string) {
 func nothingReadable(t *testing.T, dir, word string) (files int) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
 		files++

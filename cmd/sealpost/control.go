@@ -46,6 +46,9 @@ func serveControl(ctx context.Context, l net.Listener, o *office) *http.Server {
 	for name, do := range operations() {
 		mux.Handle("POST /"+name, handle(o, do))
 	}
+	for name, do := range carriers() {
+		mux.Handle("POST /"+name, carry(o, do))
+	}
 	s := &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: 10 * time.Second,

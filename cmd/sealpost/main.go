@@ -32,6 +32,8 @@ type commands struct {
 	Message  messageGroup   `cmd:"" help:"Look at stored mail as it is: sealed."`
 	Open     openCommand    `cmd:"" help:"Open a sealed mail with its owner's key (the client side)."`
 	Prove    proveCommand   `cmd:"" help:"Send canary mails through every way in and look for them in every file."`
+	Import   importCommand  `cmd:"" help:"Bring mail in from mbox, Maildir or another IMAP server, sealed on the way."`
+	Export   exportCommand  `cmd:"" help:"Take an account's mail out, sealed, or opened by its owner."`
 	Backup   backupCommand  `cmd:"" help:"Copy the store, sealed as it is, while the server runs; later copies add what is new."`
 	Verify   verifyCommand  `cmd:"" help:"Read every stored letter, of the live store or of a backup, and say what is wrong."`
 	Restore  restoreCommand `cmd:"" help:"Put a backup into an empty data folder."`

@@ -79,13 +79,20 @@ func (cmd openCommand) readKeys(ctx context.Context, o *pgp.Opener, c console) e
 
 // passphrase comes from its file or the terminal, for standard input holds the mail.
 func (cmd openCommand) passphrase(ctx context.Context, c console) ([]byte, error) {
-	if cmd.Passphrase != "" {
-		text, err := os.ReadFile(cmd.Passphrase)
+	return secretFrom(ctx, c, cmd.Passphrase, "Passphrase of the key: ",
+		"the key has a passphrase and there is no terminal to ask: expected --passphrase-file")
+}
+
+// secretFrom reads a secret from a file or, without one, from who sits at the
+// terminal; otherwise says what to do where there is none.
+func secretFrom(ctx context.Context, c console, file, prompt, otherwise string) ([]byte, error) {
+	if file != "" {
+		text, err := os.ReadFile(file)
 		return bytes.TrimRight(text, "\r\n"), err
 	}
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
-		return nil, errors.New("the key has a passphrase and there is no terminal to ask: expected --passphrase-file")
+		return nil, errors.New(otherwise)
 	}
 	defer tty.Close()
 	// A terminal left silent by Ctrl-C would stay so for whoever types next.
@@ -96,7 +103,7 @@ func (cmd openCommand) passphrase(ctx context.Context, c console) ([]byte, error
 		return nil, fmt.Errorf("hide what is typed: %w", err)
 	}
 	defer restore()
-	fmt.Fprint(c.Err, "Passphrase of the key: ")
+	fmt.Fprint(c.Err, prompt)
 	defer fmt.Fprintln(c.Err)
 	type answer struct {
 		line []byte
@@ -111,6 +118,6 @@ func (cmd openCommand) passphrase(ctx context.Context, c console) ([]byte, error
 	case a := <-typed:
 		return a.line, a.err
 	case <-ctx.Done():
-		return nil, errors.New("no passphrase was given")
+		return nil, errors.New("nothing was typed")
 	}
 }

@@ -25,6 +25,7 @@ func operations() map[string]operation {
 		"password.list":   answering(listPasswords),
 		"password.remove": answering(removePassword),
 		"message.get":     streaming(getMessage),
+		"mail.export":     streaming(exportMail),
 		"backup.make":     telling(makeBackup),
 		"store.verify":    telling(verifyStore),
 	}

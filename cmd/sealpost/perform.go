@@ -51,6 +51,11 @@ func perform(ctx context.Context, file, name string, wish any, answer io.Writer)
 }
 
 func doHere(ctx context.Context, settings config.Config, name string, wish []byte, answer io.Writer) error {
+	return inOffice(ctx, settings, func(o *office) error { return operations()[name](ctx, o, wish, answer) })
+}
+
+// inOffice does something in this process, as the owner of the data folder.
+func inOffice(ctx context.Context, settings config.Config, do func(*office) error) error {
 	if err := becomeOwner(settings.Data); err != nil {
 		return err
 	}
@@ -58,7 +63,7 @@ func doHere(ctx context.Context, settings config.Config, name string, wish []byt
 	if err != nil {
 		return err
 	}
-	return errors.Join(operations()[name](ctx, o, wish, answer), o.Close())
+	return errors.Join(do(o), o.Close())
 }
 
 // ask performs an operation that answers in JSON.

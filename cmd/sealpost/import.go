@@ -1,0 +1,273 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"sealpost/move"
+)
+
+type importCommand struct {
+	settingsFile
+	Address  string   `arg:"" help:"The account that gets the mail."`
+	Mbox     []string `type:"existingfile" placeholder:"FILE" help:"Mbox files (also Google's export); each becomes a mailbox of its name, unless --mailbox says which."`
+	Maildir  string   `type:"existingdir" placeholder:"DIR" help:"A Maildir, with the folders below it."`
+	Imap     string   `placeholder:"HOST[:PORT]" help:"Another IMAP server, TLS from the first byte (port 993)."`
+	StartTLS bool     `name:"starttls" help:"Use STARTTLS with --imap (port 143)."`
+	User     string   `placeholder:"NAME" help:"User name there (default: the address)."`
+	Password string   `name:"password-file" type:"existingfile" placeholder:"FILE" help:"Password there; without it the terminal is asked."`
+	Skip     []string `placeholder:"MAILBOX" help:"Mailboxes there to leave out."`
+	Mailbox  string   `placeholder:"NAME" help:"Mailbox for an mbox, or for the topmost folder of a Maildir (default: INBOX)."`
+	Journal  string   `type:"path" placeholder:"FILE" help:"Remembers what has arrived, so that the same command goes on where it was broken off (default: ${default})." default:"sealpost-import.journal"`
+}
+
+func (cmd importCommand) Help() string {
+	return "Reads mail, seals each message to the account's key, and stores it with its date, flags and mailbox. Nothing is " +
+		"changed at the source, and nothing readable is written here. Broken off, run it again: it goes on."
+}
+
+func (cmd importCommand) Run(ctx context.Context, c console) error {
+	sources, err := cmd.sources(ctx, c)
+	if err != nil {
+		return err
+	}
+	j, err := move.OpenJournal(cmd.Journal)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	var sum move.Report
+	var bad []string
+	for _, s := range sources {
+		one := ferry{source: s, journal: j, file: cmd.Config, address: cmd.Address, bar: newBar(c)}
+		r, err := one.run(ctx)
+		sum.Messages, sum.Bytes = sum.Messages+r.Messages, sum.Bytes+r.Bytes
+		bad = append(bad, one.bad...)
+		if err != nil {
+			return errors.Join(fmt.Errorf("%w\n%s stored so far; the same command goes on from there", err, plural(sum.Messages, "message")), j.Close())
+		}
+	}
+	took := time.Since(start)
+	fmt.Fprintf(c.Out, "%s (%s) sealed and stored in %s, %.0f a second\n", plural(sum.Messages, "message"), readable(sum.Bytes),
+		took.Round(10*time.Millisecond), float64(sum.Messages)/took.Seconds())
+	if len(bad) > 0 {
+		return errors.Join(fmt.Errorf("%s could not be read or sealed and stayed behind:\n%s", plural(len(bad), "message"), strings.Join(bad, "\n")), j.Close())
+	}
+	return j.Finish()
+}
+
+// sources are what the flags name: one kind, and something.
+func (cmd importCommand) sources(ctx context.Context, c console) (all []move.Source, err error) {
+	kinds := 0
+	for _, given := range []bool{len(cmd.Mbox) > 0, cmd.Maildir != "", cmd.Imap != ""} {
+		if given {
+			kinds++
+		}
+	}
+	if kinds != 1 {
+		return nil, errors.New("expected one of --mbox FILE, --maildir DIR, --imap HOST")
+	}
+	switch {
+	case cmd.Maildir != "":
+		return []move.Source{move.Maildir{Folder: cmd.Maildir, Mailbox: orInbox(cmd.Mailbox)}}, nil
+	case cmd.Imap != "":
+		r, err := remote(ctx, c, cmd.Imap, cmd.StartTLS, orElse(cmd.User, cmd.Address), cmd.Password)
+		r.Skip = cmd.Skip
+		return []move.Source{r}, err
+	}
+	for _, f := range cmd.Mbox {
+		box := cmd.Mailbox
+		if box == "" {
+			box = mboxName(f)
+		}
+		all = append(all, move.Mbox{File: f, Mailbox: box})
+	}
+	return all, nil
+}
+
+func orInbox(name string) string { return orElse(name, "INBOX") }
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// mboxName is the mailbox an mbox file stands for: its name without ".mbox".
+func mboxName(file string) string {
+	name := strings.TrimSuffix(filepath.Base(file), ".mbox")
+	if strings.EqualFold(name, "inbox") || name == "mbox" || strings.HasPrefix(name, "All mail") {
+		return "INBOX"
+	}
+	return name
+}
+
+// remote signs in nowhere yet; it finds the password.
+func remote(ctx context.Context, c console, at string, startTLS bool, user, passwordFile string) (move.Remote, error) {
+	port := ":993"
+	if startTLS {
+		port = ":143"
+	}
+	if !strings.Contains(at, ":") {
+		at += port
+	}
+	r := move.Remote{Address: at, StartTLS: startTLS, User: user}
+	word, err := secretFrom(ctx, c, passwordFile, "Password of "+user+": ", "expected --password-file: there is no terminal to ask for the password")
+	r.Password = string(word)
+	return r, err
+}
+
+// A ferry carries one source to the server, and notes what has arrived.
+type ferry struct {
+	source        move.Source
+	journal       *move.Journal
+	file, address string
+	bar           *bar
+	bad           []string
+
+	mu      sync.Mutex
+	sent    []move.Position // not yet noted
+	noted   int             // how many were, before them
+	read    int64           // units of the source's total
+	total   int64
+	failure error // of the source
+}
+
+func (f *ferry) run(ctx context.Context) (r move.Report, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	f.total, _ = f.source.Total(ctx)
+	body, feed := io.Pipe()
+	answers, answer := io.Pipe()
+	var both sync.WaitGroup
+	defer both.Wait()
+	defer cancel()
+	both.Go(func() { feed.CloseWithError(f.feed(ctx, feed)) })
+	ended := make(chan error, 1)
+	both.Go(func() {
+		err := convey(ctx, f.file, "mail.import", body, answer)
+		body.CloseWithError(errors.New("the server takes no more"))
+		answer.CloseWithError(err)
+		ended <- err
+	})
+	r, err = f.listen(answers)
+	answers.Close()
+	f.bar.clear()
+	if err != nil {
+		cancel()
+	}
+	err = errors.Join(err, <-ended)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.failure != nil {
+		return r, f.failure
+	}
+	return r, err
+}
+
+// feed writes all messages of the source.
+func (f *ferry) feed(ctx context.Context, to io.Writer) error {
+	wish, err := json.Marshal(wantedImport{f.address})
+	if err != nil {
+		return err
+	}
+	if _, err := to.Write(append(wish, '\n')); err != nil {
+		return err
+	}
+	frames := move.NewFrameWriter(to)
+	for m, err := range f.source.Messages(ctx, f.journal) {
+		if err == nil {
+			err = f.send(ctx, frames, m)
+		}
+		var bad *move.Bad
+		if errors.As(err, &bad) {
+			f.bad = append(f.bad, fmt.Sprintf("  %s %d%s: %v", bad.Position.Part, bad.Position.Place, bad.Position.Name, bad.Err))
+			continue
+		}
+		if err != nil {
+			return f.fail(err)
+		}
+	}
+	return frames.Close()
+}
+
+func (f *ferry) fail(err error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.failure == nil && !errors.Is(err, io.ErrClosedPipe) && !errors.Is(err, context.Canceled) {
+		f.failure = err
+	}
+	return err
+}
+
+func (f *ferry) send(ctx context.Context, to *move.FrameWriter, m move.Message) error {
+	text, err := m.Open(ctx)
+	if err != nil {
+		return &move.Bad{Position: m.Position, Err: err}
+	}
+	defer text.Close()
+	f.mu.Lock()
+	f.sent = append(f.sent, m.Position)
+	f.read += m.Size
+	f.mu.Unlock()
+	return to.Write(m, text)
+}
+
+// listen notes what the server says is durable.
+func (f *ferry) listen(from io.Reader) (r move.Report, err error) {
+	for lines := bufio.NewScanner(from); lines.Scan(); {
+		var line spoken[move.Report]
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			return r, fmt.Errorf("read the answer: %w", err)
+		}
+		switch {
+		case line.Error != "":
+			return r, errors.New(line.Error)
+		case line.Step != nil:
+			r.Messages = int(line.Step.Done)
+			err = f.note(r.Messages)
+		case line.Answer != nil:
+			r = *line.Answer
+			f.blame(r.Failed)
+			return r, f.note(r.Messages + len(r.Failed))
+		}
+		if err != nil {
+			return r, err
+		}
+	}
+	return r, errors.New("the server broke off: its log may say why")
+}
+
+func (f *ferry) note(done int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := min(done-f.noted, len(f.sent))
+	if n <= 0 {
+		return nil
+	}
+	err := f.journal.Add(f.sent[:n]...)
+	f.sent, f.noted = f.sent[n:], f.noted+n
+	f.bar.show(step{What: "sealing and storing", Done: min(f.read, f.total), Of: f.total})
+	return err
+}
+
+// blame names the messages that the server could not seal.
+func (f *ferry) blame(failed []int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, n := range failed {
+		if i := n - f.noted; i >= 0 && i < len(f.sent) {
+			p := f.sent[i]
+			f.bad = append(f.bad, fmt.Sprintf("  %s %d%s: could not be sealed", p.Part, p.Place, p.Name))
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// writeMaildir makes a Maildir of n messages and returns their texts, sorted.
+func writeMaildir(t *testing.T, dir string, n int) (texts []string) {
+	t.Helper()
+	for _, sub := range []string{"cur", "new", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range n {
+		text := fmt.Sprintf("From: a@example.org\r\nSubject: mail %d\r\n\r\nthe canary sings %s\r\n", i, strings.Repeat("la ", i*37%4000))
+		texts = append(texts, text)
+		name := fmt.Sprintf("%d.%d.host:2,S", 1_000_000_000+i, i)
+		if err := os.WriteFile(filepath.Join(dir, "cur", name), []byte(strings.ReplaceAll(text, "\r\n", "\n")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slices.Sort(texts)
+	return texts
+}
+
+// read all messages of an exported Maildir.
+func exported(t *testing.T, dir string) (texts []string) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "cur", "*:2,S"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range names {
+		texts = append(texts, string(read(t, n)))
+	}
+	slices.Sort(texts)
+	return texts
+}
+
+// An import is broken off by a full mailbox, goes on once there is room, doubles
+// nothing and loses nothing; an export gives back what came, sealed or opened.
+func TestImportGoesOn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	config := "--config=" + s.config
+	secret, public := s.keys(t, "ann@demo.test")
+	must(t, "account", "add", "ann@demo.test", "--key", public, "--quota=1MiB", config)
+	s.serve(t)
+	texts := writeMaildir(t, filepath.Join(s.dir, "md"), 400)
+	journal := "--journal=" + filepath.Join(s.dir, "journal")
+	fails(t, exitFailed, []string{"over quota", "stored so far; the same command goes on"},
+		"import", "ann@demo.test", "--maildir", filepath.Join(s.dir, "md"), journal, config)
+	must(t, "account", "set", "ann@demo.test", "--quota=1GiB", config)
+	out := must(t, "import", "ann@demo.test", "--maildir", filepath.Join(s.dir, "md"), journal, config)
+	if strings.HasPrefix(out, "400 ") || strings.HasPrefix(out, "0 ") {
+		t.Errorf("the second run stored %s; it was to go on", out)
+	}
+	if _, err := os.Stat(filepath.Join(s.dir, "journal")); err == nil {
+		t.Error("the journal is still there")
+	}
+	sealed, opened := filepath.Join(s.dir, "sealed"), filepath.Join(s.dir, "opened")
+	must(t, "export", "ann@demo.test", "--to", sealed, config)
+	must(t, "export", "ann@demo.test", "--to", opened, "--key", secret, config)
+	if got := exported(t, opened); !slices.Equal(got, texts) {
+		t.Errorf("%d messages came back, want %d, and byte for byte", len(got), len(texts))
+	}
+	if got := exported(t, sealed); len(got) != len(texts) {
+		t.Errorf("%d sealed messages, want %d", len(got), len(texts))
+	}
+	if nothingReadable(t, sealed, "canary") == 0 || nothingReadable(t, s.settings.Data, "canary") == 0 {
+		t.Error("no files to look at")
+	}
+	fails(t, exitFailed, []string{"is not empty"}, "export", "ann@demo.test", "--to", sealed, config)
+}
+
+// Without a server the command does the work itself.
+func TestImportWithoutAServer(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	config := "--config=" + s.config
+	_, public := s.keys(t, "ann@demo.test")
+	must(t, "account", "add", "ann@demo.test", "--key", public, config)
+	var mbox bytes.Buffer
+	for i := range 30 {
+		fmt.Fprintf(&mbox, "From x Mon Jan  2 15:04:%02d 2006\nSubject: %d\n\ntext\n\n", i, i)
+	}
+	s.write(t, "Old.mbox", mbox.Bytes())
+	out := must(t, "import", "ann@demo.test", "--mbox", filepath.Join(s.dir, "Old.mbox"), "--journal", filepath.Join(s.dir, "j"), config)
+	if !strings.HasPrefix(out, "30 messages ") {
+		t.Errorf("import says %s", out)
+	}
+	if got := must(t, "message", "get", "ann@demo.test", "30", "--mailbox=Old", config); !strings.Contains(got, "BEGIN PGP MESSAGE") {
+		t.Errorf("the last message is\n%s", got)
+	}
+	fails(t, exitFailed, []string{"expected one of --mbox"}, "import", "ann@demo.test", config)
+	fails(t, exitFailed, []string{"no such account"}, "import", "eve@demo.test", "--mbox", filepath.Join(s.dir, "Old.mbox"), "--journal", filepath.Join(s.dir, "j"), config)
+}

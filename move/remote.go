@@ -1,0 +1,242 @@
+package move
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
+)
+
+// Remote is another IMAP server. It is read only: mailboxes are examined, and no
+// flag there changes.
+type Remote struct {
+	Address        string // host:port, TLS from the first byte
+	StartTLS       bool   // instead
+	User, Password string
+	TLS            *tls.Config // nil: as the system trusts
+	Skip           []string    // mailboxes
+}
+
+const (
+	fetchBatch  = 50       // messages asked for in one command
+	fetchMemory = 32 << 20 // octets of one batch, unless one message is larger
+)
+
+// connect signs in. The connection ends with ctx.
+func (r Remote) connect(ctx context.Context) (*imapclient.Client, error) {
+	host, _, err := net.SplitHostPort(r.Address)
+	if err != nil {
+		return nil, fmt.Errorf("IMAP server %q: expected host:port", r.Address)
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if r.TLS != nil {
+		config = r.TLS.Clone()
+	}
+	if config.ServerName == "" {
+		config.ServerName = host
+	}
+	d := net.Dialer{Timeout: 30 * time.Second}
+	conn, err := d.DialContext(ctx, "tcp", r.Address)
+	if err != nil {
+		return nil, fmt.Errorf("reach the IMAP server: %w", err)
+	}
+	context.AfterFunc(ctx, func() { conn.Close() })
+	var c *imapclient.Client
+	if r.StartTLS {
+		c, err = imapclient.NewStartTLS(conn, &imapclient.Options{TLSConfig: config})
+	} else {
+		c = imapclient.New(tls.Client(conn, config), nil)
+		err = c.WaitGreeting()
+	}
+	if err == nil {
+		err = c.Login(r.User, r.Password).Wait()
+	}
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("sign in at the IMAP server: %w", err)
+	}
+	return c, nil
+}
+
+// remoteBox is a mailbox there, and what it is called here.
+type remoteBox struct{ there, here string }
+
+func (r Remote) boxes(c *imapclient.Client) ([]remoteBox, error) {
+	list, err := c.List("", "*", nil).Collect()
+	if err != nil {
+		return nil, fmt.Errorf("list mailboxes: %w", err)
+	}
+	var boxes []remoteBox
+	for _, l := range list {
+		if slices.Contains(l.Attrs, imap.MailboxAttrNoSelect) || slices.Contains(l.Attrs, imap.MailboxAttrNonExistent) ||
+			slices.Contains(l.Attrs, imap.MailboxAttrAll) || slices.Contains(r.Skip, l.Mailbox) {
+			continue // All is a view of the others
+		}
+		boxes = append(boxes, remoteBox{l.Mailbox, localName(l)})
+	}
+	return boxes, nil
+}
+
+func localName(l *imap.ListData) string {
+	uses := map[imap.MailboxAttr]string{
+		imap.MailboxAttrSent: "Sent", imap.MailboxAttrDrafts: "Drafts", imap.MailboxAttrTrash: "Trash",
+		imap.MailboxAttrJunk: "Junk", imap.MailboxAttrArchive: "Archive",
+	}
+	for _, a := range l.Attrs {
+		if name, ok := uses[a]; ok {
+			return name
+		}
+	}
+	name := l.Mailbox
+	if l.Delim != 0 && l.Delim != '/' {
+		name = strings.ReplaceAll(strings.ReplaceAll(name, "/", "_"), string(l.Delim), "/")
+	}
+	return standardName(name)
+}
+
+// Total counts the messages of all mailboxes.
+func (r Remote) Total(ctx context.Context) (n int64, unit string) {
+	c, err := r.connect(ctx)
+	if err != nil {
+		return 0, "messages"
+	}
+	defer c.Close()
+	boxes, err := r.boxes(c)
+	if err != nil {
+		return 0, "messages"
+	}
+	for _, b := range boxes {
+		if s, err := c.Status(b.there, &imap.StatusOptions{NumMessages: true}).Wait(); err == nil && s.NumMessages != nil {
+			n += int64(*s.NumMessages)
+		}
+	}
+	return n, "messages"
+}
+
+// Messages reads mailbox by mailbox, UIDs upwards.
+func (r Remote) Messages(ctx context.Context, j *Journal) iter.Seq2[Message, error] {
+	return func(yield func(Message, error) bool) {
+		c, err := r.connect(ctx)
+		if err != nil {
+			yield(Message{}, err)
+			return
+		}
+		defer c.Close()
+		boxes, err := r.boxes(c)
+		if err != nil {
+			yield(Message{}, err)
+			return
+		}
+		for _, b := range boxes {
+			more, err := r.box(ctx, c, b, j, yield)
+			if err != nil {
+				yield(Message{}, err)
+			}
+			if err != nil || !more {
+				return
+			}
+		}
+	}
+}
+
+func (r Remote) box(ctx context.Context, c *imapclient.Client, b remoteBox, j *Journal, yield func(Message, error) bool) (bool, error) {
+	sel, err := c.Select(b.there, &imap.SelectOptions{ReadOnly: true}).Wait()
+	if err != nil {
+		return false, fmt.Errorf("open a mailbox: %w", err)
+	}
+	part := fmt.Sprintf("%s:%d", b.there, sel.UIDValidity)
+	last := imap.UID(max(0, j.Last(part)))
+	if sel.NumMessages == 0 || last+1 >= sel.UIDNext && sel.UIDNext != 0 {
+		return true, nil
+	}
+	all := imap.UIDSet{}
+	all.AddRange(last+1, 0)
+	sizes, err := c.Fetch(all, &imap.FetchOptions{UID: true, RFC822Size: true}).Collect()
+	if err != nil {
+		return false, fmt.Errorf("list messages: %w", err)
+	}
+	slices.SortFunc(sizes, func(x, y *imapclient.FetchMessageBuffer) int { return int(int64(x.UID) - int64(y.UID)) })
+	for len(sizes) > 0 {
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		n := batch(sizes)
+		more, err := r.fetch(c, sizes[:n], last, part, b.here, yield)
+		if err != nil || !more {
+			return false, err
+		}
+		sizes = sizes[n:]
+	}
+	return true, nil
+}
+
+// batch is how many messages to fetch together.
+func batch(sizes []*imapclient.FetchMessageBuffer) int {
+	var sum int64
+	for i, m := range sizes {
+		if sum += m.RFC822Size; i > 0 && (i == fetchBatch || sum > fetchMemory) {
+			return i
+		}
+	}
+	return len(sizes)
+}
+
+func (r Remote) fetch(c *imapclient.Client, part []*imapclient.FetchMessageBuffer, last imap.UID, name, box string, yield func(Message, error) bool) (bool, error) {
+	var uids imap.UIDSet
+	for _, m := range part {
+		at := Position{Part: name, Place: int64(m.UID)}
+		switch {
+		case m.UID <= last: // "n:*" always has the last message
+		case m.RFC822Size > MaxMessage:
+			if !yield(Message{}, &Bad{at, ErrTooLarge}) {
+				return false, nil
+			}
+		default:
+			uids.AddNum(m.UID)
+		}
+	}
+	if len(uids) == 0 {
+		return true, nil
+	}
+	whole := &imap.FetchItemBodySection{Peek: true}
+	got, err := c.Fetch(uids, &imap.FetchOptions{UID: true, Flags: true, InternalDate: true, BodySection: []*imap.FetchItemBodySection{whole}}).Collect()
+	if err != nil {
+		return false, fmt.Errorf("fetch messages: %w", err)
+	}
+	slices.SortFunc(got, func(x, y *imapclient.FetchMessageBuffer) int { return int(int64(x.UID) - int64(y.UID)) })
+	for _, m := range got {
+		text := m.FindBodySection(whole)
+		if text == nil {
+			return false, errors.New("the IMAP server left out a message's text")
+		}
+		if !yield(Message{
+			Mailbox: box, Flags: flagsOf(m.Flags), Received: m.InternalDate, Size: 1,
+			Position: Position{Part: name, Place: int64(m.UID)},
+			Open: func(context.Context) (io.ReadCloser, error) {
+				return io.NopCloser(newWireLines(bytes.NewReader(text))), nil
+			},
+		}, nil) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func flagsOf(there []imap.Flag) (flags []string) {
+	for _, f := range there {
+		if f != `\Recent` && len(flags) < maxFlags {
+			flags = append(flags, string(f))
+		}
+	}
+	return flags
+}
