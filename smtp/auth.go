@@ -76,7 +76,7 @@ func (g *guard) ask(challenge []byte) ([]byte, error) {
 	g.put("334 " + base64.StdEncoding.EncodeToString(challenge))
 	line, err := g.readLineOf(maxResponse)
 	if err != nil {
-		return nil, g.fail(short(err))
+		return nil, g.fail(err)
 	}
 	text, ok := clean(line)
 	switch {

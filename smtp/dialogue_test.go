@@ -112,24 +112,13 @@ func start(t *testing.T, s *Server) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Hostname == "" {
-		s.Hostname = "mx.test"
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx, l) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("serve: %v", err)
-		}
-	})
-	return l.Addr().String()
+	return serve(t, s, l)
 }
 
 // TestDialogues plays testdata/*.txtar: C: a line, C| quoted raw octets (with
 // C* n in front, n times), S: a line expected, where * stands for anything,
-// "S: EOF" for the end; + a letter the Handler got; STARTTLS the handshake.
+// "S: EOF" for the end; + a letter the Handler got; STARTTLS the handshake. A
+// dialogue that begins with SUBMISSION is held with a submission server.
 func TestDialogues(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.txtar")
@@ -177,6 +166,9 @@ func play(t *testing.T, script string) {
 	p := &post{}
 	s := &Server{Handler: p, TLS: serverTLS(t), Limits: Limits{
 		Message: 1000, Recipients: 3, Errors: 5, Idle: 5 * time.Second, Total: 10 * time.Second}}
+	if rest, ok := strings.CutPrefix(script, "SUBMISSION\n"); ok {
+		script, s.SignIn, s.Hold, s.Limits.Errors = "\n"+rest, &doorman{}, time.Hour, 20
+	}
 	conn, err := net.Dial("tcp", start(t, s))
 	if err != nil {
 		t.Fatal(err)
