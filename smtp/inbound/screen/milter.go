@@ -21,11 +21,11 @@ const (
 	maxFields = 16 << 10 // and of all
 )
 
-// allActions are offered because many milters refuse to work for who offers less.
-// All but adding fields and quarantine are ignored: a mail that arrived is sealed
-// as it is.
+// allActions are those of protocol version 2, offered because many milters refuse
+// to work for who offers less; with more, old ones would. All but adding fields and
+// quarantine are ignored: a mail that arrived is sealed as it is.
 const allActions = milter.OptAddHeader | milter.OptChangeBody | milter.OptAddRcpt | milter.OptRemoveRcpt |
-	milter.OptChangeHeader | milter.OptQuarantine | milter.OptChangeFrom
+	milter.OptChangeHeader | milter.OptQuarantine
 
 // milter shows the mail to a milter, each mail in a session of its own.
 func (s *Screen) milter(ctx context.Context, a Arrival, v mailauth.Verdict) (o opinion, err error) {
