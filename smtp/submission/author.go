@@ -18,6 +18,7 @@ import (
 const (
 	maxAuthors = 10      // addresses in From
 	maxAuthor  = 4 << 10 // octets of such a field
+	maxFields  = 2000    // of a header section: package mail reads 5000, and we add some
 )
 
 // once are the fields that a mail has at most once (RFC 5322, section 3.6). Two of
@@ -29,7 +30,7 @@ var once = []string{
 
 // shape refuses a header section that readers could take apart in different ways.
 func shape(h mail.Header) error {
-	if h.Cut {
+	if h.Cut || len(h.Fields) > maxFields {
 		return &smtp.Reply{Code: 554, Enhanced: "5.6.0", Text: "the header of this mail is too large"}
 	}
 	if !h.Clean {

@@ -21,7 +21,8 @@ type draft struct {
 	header mail.Header
 	author mail.Address // the first of From
 	wish   wish
-	added  []byte // fields it lacked
+	// What is put in front of it: fields it lacked, the sender's key, our trace.
+	added, autocrypt, trace []byte
 }
 
 // maxHeader is how much of a header section is taken, in octets. Ours go in front of
@@ -64,14 +65,10 @@ func (d *draft) fill(r io.Reader) error {
 // onlyReader hides a WriterTo, which would take a buffer of its own.
 type onlyReader struct{ io.Reader }
 
-// leaving is what others get of it: our front, then its header without what is
-// nobody's business. The body stays octet for octet, so signatures in it hold.
-func (d *draft) leaving(front ...[]byte) joined {
-	var j joined
-	for _, f := range append(front, d.added, leaving(d.header)) {
-		j = join(j, f)
-	}
-	return join(j, "\r\n", d.body())
+// leaving is what others get of it: its header without what is nobody's business. The
+// body stays octet for octet, so signatures in it hold.
+func (d *draft) leaving() joined {
+	return join(d.autocrypt, d.added, leaving(d.header), "\r\n", d.body())
 }
 
 // kept is what its sender keeps of it, blind copies and all.
@@ -94,7 +91,6 @@ func (d *draft) visible() map[string]bool {
 	e := mail.ReadEnvelope(d.header)
 	seen := make(map[string]bool)
 	for _, m := range append(e.To, e.Cc...) {
-		seen[mail.Address{Local: m.Local, Domain: m.Domain}.Key()] = true
 		if a, err := mail.ParseAddress(mail.Address{Local: m.Local, Domain: m.Domain}.String()); err == nil {
 			seen[a.Key()] = true
 		}

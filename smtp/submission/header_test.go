@@ -227,3 +227,50 @@ func TestCorpus(t *testing.T) {
 		t.Errorf("only %d mails were taken", taken)
 	}
 }
+
+// TestUTF8 sends between addresses that are not ASCII (RFC 6531), here and elsewhere.
+func TestUTF8(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	alice, bob := w.account("älice@bücher.test"), w.account("böb@demo.test")
+	a := w.send(sending{as: alice, to: []string{"böb@demo.test", "cärol@example.org"}, opts: smtp.MailOptions{UTF8: true},
+		data: "From: Älice <älice@bücher.test>\r\nTo: böb@demo.test\r\nSubject: Grüße\r\n\r\nHallö.\r\n"})
+	if !strings.HasPrefix(a.data, "250") {
+		t.Fatalf("%+v", a)
+	}
+	q := w.only()
+	if !q.Envelope.UTF8 || !q.Envelope.EightBit || !strings.Contains(q.text, " with UTF8SMTPSA id ") || !strings.Contains(q.text, "@xn--bcher-kva.test>\r\n") {
+		t.Errorf("%+v\n%s", q.Envelope, q.text)
+	}
+	if in := w.box(bob, "INBOX", true); len(in) != 1 || in[0].text != q.text {
+		t.Errorf("bob has %+v", in)
+	}
+}
+
+// TestLarge: a mail that does not stay in memory goes the same ways.
+func TestLarge(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.handler.Memory = 4 << 10
+	alice := w.account("alice@demo.test")
+	carol := w.correspondent(alice, "carol@example.org")
+	body := strings.Repeat("Hello, this is one of many lines.\r\n", 40_000)
+	a := w.send(sending{as: alice, to: []string{"carol@example.org", "alice@demo.test"}, data: "From: alice@demo.test\r\n\r\n" + body})
+	if !strings.HasPrefix(a.data, "250") {
+		t.Fatalf("%+v", a)
+	}
+	text, err := w.opened(carol, w.only().text)
+	if err != nil || !strings.HasSuffix(text, body) {
+		t.Errorf("carol reads %d octets, %v", len(text), err)
+	}
+	if in := w.box(alice, "INBOX", true); len(in) != 1 || !strings.HasSuffix(in[0].text, body) {
+		t.Error("alice reads something else")
+	}
+	if sent := w.box(alice, "Sent", true); len(sent) != 1 || !strings.HasSuffix(sent[0].text, body) {
+		t.Error("the Sent copy is something else")
+	}
+	left, err := os.ReadDir(w.handler.Spool)
+	if err != nil || len(left) != 0 {
+		t.Errorf("%d files are left in the spool: %v", len(left), err)
+	}
+}

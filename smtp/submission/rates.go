@@ -25,13 +25,13 @@ type bound struct {
 	span time.Duration
 }
 
-// windows of a bound are this many, and one more for the one that is not over.
-const slices12 = 12
+const parts = 12
 
-// window counts what happened in the last span, in slices of it.
+// window counts what happened in the last span in slices of it: this many, and one
+// more for the one that is not over.
 type window struct {
 	slice  time.Duration
-	counts [slices12 + 1]int
+	counts [parts + 1]int
 	now    int64 // number of the newest slice
 }
 
@@ -54,8 +54,7 @@ func (w *window) sum() (n int) {
 	return n
 }
 
-// room is when n more fit under most: zero is now. More than most never fit, and
-// then it is when nothing is counted any more.
+// room is when n more fit under most; zero is now.
 func (w *window) room(n, most int) time.Time {
 	over := w.sum() + n - most
 	if over <= 0 {
@@ -71,7 +70,7 @@ func (w *window) room(n, most int) time.Time {
 }
 
 // take counts n under all bounds, or under none when one has no room: then it says
-// when there will be. With n given back, undo takes it away again.
+// when there will be. undo takes some of them away again.
 func (r *rates) take(bounds []bound, n int, now time.Time) (undo func(n int), when time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -120,7 +119,7 @@ func (r *rates) window(b bound, now time.Time) *window {
 	}
 	w, ok := r.counts.Get(b.name)
 	if !ok {
-		w = &window{slice: b.span / slices12}
+		w = &window{slice: b.span / parts}
 		r.counts.Add(b.name, w)
 	}
 	w.move(now)

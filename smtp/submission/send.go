@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"sealpost/account"
 	"sealpost/mail"
@@ -39,6 +38,8 @@ const sentName = "sent"
 func (t *transaction) send(ctx context.Context, d *draft) error {
 	e := &errand{t: t, d: d, marks: t.h.finished.marker(t.who.ID, d.raw, d.time)}
 	d.added = missing(d.header, d.author, d.time)
+	d.trace = t.h.received(d.id, protocol(t.peer, t.opts.UTF8), d.time)
+	d.autocrypt = t.autocrypt(ctx, d)
 	remote := e.left()
 	var err error
 	if e.letters, err = t.plan(ctx, d, remote); err != nil {
@@ -133,7 +134,7 @@ func (e *errand) handLocal(ctx context.Context) error {
 	if len(e.local) == 0 {
 		return nil
 	}
-	text := e.d.leaving(e.t.front(ctx, e.d), e.t.autocrypt(ctx, e.d))
+	text := join(e.d.trace, e.d.leaving())
 	errs := e.t.h.each(len(e.local), func(i int) error {
 		_, err := e.local[i].in.Data(ctx, reader(text))
 		return err
@@ -159,10 +160,6 @@ func worst(errs []error) (first error) {
 	return first
 }
 
-func (t *transaction) front(_ context.Context, d *draft) []byte {
-	return t.h.received(d.id, protocol(t.peer, t.opts.UTF8), d.time)
-}
-
 // autocrypt is the field that tells others the sender's key (autocrypt.org), unless
 // there is one. A key that cannot be shown is no reason not to send.
 func (t *transaction) autocrypt(ctx context.Context, d *draft) []byte {
@@ -180,28 +177,24 @@ func (t *transaction) autocrypt(ctx context.Context, d *draft) []byte {
 	return []byte(field)
 }
 
-// post queues one letter.
+// post queues one letter. Our trace stays outside of what is encrypted: it is for the
+// servers on the way.
 func (t *transaction) post(ctx context.Context, d *draft, l letter) error {
-	text := d.leaving(t.front(ctx, d), t.autocrypt(ctx, d))
+	text := d.leaving()
 	if l.certs != nil {
 		s := t.h.newSpool(2*d.raw.Size() + 1<<20) // armor, padding, header twice
 		defer s.Close()
-		if err := t.encrypt(ctx, d, l, s); err != nil {
+		if err := pgp.Encrypt(ctx, s, text, l.certs, false); err != nil {
 			return err
 		}
-		text = join(t.front(ctx, d), s)
+		text = join(s)
 	}
+	text = join(d.trace, text)
 	signature, err := t.sign(d, text)
 	if err != nil {
 		return err
 	}
 	return t.put(ctx, d, l, join(signature, text))
-}
-
-// encrypt closes the mail. Our trace line stays outside: its readers' servers count
-// hops by it.
-func (t *transaction) encrypt(ctx context.Context, d *draft, l letter, to io.Writer) error {
-	return pgp.Encrypt(ctx, to, d.leaving(t.autocrypt(ctx, d)), l.certs, false)
 }
 
 // sign is the signature of the domain the mail is from, if there is a key for it.

@@ -33,7 +33,7 @@ const (
 	inMemory = 1 << 20          // see Handler.Memory
 	atOnce   = 8                // copies made and keys looked for at the same time
 	maxHops  = 100              // Received lines that mean a loop (RFC 5321, section 6.3)
-	keyTime  = 30 * time.Second // see Handler.KeyTime
+	keyTime  = 15 * time.Second // see Handler.KeyTime
 	allTime  = 5 * time.Minute  // see Handler.Time
 )
 
@@ -54,7 +54,7 @@ type Handler struct {
 	Recipients int    // of one mail; 0: smtp.DefaultLimits
 	Limits     Limits
 	Look       mail.Limits   // bounds of what is read of a Sent copy; zero: mail.DefaultLimits
-	KeyTime    time.Duration // for finding the keys of one mail; 0: 30 s
+	KeyTime    time.Duration // for finding the keys of one mail; 0: 15 s
 	Time       time.Duration // for all that is done with a mail once it has come; 0: 5 min
 	Log        *slog.Logger
 	Now        func() time.Time
