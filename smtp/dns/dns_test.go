@@ -165,8 +165,11 @@ func TestAuthentic(t *testing.T) {
 	}
 	doubted := s.Resolver()
 	doubted.Trust = false
-	if a, err := doubted.MX(t.Context(), "example.com"); err != nil || a.Authentic {
-		t.Errorf("believes a resolver that is not trusted: %v, %v", a, err)
+	s.Fault("null.example", dnstest.Boast)
+	for _, name := range []string{"example.com", "null.example"} {
+		if a, err := doubted.MX(t.Context(), name); err != nil || a.Authentic {
+			t.Errorf("believes a resolver that is not trusted: %v, %v", a, err)
+		}
 	}
 	s.Secure(false)
 	if a, err := s.Resolver().MX(t.Context(), "example.com"); err != nil || a.Authentic {

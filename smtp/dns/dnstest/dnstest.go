@@ -28,6 +28,7 @@ const (
 	Cut                       // the TC bit by UDP and TCP
 	Slow                      // the reply comes after Server.Delay
 	Insecure                  // without the AD bit, whatever Secure says
+	Boast                     // with the AD bit, asked for or not
 	Referral                  // points to other servers, as who does not recurse
 )
 
@@ -187,8 +188,8 @@ func (s *Server) reply(w mdns.ResponseWriter, m *mdns.Msg, f Fault, udp bool) {
 	case f == Truncate && udp, f == Cut:
 		m = empty(m, mdns.RcodeSuccess)
 		m.Truncated = true
-	case f == Insecure:
-		m.AuthenticatedData = false
+	case f == Insecure, f == Boast:
+		m.AuthenticatedData = f == Boast
 	case f == Referral:
 		m = empty(m, mdns.RcodeSuccess)
 		m.RecursionAvailable = false

@@ -86,7 +86,7 @@ func cmpOr(a, b string) string {
 	return a
 }
 
-// open opens and closes a session, and says in short what came of it.
+// open opens a session that is closed when the test ends.
 func (w *world) open(domain string, require bool) (*Session, error) {
 	w.t.Helper()
 	s, err := w.Open(w.t.Context(), domain, require)
@@ -96,7 +96,8 @@ func (w *world) open(domain string, require bool) (*Session, error) {
 	return s, err
 }
 
-// like is what a test expects of one Open.
+// expect opens a session and says where it differs from what was expected: how it
+// is protected, what was told, or which error.
 func (w *world) expect(domain string, require bool, how, told string, want error) *Session {
 	w.t.Helper()
 	s, err := w.open(domain, require)
@@ -266,12 +267,14 @@ func (p *policyServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		<-hang
 		return
 	}
-	if r.URL.Path != "/.well-known/mta-sts.txt" || r.Host != "mta-sts.sts.example" {
+	if r.URL.Path == "/elsewhere" {
+		status = http.StatusOK
+	} else if r.URL.Path != "/.well-known/mta-sts.txt" || r.Host != "mta-sts.sts.example" {
 		http.NotFound(w, r)
 		return
 	}
 	w.Header().Set("Content-Type", kind)
-	w.Header().Set("Location", "https://mta-sts.sts.example/.well-known/mta-sts.txt")
+	w.Header().Set("Location", "https://mta-sts.sts.example/elsewhere")
 	w.WriteHeader(status)
 	io.WriteString(w, text)
 }
