@@ -130,19 +130,20 @@ func (w *canonWriter) text(b []byte) {
 		w.put(b)
 		return
 	}
-	for len(b) > 0 {
+	for {
+		for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
+			b, w.space = b[1:], true
+		}
+		if len(b) == 0 {
+			return
+		}
+		w.flushEnds()
+		if w.space {
+			w.put([]byte{' '})
+		}
 		n := nextSpace(b[:min(len(b), window)])
-		if n > 0 {
-			w.flushEnds()
-			if w.space {
-				w.put([]byte{' '})
-			}
-			w.space = false
-			w.put(b[:n])
-		}
-		for b = b[n:]; len(b) > 0 && (b[0] == ' ' || b[0] == '\t'); b = b[1:] {
-			w.space = true
-		}
+		w.put(b[:n])
+		b, w.space = b[n:], false
 	}
 }
 
@@ -150,8 +151,9 @@ func (w *canonWriter) text(b []byte) {
 // more than its length.
 const window = 256
 
-// nextSpace is where the text that can be taken as it is ends: before a tab,
-// before a run of white space, before white space at the end.
+// nextSpace is where the text that can be taken as it is, which starts with no
+// white space, ends: before a tab, before a run of white space, before white
+// space at the end.
 func nextSpace(b []byte) int {
 	end := len(b)
 	if n := bytes.IndexByte(b, '\t'); n >= 0 {
