@@ -5,11 +5,14 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/xdg-go/scram"
+
+	"sealpost/mailstore"
 )
 
 // SCRAM-SHA-256-PLUS (RFC 5802, RFC 9266): bound to this connection, to another
@@ -110,6 +113,26 @@ func TestRevokedMeansOut(t *testing.T) {
 	again.until("* OK")
 	again.say("a LOGIN " + onPhone.address + " " + onPhone.password + "\r\n")
 	again.until("a NO [AUTHENTICATIONFAILED]")
+}
+
+// What a client sent before its password went is not run afterwards.
+func TestRevokedBeforeTheNextCommand(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	h.deliver(h.alice, "INBOX", letter("large", strings.Repeat("hello world\r\n", 100_000)))
+	l := h.line(t, true)
+	l.signIn(h.alice)
+	l.say("a SELECT INBOX\r\nb FETCH 1 (" + strings.Repeat("BODY.PEEK[] ", 9) + "BODY.PEEK[])\r\nc CREATE Late\r\n")
+	l.until("* 1 FETCH") // more than any buffer holds: it is still at it
+	h.must(h.book.RemovePassword(context.Background(), h.alice.id, "test"))
+	l.until("b OK")
+	l.until("* BYE this app password was revoked")
+	l.over()
+	boxes, err := h.store.Index.Mailboxes(context.Background(), h.alice.owner())
+	h.must(err)
+	if slices.ContainsFunc(boxes, func(b mailstore.Mailbox) bool { return b.Name == "Late" }) {
+		t.Error("a command was run with a revoked password")
+	}
 }
 
 // Attack D15: while a person's password is guessed at from everywhere, the
