@@ -65,6 +65,7 @@ func (c *Client) Send(ctx context.Context, e Envelope, content mail.Bytes) (Outc
 		}
 		return m.out, nil
 	}
+	defer c.wipe()
 	if err := c.sendAll(m, c.addresses(m)); err != nil {
 		return m.out, c.end(ctx, err)
 	}

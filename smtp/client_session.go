@@ -35,6 +35,14 @@ func (w unhurried) Write(p []byte) (int, error) {
 	return w.c.conn.Write(p)
 }
 
+// wipe clears what is left of a mail in the buffer of a session that is kept.
+func (c *Client) wipe() {
+	if c.out.Buffered() == 0 {
+		rest := c.out.AvailableBuffer()
+		clear(rest[:cap(rest)])
+	}
+}
+
 // during closes the connection when ctx ends before the call that asked.
 func (c *Client) during(ctx context.Context) (stop func() bool) {
 	conn := c.conn

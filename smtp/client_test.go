@@ -344,3 +344,16 @@ func (g *growing) Size() int64 { g.n++; return int64(g.n) }
 func (g *growing) ReadAt(p []byte, off int64) (int, error) {
 	return strings.NewReader("xxxxxxxxxx").ReadAt(p, off)
 }
+
+// TestNothingIsKept: a session that is kept holds nothing of the mail it sent.
+func TestNothingIsKept(t *testing.T) {
+	t.Parallel()
+	c, _ := greeted(t, nil, "250 ok\r\n", "250 ok\r\n", "354 go\r\n", "250 ok\r\n")
+	if _, err := c.Send(context.Background(), to(someone), strings.NewReader("the canary sings\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	rest := c.out.AvailableBuffer()
+	if bytes.Contains(rest[:cap(rest)], []byte("canary")) {
+		t.Error("the text of a mail stays in its session's buffer")
+	}
+}

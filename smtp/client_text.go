@@ -28,6 +28,7 @@ func inspect(content mail.Bytes) (text, error) {
 	var t text
 	m := mender{inspect: true}
 	block := make([]byte, textBlock)
+	defer clear(block) // nothing readable outlives the call
 	for r := io.NewSectionReader(content, 0, content.Size()); ; {
 		n, err := io.ReadFull(r, block)
 		if p := block[:n]; n > 0 {
@@ -170,6 +171,7 @@ func (m *mender) finish() error {
 func (t text) send(out *bufio.Writer, content mail.Bytes, stuff bool) error {
 	m := &mender{out: out, stuff: stuff}
 	block := make([]byte, textBlock)
+	defer clear(block)
 	for r := io.NewSectionReader(content, 0, content.Size()); ; {
 		n, err := r.Read(block)
 		if werr := m.feed(block[:n]); werr != nil {

@@ -85,7 +85,7 @@ func (r *Report) part(p *multipart.Part) {
 			r.status(content(p))
 		}
 	case "message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers":
-		h, err := mail.ReadHeader(bytes.NewReader(content(p)), 0, maxFields)
+		h, err := mail.ReadHeader(bytes.NewReader(content(p)), 0, maxFields+1)
 		if id, ok := h.Get("Message-ID"); ok && err == nil && r.MessageID == "" {
 			r.MessageID = messageID(id.Value())
 		}
@@ -117,7 +117,8 @@ func (r *Report) status(b []byte) {
 		if len(b) == 0 {
 			return
 		}
-		h, err := mail.ReadHeader(bytes.NewReader(b), 0, int64(len(b)))
+		// One octet more than there are: a section of just max octets counts as cut.
+		h, err := mail.ReadHeader(bytes.NewReader(b), 0, int64(len(b))+1)
 		if err != nil || h.End <= 0 || h.End > int64(len(b)) {
 			return
 		}

@@ -101,6 +101,18 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// TestLastField: what stands last, with or without an end of its line, is read.
+func TestLastField(t *testing.T) {
+	t.Parallel()
+	for _, end := range []string{"", "\r\n", "\r\n\r\n"} {
+		r, err := Parse(strings.NewReader("Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n" +
+			"Reporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; a@b.example\r\nAction: failed\r\nStatus: 5.1.1" + end + "\r\n--b--\r\n"))
+		if err != nil || r.Recipients[0].Status != "5.1.1" {
+			t.Errorf("%q: %+v %v", end, r, err)
+		}
+	}
+}
+
 // TestBounds: a notice as large as it likes is read in part and ends.
 func TestBounds(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,354 @@
+package outbound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"sealpost/mail"
+	"sealpost/smtp"
+	"sealpost/smtp/dns"
+	"sealpost/smtp/outbound/queue"
+	"sealpost/smtp/outbound/route"
+)
+
+func TestDelivered(t *testing.T) {
+	t.Parallel()
+	var gone []queue.Mail
+	w := newWorld(t, func(w *world) {
+		w.sender.Sent = func(_ context.Context, m queue.Mail) { gone = append(gone, m) }
+	})
+	far := &inbox{}
+	w.net.far(far, nil, "far.example")
+	id := w.put("bob@far.example", "carol@far.example")
+	w.step()
+	if w.left(id) != "gone" || len(gone) != 1 || gone[0].ID != id || len(gone[0].Recipient) != 2 {
+		t.Errorf("left %s, told of %v", w.left(id), gone)
+	}
+	all := far.got()
+	if len(all) != 1 || all[0].text != original || fmt.Sprint(all[0].to) != "[bob@far.example carol@far.example]" || *all[0].from != address("alice@near.example") || all[0].opts.EnvID != "envelope-1" {
+		t.Errorf("%+v", all)
+	}
+	if s := w.sender.Stats(); s != (Stats{Sent: 2, Sessions: 1}) || len(w.inbox.got()) != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestSomeAndSome: one mail, one server, every fate.
+func TestSomeAndSome(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	far := &inbox{}
+	w.net.far(far, nil, "far.example")
+	id := w.put("bob@far.example", "later@far.example", "unknown@far.example", "bob@dead.example")
+	w.step()
+	if got := w.left(id); got != "later 451 4.2.1 after 1; bob 451 4.4.1 after 1" {
+		t.Error(got)
+	}
+	if n := w.notices(); len(n) != 1 || len(far.got()) != 1 {
+		t.Fatalf("%d notices, %d mails", len(n), len(far.got()))
+	}
+	w.idle()
+	w.clock.move(time.Minute)
+	w.step()
+	if got := w.left(id); got != "later 451 4.2.1 after 2; bob 451 4.4.1 after 2" || len(far.got()) != 1 || len(w.notices()) != 1 {
+		t.Error(got)
+	}
+	if s := w.sender.Stats(); s.Sent != 1 || s.Failed != 1 || s.Deferred != 4 || s.Notices != 1 || s.Reused != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestDropsAfterText: nobody knows whether the mail arrived, so it comes again,
+// and is counted.
+func TestDropsAfterText(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.net.script("far.example", func(n int, c *chat) {
+		c.greet()
+		if c.take() && n > 0 {
+			c.say("250 taken")
+			c.hear("QUIT")
+		}
+	})
+	id := w.put("bob@far.example")
+	w.step()
+	if got := w.left(id); got != "bob 451 4.4.2 after 1" || w.sender.Stats().Duplicates != 1 {
+		t.Error(got, w.sender.Stats())
+	}
+	w.clock.move(time.Minute)
+	w.step()
+	if got := w.left(id); got != "gone" || len(w.notices()) != 0 {
+		t.Error(got)
+	}
+}
+
+// TestEndsKeptSession: a server that says 421 to the second mail of a session
+// gets it in another at once, and one that closed it too.
+func TestEndsKeptSession(t *testing.T) {
+	t.Parallel()
+	for name, bye := range map[string]string{"421": "421 4.7.0 enough for one session", "silently": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.net.script("far.example", func(_ int, c *chat) {
+				c.greet()
+				c.take()
+				c.say("250 taken")
+				if c.hear("MAIL") && bye != "" {
+					c.say(bye)
+				}
+			})
+			for range 3 {
+				id := w.put("bob@far.example")
+				w.step()
+				if got := w.left(id); got != "gone" {
+					t.Error(got)
+				}
+			}
+			if s := w.sender.Stats(); s.Sent != 3 || s.Sessions != 3 || s.Reused != 2 || s.Deferred != 0 {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
+
+// TestEndsNewSession: 421 in a session of this mail's own puts it off.
+func TestEndsNewSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.net.script("far.example", func(_ int, c *chat) {
+		c.greet()
+		c.hear("MAIL")
+		c.say("421 4.3.2 going down")
+	})
+	id := w.put("bob@far.example")
+	w.step()
+	if got := w.left(id); got != "bob 421 4.3.2 after 1" || w.net.opens("far.example") != 1 {
+		t.Error(got, w.net.opens("far.example"))
+	}
+}
+
+// TestRests: a destination that takes no sessions is not tried again, not for
+// other mail either, before its back-off ends; then by one mail first.
+func TestRests(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.put("bob@dead.example")
+	w.step()
+	var ids []queue.ID
+	for range 3 {
+		ids = append(ids, w.put("bob@dead.example"))
+		w.step()
+	}
+	if n := w.net.opens("dead.example"); n != 1 {
+		t.Errorf("tried %d times", n)
+	}
+	if got := w.left(ids[0]); got != "bob 451 4.4.1 after 0" || w.left(first) != "bob 451 4.4.1 after 1" {
+		t.Error(got, w.left(first))
+	}
+	far := &inbox{}
+	w.net.far(far, nil, "dead.example")
+	w.clock.move(5 * time.Minute)
+	for range 4 {
+		w.step()
+	}
+	if len(far.got()) != 4 || w.net.opens("dead.example") != 2 {
+		t.Errorf("%d arrived over %d sessions", len(far.got()), w.net.opens("dead.example"))
+	}
+}
+
+// TestHangs: a server that takes sessions and says nothing in them rests too.
+func TestHangs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.net.script("far.example", func(_ int, c *chat) {
+		c.greet()
+		c.hear("QUIT")
+	})
+	a, b := w.put("bob@far.example"), w.put("carol@far.example")
+	w.step()
+	w.step()
+	if w.left(a) != "bob 451 4.4.2 after 1" || w.left(b) != "carol 451 4.4.2 after 0" || w.net.opens("far.example") != 1 {
+		t.Error(w.left(a), w.left(b), w.net.opens("far.example"))
+	}
+}
+
+// TestRouterSays: what an error of the router means for a mail.
+func TestRouterSays(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err     error
+		left    string
+		notices int
+	}{
+		{route.ErrNoMail, "gone", 1},
+		{route.ErrLoop, "gone", 1},
+		{route.ErrPolicy, "bob 451 4.7.10 after 1", 0},
+		{&route.Failure{Host: "mx.far.example", Err: fmt.Errorf("TLS: %w", route.ErrPolicy)}, "bob 451 4.7.10 after 1", 0},
+		{dns.ErrTemporary, "bob 451 4.4.3 after 1", 0},
+		{errors.New("no file descriptors"), "bob 451 4.4.1 after 1", 0},
+		{&route.Failure{Host: "mx.far.example", Err: &smtp.Refused{Step: "greeting", Reply: smtp.Reply{Code: 554, Enhanced: "5.7.1", Text: "not you"}}}, "bob 554 5.7.1 after 1", 0},
+	} {
+		w := newWorld(t)
+		w.net.breaks("far.example", c.err)
+		id := w.put("bob@far.example")
+		w.step()
+		if got := w.left(id); got != c.left || len(w.notices()) != c.notices {
+			t.Errorf("%v: %s, %d notices", c.err, got, len(w.notices()))
+		}
+	}
+}
+
+// TestLastAttempt: a mail is tried once more when its time ends, and then given up.
+func TestLastAttempt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	far := &inbox{}
+	w.net.far(far, nil, "far.example")
+	from := address("alice@near.example")
+	id := w.putMail(queue.Mail{Envelope: smtp.Envelope{From: &from}, Recipient: to("later@far.example"), Expires: w.clock.now().Add(70 * time.Second)})
+	w.step()
+	w.clock.move(time.Minute)
+	w.step()
+	if got := w.left(id); got != "later 451 4.2.1 after 2" || len(w.notices()) != 0 {
+		t.Fatal(got)
+	}
+	w.clock.move(9 * time.Second)
+	w.idle()
+	w.clock.move(time.Second)
+	w.step()
+	if got := w.left(id); got != "gone" || len(w.notices()) != 1 || w.sender.Stats().Failed != 1 {
+		t.Error(got, len(w.notices()))
+	}
+}
+
+// TestLateStart: a server that was off for a week tries every mail before it gives up.
+func TestLateStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	far := &inbox{}
+	w.net.far(far, nil, "far.example")
+	id := w.put("bob@far.example")
+	w.clock.move(7 * 24 * time.Hour)
+	w.step()
+	if w.left(id) != "gone" || len(far.got()) != 1 || len(w.notices()) != 0 {
+		t.Error(w.left(id), len(far.got()))
+	}
+}
+
+// TestBecameLocal: a domain that was somebody else's when the mail was queued.
+func TestBecameLocal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.put("bob@near.example", "unknown@near.example SUCCESS", "later@near.example")
+	w.step()
+	all := w.inbox.got()
+	if len(all) != 1 || all[0].text != original || all[0].peer.User == nil || w.left(id) != "later 451 4.2.1 after 1" {
+		t.Errorf("%+v, left %s", all, w.left(id))
+	}
+	w.inbox.refuse = errors.New("disk on fire")
+	w.clock.move(time.Minute)
+	id = w.put("bob@near.example")
+	w.step()
+	w.step()
+	if got := w.left(id); got != "bob 451 4.3.0 after 1" {
+		t.Error(got)
+	}
+}
+
+// TestRequireTLS: such mail has sessions of its own.
+func TestRequireTLS(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	far := &inbox{}
+	w.net.far(far, nil, "far.example")
+	from := address("alice@near.example")
+	w.put("bob@far.example")
+	w.step()
+	id := w.putMail(queue.Mail{Envelope: smtp.Envelope{From: &from, RequireTLS: true}, Recipient: to("bob@far.example")})
+	w.step()
+	if got := w.left(id); got != "bob 451 4.7.30 after 1" || len(far.got()) != 1 || w.net.opens("far.example") != 2 {
+		t.Error(got, len(far.got()), w.net.opens("far.example"))
+	}
+}
+
+// TestPanic ends one attempt at one destination, and names nobody in the log.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) { w.net.panics = "bug.example" })
+	far := &inbox{}
+	w.net.far(far, nil, "far.example")
+	id := w.put("bob@bug.example", "bob@far.example")
+	w.step()
+	if got := w.left(id); got != "bob 451 4.3.0 after 1" || len(far.got()) != 1 {
+		t.Error(got, len(far.got()))
+	}
+	w.idle()
+}
+
+// panicky panics where a notice is handed in.
+type panicky struct{}
+
+func (panicky) Begin(context.Context, smtp.Peer, *mail.Address, smtp.MailOptions) (smtp.Transaction, error) {
+	panic("canary")
+}
+
+// TestPanicInNotice: who has the mail does not get it again, whatever happens
+// when the sender is told.
+func TestPanicInNotice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) { w.sender.Local = panicky{} })
+	far := &inbox{}
+	w.net.far(far, nil, "far.example")
+	id := w.put("bob@far.example", "unknown@far.example")
+	w.step()
+	w.idle()
+	if got := w.left(id); got != "unknown 0  after 1" || len(far.got()) != 1 {
+		t.Error(got)
+	}
+}
+
+// TestNotWrittenDown: what was sent and could not be written down is tried again
+// to be written, and counted when it is not.
+func TestNotWrittenDown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	far := &inbox{}
+	w.net.far(far, nil, "far.example")
+	id := w.put("bob@far.example")
+	w.store.fail = 1
+	w.step()
+	if w.left(id) != "gone" || w.sender.Stats().Duplicates != 0 {
+		t.Error(w.left(id), w.sender.Stats())
+	}
+	id = w.put("bob@far.example")
+	w.store.fail = 100
+	w.step()
+	w.store.fail = 0
+	if s := w.sender.Stats(); s.Duplicates != 1 || s.Sent != 2 || w.left(id) == "gone" {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestUnreadable: a mail whose text cannot be read is put off.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	far := &inbox{}
+	w.net.far(far, nil, "far.example")
+	id := w.put("bob@far.example")
+	blobs, err := w.store.Blobs(t.Context())
+	if err != nil || len(blobs) != 1 {
+		t.Fatal(blobs, err)
+	}
+	if err := w.queue.Blobs.Delete(t.Context(), blobs...); err != nil {
+		t.Fatal(err)
+	}
+	w.step()
+	if got := w.left(id); got != "bob 451 4.3.0 after 1" {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,490 @@
+package outbound
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sealpost/filestore/nodekey"
+	"sealpost/mail"
+	"sealpost/smtp"
+	"sealpost/smtp/outbound/queue"
+	"sealpost/smtp/outbound/queue/memqueue"
+	"sealpost/smtp/outbound/route"
+	"sealpost/storage/disk"
+)
+
+// world is a queue, a sender, the people of this server (domain near.example) and
+// the servers of the others.
+type world struct {
+	t      *testing.T
+	clock  *clock
+	store  *flaky
+	queue  *queue.Queue
+	sender *Sender
+	inbox  *inbox
+	net    *internet
+	log    *lines
+}
+
+func newWorld(t *testing.T, change ...func(*world)) *world {
+	t.Helper()
+	w := &world{t: t, clock: &clock{at: time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)}, store: &flaky{Store: memqueue.New()}, inbox: &inbox{}, log: &lines{}}
+	w.net = &internet{servers: map[string]*server{}, t: t}
+	blobs, err := disk.Open(filepath.Join(t.TempDir(), "blobs"), disk.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { blobs.Close() })
+	w.queue = &queue.Queue{Store: w.store, Blobs: blobs, Key: nodekey.Random(), Now: w.clock.now}
+	w.sender = w.newSender()
+	for _, c := range change {
+		c(w)
+	}
+	w.sender.once.Do(w.sender.build)
+	t.Cleanup(func() {
+		w.sender.hosts.closeAll()
+		for _, word := range []string{"@", "canary", "carol", "bob"} {
+			if s := w.log.String(); strings.Contains(s, word) {
+				t.Errorf("the log says %q: %s", word, s)
+			}
+		}
+	})
+	return w
+}
+
+func (w *world) newSender() *Sender {
+	return &Sender{
+		Queue: w.queue, Router: w.net, Hostname: "mx.near.example", Local: w.inbox, IsLocal: func(d string) bool { return d == "near.example" },
+		Log: slog.New(slog.NewTextHandler(w.log, nil)), Now: w.clock.now,
+	}
+}
+
+// clock is a clock that a test sets, or that of the machine when live.
+type clock struct {
+	mu   sync.Mutex
+	at   time.Time
+	live bool
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.live {
+		return time.Now()
+	}
+	return c.at
+}
+
+func (c *clock) move(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// lines is a log.
+type lines struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// flaky is a store whose changes fail on wish.
+type flaky struct {
+	queue.Store
+	mu   sync.Mutex
+	fail int // so many changes
+}
+
+var errDisk = errors.New("disk on fire")
+
+func (f *flaky) fails() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fail--
+	return f.fail >= 0
+}
+
+func (f *flaky) Update(ctx context.Context, r queue.Row, fence uint64) error {
+	if f.fails() {
+		return errDisk
+	}
+	return f.Store.Update(ctx, r, fence)
+}
+
+func (f *flaky) Delete(ctx context.Context, id queue.ID, fence uint64) error {
+	if f.fails() {
+		return errDisk
+	}
+	return f.Store.Delete(ctx, id, fence)
+}
+
+// internet is a Router to servers of this test. Domains without a server cannot
+// be reached.
+type internet struct {
+	t       *testing.T
+	mu      sync.Mutex
+	servers map[string]*server
+	opened  map[string]int // by domain
+	errs    map[string]error
+	panics  string // a domain
+}
+
+// server is one destination.
+type server struct {
+	name    string
+	address string
+	without []string // extensions it does not have
+}
+
+func (n *internet) Destination(_ context.Context, domain string) (string, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if s := n.servers[domain]; s != nil {
+		return s.name, nil
+	}
+	return domain, nil
+}
+
+func (n *internet) Open(ctx context.Context, domain string, require bool) (*route.Session, error) {
+	n.mu.Lock()
+	s, err := n.servers[domain], n.errs[domain]
+	if n.opened == nil {
+		n.opened = map[string]int{}
+	}
+	n.opened[domain]++
+	n.mu.Unlock()
+	switch {
+	case n.panics == domain:
+		panic("canary")
+	case err != nil:
+		return nil, err
+	case s == nil:
+		return nil, &route.Failure{Err: errors.New("connection refused")}
+	}
+	conn, err := net.Dial("tcp", s.address)
+	if err != nil {
+		return nil, &route.Failure{Host: s.name, Err: err}
+	}
+	c, err := smtp.Greet(ctx, conn, smtp.ClientOptions{Hostname: "mx.near.example", Greeting: 5 * time.Second, Command: 2 * time.Second, Data: 2 * time.Second, Final: 2 * time.Second})
+	if err != nil {
+		return nil, &route.Failure{Host: s.name, Err: err}
+	}
+	for _, e := range s.without {
+		delete(c.Extensions, e)
+	}
+	return &route.Session{Client: c, Domain: domain, Host: s.name, RequireTLS: require}, nil
+}
+
+func (n *internet) opens(domain string) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.opened[domain]
+}
+
+func (n *internet) breaks(domain string, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.errs == nil {
+		n.errs = map[string]error{}
+	}
+	n.errs[domain] = err
+}
+
+// far is a server with people, as its inbox says, for some domains.
+func (n *internet) far(box *inbox, without []string, domains ...string) {
+	l := n.listen(domains, without)
+	s := &smtp.Server{Handler: box, Hostname: domains[0]}
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan struct{})
+	go func() { defer close(served); s.Serve(ctx, l) }()
+	n.t.Cleanup(func() { cancel(); <-served })
+}
+
+func (n *internet) listen(domains, without []string) net.Listener {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, d := range domains {
+		n.servers[d] = &server{name: "mx." + domains[0], address: l.Addr().String(), without: without}
+	}
+	return l
+}
+
+// script is a server that plays a function with each connection.
+func (n *internet) script(domain string, play func(number int, c *chat)) {
+	l := n.listen([]string{domain}, nil)
+	n.t.Cleanup(func() { l.Close() })
+	go func() {
+		for number := 0; ; number++ {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				play(number, &chat{conn, bufio.NewReader(conn)})
+			}()
+		}
+	}()
+}
+
+type chat struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+func (c *chat) say(lines ...string) {
+	for _, l := range lines {
+		io.WriteString(c, l+"\r\n")
+	}
+}
+
+// hear reads up to a line that begins so; false: the client is gone.
+func (c *chat) hear(begin string) bool {
+	for {
+		line, err := c.in.ReadString('\n')
+		if err != nil {
+			return false
+		}
+		if strings.HasPrefix(line, begin) {
+			return true
+		}
+	}
+}
+
+// greet is a session up to after EHLO.
+func (c *chat) greet() bool {
+	c.say("220 mx.far.example")
+	ok := c.hear("EHLO")
+	c.say("250 mx.far.example")
+	return ok
+}
+
+// take takes one mail, up to the reply to its text.
+func (c *chat) take() bool {
+	if !c.hear("MAIL") {
+		return false
+	}
+	c.say("250 ok")
+	c.hear("RCPT")
+	c.say("250 ok")
+	c.hear("DATA")
+	c.say("354 go")
+	return c.hear(".")
+}
+
+// letter is a mail as somebody got it.
+type letter struct {
+	from *mail.Address
+	to   []string
+	text string
+	peer smtp.Peer
+	rcpt []smtp.RcptOptions
+	opts smtp.MailOptions
+}
+
+// inbox is where mail arrives. Local parts steer it: unknown and later are
+// refused, lost and full after the text.
+type inbox struct {
+	mu      sync.Mutex
+	letters []letter
+	refuse  error // all mail, after its text
+	came    chan struct{}
+	gate    chan struct{} // waited for before a mail is taken
+	open    int
+	most    int // mails at the same time
+}
+
+func (b *inbox) Begin(_ context.Context, p smtp.Peer, from *mail.Address, o smtp.MailOptions) (smtp.Transaction, error) {
+	return &posting{box: b, l: letter{from: from, peer: p, opts: o}}, nil
+}
+
+func (b *inbox) got() []letter {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]letter(nil), b.letters...)
+}
+
+type posting struct {
+	box *inbox
+	l   letter
+}
+
+func (p *posting) Rcpt(_ context.Context, to mail.Address, o smtp.RcptOptions) error {
+	switch {
+	case strings.HasPrefix(to.Local, "unknown"):
+		return &smtp.Reply{Code: 550, Enhanced: "5.1.1", Text: "no such mailbox here"}
+	case strings.HasPrefix(to.Local, "later"):
+		return &smtp.Reply{Code: 451, Enhanced: "4.2.1", Text: "come back"}
+	}
+	p.l.to = append(p.l.to, to.String())
+	p.l.rcpt = append(p.l.rcpt, o)
+	return nil
+}
+
+func (p *posting) Data(_ context.Context, r io.Reader) (*smtp.Reply, error) {
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	p.l.text = string(b)
+	p.box.mu.Lock()
+	p.box.open++
+	p.box.most = max(p.box.most, p.box.open)
+	came, gate := p.box.came, p.box.gate
+	p.box.mu.Unlock()
+	if came != nil {
+		came <- struct{}{}
+	}
+	if gate != nil {
+		<-gate
+	}
+	p.box.mu.Lock()
+	defer p.box.mu.Unlock()
+	p.box.open--
+	if p.box.refuse != nil {
+		return nil, p.box.refuse
+	}
+	p.box.letters = append(p.box.letters, p.l)
+	return &smtp.Reply{Code: 250, Enhanced: "2.0.0", Text: "stored"}, nil
+}
+
+func (p *posting) Close() {}
+
+const original = "From: <alice@near.example>\r\nSubject: <canary-subject@near.example>\r\nMessage-ID: <id-1@near.example>\r\n\r\nthe canary-body sings\r\n"
+
+func address(s string) mail.Address {
+	a, err := mail.ParseAddress(s)
+	if err != nil {
+		panic(err)
+	}
+	return a
+}
+
+// to makes recipients of "a@b" or "a@b SUCCESS,DELAY".
+func to(all ...string) (states []queue.State) {
+	for _, s := range all {
+		a, wishes, _ := strings.Cut(s, " ")
+		r := smtp.Recipient{Address: address(a)}
+		if wishes != "" {
+			r.Notify = strings.Split(wishes, ",")
+		}
+		states = append(states, queue.State{Recipient: r})
+	}
+	return states
+}
+
+// put queues a mail of alice's.
+func (w *world) put(recipients ...string) queue.ID {
+	w.t.Helper()
+	from := address("alice@near.example")
+	return w.putMail(queue.Mail{Account: "alice", Envelope: smtp.Envelope{From: &from, EnvID: "envelope-1"}, Recipient: to(recipients...)})
+}
+
+func (w *world) putMail(m queue.Mail) queue.ID {
+	w.t.Helper()
+	id, err := w.queue.Put(w.t.Context(), m, strings.NewReader(original))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return id
+}
+
+// step attempts the next mail; it fails when none is due.
+func (w *world) step() {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
+	defer cancel()
+	l, err := w.queue.Take(ctx)
+	if err != nil {
+		w.t.Fatal("nothing is due: ", err)
+	}
+	w.sender.attempt(w.t.Context(), l)
+}
+
+// idle fails when a mail is due.
+func (w *world) idle() {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Millisecond)
+	defer cancel()
+	if l, err := w.queue.Take(ctx); err == nil {
+		w.t.Fatalf("mail %s is due", l.Mail.ID)
+	}
+}
+
+// left describes who a mail still waits for.
+func (w *world) left(id queue.ID) string {
+	w.t.Helper()
+	m, err := w.queue.Get(w.t.Context(), id)
+	if errors.Is(err, queue.ErrNoSuch) {
+		return "gone"
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var all []string
+	for _, st := range m.Recipient {
+		all = append(all, fmt.Sprintf("%s %d %s after %d", st.Address.Local, st.Last.Code, st.Last.Enhanced, st.Attempts))
+	}
+	return strings.Join(all, "; ")
+}
+
+// notices are the notices that people of this server got.
+func (w *world) notices() (all []letter) {
+	for _, l := range w.inbox.got() {
+		if strings.Contains(l.text, "report-type=delivery-status") {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
+// run lets senders run until stop is called, which waits for them.
+func run(t *testing.T, all ...*Sender) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	for _, s := range all {
+		running.Go(func() {
+			if err := s.Run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	stop = sync.OnceFunc(func() { cancel(); running.Wait() })
+	t.Cleanup(stop)
+	return stop
+}
+
+// until waits for something to become true.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("never: ", what)
+		}
+	}
+}
