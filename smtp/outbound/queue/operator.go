@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"sync"
 	"time"
+
+	"sealpost/filestore/nodekey"
 )
 
 // page is how many rows are read at once.
@@ -38,8 +41,9 @@ func (q *Queue) read(r Row) Mail {
 	m, err := openMail(q.Key, r)
 	if err != nil {
 		q.log().Error("queued mail cannot be read", "mail", r.ID, "error", err)
-		return Mail{ID: r.ID, Held: r.Held, Size: r.Body.Size}
+		m = Mail{ID: r.ID, Held: r.Held, Size: r.Body.Size}
 	}
+	m.Sending = r.Until.After(q.now())
 	return m
 }
 
@@ -67,6 +71,50 @@ func (q *Queue) Get(ctx context.Context, id ID) (Mail, error) {
 // Retry makes every recipient of a mail due now, or fails with ErrNoSuch or ErrBusy.
 func (q *Queue) Retry(ctx context.Context, id ID) error {
 	return q.change(ctx, id, func(m *Mail) { m.dueAt(q.now()) })
+}
+
+// RetryAll makes every mail due now that is neither held nor being sent, and
+// returns how many. A page of rows is rewritten at once, so that an engine can
+// commit them together.
+func (q *Queue) RetryAll(ctx context.Context) (n int, err error) {
+	defer q.nudge()
+	var waiting []Row
+	for r, err := range q.rows(ctx) {
+		if err != nil {
+			return n, err
+		}
+		if !r.Held && !r.Until.After(q.now()) {
+			waiting = append(waiting, r)
+		}
+		if len(waiting) == page {
+			done, err := q.retry(ctx, waiting)
+			if n += done; err != nil {
+				return n, err
+			}
+			waiting = nil
+		}
+	}
+	done, err := q.retry(ctx, waiting)
+	return n + done, err
+}
+
+func (q *Queue) retry(ctx context.Context, rows []Row) (n int, err error) {
+	var all sync.WaitGroup
+	results := make([]error, len(rows))
+	for i, r := range rows {
+		all.Go(func() { results[i] = q.rewrite(ctx, r, func(m *Mail) { m.dueAt(q.now()) }) })
+	}
+	all.Wait()
+	for _, result := range results {
+		switch {
+		case result == nil:
+			n++
+		case errors.Is(result, ErrBusy), errors.Is(result, ErrNoSuch), errors.Is(result, nodekey.ErrSeal): // somebody was faster, or nobody can
+		default:
+			err = errors.Join(err, result)
+		}
+	}
+	return n, err
 }
 
 func (m *Mail) dueAt(now time.Time) {

@@ -63,6 +63,34 @@ func TestOperator(t *testing.T) {
 	}
 }
 
+// Retrying all leaves what is held, and what is being sent, alone.
+func TestRetryAll(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for range 700 {
+		m := from("a")
+		m.Recipient[0].Next = b.clock.now().Add(time.Hour)
+		b.put(t, m, "x")
+	}
+	held, sent := b.put(t, from("b"), "x"), b.put(t, from("c"), "x")
+	if err := b.Hold(t.Context(), held, true); err != nil {
+		t.Fatal(err)
+	}
+	l := b.take(t)
+	if m, err := b.Get(t.Context(), sent); err != nil || !m.Sending || l.Mail.ID != sent {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if n, err := b.RetryAll(t.Context()); n != 700 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if d, err := b.Depth(t.Context()); err != nil || d.Due != 701 || d.Held != 1 {
+		t.Errorf("%+v, %v", d, err)
+	}
+	if err := l.Done(t.Context()); err != nil {
+		t.Errorf("the lease was taken away: %v", err)
+	}
+}
+
 func second[T any](_ T, err error) error { return err }
 
 // A stale sender does not undo what an operator did after its lease had ended.

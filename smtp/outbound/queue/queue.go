@@ -55,6 +55,7 @@ type Mail struct {
 	Created   time.Time
 	Expires   time.Time
 	Held      bool
+	Sending   bool // of List and Get: it is in a sender's hands
 	Size      int64
 	// Outbox says (Strict) where the sealed notice waits that its owner gets if the
 	// text is lost: see submission. Opaque here.
@@ -119,8 +120,8 @@ type Queue struct {
 	mu     sync.Mutex
 	wake   chan struct{} // holds something when it is worth looking
 	active map[string]int
-	served map[string]bool // groups that had their turn in this round
-	latest time.Time       // the latest time the clock has shown
+	served map[string]bool       // groups that had their turn in this round
+	latest time.Time             // the latest time the clock has shown
 	flying map[filestore.ID]bool // stored, and their rows are not yet
 	texts  map[ID]*text
 	memory int64 // bytes promised to texts
