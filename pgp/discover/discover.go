@@ -46,7 +46,7 @@ type Peer struct {
 	Address     mail.Address
 	Cert        []byte // pinned, or, while Pinned is zero, what Autocrypt offered last
 	Source      Source
-	Pinned      time.Time
+	Pinned      time.Time // or confirmed
 	Prefer      bool      // Autocrypt prefer-encrypt=mutual
 	AutocryptAt time.Time // newest Autocrypt header's Date
 	SeenAt      time.Time // newest mail seen, to a day

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sealpost/mail"
@@ -66,8 +67,10 @@ func (f *Finder) pinned(ctx context.Context, account string, p Peer) (Found, err
 	return f.usable(cert, p.found())
 }
 
+// found warns of changes since the pin was made or confirmed.
 func (p Peer) found() Found {
-	return Found{Source: p.Source, Prefer: p.Prefer, Changed: len(p.Changes) > 0}
+	news := slices.ContainsFunc(p.Changes, func(c Change) bool { return !c.At.Before(p.Pinned) })
+	return Found{Source: p.Source, Prefer: p.Prefer, Changed: news}
 }
 
 // refresh merges the pinned key with copies of it, and notes other keys.

@@ -46,13 +46,13 @@ func (f *Finder) Pin(ctx context.Context, account string, a mail.Address, cert *
 }
 
 // Accept pins a key that was found later, by its fingerprint, and forgets the other
-// ones that were. With the pinned key's own fingerprint it keeps that one. It fails
-// with ErrNoChange.
+// ones that were. With the pinned key's own fingerprint it keeps that one, and what
+// was found so far gives no warning any more. It fails with ErrNoChange.
 func (f *Finder) Accept(ctx context.Context, account string, a mail.Address, fingerprint string) error {
 	fault := ErrNoChange
 	_, err := f.change(ctx, account, a, func(p *Peer) bool {
 		if cert, err := pgp.ParseCert(p.Cert); err == nil && cert.Fingerprint() == fingerprint && !p.Pinned.IsZero() {
-			p.Changes, fault = nil, nil
+			p.Pinned, fault = f.now(), nil
 			return true
 		}
 		for _, c := range p.Changes {

@@ -87,10 +87,13 @@ func TestKeepingTheOldKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.expect(t, mine, Manual, true)
+	w.later(time.Minute)
 	if err := w.Accept(t.Context(), "alice", address("bob@example.org"), cert(t, mine).Fingerprint()); err != nil {
 		t.Fatal(err)
 	}
 	w.expect(t, mine, Manual, false)
+	w.later(25 * time.Hour)
+	w.expect(t, mine, Manual, false) // the same key is offered again: no news
 	if err := w.Forget(t.Context(), "alice", address("bob@example.org")); err != nil {
 		t.Fatal(err)
 	}

@@ -173,9 +173,8 @@ func redirect(to string) func(http.ResponseWriter, *http.Request) {
 
 func endless(key []byte) func(http.ResponseWriter, *http.Request) {
 	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Write(key)
-		for range 10 << 20 / (64 << 10) {
-			if _, err := w.Write(make([]byte, 64<<10)); err != nil {
+		for range 10 << 20 / len(key) {
+			if _, err := w.Write(key); err != nil {
 				return
 			}
 		}
@@ -227,10 +226,10 @@ func TestWKDSlow(t *testing.T) {
 	}
 	all.Wait()
 	close(release)
-	if n := most.Load(); n > perHost || n == 0 {
+	if n := most.Load(); n > 2 || n == 0 {
 		t.Errorf("%d lookups at once", n)
 	}
-	if n := w.asked.Load(); n > perHost {
+	if n := w.asked.Load(); n > 2 {
 		t.Errorf("%d requests: that the domain is slow was forgotten", n)
 	}
 	if NewHTTP(nil).Timeout > 10*time.Second || NewHTTP(nil).Timeout == 0 {
