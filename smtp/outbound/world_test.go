@@ -112,8 +112,20 @@ func (l *lines) String() string {
 // flaky is a store whose changes fail on wish.
 type flaky struct {
 	queue.Store
-	mu   sync.Mutex
-	fail int // so many changes
+	mu      sync.Mutex
+	fail    int  // so many changes
+	lost    bool // every lease
+	noLease bool
+}
+
+func (f *flaky) Lease(ctx context.Context, now, until time.Time, n int, skip map[string]bool) ([]queue.Row, error) {
+	f.mu.Lock()
+	broken := f.noLease
+	f.mu.Unlock()
+	if broken {
+		return nil, errDisk
+	}
+	return f.Store.Lease(ctx, now, until, n, skip)
 }
 
 var errDisk = errors.New("disk on fire")
@@ -128,6 +140,12 @@ func (f *flaky) fails() bool {
 func (f *flaky) Update(ctx context.Context, r queue.Row, fence uint64) error {
 	if f.fails() {
 		return errDisk
+	}
+	f.mu.Lock()
+	lost := f.lost
+	f.mu.Unlock()
+	if lost {
+		return queue.ErrLease
 	}
 	return f.Store.Update(ctx, r, fence)
 }

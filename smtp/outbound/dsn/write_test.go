@@ -211,9 +211,10 @@ func TestHostileWords(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		words := func(label string) string {
-			return rapid.OneOf(rapid.String(), rapid.StringOfN(rapid.SampledFrom([]rune("\r\n-:x <>@;é\x00 ")), 0, 40, -1), rapid.Just("\r\n--=_"), rapid.StringN(900, 2000, -1)).Draw(r, label)
+			return rapid.OneOf(rapid.String(), rapid.StringOfN(rapid.SampledFrom([]rune("\r\n-:x <>@;é\x00 ")), 0, 40, -1), rapid.Just("\r\n--=_"), rapid.SampledFrom([]string{strings.Repeat("x", 1500), strings.Repeat("é", 900), strings.Repeat("long ", 300)})).Draw(r, label)
 		}
 		n := example()
+		n.Recipients = n.Recipients[1:4]
 		n.EnvID, n.MessageID, n.Hostname = words("envid"), words("msgid"), words("host")
 		for i := range n.Recipients {
 			n.Recipients[i].Address.Local, n.Recipients[i].ORcpt = words("local"), words("orcpt")
