@@ -85,6 +85,9 @@ func readBody(m mail.Bytes, start int64, writers []*canonWriter, stop func() err
 	return nil
 }
 
+// What is written between pieces of a body; never changed.
+var cr, crlf, space = []byte("\r"), []byte("\r\n"), []byte(" ")
+
 // canonWriter brings a body into its simple or relaxed form (RFC 6376, sections
 // 3.4.3 and 3.4.4) and hashes that. Line ends are held back until text follows,
 // since empty lines at the end do not count.
@@ -102,7 +105,7 @@ type canonWriter struct {
 func (w *canonWriter) write(b []byte) {
 	if w.cr && len(b) > 0 {
 		if w.cr = false; b[0] != '\n' {
-			w.text([]byte{'\r'})
+			w.text(cr)
 		}
 	}
 	for len(b) > 0 {
@@ -139,7 +142,7 @@ func (w *canonWriter) text(b []byte) {
 		}
 		w.flushEnds()
 		if w.space {
-			w.put([]byte{' '})
+			w.put(space)
 		}
 		n := nextSpace(b[:min(len(b), window)])
 		w.put(b[:n])
@@ -170,7 +173,7 @@ func nextSpace(b []byte) int {
 
 func (w *canonWriter) flushEnds() {
 	for ; w.ends > 0; w.ends-- {
-		w.put([]byte("\r\n"))
+		w.put(crlf)
 	}
 }
 
@@ -178,10 +181,10 @@ func (w *canonWriter) flushEnds() {
 // form of nothing is nothing.
 func (w *canonWriter) close() {
 	if w.cr {
-		w.text([]byte{'\r'})
+		w.text(cr)
 	}
 	if !w.relaxed || w.length > 0 {
-		w.put([]byte("\r\n"))
+		w.put(crlf)
 	}
 	w.sum.Write(w.buf[:w.n])
 	w.n = 0

@@ -95,17 +95,15 @@ func TestWithoutB(t *testing.T) {
 	}
 }
 
-// A body made to be slow takes no longer than its length.
+// A line made to be slow takes no longer than its length.
 func TestHostileBodyIsLinear(t *testing.T) {
 	t.Parallel()
-	for _, unit := range []string{"a  b", "a\tb", "\r\n", " ", "\r", "a \r\n"} {
-		body := bytes.NewReader(bytes.Repeat([]byte(unit), 4<<20/len(unit)))
+	for _, unit := range []string{"a  b", "a\tb", "\r\n", " ", "\r"} {
+		line := bytes.Repeat([]byte(unit), 1<<20/len(unit))
 		start := time.Now()
-		if _, err := dkim.HashBody(body, 0, true, true, nil); err != nil {
-			t.Fatal(err)
-		}
-		if took := time.Since(start); took > 5*time.Second {
-			t.Errorf("4 MiB of %q take %s", unit, took)
+		dkim.HashPieces(dkim.Relaxed, [][]byte{line})
+		if took := time.Since(start); took > 4*time.Second {
+			t.Errorf("a mebibyte of %q takes %s", unit, took)
 		}
 	}
 }

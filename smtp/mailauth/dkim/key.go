@@ -43,6 +43,9 @@ type keyAnswer struct {
 // An impossible name is empty.
 func KeyName(selector, domain string) string {
 	name := strings.ToLower(selector + "._domainkey." + domain)
+	if isName(name) {
+		return name
+	}
 	if ascii, err := idna.Lookup.ToASCII(domain); err == nil {
 		if s, err := idna.Punycode.ToASCII(selector); err == nil {
 			name = strings.ToLower(s + "._domainkey." + ascii)
