@@ -33,7 +33,8 @@ type accountView struct {
 	Identities  []string       `json:"identities,omitempty"`
 	Profile     string         `json:"profile"`
 	Headers     string         `json:"headers"`
-	Cards       bool           `json:"cards"` // there is a list key
+	Encrypt     string         `json:"encrypt"` // when mail that is sent leaves encrypted
+	Cards       bool           `json:"cards"`   // there is a list key
 	Messages    int64          `json:"messages"`
 	Bytes       int64          `json:"bytes"`
 	Quota       int64          `json:"quota"`
@@ -52,6 +53,7 @@ func (o *office) view(ctx context.Context, a account.Account) (accountView, erro
 		Address: a.Addresses[0].String(),
 		Profile: string(a.Profile),
 		Headers: string(a.Level),
+		Encrypt: orElse(string(a.Encrypt), string(account.EncryptWhenKeys)),
 		Cards:   a.ListKey != nil,
 		Quota:   a.Quota,
 		Created: a.Created,
@@ -145,6 +147,7 @@ func (v accountView) print(w io.Writer) error {
 	row("key expires", "%s", expiry(v.Expires))
 	row("profile", "%s", v.Profile)
 	row("headers", "%s", v.Headers)
+	row("encrypts", "%s", v.Encrypt)
 	row("cards", "%s", map[bool]string{true: "yes", false: "no list key, no cards"}[v.Cards])
 	row("stored", "%s", v.usage())
 	row("since", "%s", day(v.Created))

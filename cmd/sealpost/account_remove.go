@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"strings"
 
+	"sealpost/account"
 	"sealpost/mailstore"
+	"sealpost/smtp/outbound/queue"
 )
 
 type accountRemoveCommand struct {
@@ -69,8 +71,28 @@ func removeAccount(ctx context.Context, o *office, n named) (v accountView, err 
 	if err := o.book.Remove(ctx, a.ID); err != nil {
 		return v, err
 	}
+	if err := o.forgetOutgoing(ctx, a.ID); err != nil {
+		return v, fmt.Errorf("the account is removed; forget its unsent mail: %w", err)
+	}
 	if err := o.squeeze(ctx); err != nil {
 		return v, fmt.Errorf("the account is removed; compact what it leaves: %w", err)
 	}
 	return v, nil
+}
+
+// forgetOutgoing drops an account's unsent mail and what it knew of others.
+func (v *vault) forgetOutgoing(ctx context.Context, id account.ID) error {
+	waiting, err := v.queue.List(ctx)
+	if err != nil {
+		return fmt.Errorf("list queue: %w", err)
+	}
+	for _, m := range waiting {
+		if m.Account != string(id) {
+			continue
+		}
+		if err := v.dropQuietly(ctx, m.ID); err != nil && !errors.Is(err, queue.ErrNoSuch) {
+			return fmt.Errorf("drop queued mail %s: %w", m.ID, err)
+		}
+	}
+	return v.known.Peers().ForgetPeers(ctx, string(id))
 }

@@ -15,6 +15,7 @@ type accountSetCommand struct {
 	Address string     `arg:"" help:"Any address of the account."`
 	Profile *string    `enum:"compat,modern" placeholder:"NAME" help:"compat or modern."`
 	Headers *string    `enum:"open,baseline,shy,minimal" placeholder:"LEVEL" help:"open, baseline, shy or minimal."`
+	Encrypt *string    `enum:"require,when-all-have-keys,never" placeholder:"POLICY" help:"When mail this account sends leaves encrypted: require, when-all-have-keys (the default) or never."`
 	Quota   *byteCount `placeholder:"SIZE" help:"Most bytes stored; 0 for no limit."`
 	ListKey string     `placeholder:"FILE" type:"existingfile" help:"The owner's public list key."`
 }
@@ -24,31 +25,32 @@ func (cmd accountSetCommand) Help() string {
 }
 
 func (cmd accountSetCommand) Run(ctx context.Context, c console) error {
-	wish := newSettings{Address: cmd.Address, Profile: cmd.Profile, Headers: cmd.Headers, Quota: (*int64)(cmd.Quota)}
+	wish := newSettings{Address: cmd.Address, Profile: cmd.Profile, Headers: cmd.Headers, Encrypt: cmd.Encrypt, Quota: (*int64)(cmd.Quota)}
 	var err error
 	if wish.ListKey, err = readListKey(cmd.ListKey); err != nil {
 		return err
 	}
 	if wish.empty() {
-		return errors.New("nothing to change: expected --profile, --headers, --quota or --list-key")
+		return errors.New("nothing to change: expected --profile, --headers, --encrypt, --quota or --list-key")
 	}
 	v, err := ask[accountView](ctx, cmd.Config, "account.set", wish)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.Out, "%s: profile %s, headers %s, %s stored\n", v.Address, v.Profile, v.Headers, v.usage())
+	fmt.Fprintf(c.Out, "%s: profile %s, headers %s, encrypts %s, %s stored\n", v.Address, v.Profile, v.Headers, v.Encrypt, v.usage())
 	return v.warn(c.Err)
 }
 
 type newSettings struct {
 	Address          string
 	Profile, Headers *string
+	Encrypt          *string
 	Quota            *int64
 	ListKey          []byte
 }
 
 func (n newSettings) empty() bool {
-	return n.Profile == nil && n.Headers == nil && n.Quota == nil && n.ListKey == nil
+	return n.Profile == nil && n.Headers == nil && n.Encrypt == nil && n.Quota == nil && n.ListKey == nil
 }
 
 func changeSettings(ctx context.Context, o *office, n newSettings) (accountView, error) {
@@ -57,7 +59,7 @@ func changeSettings(ctx context.Context, o *office, n newSettings) (accountView,
 		return accountView{}, err
 	}
 	s := account.Settings{
-		Profile: (*pgp.Profile)(n.Profile), Level: (*pgp.Level)(n.Headers), Quota: n.Quota, ListKey: n.ListKey,
+		Profile: (*pgp.Profile)(n.Profile), Level: (*pgp.Level)(n.Headers), Encrypt: (*account.EncryptPolicy)(n.Encrypt), Quota: n.Quota, ListKey: n.ListKey,
 	}
 	changed, err := o.book.Set(ctx, a.ID, s)
 	if err != nil {

@@ -38,10 +38,10 @@ func (cmd backupCommand) Run(ctx context.Context, c console) error {
 	fmt.Fprintf(c.Out, "Snapshot %s in %s\n", r.Snapshot, cmd.Dir)
 	fmt.Fprintf(c.Out, "  %d letters, of which %d (%s) are new; took %s\n", r.Blobs, r.Copied, readable(r.Bytes), time.Since(start).Round(10*time.Millisecond))
 	if r.Pruned > 0 {
-		fmt.Fprintf(c.Out, "  %s removed\n", plural(r.Pruned, "older snapshot"))
+		fmt.Fprintf(c.Out, "  %s removed\n", counting(int64(r.Pruned), "older snapshot"))
 	}
 	if len(r.Damaged) > 0 {
-		return fmt.Errorf("%s could not be copied: they are missing or damaged in the live store; `sealpost verify` says whose", plural(len(r.Damaged), "letter"))
+		return fmt.Errorf("%s could not be copied: they are missing or damaged in the live store; `sealpost verify` says whose", counting(int64(len(r.Damaged)), "letter"))
 	}
 	return nil
 }

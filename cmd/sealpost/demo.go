@@ -15,7 +15,7 @@ import (
 
 type demoCommand struct {
 	Dir      string `default:"sealpost-demo" placeholder:"DIR" help:"Folder of the demo (default: ${default}); starting again in it keeps everything."`
-	PortBase int    `default:"2000" placeholder:"N" help:"SMTP listens on N+25, IMAP on N+143, IMAPS on N+993 (default: ${default})."`
+	PortBase int    `default:"2000" placeholder:"N" help:"SMTP listens on N+25, submission on N+465 and N+587, IMAP on N+143 and N+993, HTTPS on N+443 (default: ${default})."`
 }
 
 func (cmd demoCommand) Help() string {
@@ -110,13 +110,30 @@ domains = ["%[1]s"]
 certificate = "tls.pem"
 key = "tls.key"
 
+[queue]
+key = "node.key"
+
+[dkim]
+folder = "dkim"
+
+[screen]
+on = false
+
 [smtp]
 listen = ["%[2]s"]
+
+[submission]
+listen = ["%[5]s"]
+listen_tls = ["%[6]s"]
+
+[http]
+listen = []
+listen_tls = ["%[7]s"]
 
 [imap]
 listen = ["%[3]s"]
 listen_tls = ["%[4]s"]
-`, demoDomain, d.at(25), d.at(143), d.at(993))
+`, demoDomain, d.at(25), d.at(143), d.at(993), d.at(587), d.at(465), d.at(443))
 }
 
 // settings reads the configuration as serve would. Its file is written later,

@@ -143,15 +143,15 @@ set spoolfile = "+INBOX"
 set record = ""
 set from = "%[3]s"
 set realname = "%[5]s"
-set smtp_url = "smtp://127.0.0.1:%[6]d"
+set smtp_url = "smtps://%[8]s@localhost:%[6]d"
+set smtp_pass = $my_pass
 set ssl_force_tls = yes
-set ssl_starttls = yes
 set certificate_file = %[7]q
 set crypt_use_gpgme = no
 set crypt_autoencrypt = no
 set mail_check = 5
 `, filepath.Join(d.clients, "gnupg"), p.Password, p.Address, d.base+993,
-		strings.ToUpper(name[:1])+name[1:], d.base+25, filepath.Join(d.clients, "ca.pem"))
+		strings.ToUpper(name[:1])+name[1:], d.base+465, filepath.Join(d.clients, "ca.pem"), strings.ReplaceAll(p.Address, "@", "%40"))
 	return writeAside(filepath.Join(d.clients, name+".muttrc"), []byte(text), 0o600)
 }
 

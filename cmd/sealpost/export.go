@@ -55,9 +55,9 @@ func (cmd exportCommand) Run(ctx context.Context, c console) error {
 	if opener != nil {
 		kind = "opened"
 	}
-	fmt.Fprintf(c.Out, "%s written to %s, %s.\n", plural(out.done, "message"), cmd.To, kind)
+	fmt.Fprintf(c.Out, "%s written to %s, %s.\n", counting(int64(out.done), "message"), cmd.To, kind)
 	if out.closed > 0 {
-		return fmt.Errorf("%s did not open with this key and were written sealed", plural(out.closed, "message"))
+		return fmt.Errorf("%s did not open with this key and were written sealed", counting(int64(out.closed), "message"))
 	}
 	return nil
 }

@@ -29,7 +29,10 @@ func (s *server) tidy(ctx context.Context) {
 	start := time.Now()
 	swept, err := s.store.Sweep(ctx, sweepGrace)
 	if err == nil {
-		err = errors.Join(s.compact(ctx), expiredCopies(s.settings.Data, start))
+		var more int
+		more, err = s.vault.tidy(ctx)
+		swept += more
+		err = errors.Join(err, s.compact(ctx), expiredCopies(s.settings.Data, start))
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -54,5 +57,6 @@ func (o *office) compact(ctx context.Context) error {
 // squeeze leaves nothing of what was removed in any file. It tries both, so that
 // trouble with one does not keep the other from being cleared.
 func (o *office) squeeze(ctx context.Context) error {
-	return errors.Join(o.blobs.Compact(ctx, 0), o.index.Compact(ctx), expiredCopies(o.settings.Data, time.Now().AddDate(1, 0, 0)))
+	return errors.Join(o.blobs.Compact(ctx, 0), o.index.Compact(ctx), o.vault.compact(ctx, 0),
+		expiredCopies(o.settings.Data, time.Now().AddDate(1, 0, 0)))
 }

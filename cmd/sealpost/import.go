@@ -52,14 +52,14 @@ func (cmd importCommand) Run(ctx context.Context, c console) error {
 		sum.Messages, sum.Bytes = sum.Messages+r.Messages, sum.Bytes+r.Bytes
 		bad = append(bad, one.bad...)
 		if err != nil {
-			return errors.Join(fmt.Errorf("%w\n%s stored so far; the same command goes on from there", err, plural(sum.Messages, "message")), j.Close())
+			return errors.Join(fmt.Errorf("%w\n%s stored so far; the same command goes on from there", err, counting(int64(sum.Messages), "message")), j.Close())
 		}
 	}
 	took := time.Since(start)
-	fmt.Fprintf(c.Out, "%s (%s) sealed and stored in %s, %.0f a second\n", plural(sum.Messages, "message"), readable(sum.Bytes),
+	fmt.Fprintf(c.Out, "%s (%s) sealed and stored in %s, %.0f a second\n", counting(int64(sum.Messages), "message"), readable(sum.Bytes),
 		took.Round(10*time.Millisecond), float64(sum.Messages)/took.Seconds())
 	if len(bad) > 0 {
-		return errors.Join(fmt.Errorf("%s could not be read or sealed and stayed behind:\n%s", plural(len(bad), "message"), strings.Join(bad, "\n")), j.Close())
+		return errors.Join(fmt.Errorf("%s could not be read or sealed and stayed behind:\n%s", counting(int64(len(bad)), "message"), strings.Join(bad, "\n")), j.Close())
 	}
 	return j.Finish()
 }

@@ -101,6 +101,18 @@ domains = ["demo.test", "other.test"]
 [tls]
 certificate = "tls.pem"
 key = "tls.key"
+[queue]
+key = "node.key"
+[dkim]
+folder = "dkim"
+[http]
+listen = []
+listen_tls = []
+[submission]
+listen = ["127.0.0.1:0"]
+listen_tls = ["127.0.0.1:0"]
+[screen]
+on = false
 [smtp]
 listen = ["127.0.0.1:0"]
 [imap]

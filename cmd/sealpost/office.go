@@ -18,6 +18,7 @@ import (
 	"sealpost/mail"
 	"sealpost/mailstore"
 	"sealpost/mailstore/notify"
+	"sealpost/smtp/outbound/queue"
 	"sealpost/storage/bolt"
 	"sealpost/storage/disk"
 )
@@ -27,11 +28,16 @@ import (
 // process can hold it.
 type office struct {
 	settings config.Config
+	secret   []byte
 	index    *bolt.DB
 	blobs    *disk.Blobs
 	book     *account.Book
 	store    *mailstore.Store
 	log      *slog.Logger
+	*vault
+	// dropTelling takes a mail out of the queue and tells its sender; nil where
+	// nothing is sent.
+	dropTelling func(context.Context, queue.ID) error
 }
 
 func openOffice(ctx context.Context, settings config.Config, log *slog.Logger) (*office, error) {
@@ -57,17 +63,16 @@ func openOffice(ctx context.Context, settings config.Config, log *slog.Logger) (
 		return nil, errors.Join(err, index.Close())
 	}
 	if err := o.furnish(); err != nil {
-		return nil, errors.Join(err, index.Close())
+		return nil, errors.Join(err, o.Close())
 	}
 	return o, nil
 }
 
 func (o *office) furnish() (err error) {
-	secret, err := lastingSecret(filepath.Join(o.settings.Data, "secret"))
-	if err != nil {
+	if o.secret, err = lastingSecret(filepath.Join(o.settings.Data, "secret")); err != nil {
 		return err
 	}
-	o.book = account.NewBook(o.index.Accounts(), o.settings.Domains, secret, time.Now)
+	o.book = account.NewBook(o.index.Accounts(), o.settings.Domains, o.secret, time.Now)
 	if o.settings.Postmaster != "" {
 		if o.book.Postmaster, err = mail.ParseAddress(o.settings.Postmaster); err != nil {
 			return fmt.Errorf("postmaster: %w", err)
@@ -83,11 +88,19 @@ func (o *office) furnish() (err error) {
 		Log:   o.log,
 		Now:   time.Now,
 	}
-	return nil
+	o.vault, err = openVault(o.settings, o.log)
+	return err
 }
 
 func (o *office) Close() error {
-	return errors.Join(o.blobs.Close(), o.index.Close())
+	var errs []error
+	if o.vault != nil {
+		errs = append(errs, o.vault.Close())
+	}
+	if o.blobs != nil {
+		errs = append(errs, o.blobs.Close())
+	}
+	return errors.Join(append(errs, o.index.Close())...)
 }
 
 // prepareFolder makes the data folder, for its owner's eyes only, and checks

@@ -86,7 +86,7 @@ func TestPassphraseOnTerminal(t *testing.T) {
 	for typed, want := range map[string]string{
 		"open sesame\n": "found no OpenPGP message", // the key is open; there is no mail
 		"sesame\n":      "the passphrase is wrong",
-		"\x03":          "no passphrase was given", // Ctrl-C
+		"\x03":          "nothing was typed", // Ctrl-C
 	} {
 		person, terminal := pseudoterminal(t)
 		var said bytes.Buffer

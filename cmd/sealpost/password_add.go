@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"sealpost/account"
 )
 
 type passwordAddCommand struct {
 	settingsFile
-	Address string `arg:"" help:"The account's address."`
-	Name    string `required:"" placeholder:"NAME" help:"What it is for, such as phone; unique in the account."`
+	Address  string `arg:"" help:"The account's address."`
+	Name     string `required:"" placeholder:"NAME" help:"What it is for, such as phone; unique in the account."`
+	FileSent bool   `help:"The server files what is sent with it in Sent, so that the program need not."`
+	Limit    int    `placeholder:"N" help:"Recipients elsewhere an hour (default: submission.recipients_per_hour_of_password)."`
 }
 
 func (cmd passwordAddCommand) Help() string {
@@ -18,7 +22,7 @@ func (cmd passwordAddCommand) Help() string {
 }
 
 func (cmd passwordAddCommand) Run(ctx context.Context, c console) error {
-	made, err := ask[newPassword](ctx, cmd.Config, "password.add", namedPassword{cmd.Address, cmd.Name})
+	made, err := ask[newPassword](ctx, cmd.Config, "password.add", wantedPassword{cmd.Address, account.NewPassword{Name: cmd.Name, FileSent: cmd.FileSent, Limit: cmd.Limit}})
 	if err != nil {
 		return err
 	}
@@ -32,12 +36,17 @@ func (cmd passwordAddCommand) Run(ctx context.Context, c console) error {
 
 type newPassword struct{ User, Password string }
 
-func addPassword(ctx context.Context, o *office, n namedPassword) (made newPassword, err error) {
+type wantedPassword struct {
+	Address string
+	account.NewPassword
+}
+
+func addPassword(ctx context.Context, o *office, n wantedPassword) (made newPassword, err error) {
 	a, err := o.find(ctx, n.Address)
 	if err != nil {
 		return made, err
 	}
-	word, err := o.book.AddPassword(ctx, a.ID, n.Name)
+	word, err := o.book.MakePassword(ctx, a.ID, n.NewPassword)
 	if err != nil {
 		return made, err
 	}

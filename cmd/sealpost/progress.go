@@ -36,6 +36,7 @@ func telling[Wish, Answer any](do func(ctx context.Context, o *office, w Wish, t
 		}
 		lines := json.NewEncoder(out)
 		var last time.Time
+		var unsaid *step
 		say := func(line spoken[Answer]) error {
 			err := lines.Encode(line)
 			if f, ok := out.(interface{ Flush() }); ok {
@@ -44,12 +45,16 @@ func telling[Wish, Answer any](do func(ctx context.Context, o *office, w Wish, t
 			return err
 		}
 		a, err := do(ctx, o, w, func(s step) {
+			unsaid = &s
 			if now := time.Now(); now.Sub(last) > 100*time.Millisecond {
-				last = now
+				last, unsaid = now, nil
 				say(spoken[Answer]{Step: &s})
 			}
 		})
 		if err != nil {
+			if unsaid != nil { // how far it came counts most when it goes no further
+				say(spoken[Answer]{Step: unsaid})
+			}
 			return say(spoken[Answer]{Error: err.Error()})
 		}
 		return say(spoken[Answer]{Answer: &a})
@@ -133,12 +138,4 @@ func (b *bar) clear() {
 	if b.shown {
 		fmt.Fprint(b.to, "\r\x1b[K")
 	}
-}
-
-// plural is "1 letter" or "2 letters".
-func plural(n int, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %ss", n, one)
 }

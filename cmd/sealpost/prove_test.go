@@ -22,6 +22,16 @@ domains = ["demo.test"]
 [tls]
 certificate = "tls.pem"
 key = "tls.key"
+[queue]
+key = "node.key"
+[screen]
+on = false
+[submission]
+listen = []
+listen_tls = []
+[http]
+listen = []
+listen_tls = []
 [smtp]
 listen = [%q]
 [imap]

@@ -34,6 +34,6 @@ func (cmd restoreCommand) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.Out, "Restored the snapshot of %s into %s: %s.\n", m.Made.Format(time.DateTime+" UTC"), settings.Data, plural(m.Blobs, "letter"))
+	fmt.Fprintf(c.Out, "Restored the snapshot of %s into %s: %s.\n", m.Made.Format(time.DateTime+" UTC"), settings.Data, counting(int64(m.Blobs), "letter"))
 	return nil
 }

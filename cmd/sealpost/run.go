@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,9 +17,12 @@ import (
 	"sealpost/account"
 	"sealpost/config"
 	"sealpost/imap"
-	"sealpost/mail"
+	"sealpost/pgp/discover"
 	"sealpost/smtp"
-	"sealpost/smtp/inbound"
+	"sealpost/smtp/dns"
+	"sealpost/smtp/outbound"
+	"sealpost/smtp/submission"
+	"sealpost/webmail"
 )
 
 // patience is how long a stop waits for mail that is being received and for
@@ -31,12 +35,25 @@ const sealTime = 5 * time.Minute
 // A server is an office with its doors open.
 type server struct {
 	*office
-	identity identity
-	smtp     *smtp.Server
-	imap     *imap.Server
-	control  *http.Server
+	identity *identity
+	resolver *dns.Resolver
+	finder   *discover.Finder
+	signers  *signers
+	reports  *reports
+
+	smtp         *smtp.Server
+	submission   *smtp.Server
+	outgoingMail *submission.Handler
+	sender       *outbound.Sender
+	imap         *imap.Server
+	door         *webmail.Door
+	web, plain   *http.Server
+	control      *http.Server
 
 	smtpDoors, imapDoors, imapsDoors []net.Listener
+	submitDoors, submitsDoors        []net.Listener
+	httpDoors, httpsDoors            []net.Listener
+	sending                          context.CancelFunc
 	running                          sync.WaitGroup // what ends with the server's context
 	failed                           chan error     // a door that fell shut by itself
 }
@@ -73,7 +90,8 @@ func serve(ctx context.Context, settings config.Config, log *slog.Logger, on occ
 	if on.ready != nil {
 		err = on.ready(s)
 	} else {
-		log.Info("ready", "smtp", addresses(s.smtpDoors), "imap", addresses(s.imapDoors), "imaps", addresses(s.imapsDoors))
+		log.Info("ready", "smtp", addresses(s.smtpDoors), "submission", addresses(s.submitDoors), "submissions", addresses(s.submitsDoors),
+			"imap", addresses(s.imapDoors), "imaps", addresses(s.imapsDoors), "http", addresses(s.httpDoors), "https", addresses(s.httpsDoors))
 	}
 	if err == nil {
 		err = s.wait(ctx, signals)
@@ -86,50 +104,65 @@ func serve(ctx context.Context, settings config.Config, log *slog.Logger, on occ
 
 // newServer builds everything once.
 func newServer(ctx context.Context, settings config.Config, log *slog.Logger) (*server, error) {
-	s := &server{identity: identity{files: settings.TLS}, failed: make(chan error, 1)}
-	if err := s.identity.reload(); err != nil {
-		return nil, err
-	}
+	s := &server{failed: make(chan error, 1), resolver: newResolver(settings.DNS), signers: &signers{folder: settings.DKIM.Folder}}
 	var err error
 	if s.office, err = openOffice(ctx, settings, log); err != nil {
 		return nil, err
 	}
-	s.smtp = &smtp.Server{
-		Handler: &inbound.Handler{
-			Book:     s.book,
-			Store:    s.store,
-			Hostname: settings.Hostname,
-			Domain:   settings.Domains[0],
-			Spool:    settings.Spool.Folder,
-			Memory:   settings.Spool.Memory,
-			Message:  settings.SMTP.MessageSize,
-			Look:     mail.DefaultLimits,
-			Time:     sealTime,
-			Log:      log,
-			Now:      time.Now,
-		},
-		Hostname: settings.Hostname,
-		TLS:      s.identity.config(),
-		Limits:   smtpLimits(settings.SMTP),
-		Log:      log,
-	}
-	s.imap = &imap.Server{
-		Book:     s.book,
-		Store:    s.store,
-		Throttle: account.NewThrottle(account.DefaultPaces(), time.Now),
-		TLS:      s.identity.config(),
-		Log:      log,
-		Now:      time.Now,
-		Spool:    settings.Spool.Folder,
-		Limits:   imapLimits(settings),
+	if err := s.build(); err != nil {
+		return nil, errors.Join(err, s.office.Close())
 	}
 	return s, nil
+}
+
+func (s *server) build() error {
+	c := s.settings
+	s.finder, s.reports = s.newFinder(), &reports{}
+	s.door = s.newDoor(s.secret)
+	s.identity = newIdentity(c, s.door.Serves)
+	if err := errors.Join(s.identity.reload(), s.signers.reload()); err != nil {
+		return err
+	}
+	strangers, judge := s.newInbound(), s.newScreen()
+	strangers.Screen, strangers.Report, strangers.Learn = judge, s.reports.dmarc, s.learn
+	s.smtp = &smtp.Server{
+		Handler: strangers, Hostname: c.Hostname, TLS: s.identity.config(), Limits: smtpLimits(c.SMTP), Log: s.log,
+		Connect: connect(judge), Patience: c.Screen.Patience,
+	}
+	throttle := account.NewThrottle(account.DefaultPaces(), time.Now)
+	s.outgoingMail = s.newSubmission()
+	s.submission = &smtp.Server{
+		Handler: s.outgoingMail, Hostname: c.Hostname, TLS: s.identity.config(), Limits: submissionLimits(c), Log: s.log,
+		SignIn: submission.SignIn{Door: account.Door{Book: s.book, Throttle: throttle}},
+	}
+	if !s.queue.Strict {
+		s.submission.Hold = c.Submission.Hold
+	}
+	var err error
+	if s.sender, err = s.newSender(s.newInbound()); err != nil {
+		return err
+	}
+	s.dropTelling = s.sender.Drop
+	s.imap = &imap.Server{
+		Book: s.book, Store: s.store, Throttle: throttle, TLS: s.identity.config(), Log: s.log, Now: time.Now,
+		Spool: c.Spool.Folder, Limits: imapLimits(c),
+	}
+	s.web = webmail.NewServer(s.door, s.log)
+	s.web.TLSConfig = s.identity.web()
+	s.plain = webmail.NewServer(s.door.Plain(s.identity.challenges()), s.log)
+	return nil
 }
 
 func smtpLimits(c config.SMTP) smtp.Limits {
 	l := smtp.DefaultLimits
 	l.Message, l.Recipients, l.Connections, l.PerAddress = c.MessageSize, c.Recipients, c.Connections, c.PerAddress
 	l.Errors, l.Idle, l.Total = c.Errors, c.Idle, c.Total
+	return l
+}
+
+func submissionLimits(c config.Config) smtp.Limits {
+	l := smtpLimits(c.SMTP)
+	l.Connections, l.PerAddress = c.Submission.Connections, c.Submission.PerAddress
 	return l
 }
 
@@ -151,6 +184,10 @@ func (s *server) openDoors(ctx context.Context) error {
 		{c.SMTP.Listen, &s.smtpDoors, "smtp.listen"},
 		{c.IMAP.Listen, &s.imapDoors, "imap.listen"},
 		{c.IMAP.ListenTLS, &s.imapsDoors, "imap.listen_tls"},
+		{c.Submission.Listen, &s.submitDoors, "submission.listen"},
+		{c.Submission.ListenTLS, &s.submitsDoors, "submission.listen_tls"},
+		{c.HTTP.Listen, &s.httpDoors, "http.listen"},
+		{c.HTTP.ListenTLS, &s.httpsDoors, "http.listen_tls"},
 	} {
 		for _, at := range door.at {
 			l, err := net.Listen("tcp", at)
@@ -168,6 +205,16 @@ func (s *server) openDoors(ctx context.Context) error {
 	s.open(s.smtpDoors, func(l net.Listener) error { return s.smtp.Serve(ctx, l) })
 	s.open(s.imapDoors, func(l net.Listener) error { return s.imap.Serve(ctx, l, false) })
 	s.open(s.imapsDoors, func(l net.Listener) error { return s.imap.Serve(ctx, l, true) })
+	s.open(s.submitDoors, func(l net.Listener) error { return s.submission.Serve(ctx, l) })
+	s.open(s.submitsDoors, func(l net.Listener) error { return s.submission.Serve(ctx, tls.NewListener(l, s.identity.config())) })
+	s.open(s.httpDoors, func(l net.Listener) error { return s.plain.Serve(l) })
+	s.open(s.httpsDoors, func(l net.Listener) error { return s.web.ServeTLS(l, "", "") })
+	if err := s.returnLost(ctx); err != nil {
+		return err
+	}
+	sending, stop := context.WithCancel(ctx)
+	s.sending = stop
+	s.running.Go(func() { s.send(sending) })
 	s.running.Go(func() { s.keepHouse(ctx) })
 	s.running.Go(func() { forget(ctx) })
 	return nil
@@ -176,7 +223,7 @@ func (s *server) openDoors(ctx context.Context) error {
 func (s *server) open(doors []net.Listener, serve func(net.Listener) error) {
 	for _, l := range doors {
 		s.running.Go(func() {
-			if err := serve(l); err != nil && !errors.Is(err, imap.ErrClosed) {
+			if err := serve(l); err != nil && !errors.Is(err, imap.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {
 				select {
 				case s.failed <- err:
 				default:
@@ -188,7 +235,7 @@ func (s *server) open(doors []net.Listener, serve func(net.Listener) error) {
 
 // closeDoors undoes an openDoors that failed halfway.
 func (s *server) closeDoors() {
-	for _, doors := range [][]net.Listener{s.smtpDoors, s.imapDoors, s.imapsDoors} {
+	for _, doors := range [][]net.Listener{s.smtpDoors, s.imapDoors, s.imapsDoors, s.submitDoors, s.submitsDoors, s.httpDoors, s.httpsDoors} {
 		for _, l := range doors {
 			l.Close()
 		}
@@ -208,11 +255,7 @@ func (s *server) wait(ctx context.Context, signals <-chan os.Signal) error {
 				s.log.Info("stopping", "signal", sig.String())
 				return nil
 			}
-			if err := s.identity.reload(); err != nil {
-				s.log.Error("the TLS certificate stays as it was", "error", err)
-			} else {
-				s.log.Info("the TLS certificate was read again")
-			}
+			s.reload()
 		}
 	}
 }
@@ -235,7 +278,10 @@ func (s *server) stop(signals <-chan os.Signal) {
 		}
 	}()
 	var all sync.WaitGroup
-	for _, shut := range []func(context.Context) error{s.smtp.Shutdown, s.imap.Shutdown, s.control.Shutdown} {
+	s.sending()
+	for _, shut := range []func(context.Context) error{
+		s.smtp.Shutdown, s.submission.Shutdown, s.imap.Shutdown, s.web.Shutdown, s.plain.Shutdown, s.control.Shutdown,
+	} {
 		all.Go(func() {
 			if err := shut(ctx); err != nil {
 				s.log.Warn("somebody was cut off", "error", err)
@@ -252,4 +298,49 @@ func addresses(doors []net.Listener) []string {
 		all = append(all, l.Addr().String())
 	}
 	return all
+}
+
+// send empties the queue until ctx ends.
+func (s *server) send(ctx context.Context) {
+	if err := s.sender.Run(ctx); err != nil && ctx.Err() == nil {
+		select {
+		case s.failed <- fmt.Errorf("send mail: %w", err):
+		default:
+		}
+	}
+}
+
+// returnLost gives people back the mail that an earlier process of strict mode
+// took and could not send.
+func (s *server) returnLost(ctx context.Context) error {
+	lost, err := s.queue.Lost(ctx)
+	if err != nil {
+		return fmt.Errorf("look for mail whose text is lost: %w", err)
+	}
+	for _, m := range lost {
+		if err := s.outgoingMail.Return(ctx, m); err != nil {
+			return fmt.Errorf("return mail %s: %w", m.ID, err)
+		}
+		if err := s.queue.Forget(ctx, m.ID); err != nil {
+			return fmt.Errorf("forget mail %s: %w", m.ID, err)
+		}
+	}
+	if len(lost) > 0 {
+		s.log.Warn("unsent mail went back to its senders", "count", len(lost))
+	}
+	return nil
+}
+
+// reload reads again what may change while connections stay.
+func (s *server) reload() {
+	if err := s.identity.reload(); err != nil {
+		s.log.Error("the TLS certificate stays as it was", "error", err)
+	} else {
+		s.log.Info("the TLS certificate was read again")
+	}
+	if err := s.signers.reload(); err != nil {
+		s.log.Error("the DKIM keys stay as they were", "error", err)
+	} else {
+		s.log.Info("the DKIM keys were read again")
+	}
 }

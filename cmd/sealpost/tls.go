@@ -1,9 +1,15 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"net/http"
 	"sync/atomic"
+
+	"golang.org/x/crypto/acme"
+	"golang.org/x/crypto/acme/autocert"
 
 	"sealpost/config"
 )
@@ -17,13 +23,39 @@ func loadCertificate(files config.TLS) (*tls.Certificate, error) {
 	return &cert, nil
 }
 
-// identity is the server's certificate, exchanged while it runs.
+// identity is the server's certificate: from files, exchanged while it runs, or
+// from an ACME authority, which renews it by itself.
 type identity struct {
-	files config.TLS
-	now   atomic.Pointer[tls.Certificate]
+	hostname string
+	files    config.TLS
+	now      atomic.Pointer[tls.Certificate]
+	acme     *autocert.Manager // nil: files
+}
+
+// newIdentity has an authority asked only for names that serves allows.
+func newIdentity(settings config.Config, serves func(host string) bool) *identity {
+	i := &identity{hostname: settings.Hostname, files: settings.TLS}
+	if settings.ACME.On {
+		i.acme = &autocert.Manager{
+			Prompt: autocert.AcceptTOS,
+			Cache:  autocert.DirCache(settings.ACME.Folder),
+			Email:  settings.ACME.Email,
+			Client: &acme.Client{DirectoryURL: settings.ACME.Directory, UserAgent: "sealpost"},
+			HostPolicy: func(_ context.Context, host string) error {
+				if host != settings.Hostname && !serves(host) {
+					return errors.New("not a name of this server")
+				}
+				return nil
+			},
+		}
+	}
+	return i
 }
 
 func (i *identity) reload() error {
+	if i.acme != nil {
+		return nil
+	}
 	cert, err := loadCertificate(i.files)
 	if err != nil {
 		return err
@@ -32,13 +64,52 @@ func (i *identity) reload() error {
 	return nil
 }
 
+// warm gets the certificate before somebody waits for it.
+func (i *identity) warm() error {
+	_, err := i.certificate(&tls.ClientHelloInfo{
+		ServerName:        i.hostname,
+		SupportedVersions: []uint16{tls.VersionTLS13},
+		CipherSuites:      []uint16{tls.TLS_AES_128_GCM_SHA256},
+		SignatureSchemes:  []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256},
+		SupportedCurves:   []tls.CurveID{tls.CurveP256},
+	})
+	return err
+}
+
+// certificate answers a client; who names nobody, as many mail servers do, means
+// this machine.
+func (i *identity) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if i.acme == nil {
+		return i.now.Load(), nil
+	}
+	if hello.ServerName == "" {
+		named := *hello
+		named.ServerName = i.hostname
+		hello = &named
+	}
+	return i.acme.GetCertificate(hello)
+}
+
 // config offers what RFC 9325 recommends; Go chooses the suites, and a hybrid
 // post-quantum key exchange where the other end can.
 func (i *identity) config() *tls.Config {
-	return &tls.Config{
-		MinVersion: tls.VersionTLS12,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return i.now.Load(), nil
-		},
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: i.certificate}
+}
+
+// web is config with what browsers and the ACME authority speak.
+func (i *identity) web() *tls.Config {
+	c := i.config()
+	c.NextProtos = []string{"h2", "http/1.1"}
+	if i.acme != nil {
+		c.NextProtos = append(c.NextProtos, acme.ALPNProto)
 	}
+	return c
+}
+
+// challenges answers the authority's HTTP-01 questions; nil: there is none.
+func (i *identity) challenges() http.Handler {
+	if i.acme == nil {
+		return nil
+	}
+	return i.acme.HTTPHandler(http.NotFoundHandler())
 }

@@ -31,9 +31,9 @@ func (cmd verifyCommand) Run(ctx context.Context, c console) (err error) {
 		return err
 	}
 	if f.Snapshots > 0 {
-		fmt.Fprintf(c.Out, "%s: ", plural(f.Snapshots, "snapshot"))
+		fmt.Fprintf(c.Out, "%s: ", counting(int64(f.Snapshots), "snapshot"))
 	}
-	fmt.Fprintf(c.Out, "%s, %s, %s (%s) read\n", plural(f.Accounts, "account"), plural(f.Messages, "message"), plural(f.Letters, "letter"), readable(f.Bytes))
+	fmt.Fprintf(c.Out, "%s, %s, %s (%s) read\n", counting(int64(f.Accounts), "account"), counting(int64(f.Messages), "message"), counting(int64(f.Letters), "letter"), readable(f.Bytes))
 	if len(f.Wrong) == 0 {
 		fmt.Fprintln(c.Out, "All is well.")
 		return nil
@@ -44,7 +44,7 @@ func (cmd verifyCommand) Run(ctx context.Context, c console) (err error) {
 	if f.More > 0 {
 		fmt.Fprintf(c.Out, "  and %d more\n", f.More)
 	}
-	return errors.New(plural(len(f.Wrong)+f.More, "thing") + " wrong")
+	return errors.New(counting(int64(len(f.Wrong)+f.More), "thing") + " wrong")
 }
 
 func verifyStore(ctx context.Context, o *office, _ struct{}, tell func(step)) (backup.Findings, error) {

@@ -1,0 +1,265 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"time"
+
+	"sealpost/account"
+	"sealpost/config"
+	"sealpost/mail"
+	"sealpost/mailstore"
+	"sealpost/pgp"
+	"sealpost/pgp/discover"
+	"sealpost/smtp"
+	"sealpost/smtp/dns"
+	"sealpost/smtp/inbound"
+	"sealpost/smtp/inbound/screen"
+	"sealpost/smtp/mailauth"
+	"sealpost/smtp/outbound"
+	"sealpost/smtp/outbound/route"
+	"sealpost/smtp/submission"
+	"sealpost/webmail"
+)
+
+func newResolver(c config.DNS) *dns.Resolver {
+	return &dns.Resolver{Servers: c.Servers, Trust: c.Trust, Now: time.Now}
+}
+
+// newInbound is the way in for people of this server, with nobody screened.
+func (o *office) newInbound() *inbound.Handler {
+	c := o.settings
+	return &inbound.Handler{
+		Book:     o.book,
+		Store:    o.store,
+		Hostname: c.Hostname,
+		Domain:   c.Domains[0],
+		Spool:    c.Spool.Folder,
+		Memory:   c.Spool.Memory,
+		Message:  c.SMTP.MessageSize,
+		Look:     mail.DefaultLimits,
+		Time:     sealTime,
+		Log:      o.log,
+		Now:      time.Now,
+	}
+}
+
+// newScreen judges mail of strangers, or is nil where the settings say so.
+func (s *server) newScreen() *screen.Screen {
+	c := s.settings.Screen
+	if !c.On {
+		return nil
+	}
+	return &screen.Screen{
+		Auth:     &mailauth.Checker{DNS: s.resolver, Now: time.Now},
+		DNS:      s.resolver,
+		Block:    c.Block,
+		Allow:    c.Allow,
+		Greylist: c.Greylist,
+		Rspamd:   c.Rspamd,
+		Milter:   c.Milter,
+		Rates:    screen.Rates{PerAddress: c.PerAddress, PerDomain: c.PerDomain},
+		Authserv: s.settings.Hostname,
+		Sealers:  c.TrustedSealers,
+		Log:      s.log,
+		Now:      time.Now,
+	}
+}
+
+// newFinder finds other people's keys.
+func (o *office) newFinder() *discover.Finder {
+	return &discover.Finder{
+		Peers: o.known.Peers(),
+		HTTP:  discover.NewHTTP(nil),
+		Own:   o.ownKey,
+		Log:   o.log,
+		Now:   time.Now,
+	}
+}
+
+// ownKey is the certificate of a person of this server.
+func (o *office) ownKey(ctx context.Context, a mail.Address) (*pgp.Cert, error) {
+	if !o.book.Local(a.Domain) {
+		return nil, discover.ErrNoKey
+	}
+	found, err := o.book.Find(ctx, a)
+	if errors.Is(err, account.ErrUnknown) {
+		return nil, discover.ErrNoKey
+	}
+	if err != nil {
+		return nil, err
+	}
+	return pgp.ParseCert(found.Cert)
+}
+
+// learn is what inbound tells of mail whose sender is proved.
+func (s *server) learn(ctx context.Context, account string, from mail.Address, h mail.Header, date time.Time) {
+	if err := s.finder.Learn(ctx, account, from, h, date); err != nil {
+		s.log.Warn("an Autocrypt header was not learned", "account", account, "error", err)
+	}
+}
+
+func (s *server) newSubmission() *submission.Handler {
+	c := s.settings
+	return &submission.Handler{
+		Book:       s.book,
+		Account:    s.index.Accounts().Account,
+		Store:      s.store,
+		Queue:      s.queue,
+		Keys:       s.finder,
+		Local:      s.newInbound(),
+		Signer:     s.signers.of,
+		Hostname:   c.Hostname,
+		Spool:      c.Spool.Folder,
+		Memory:     c.Spool.Memory,
+		Message:    c.SMTP.MessageSize,
+		Recipients: c.SMTP.Recipients,
+		Limits: submission.Limits{
+			Hour: c.Submission.Hour, Day: c.Submission.Day, PasswordHour: c.Submission.PasswordHour, WarmUp: c.Submission.WarmUp,
+		},
+		Time: sealTime,
+		Log:  s.log,
+		Now:  time.Now,
+	}
+}
+
+func (s *server) newRouter() (*route.Router, error) {
+	c := s.settings.Outbound
+	r := &route.Router{
+		DNS:      s.resolver,
+		Hostname: s.settings.Hostname,
+		Self:     ownAddress(s.settings),
+		Port:     c.Port,
+		Policies: s.known.Policies(),
+		Results:  s.reports.tls,
+		Now:      time.Now,
+	}
+	if c.Smarthost == "" {
+		return r, nil
+	}
+	_, port, err := net.SplitHostPort(c.Smarthost)
+	if err != nil {
+		return nil, fmt.Errorf("outbound.smarthost: %w", err)
+	}
+	r.Smart = &route.Smarthost{Address: c.Smarthost, Implicit: port == "465", User: c.User}
+	if c.PasswordFile != "" {
+		word, err := os.ReadFile(c.PasswordFile)
+		if err != nil {
+			return nil, fmt.Errorf("outbound.smarthost_password_file: %w", err)
+		}
+		r.Smart.Password = string(bytes.TrimRight(word, "\r\n"))
+	}
+	return r, nil
+}
+
+// ownAddress says which addresses lead back to this server, if its doors are at
+// the port that others are asked at.
+func ownAddress(c config.Config) func(net.IP) bool {
+	for _, at := range c.SMTP.Listen {
+		if _, port, err := net.SplitHostPort(at); err == nil && port == strconv.Itoa(c.Outbound.Port) {
+			return isOurs
+		}
+	}
+	return func(net.IP) bool { return false }
+}
+
+func isOurs(ip net.IP) bool {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return false
+	}
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok && n.IP.Equal(ip) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *server) newSender(local smtp.Handler) (*outbound.Sender, error) {
+	router, err := s.newRouter()
+	if err != nil {
+		return nil, err
+	}
+	c := s.settings
+	return &outbound.Sender{
+		Queue:          s.queue,
+		Router:         router,
+		Hostname:       c.Hostname,
+		Local:          local,
+		IsLocal:        s.book.Local,
+		Signer:         s.signers.of,
+		Sent:           s.outgoingMail.Sent,
+		Workers:        c.Outbound.Workers,
+		PerDestination: c.Outbound.PerDestination,
+		Delay:          c.Outbound.Delay,
+		Log:            s.log,
+		Now:            time.Now,
+	}, nil
+}
+
+// connect has the DNS lists asked while a client waits for the banner.
+func connect(s *screen.Screen) func(context.Context, net.Addr) *smtp.Reply {
+	if s == nil {
+		return nil
+	}
+	return func(ctx context.Context, client net.Addr) *smtp.Reply {
+		if at, err := netip.ParseAddrPort(client.String()); err == nil {
+			s.Connect(ctx, at.Addr().Unmap())
+		}
+		return nil
+	}
+}
+
+// newDoor is the HTTP door.
+func (o *office) newDoor(secret []byte) *webmail.Door {
+	c := o.settings
+	published := &webmail.Index{List: o.publishedAddresses, Cert: o.ownKey, Now: time.Now}
+	return &webmail.Door{
+		Hostname:    c.Hostname,
+		Local:       o.book.Local,
+		Certificate: published.Certificate,
+		STS:         webmail.STS{Mode: c.MTASTS.Mode, MX: []string{c.Hostname}, MaxAge: c.MTASTS.Age},
+		Ports: webmail.Ports{
+			IMAPS: firstPort(c.IMAP.ListenTLS), SMTPS: firstPort(c.Submission.ListenTLS), Submission: firstPort(c.Submission.Listen),
+		},
+		Health: o.healthy,
+		Secret: secret,
+		Log:    o.log,
+		Now:    time.Now,
+	}
+}
+
+// publishedAddresses are those whose keys the world may fetch: all but catch-alls.
+func (o *office) publishedAddresses(ctx context.Context) (all []mail.Address, err error) {
+	accounts, err := o.book.Accounts(ctx)
+	for _, a := range accounts {
+		all = append(all, a.Addresses...)
+	}
+	return all, err
+}
+
+func firstPort(listen []string) int {
+	for _, at := range listen {
+		if _, port, err := net.SplitHostPort(at); err == nil {
+			n, _ := strconv.Atoi(port)
+			return n
+		}
+	}
+	return 0
+}
+
+// healthy says whether mail can be taken: the index answers.
+func (o *office) healthy(ctx context.Context) error {
+	_, err := o.store.Index.Usage(ctx, mailstore.Owner("nobody"))
+	if errors.Is(err, mailstore.ErrNoOwner) {
+		return nil
+	}
+	return err
+}
