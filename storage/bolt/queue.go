@@ -17,7 +17,9 @@ import (
 // Queue keeps the rows of a queue in one file. It is a queue.Store.
 type Queue struct {
 	*DB
-	plan *queue.Schedule
+	plan        *queue.Schedule
+	hands       *hands
+	interrupted int
 }
 
 // OpenQueue opens or makes the file. It fails with ErrInUse, ErrNewer, ErrDamaged
@@ -27,11 +29,28 @@ func OpenQueue(path string, k *nodekey.Key, o Options) (*Queue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open queue: %w", err)
 	}
-	q := &Queue{d, new(queue.Schedule)}
+	q := &Queue{DB: d, plan: new(queue.Schedule), hands: new(hands)}
+	q.hands.flush = q.flush
 	if err := d.file.View(q.load); err != nil {
 		return nil, errors.Join(fmt.Errorf("read queue: %w", err), d.Close())
 	}
+	if q.interrupted > 0 {
+		d.o.Log.Warn("mails were being sent when the last process ended, and may arrive twice", "count", q.interrupted)
+	}
 	return q, nil
+}
+
+// Interrupted is how many mails were in a sender's hands when the last process
+// ended: each may reach its recipients twice. It is a little less than all of
+// them when a sending took no longer than a blink.
+func (q *Queue) Interrupted() int { return q.interrupted }
+
+// Close is that of DB.
+func (q *Queue) Close() error {
+	if !q.hands.idle() {
+		q.flush()
+	}
+	return q.DB.Close()
 }
 
 func (q *Queue) load(tx *bbolt.Tx) error {
@@ -43,15 +62,36 @@ func (q *Queue) load(tx *bbolt.Tx) error {
 		}
 		q.plan.Add(r)
 	}
+	for k := range under(tx.Bucket(tableNames[tableHands]), nil) {
+		q.interrupted++
+		q.hands.found(queue.ID(k))
+	}
 	return nil
 }
 
-// write runs fn in the batcher, with others who write at the same time.
-func (q *Queue) write(ctx context.Context, fn func(*bbolt.Bucket) error) error {
+// write runs fn in the batcher, with others who write at the same time, and
+// takes along what is due of hands.
+func (q *Queue) write(ctx context.Context, check func(*bbolt.Bucket) error, fn func(*bbolt.Bucket) error) error {
 	err := q.submit(ctx, newCall(func(t *tables) (func() error, error) {
-		return func() error { return fn(t.in(tableQueue)) }, nil
+		if err := check(t.in(tableQueue)); err != nil {
+			return nil, err
+		}
+		return func() error { return errors.Join(fn(t.in(tableQueue)), q.hands.write(t.in(tableHands))) }, nil
 	}, nil))
 	return filestore.MarkFull(err)
+}
+
+func unchecked(*bbolt.Bucket) error { return nil }
+
+// flush writes what is due of hands by itself. Nobody waits for that.
+func (q *Queue) flush() {
+	c := newCall(func(t *tables) (func() error, error) {
+		return func() error { return q.hands.write(t.in(tableHands)) }, nil
+	}, nil)
+	select {
+	case q.calls <- c:
+	case <-q.quit:
+	}
 }
 
 func (q *Queue) Insert(ctx context.Context, r queue.Row) error {
@@ -59,14 +99,14 @@ func (q *Queue) Insert(ctx context.Context, r queue.Row) error {
 		return errors.New("mail has no id a row can have")
 	}
 	key, value := []byte(r.ID), encodeQueued(r)
-	err := q.submit(ctx, newCall(func(t *tables) (func() error, error) {
-		if t.get(tableQueue, key) != nil {
-			return nil, fmt.Errorf("there is a mail %s", r.ID)
+	vacant := func(b *bbolt.Bucket) error {
+		if b.Get(key) != nil {
+			return fmt.Errorf("there is a mail %s", r.ID)
 		}
-		return func() error { return t.in(tableQueue).Put(key, value) }, nil
-	}, nil))
-	if err != nil {
-		return filestore.MarkFull(err)
+		return nil
+	}
+	if err := q.write(ctx, vacant, func(b *bbolt.Bucket) error { return b.Put(key, value) }); err != nil {
+		return err
 	}
 	q.plan.Add(r)
 	return nil
@@ -81,11 +121,14 @@ func (q *Queue) Update(ctx context.Context, r queue.Row, fence uint64) error {
 	key, value := []byte(r.ID), encodeQueued(r)
 	same, err := q.holds(ctx, key, value)
 	if err == nil && !same {
-		err = q.write(ctx, func(b *bbolt.Bucket) error { return b.Put(key, value) })
+		err = q.write(ctx, unchecked, func(b *bbolt.Bucket) error { return b.Put(key, value) })
 	}
 	if err != nil {
 		q.plan.Cancel(old.ID)
 		return err
+	}
+	if r.Until.IsZero() {
+		q.hands.leave(r.ID)
 	}
 	q.plan.Update(r)
 	return nil
@@ -103,7 +146,8 @@ func (q *Queue) Delete(ctx context.Context, id queue.ID, fence uint64) error {
 	if _, err := q.plan.Begin(id, fence); err != nil {
 		return err
 	}
-	if err := q.write(ctx, func(b *bbolt.Bucket) error { return b.Delete([]byte(id)) }); err != nil {
+	q.hands.leave(id)
+	if err := q.write(ctx, unchecked, func(b *bbolt.Bucket) error { return b.Delete([]byte(id)) }); err != nil {
 		q.plan.Cancel(id)
 		return err
 	}
@@ -148,6 +192,7 @@ func (q *Queue) Lease(ctx context.Context, now, until time.Time, n int, skip map
 	}
 	err := q.view(ctx, func(tx *bbolt.Tx) (err error) {
 		for i := range taken {
+			q.hands.take(taken[i].ID)
 			if taken[i].Data, err = dataOf(tx, taken[i].ID); err != nil {
 				q.o.Log.Error("a row of the queue cannot be read", "mail", taken[i].ID, "error", err)
 			}
@@ -165,6 +210,7 @@ func (q *Queue) giveBack(rows []queue.Row) {
 	for _, r := range rows {
 		if _, err := q.plan.Begin(r.ID, r.Fence); err == nil {
 			r.Until = time.Time{}
+			q.hands.leave(r.ID)
 			q.plan.Update(r)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 //	meta    "schema"  u32: 1
 //	        "sealed"  nothing, sealed under the node key: by it a file knows its key
 //	queue   mail id   row: group, due, held, size, body, data
+//	hands   mail id   empty: it is being sent
 //
 //	group   byte string: a pseudonym of who sent the mail
 //	due     zigzag varint, nanoseconds since 1970
@@ -23,6 +24,7 @@ import (
 //	data    byte string: the envelope, sealed (smtp/outbound/queue, row.go)
 //
 // Leases are not stored: nobody else has the file, so they end with the process.
+// A row in "hands" only says that a mail may arrive twice (queue_hands.go).
 
 // farthest bounds times, so that they fit their field.
 var farthest = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -82,6 +82,7 @@ const (
 	tableAddresses
 	tableDomains
 	tableQueue // here begin those of other files
+	tableHands
 	tablePeers
 	tablePolicies
 	tableValues
@@ -92,7 +93,7 @@ var (
 	tableNames = [tableCount][]byte{
 		[]byte("owners"), []byte("mailboxes"), []byte("entries"), []byte("mails"), []byte("changes"), []byte("expunged"),
 		[]byte("shares"), []byte("subscriptions"), []byte("accounts"), []byte("addresses"), []byte("domains"),
-		[]byte("queue"), []byte("peers"), []byte("policies"), []byte("values"),
+		[]byte("queue"), []byte("hands"), []byte("peers"), []byte("policies"), []byte("values"),
 	}
 	bucketMeta = []byte("meta")
 	keySchema  = []byte("schema")
