@@ -150,14 +150,13 @@ func TestNoBackscatter(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	alice, bob := w.account("alice@demo.test"), w.account("bob@demo.test")
-	w.policy(alice, account.EncryptRequire)
 	w.handler.Message = 5000
 	for name, s := range map[string]sending{
 		"unknown":        {to: []string{"nobody@demo.test"}},
 		"percent hack":   {to: []string{"carol%example.org@demo.test"}},
 		"quoted route":   {to: []string{`"carol@example.org"@demo.test`}},
 		"literal":        {to: []string{"carol@[127.0.0.1]"}},
-		"no key":         {to: []string{"carol@example.org", "bob@demo.test"}},
+		"no key":         {to: []string{"carol@example.org", "bob@demo.test"}, data: letterOf("From: alice@demo.test", "Sealpost-Encrypt: require")},
 		"too large":      {to: []string{"bob@demo.test"}, data: letterOf("From: alice@demo.test", "X: "+strings.Repeat("x", 5000))},
 		"another's name": {to: []string{"bob@demo.test"}, data: letterOf("From: bob@demo.test")},
 		"a loop":         {to: []string{"bob@demo.test"}, data: strings.Repeat("Received: x\r\n", maxHops+1) + letterOf("From: alice@demo.test")},
