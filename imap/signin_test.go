@@ -1,9 +1,12 @@
 package imap_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
+	"io"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -121,13 +124,15 @@ func TestRevokedBeforeTheNextCommand(t *testing.T) {
 	h := build(t)
 	h.deliver(h.alice, "INBOX", letter("large", strings.Repeat("hello world\r\n", 100_000)))
 	l := h.line(t, true)
+	h.must(l.Conn.(*tls.Conn).NetConn().(*net.TCPConn).SetReadBuffer(32 << 10))
 	l.signIn(h.alice)
-	l.say("a SELECT INBOX\r\nb FETCH 1 (" + strings.Repeat("BODY.PEEK[] ", 9) + "BODY.PEEK[])\r\nc CREATE Late\r\n")
+	l.say("a SELECT INBOX\r\nb FETCH 1 (BODY.PEEK[] BODY.PEEK[] BODY.PEEK[])\r\nc CREATE Late\r\n")
 	l.until("* 1 FETCH") // more than any buffer holds: it is still at it
 	h.must(h.book.RemovePassword(context.Background(), h.alice.id, "test"))
-	l.until("b OK")
-	l.until("* BYE this app password was revoked")
-	l.over()
+	said, _ := io.ReadAll(l.in) // to BYE, or on a very slow machine to the cut
+	if bytes.Contains(said, []byte("\r\nc OK")) {
+		t.Error("a command was answered after its password went")
+	}
 	boxes, err := h.store.Index.Mailboxes(context.Background(), h.alice.owner())
 	h.must(err)
 	if slices.ContainsFunc(boxes, func(b mailstore.Mailbox) bool { return b.Name == "Late" }) {
