@@ -5,8 +5,11 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -28,7 +31,7 @@ type Book struct {
 	Postmaster mail.Address
 
 	store   Store
-	domains map[string]bool
+	domains atomic.Pointer[map[string]bool] // keys as mail.Address writes them
 	secret  []byte
 	now     func() time.Time
 	certs   *lru.Cache[certKey, *pgp.Cert]
@@ -51,23 +54,34 @@ func NewBook(store Store, domains []string, secret []byte, now func() time.Time)
 		panic(err) // only for a size below one
 	}
 	b := &Book{
-		store:   store,
-		domains: make(map[string]bool, len(domains)),
-		secret:  secret,
-		now:     now,
-		certs:   certs,
-		logins:  newLoginCache(),
-		pace:    answerPace,
+		store:  store,
+		secret: secret,
+		now:    now,
+		certs:  certs,
+		logins: newLoginCache(),
+		pace:   answerPace,
 	}
-	for _, d := range domains {
-		b.domains[domainKey(d)] = true
-	}
+	b.SetDomains(domains)
 	return b
 }
 
+// SetDomains replaces the domains this server is for, at any time. Accounts in one
+// that is gone stay, and get no mail.
+func (b *Book) SetDomains(domains []string) {
+	all := make(map[string]bool, len(domains))
+	for _, d := range domains {
+		all[domainKey(d)] = true
+	}
+	b.domains.Store(&all)
+}
+
+// Domains are those this server is for, sorted, internationalised ones as U-labels.
+func (b *Book) Domains() []string { return slices.Sorted(maps.Keys(*b.domains.Load())) }
+
 // Local says whether the domain is one of this server's.
 func (b *Book) Local(domain string) bool {
-	return b.domains[domain] || b.domains[domainKey(domain)]
+	all := *b.domains.Load()
+	return all[domain] || all[domainKey(domain)]
 }
 
 // domainKey writes a domain as mail.Address does, whatever way it was spelt.
