@@ -41,6 +41,13 @@ func silent(t *testing.T, script ...string) (net.Conn, chan struct{}) {
 	return client, gone
 }
 
+// narrow lets the kernel keep little between two ends, so that a writer notices
+// soon that nobody reads.
+func narrow(client, server net.Conn) {
+	client.(*net.TCPConn).SetWriteBuffer(16 << 10)
+	server.(*net.TCPConn).SetReadBuffer(16 << 10)
+}
+
 const hello = "250 mx.example\r\n"
 
 // TestServersThatHang: every step ends at its own deadline, without help from
@@ -85,6 +92,7 @@ func TestServersThatHang(t *testing.T) {
 func TestServerThatStopsReading(t *testing.T) {
 	t.Parallel()
 	client, server := loopback(t)
+	narrow(client, server)
 	go func() {
 		in := bufio.NewReader(server)
 		for _, say := range []string{"220 x\r\n", hello, "250 ok\r\n", "250 ok\r\n", "354 go\r\n"} {
@@ -96,7 +104,7 @@ func TestServerThatStopsReading(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := c.Send(context.Background(), to(someone), strings.NewReader(strings.Repeat(strings.Repeat("x", 998)+"\r\n", 16<<10)))
+	out, err := c.Send(context.Background(), to(someone), strings.NewReader(strings.Repeat(strings.Repeat("x", 998)+"\r\n", 2<<10)))
 	if !errors.Is(err, os.ErrDeadlineExceeded) || out.Recipients[0].Code != 0 || out.Unsure {
 		t.Errorf("%v %v", out, err)
 	}
@@ -106,6 +114,7 @@ func TestServerThatStopsReading(t *testing.T) {
 func TestRefusedWhileSending(t *testing.T) {
 	t.Parallel()
 	client, server := loopback(t)
+	narrow(client, server)
 	go func() {
 		in := bufio.NewReader(server)
 		for _, say := range []string{"220 x\r\n", hello, "250 ok\r\n", "250 ok\r\n", "354 go\r\n", "552 5.3.4 too big\r\n"} {
@@ -118,7 +127,7 @@ func TestRefusedWhileSending(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := c.Send(context.Background(), to(someone), strings.NewReader(strings.Repeat(strings.Repeat("x", 998)+"\r\n", 16<<10)))
+	out, err := c.Send(context.Background(), to(someone), strings.NewReader(strings.Repeat(strings.Repeat("x", 998)+"\r\n", 2<<10)))
 	if err == nil || out.Recipients[0].Code != 552 {
 		t.Errorf("%v %v", out, err)
 	}

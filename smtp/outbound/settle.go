@@ -21,6 +21,7 @@ type outcome struct {
 	tell    []dsn.Recipient
 	delayed []int // of left: told now that they are late
 	done    int
+	putOff  int // of left: those that were due
 }
 
 // settle tells the sender, then writes down what became of the mail: a crash
@@ -51,6 +52,9 @@ func (a *attempt) judge() outcome {
 			a.giveUp(&o, st, expired)
 		default:
 			o.left = append(o.left, st)
+			if a.due(i) {
+				o.putOff++
+			}
 		}
 	}
 	a.late(&o)
@@ -134,6 +138,7 @@ func (a *attempt) untold(o *outcome) {
 	for _, i := range o.delayed {
 		o.left[i].Delayed = false
 	}
+	o.putOff += len(o.failed)
 	for _, st := range o.failed {
 		st.Attempts++
 		st.Next = a.now.Add(queue.Backoff(st.Attempts))
@@ -154,6 +159,7 @@ func (a *attempt) bare() outcome {
 		st.Attempts++
 		st.Next = a.now.Add(queue.Backoff(st.Attempts))
 		o.left = append(o.left, st)
+		o.putOff++
 	}
 	return o
 }
@@ -182,7 +188,7 @@ func (a *attempt) save(ctx context.Context, o outcome) {
 		err = write(ctx)
 	}
 	a.counted.sent.Add(int64(o.done))
-	a.counted.deferred.Add(int64(len(o.left)))
+	a.counted.deferred.Add(int64(o.putOff))
 	if err != nil {
 		a.counted.duplicates.Add(int64(o.done))
 		a.Log.Error("what became of a mail was not written down", "mail", a.id(), "done", o.done, "error", err)

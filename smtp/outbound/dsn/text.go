@@ -142,7 +142,7 @@ var meanings = map[string]string{
 	"1.2":  "The part after the @ does not exist. Please check how it is spelt.",
 	"1.3":  "The address is not written as addresses are.",
 	"1.6":  "The person has moved and left no new address.",
-	"1.10": "The part after the @ takes no mail at all.",
+	"1.10": "The part after the @ does not exist, or takes no mail at all.",
 	"2.1":  "The mailbox is switched off.",
 	"2.2":  "The mailbox is full.",
 	"2.3":  "The mail is larger than this mailbox takes.",
