@@ -85,6 +85,11 @@ func (b *Book) Accounts(ctx context.Context) ([]Account, error) {
 	return all, nil
 }
 
+// Account returns an account by its id, or fails with ErrUnknown.
+func (b *Book) Account(ctx context.Context, id ID) (Account, error) {
+	return b.store.Account(ctx, id)
+}
+
 // Find returns the account that owns exactly this address.
 func (b *Book) Find(ctx context.Context, a mail.Address) (Account, error) {
 	return b.store.ByAddress(ctx, a.Key())
