@@ -23,7 +23,7 @@ func (t *transaction) ip() netip.Addr {
 	return ap.Addr().Unmap().WithZone("")
 }
 
-var errSplit = &smtp.Reply{Code: 452, Enhanced: "4.5.3", Text: "send that recipient a mail of its own"}
+var errSplit = &smtp.Reply{Code: 452, Enhanced: "4.5.3", Text: "too many recipients, send the rest in another mail"}
 
 // welcome asks the screen about one more recipient, whether it exists or not, so
 // that nobody learns that from what the screen says. Those whose mail is never
