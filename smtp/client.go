@@ -106,8 +106,9 @@ func (c *Client) hello() error {
 func extensions(lines []string) map[string]string {
 	all := map[string]string{}
 	for _, l := range lines[1:] {
-		keyword, rest, _ := strings.Cut(strings.TrimSpace(l), " ")
-		all[strings.ToUpper(keyword)] = strings.TrimSpace(rest)
+		if keyword, rest, _ := strings.Cut(strings.TrimSpace(l), " "); keyword != "" {
+			all[strings.ToUpper(keyword)] = strings.TrimSpace(rest)
+		}
 	}
 	return all
 }

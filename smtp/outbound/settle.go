@@ -196,6 +196,6 @@ func (a *attempt) save(ctx context.Context, o outcome) {
 	}
 	a.Log.Info("mail attempted", "mail", a.id(), "sent", o.done, "failed", len(o.failed), "left", len(o.left))
 	if len(o.left) == 0 && a.Sent != nil {
-		a.Sent(ctx, m)
+		a.guard(func() { a.Sent(ctx, m) }, nil) // the mail is gone, whatever happens there
 	}
 }
