@@ -18,6 +18,8 @@ import (
 
 // Config is all settings of a server. Paths are absolute once Load returned.
 type Config struct {
+	File string // it was read from; empty: none
+
 	Data       string   // folder of everything the server keeps
 	Hostname   string   // its name in greetings and Received lines
 	Domains    []string // mail domains it is for
@@ -145,11 +147,10 @@ func Load(path string) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	folder, err := filepath.Abs(filepath.Dir(path))
-	if err != nil {
+	if c.File, err = filepath.Abs(path); err != nil {
 		return Config{}, fmt.Errorf("find folder of configuration: %w", err)
 	}
-	return c.Resolved(folder), nil
+	return c.Resolved(filepath.Dir(c.File)), nil
 }
 
 // Resolved makes relative paths start at folder and fills in what follows from
