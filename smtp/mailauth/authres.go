@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"sealpost/mail"
+	"sealpost/smtp/mailauth/dkim"
 )
 
 // AuthenticationResults is the field, CRLF and folds included, for authserv-id id
@@ -14,14 +15,14 @@ import (
 func (v Verdict) AuthenticationResults(id string) string {
 	w := resultWriter{}
 	w.word("Authentication-Results:")
-	w.word(token(ascii(id)))
+	w.word(token(dkim.ASCII(id)))
 	v.results(&w)
 	return w.out.String() + "\r\n"
 }
 
 // resinfo is what follows the authserv-id: one result a line.
 func (v Verdict) results(w *resultWriter) {
-	w.result("iprev", v.IPRev.Result, "", "policy.iprev", address(v.IPRev), "policy.name", ascii(v.IPRev.Name))
+	w.result("iprev", v.IPRev.Result, "", "policy.iprev", address(v.IPRev), "policy.name", dkim.ASCII(v.IPRev.Name))
 	v.SPF.write(w)
 	v.Helo.write(w)
 	for _, s := range v.DKIM {
@@ -31,10 +32,10 @@ func (v Verdict) results(w *resultWriter) {
 		w.result("dkim", None, "")
 	}
 	if v.ARC.Result != "" {
-		w.result("arc", v.ARC.Result, v.ARC.Reason, "policy.sealer", ascii(v.ARC.Sealer), "smtp.remote-ip", address(v.IPRev))
+		w.result("arc", v.ARC.Result, v.ARC.Reason, "policy.sealer", dkim.ASCII(v.ARC.Sealer), "smtp.remote-ip", address(v.IPRev))
 	}
 	if v.From != nil {
-		w.result("dmarc", Result(v.DMARC.Result), v.DMARC.Reason, "header.from", ascii(v.From.Domain), "policy.dmarc", v.DMARC.Disposition)
+		w.result("dmarc", Result(v.DMARC.Result), v.DMARC.Reason, "header.from", dkim.ASCII(v.From.Domain), "policy.dmarc", v.DMARC.Disposition)
 	}
 	if w.results == 0 {
 		w.word("; none")
@@ -53,7 +54,7 @@ func (r SPF) write(w *resultWriter) {
 	if r.Helo {
 		property = "smtp.helo"
 	}
-	w.result("spf", r.Result, r.Reason, property, ascii(r.Domain))
+	w.result("spf", r.Result, r.Reason, property, dkim.ASCII(r.Domain))
 }
 
 func (s DKIM) write(w *resultWriter) {
@@ -61,7 +62,7 @@ func (s DKIM) write(w *resultWriter) {
 	if reason == "" && s.Testing {
 		reason = "key in testing"
 	}
-	w.result("dkim", s.Result, reason, "header.d", ascii(s.Domain), "header.s", s.Selector,
+	w.result("dkim", s.Result, reason, "header.d", dkim.ASCII(s.Domain), "header.s", s.Selector,
 		"header.i", identity(s.Identity), "header.a", s.Algorithm, "header.b", s.Value[:min(8, len(s.Value))])
 }
 
@@ -71,7 +72,7 @@ func identity(s string) string {
 	if at < 0 {
 		return s
 	}
-	return s[:at+1] + ascii(s[at+1:])
+	return s[:at+1] + dkim.ASCII(s[at+1:])
 }
 
 // resultWriter folds at white space, and starts each result on a new line.
@@ -188,7 +189,7 @@ func Forged(f mail.Field, ids ...string) bool {
 
 func sameHost(a, b string) bool {
 	fold := func(s string) string {
-		return strings.ToLower(ascii(strings.TrimRight(strings.TrimSpace(s), ".")))
+		return strings.ToLower(dkim.ASCII(strings.TrimRight(strings.TrimSpace(s), ".")))
 	}
 	return fold(a) == fold(b)
 }

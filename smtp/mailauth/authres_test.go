@@ -50,10 +50,10 @@ func TestReasonsAndWideDomains(t *testing.T) {
 	t.Parallel()
 	v := mailauth.Verdict{
 		SPF:  mailauth.SPF{Result: mailauth.Fail, Domain: "exämple.org", Reason: "matched all"},
-		DKIM: []mailauth.DKIM{{Result: mailauth.Fail, Domain: "exämple.org", Selector: "s", Identity: "jöe@exämple.org", Reason: "body was changed"}},
+		DKIM: []mailauth.DKIM{{Result: mailauth.Fail, Domain: "exämple.org", Selector: "s\"; dkim=pass", Identity: "jöe@exämple.org", Reason: "body was changed"}},
 	}
 	got := v.AuthenticationResults("mx.example.net")
-	for _, want := range []string{"smtp.mailfrom=xn--exmple-cua.org", `reason="body was changed"`, `header.i="jöe@xn--exmple-cua.org"`} {
+	for _, want := range []string{"smtp.mailfrom=xn--exmple-cua.org", `reason="body was changed"`, `header.i="jöe@xn--exmple-cua.org"`, `header.s="s\"; dkim=pass"`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is missing in %s", want, got)
 		}
@@ -157,6 +157,7 @@ func TestForged(t *testing.T) {
 		"Authentication-Results: \"open mx.example.net; spf=pass":               true,
 		"Authentication-Results: xn--exmple-cua.net; spf=pass":                  true,
 		"Authentication-Results: exämple.net; spf=pass":                         true,
+		"Authentication-Results: My_Host.example.net; spf=pass":                 true,
 		"Authentication-Results: mx.example.net.evil.example; spf=pass":         false,
 		"Authentication-Results: other.example; spf=pass (mx.example.net said)": false,
 		"Authentication-Results: (mx.example.net) other.example; spf=pass":      false,
@@ -164,7 +165,7 @@ func TestForged(t *testing.T) {
 		"ARC-Authentication-Results: i=1; mx.example.net; spf=pass":             false,
 	} {
 		h := header(t, strings.NewReader(text+"\r\n\r\n"))
-		if got := mailauth.Forged(h.Fields[0], "mx.example.net", "exämple.net"); got != want {
+		if got := mailauth.Forged(h.Fields[0], "mx.example.net", "exämple.net", "my_host.example.net"); got != want {
 			t.Errorf("%q: %t", text, got)
 		}
 	}

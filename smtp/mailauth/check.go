@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/idna"
-
 	"sealpost/mail"
 	"sealpost/smtp/mailauth/dkim"
 	"sealpost/smtp/mailauth/dkim/arc"
@@ -151,12 +149,4 @@ func (v *Verdict) identifiers() dmarc.Identifiers {
 		}
 	}
 	return ids
-}
-
-// ascii is a domain in A-labels where that is possible.
-func ascii(domain string) string {
-	if a, err := idna.Lookup.ToASCII(domain); err == nil {
-		return a
-	}
-	return domain
 }

@@ -110,7 +110,7 @@ func (s *Signer) sign(r *signing, key SigningKey) ([]byte, error) {
 	hash, _, _ := r.body.Of(dkim.Relaxed)
 	tags := []dkim.Tag{
 		{Name: "v", Value: "1"}, {Name: "a", Value: algorithm}, {Name: "c", Value: "relaxed/relaxed"},
-		{Name: "d", Value: ascii(s.Domain)}, {Name: "s", Value: key.Selector},
+		{Name: "d", Value: dkim.ASCII(s.Domain)}, {Name: "s", Value: key.Selector},
 		{Name: "t", Value: strconv.FormatInt(s.now().Unix(), 10)}, {Name: "h", Value: dkim.JoinNames(r.names)},
 		{Name: "bh", Value: base64.StdEncoding.EncodeToString(hash)}, {Name: "b"},
 	}
@@ -168,7 +168,7 @@ func (s *Signer) sealing() (arc.Sealer, error) {
 	for _, key := range s.Keys {
 		private, algorithm, err := usable(key.Private)
 		if err == nil && (found == nil || algorithm == "rsa-sha256") {
-			found = &arc.Sealer{Domain: ascii(s.Domain), Selector: key.Selector, Private: private}
+			found = &arc.Sealer{Domain: dkim.ASCII(s.Domain), Selector: key.Selector, Private: private}
 		}
 	}
 	if found == nil {

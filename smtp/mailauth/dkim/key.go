@@ -39,6 +39,21 @@ type keyAnswer struct {
 	err *problem
 }
 
+// maxDomain is how long a name may be to be looked at, in octets of UTF-8: DNS
+// holds 255 of ASCII, and Punycode takes the square of the length.
+const maxDomain = 1000
+
+// ASCII is a domain in A-labels where that is possible (RFC 8616, section 3).
+func ASCII(domain string) string {
+	if len(domain) > maxDomain {
+		return domain
+	}
+	if a, err := idna.Lookup.ToASCII(domain); err == nil {
+		return a
+	}
+	return domain
+}
+
 // KeyName is where the key of a selector stands, in ASCII (RFC 8616, section 5).
 // An impossible name is empty.
 func KeyName(selector, domain string) string {
@@ -46,10 +61,11 @@ func KeyName(selector, domain string) string {
 	if isName(name) {
 		return name
 	}
-	if ascii, err := idna.Lookup.ToASCII(domain); err == nil {
-		if s, err := idna.Punycode.ToASCII(selector); err == nil {
-			name = strings.ToLower(s + "._domainkey." + ascii)
-		}
+	if len(name) > maxDomain {
+		return ""
+	}
+	if s, err := idna.Punycode.ToASCII(selector); err == nil {
+		name = strings.ToLower(s + "._domainkey." + ASCII(domain))
 	}
 	if !isName(name) {
 		return ""

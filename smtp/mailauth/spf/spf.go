@@ -71,7 +71,9 @@ func conclude(ctx context.Context, asked *strict, result string, err error) (str
 
 // hostname is a domain in ASCII that DNS could hold: several labels, no literal.
 func hostname(s string) (string, bool) {
-	s = strings.TrimSuffix(s, ".")
+	if s = strings.TrimSuffix(s, "."); len(s) > 1000 {
+		return "", false // Punycode takes the square of the length
+	}
 	if ascii, err := idna.Lookup.ToASCII(s); err == nil {
 		s = ascii
 	}
