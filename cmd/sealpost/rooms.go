@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -161,12 +162,20 @@ func (s *server) newRouter() (*route.Router, error) {
 // ownAddress says which addresses lead back to this server, if its doors are at
 // the port that others are asked at.
 func ownAddress(c config.Config) func(net.IP) bool {
-	for _, at := range c.SMTP.Listen {
-		if _, port, err := net.SplitHostPort(at); err == nil && port == strconv.Itoa(c.Outbound.Port) {
-			return isOurs
+	var at []net.IP
+	everywhere := false
+	for _, l := range c.SMTP.Listen {
+		host, port, err := net.SplitHostPort(l)
+		if err != nil || port != strconv.Itoa(c.Outbound.Port) {
+			continue
 		}
+		ip := net.ParseIP(host)
+		everywhere = everywhere || ip == nil || ip.IsUnspecified()
+		at = append(at, ip)
 	}
-	return func(net.IP) bool { return false }
+	return func(ip net.IP) bool {
+		return everywhere && (ip.IsLoopback() || isOurs(ip)) || slices.ContainsFunc(at, ip.Equal)
+	}
 }
 
 func isOurs(ip net.IP) bool {
@@ -174,12 +183,10 @@ func isOurs(ip net.IP) bool {
 	if err != nil {
 		return false
 	}
-	for _, a := range addrs {
-		if n, ok := a.(*net.IPNet); ok && n.IP.Equal(ip) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(addrs, func(a net.Addr) bool {
+		n, ok := a.(*net.IPNet)
+		return ok && n.IP.Equal(ip)
+	})
 }
 
 func (s *server) newSender(local smtp.Handler) (*outbound.Sender, error) {
