@@ -42,6 +42,9 @@ func TestQueueIsSealed(t *testing.T) {
 				t.Error("half a text was taken")
 			}
 			checkNoWord(t, dir)
+			if t.Failed() {
+				return
+			}
 			handle(t, s)
 			checkNoWord(t, dir)
 			if strings.Contains(log.String(), word) {
@@ -60,8 +63,10 @@ func handle(t *testing.T, s *spot) {
 			t.Fatal(err)
 		}
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	for n := range 12 {
-		l, err := s.Take(t.Context())
+		l, err := s.Take(ctx)
 		must(err)
 		c, err := l.Content(t.Context())
 		must(err)
