@@ -23,7 +23,7 @@ type Queue struct {
 }
 
 // OpenQueue opens or makes the file. It fails with ErrInUse, ErrNewer, ErrDamaged
-// or ErrOtherKey. One damaged row is logged and left where it is.
+// or ErrOtherKey. One damaged row is logged, and held.
 func OpenQueue(path string, k *nodekey.Key, o Options) (*Queue, error) {
 	d, err := openSealed(path, k, o, queueFile)
 	if err != nil {
@@ -56,9 +56,9 @@ func (q *Queue) Close() error {
 func (q *Queue) load(tx *bbolt.Tx) error {
 	for k, v := range under(tx.Bucket(tableNames[tableQueue]), nil) {
 		r, ok := decodeQueued(k, v)
-		if !ok {
+		if !ok { // held, so that an operator sees it and can drop it
 			q.o.Log.Error("a row of the queue is damaged", "mail", fmt.Sprintf("%q", k))
-			continue
+			r = queue.Row{ID: queue.ID(k), Held: true}
 		}
 		q.plan.Add(r)
 	}
@@ -155,13 +155,17 @@ func (q *Queue) Delete(ctx context.Context, id queue.ID, fence uint64) error {
 	return nil
 }
 
+// Get returns a damaged row without its data.
 func (q *Queue) Get(ctx context.Context, id queue.ID) (queue.Row, error) {
 	r, ok := q.plan.Get(id)
 	if !ok {
 		return queue.Row{}, queue.ErrNoSuch
 	}
 	err := q.view(ctx, func(tx *bbolt.Tx) (err error) {
-		r.Data, err = dataOf(tx, r.ID)
+		if r.Data, err = dataOf(tx, r.ID); errors.Is(err, ErrDamaged) {
+			q.o.Log.Error("a row of the queue cannot be read", "mail", r.ID, "error", err)
+			return nil
+		}
 		return err
 	})
 	return r, err
@@ -227,8 +231,9 @@ func (q *Queue) List(ctx context.Context, after queue.ID, n int) (rows []queue.R
 		}
 		for ; k != nil && len(rows) < n; k, v = c.Next() {
 			if r, ok := q.plan.Get(queue.ID(k)); ok { // not one that is being put
-				found, _ := decodeQueued(k, v)
-				r.Data = bytes.Clone(found.Data)
+				if found, ok := decodeQueued(k, v); ok {
+					r.Data = bytes.Clone(found.Data)
+				}
 				rows = append(rows, r)
 			}
 		}

@@ -198,8 +198,11 @@ func (q *Queue) Lost(ctx context.Context) ([]Mail, error) {
 		if err != nil {
 			return nil, err
 		}
-		if r.inMemory() && !q.has(r.ID) && !q.gone(ctx, r.ID) {
-			lost = append(lost, q.read(r))
+		if !r.inMemory() || q.has(r.ID) || q.gone(ctx, r.ID) {
+			continue
+		}
+		if m := q.read(r); len(m.Recipient) > 0 { // what cannot be read is an operator's
+			lost = append(lost, m)
 		}
 	}
 	return lost, nil
