@@ -1,0 +1,169 @@
+package main
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"sealpost/config"
+	"sealpost/mail"
+	"sealpost/smtp/dns"
+	"sealpost/smtp/mailauth"
+)
+
+// A plan is what the DNS has to say of one mail domain of this server.
+type plan struct {
+	Domain    string       // A-labels
+	Host      string       // of the server
+	HostHere  bool         // Host stands in the zone of Domain
+	Addresses []netip.Addr // of Host, where they are known
+	Keys      []dkimRecord // that sign
+	Certs     []*x509.Certificate
+	Authority string // that issues certificates, as CAA names it; empty: not known
+	STS       config.MTASTS
+	Ports     struct{ IMAPS, SMTPS, Submission, HTTPS int }
+}
+
+// dkimRecord is a public key as the DNS has it.
+type dkimRecord struct{ Selector, Text string }
+
+// newPlan gathers what settings, keys and certificates say.
+func newPlan(settings config.Config, domain string, addresses []netip.Addr) (plan, error) {
+	p := plan{Addresses: addresses, STS: settings.MTASTS, Authority: authority(settings.ACME)}
+	var err error
+	if p.Domain, err = dns.Normal(domain); err != nil {
+		return p, fmt.Errorf("%q: %w", domain, err)
+	}
+	if p.Host, err = dns.Normal(settings.Hostname); err != nil {
+		return p, fmt.Errorf("%q: %w", settings.Hostname, err)
+	}
+	p.HostHere = p.Domain == zoneOf(p.Host, settings.Domains)
+	if p.Keys, err = publicKeys(filepath.Join(settings.DKIM.Folder, canonical(domain))); err != nil {
+		return p, fmt.Errorf("read DKIM keys (dkim.folder): %w", err)
+	}
+	if p.Certs, err = certificates(settings); err != nil {
+		return p, err
+	}
+	p.Ports.IMAPS, p.Ports.SMTPS = firstPort(settings.IMAP.ListenTLS), firstPort(settings.Submission.ListenTLS)
+	p.Ports.Submission, p.Ports.HTTPS = firstPort(settings.Submission.Listen), firstPort(settings.HTTP.ListenTLS)
+	return p, nil
+}
+
+// canonical writes a domain as addresses and the DKIM folder do: in lower case,
+// internationalised ones as U-labels.
+func canonical(domain string) string {
+	if a, err := mail.ParseAddress("postmaster@" + domain); err == nil {
+		return a.Domain
+	}
+	return strings.ToLower(domain)
+}
+
+// zoneOf is the longest of the domains that a host is in, A-labels; or nothing.
+func zoneOf(host string, domains []string) (zone string) {
+	for _, d := range domains {
+		if name, err := dns.Normal(d); err == nil && (host == name || strings.HasSuffix(host, "."+name)) && len(name) > len(zone) {
+			zone = name
+		}
+	}
+	return zone
+}
+
+// authority is the name by which CAA records know an ACME directory.
+func authority(c config.ACME) string {
+	if !c.On {
+		return ""
+	}
+	u, err := url.Parse(c.Directory)
+	if err != nil {
+		return ""
+	}
+	for host, name := range map[string]string{
+		"letsencrypt.org": "letsencrypt.org", "zerossl.com": "sectigo.com", "buypass.com": "buypass.com",
+		"pki.goog": "pki.goog", "ssl.com": "ssl.com", "actalis.com": "actalis.it",
+	} {
+		if u.Hostname() == host || strings.HasSuffix(u.Hostname(), "."+host) {
+			return name
+		}
+	}
+	return ""
+}
+
+// publicKeys are the records of the keys that sign for a domain.
+func publicKeys(folder string) (all []dkimRecord, err error) {
+	keys, err := signingKeys(folder)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range keys {
+		text, err := mailauth.Record(k.Private)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, dkimRecord{k.Selector, text})
+	}
+	return all, nil
+}
+
+// certificates are the leaves that the server shows: none where an authority has
+// issued none yet.
+func certificates(settings config.Config) (all []*x509.Certificate, err error) {
+	files := []string{settings.TLS.Certificate}
+	if settings.ACME.On {
+		name := strings.ToLower(settings.Hostname) // as autocert names its files
+		files = []string{filepath.Join(settings.ACME.Folder, name), filepath.Join(settings.ACME.Folder, name+"+rsa")}
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read TLS certificate: %w", err)
+		}
+		leaf, err := leafOf(text)
+		if err != nil {
+			return nil, fmt.Errorf("read TLS certificate %s: %w", file, err)
+		}
+		all = append(all, leaf)
+	}
+	return all, nil
+}
+
+// leafOf reads the first certificate of a PEM file.
+func leafOf(text []byte) (*x509.Certificate, error) {
+	for {
+		var block *pem.Block
+		if block, text = pem.Decode(text); block == nil {
+			return nil, errors.New("there is no certificate in it")
+		}
+		if block.Type == "CERTIFICATE" {
+			return x509.ParseCertificate(block.Bytes)
+		}
+	}
+}
+
+// tlsa is a certificate's key in a TLSA record 3 1 1 (RFC 7672, section 3.1.1). It
+// stays when the certificate is renewed with the same key, as ours are.
+func tlsa(c *x509.Certificate) string {
+	sum := sha256.Sum256(c.RawSubjectPublicKeyInfo)
+	return "3 1 1 " + hex.EncodeToString(sum[:])
+}
+
+// stsID is a name for the policy as it is now, so that it changes when that does.
+func (p plan) stsID() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%d", p.STS.Mode, p.Host, p.STS.Age/time.Second))
+	return hex.EncodeToString(sum[:8])
+}
+
+// reportTo is where other servers send reports.
+func (p plan) reportTo() string { return "mailto:postmaster@" + p.Domain }
