@@ -78,9 +78,9 @@ func (d Door) Begin(c Caller, mechanism string) (Step, error) {
 	switch {
 	case c.TLS == nil:
 	case mechanism == plain:
-		return d.plain(c), nil
+		return d.counted(d.plain(c)), nil
 	case mechanism == scramBare, mechanism == scramPlus && binding != nil:
-		return d.scram(c, binding, mechanism == scramPlus), nil
+		return d.counted(d.scram(c, binding, mechanism == scramPlus)), nil
 	}
 	return nil, ErrMechanism
 }
@@ -90,6 +90,12 @@ func (d Door) Login(ctx context.Context, c Caller, user, password string) (Entra
 	if c.TLS == nil {
 		return Entrant{}, ErrMechanism
 	}
+	e, err := d.login(ctx, c, user, password)
+	d.count(err)
+	return e, err
+}
+
+func (d Door) login(ctx context.Context, c Caller, user, password string) (Entrant, error) {
 	if err := d.turn(ctx, c, user); err != nil {
 		return Entrant{}, err
 	}
@@ -110,7 +116,7 @@ func (d Door) plain(c Caller) Step {
 		if len(part) != 3 || len(part[0]) > 0 && !bytes.Equal(part[0], part[1]) {
 			return nil, nil, ErrLogin
 		}
-		e, err := d.Login(ctx, c, string(part[1]), string(part[2]))
+		e, err := d.login(ctx, c, string(part[1]), string(part[2]))
 		if err != nil {
 			return nil, nil, err
 		}

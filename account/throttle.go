@@ -60,6 +60,7 @@ type Throttle struct {
 	networks *lru.Cache[netip.Prefix, *rate.Limiter]
 	accounts *lru.Cache[userKey, *rate.Limiter]
 	known    *lru.Cache[pairKey, *rate.Limiter]
+	counted  signIns
 }
 
 type userKey [16]byte

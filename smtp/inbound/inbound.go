@@ -63,7 +63,8 @@ type Handler struct {
 	// nil: nobody.
 	Received func(ctx context.Context, to []mail.Address, v mailauth.Verdict, h mail.Header, m mail.Bytes)
 
-	stored remembered
+	stored  remembered
+	counted counters
 }
 
 // Begin opens a transaction for one mail.

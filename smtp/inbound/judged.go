@@ -41,6 +41,7 @@ func (t *transaction) welcome(ctx context.Context, to mail.Address) error {
 	}
 	a.To = append(a.To, to)
 	if r := t.h.Screen.Sender(ctx, a); r != nil {
+		t.h.counted.refuse(objection(r), (*smtp.Reply)(r))
 		return (*smtp.Reply)(r)
 	}
 	return nil
@@ -59,6 +60,7 @@ func (t *transaction) judge(ctx context.Context, a *arrival) *smtp.Reply {
 		in.To = append(in.To, r.address)
 	}
 	a.judge = t.h.Screen.Judge(ctx, in)
+	t.h.counted.judge(a.judge)
 	if r := a.judge.Reply; r != nil {
 		t.h.Log.Info("mail refused", "id", a.id, "reply", r.Enhanced)
 		if r.Code/100 == 5 {

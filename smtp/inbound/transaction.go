@@ -99,10 +99,11 @@ func (t *transaction) Data(ctx context.Context, r io.Reader) (*smtp.Reply, error
 	if err := fill(a.mail, r); err != nil {
 		return nil, t.tell("mail not taken", err)
 	}
+	t.h.counted.received.Add(1)
 	a.time = t.h.Now()
 	a.gist = mail.Look(ctx, a.mail, t.h.Look)
 	if hops(a.gist.Header) > maxHops {
-		return nil, &smtp.Reply{Code: 554, Enhanced: "5.4.6", Text: "mail goes round in a loop"}
+		return nil, t.tell("mail goes round", &smtp.Reply{Code: 554, Enhanced: "5.4.6", Text: "mail goes round in a loop"})
 	}
 	if reply := t.judge(ctx, &a); reply != nil {
 		return nil, reply
@@ -111,6 +112,10 @@ func (t *transaction) Data(ctx context.Context, r io.Reader) (*smtp.Reply, error
 	defer cancel()
 	if err := t.deliver(ctx, &a); err != nil {
 		return nil, t.tell("mail not stored for all", err)
+	}
+	t.h.counted.stored.Add(1)
+	if a.judge.Junk != "" {
+		t.h.counted.junk.Add(1)
 	}
 	t.afterwards(ctx, &a)
 	// A log that gave exact sizes would undo the padding (ATTACKS E03).
@@ -125,6 +130,7 @@ func (t *transaction) Close() {}
 // tell logs an error that is our fault and returns what the sender hears.
 func (t *transaction) tell(what string, err error) error {
 	r := replyFor(err)
+	t.h.counted.refuse(classOf(err), r)
 	if r.Code/100 == 4 {
 		t.h.Log.Warn(what, "reply", r.Enhanced, "err", err)
 	}
@@ -139,12 +145,29 @@ func fill(s *spool.Spool, r io.Reader) error {
 		clear(b[:]) // nothing readable outlives its mail
 		buffers.Put(b)
 	}()
-	_, err := io.CopyBuffer(s, onlyReader{r}, b[:])
+	in := &onlyReader{in: r}
+	_, err := io.CopyBuffer(s, in, b[:])
+	if in.failed {
+		return fmt.Errorf("%w: %w", errCut, err)
+	}
 	return err
 }
 
-// onlyReader hides a WriterTo, which would take a buffer of its own.
-type onlyReader struct{ io.Reader }
+// errCut says that a mail ended before its end: no fault of ours.
+var errCut = errors.New("read the mail")
+
+// onlyReader hides a WriterTo, which would take a buffer of its own, and knows whose
+// fault an error is.
+type onlyReader struct {
+	in     io.Reader
+	failed bool
+}
+
+func (r *onlyReader) Read(p []byte) (int, error) {
+	n, err := r.in.Read(p)
+	r.failed = err != nil && err != io.EOF
+	return n, err
+}
 
 func hops(h mail.Header) int {
 	n := 0
@@ -192,7 +215,9 @@ func (t *transaction) copy(ctx context.Context, a *arrival, to recipient) (err e
 			err = errors.New("panic")
 		}
 	}()
+	began := t.h.Now()
 	sealed, err := pgp.Seal(ctx, t.letter(a, to), to.key)
+	t.h.counted.seal(t.h.Now().Sub(began))
 	if err != nil {
 		return fmt.Errorf("seal %s for account %s: %w", a.id, to.account, err)
 	}
@@ -206,6 +231,7 @@ func (t *transaction) copy(ctx context.Context, a *arrival, to recipient) (err e
 	if err != nil {
 		return fmt.Errorf("deliver %s to account %s: %w", a.id, to.account, err)
 	}
+	t.h.counted.keep(sealed)
 	return nil
 }
 

@@ -233,6 +233,9 @@ func (t *transaction) put(ctx context.Context, d *draft, l letter, text mail.Byt
 	if err != nil {
 		return errors.Join(err, t.h.expunge(context.WithoutCancel(ctx), m))
 	}
+	if l.certs != nil {
+		t.h.counted.encrypted.Add(int64(len(l.to)))
+	}
 	t.h.Log.Info("mail queued", "id", d.id, "queue", string(id), "recipients", len(l.to), "encrypted", l.certs != nil)
 	return nil
 }

@@ -61,6 +61,7 @@ type Handler struct {
 
 	sending  rates
 	finished remembered
+	counted  counters
 }
 
 // Begin opens a transaction for one mail of somebody who signed in.
@@ -144,6 +145,11 @@ func replyFor(err error) *smtp.Reply {
 // tell logs an error that is our fault and returns what the sender hears.
 func (h *Handler) tell(what string, err error) *smtp.Reply {
 	r := replyFor(err)
+	if r.Code/100 == 4 {
+		h.counted.putOff.Add(1)
+	} else {
+		h.counted.refused.Add(1)
+	}
 	if r.Code/100 == 4 && error(r) != err {
 		h.Log.Warn(what, "reply", r.Enhanced, "err", err)
 	}

@@ -124,6 +124,7 @@ func (t *transaction) data(ctx context.Context, r io.Reader) (*smtp.Reply, error
 	if err := t.send(ctx, d); err != nil {
 		return nil, fmt.Errorf("send %s: %w", d.id, err)
 	}
+	t.h.counted.accept(t)
 	// A log that gave exact sizes would undo the padding (ATTACKS E03).
 	t.h.Log.Info("mail submitted", "id", d.id, "kib", d.raw.Size()>>10,
 		"local", len(t.local), "remote", len(t.remote), "took", t.h.Now().Sub(d.time))

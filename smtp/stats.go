@@ -1,0 +1,8 @@
+package smtp
+
+// Connections is how many there are now.
+func (s *Server) Connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.guards)
+}
