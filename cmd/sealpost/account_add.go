@@ -116,7 +116,7 @@ func (o *office) explain(err error, addr mail.Address) error {
 		return fmt.Errorf("%w: %s", account.ErrTaken, addr)
 	case errors.Is(err, account.ErrDomain):
 		return fmt.Errorf("%s is %w: expected one of %s (domains in the configuration)",
-			addr.Domain, err, strings.Join(o.settings.Domains, ", "))
+			addr.Domain, err, strings.Join(o.book.Domains(), ", "))
 	case errors.Is(err, account.ErrNotFound):
 		return fmt.Errorf("the account has no alias %s", addr)
 	case errors.Is(err, pgp.ErrNoKey):

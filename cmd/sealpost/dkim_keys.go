@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"sealpost/config"
 	"sealpost/smtp/mailauth"
 )
 
@@ -156,4 +157,17 @@ func markUnused(all []keyFile) {
 // inState are the keys of one state.
 func inState(all []keyFile, state string) []keyFile {
 	return slices.DeleteFunc(slices.Clone(all), func(k keyFile) bool { return k.State != state })
+}
+
+// ensureKeys makes keys for a domain that has none which sign.
+func ensureKeys(settings config.Config, domain string, now time.Time) (made bool, err error) {
+	folder := filepath.Join(settings.DKIM.Folder, domain)
+	keys, err := keysIn(folder)
+	if err != nil {
+		return false, fmt.Errorf("read DKIM keys (dkim.folder): %w", err)
+	}
+	if len(inState(keys, "signs")) > 0 {
+		return false, nil
+	}
+	return true, makeKeys(folder, signingSuffix, now)
 }

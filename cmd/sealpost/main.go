@@ -30,6 +30,8 @@ type commands struct {
 	Account  accountGroup   `cmd:"" help:"Add, list, show, change and remove accounts."`
 	Password passwordGroup  `cmd:"" help:"Add, list and revoke the app passwords that mail programs sign in with."`
 	Message  messageGroup   `cmd:"" help:"Look at stored mail as it is: sealed."`
+	Domain   domainGroup    `cmd:"" help:"Add, list and remove the mail domains of this server."`
+	DKIM     dkimGroup      `cmd:"" name:"dkim" help:"List and rotate the keys that sign what leaves."`
 	DNS      dnsGroup       `cmd:"" name:"dns" help:"Print the DNS records a domain needs, and compare them with what the world sees."`
 	Queue    queueGroup     `cmd:"" help:"List, show, retry, hold and drop mail that waits to leave."`
 	Open     openCommand    `cmd:"" help:"Open a sealed mail with its owner's key (the client side)."`

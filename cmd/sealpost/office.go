@@ -38,6 +38,8 @@ type office struct {
 	// dropTelling takes a mail out of the queue and tells its sender; nil where
 	// nothing is sent.
 	dropTelling func(context.Context, queue.ID) error
+	// readAgain reads again what may change while connections stay; nil without a server.
+	readAgain func() error
 }
 
 func openOffice(ctx context.Context, settings config.Config, log *slog.Logger) (*office, error) {

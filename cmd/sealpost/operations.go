@@ -30,6 +30,7 @@ func operations() map[string]operation {
 		"queue.retry":     answering(retryQueued),
 		"queue.hold":      answering(holdQueued),
 		"queue.drop":      answering(dropQueued),
+		"server.reload":   answering(reloadServer),
 		"mail.export":     streaming(exportMail),
 		"backup.make":     telling(makeBackup),
 		"store.verify":    telling(verifyStore),

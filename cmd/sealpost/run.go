@@ -142,7 +142,7 @@ func (s *server) build() error {
 	if s.sender, err = s.newSender(s.newInbound()); err != nil {
 		return err
 	}
-	s.dropTelling = s.sender.Drop
+	s.dropTelling, s.readAgain = s.sender.Drop, s.reload
 	s.imap = &imap.Server{
 		Book: s.book, Store: s.store, Throttle: throttle, TLS: s.identity.config(), Log: s.log, Now: time.Now,
 		Spool: c.Spool.Folder, Limits: imapLimits(c),
@@ -331,16 +331,23 @@ func (s *server) returnLost(ctx context.Context) error {
 	return nil
 }
 
-// reload reads again what may change while connections stay.
-func (s *server) reload() {
-	if err := s.identity.reload(); err != nil {
-		s.log.Error("the TLS certificate stays as it was", "error", err)
-	} else {
-		s.log.Info("the TLS certificate was read again")
+// reload reads again what may change while connections stay; what cannot be read
+// stays as it was.
+func (s *server) reload() error {
+	var errs []error
+	for _, again := range []struct {
+		what string
+		read func() error
+	}{
+		{"domains", s.readDomains}, {"TLS certificate", s.identity.reload}, {"DKIM keys", s.signers.reload},
+	} {
+		err := again.read()
+		if err != nil {
+			s.log.Error("what was read before stays", "what", again.what, "error", err)
+		} else {
+			s.log.Info("read again", "what", again.what)
+		}
+		errs = append(errs, err)
 	}
-	if err := s.signers.reload(); err != nil {
-		s.log.Error("the DKIM keys stay as they were", "error", err)
-	} else {
-		s.log.Info("the DKIM keys were read again")
-	}
+	return errors.Join(errs...)
 }
