@@ -21,27 +21,28 @@ const module = "sealpost/"
 // floors is the table of STYLE: an import points to a lower floor. A package
 // belongs to the longest prefix that stands here.
 var floors = map[string]int{
-	"cmd":                 6,
-	"webmail":             5,
-	"storage":             5,
-	"smtp/inbound":        4,
-	"smtp/outbound":       4,
-	"smtp/submission":     4,
-	"move":                4,
-	"imap":                4,
-	"account":             3,
-	"mailstore":           3,
-	"smtp/outbound/queue": 3,
-	"smtp/outbound/route": 3,
-	"smtp/outbound/dsn":   3,
-	"smtp":                2,
-	"pgp":                 2,
-	"smtp/mailauth":       2,
-	"mail":                1,
-	"filestore":           1,
-	"smtp/dns":            1,
-	"mailstore/notify":    1,
-	"config":              1,
+	"cmd":                  6,
+	"webmail":              5,
+	"storage":              5,
+	"smtp/inbound":         4,
+	"smtp/outbound":        4,
+	"smtp/submission":      4,
+	"move":                 4,
+	"imap":                 4,
+	"account":              3,
+	"mailstore":            3,
+	"smtp/mailauth/report": 3,
+	"smtp/outbound/queue":  3,
+	"smtp/outbound/route":  3,
+	"smtp/outbound/dsn":    3,
+	"smtp":                 2,
+	"pgp":                  2,
+	"smtp/mailauth":        2,
+	"mail":                 1,
+	"filestore":            1,
+	"smtp/dns":             1,
+	"mailstore/notify":     1,
+	"config":               1,
 }
 
 // onlyCmd are the rooms that nobody but cmd may import.
@@ -54,7 +55,7 @@ var blind = map[string][]string{
 }
 
 // supports are packages made for tests; nothing but tests imports them.
-var supports = []string{"storagetest", "faultfs", "memindex", "dnstest"}
+var supports = []string{"storagetest", "faultfs", "memindex", "dnstest", "memqueue"}
 
 func room(pkg string) (name string, floor int, ok bool) {
 	for p := pkg; p != "."; p = filepath.Dir(p) {
