@@ -102,7 +102,8 @@ type Row struct {
 // Depth is how much waits: numbers for metrics.
 type Depth struct {
 	Mails, Due, Held int
-	Bytes            int64 // of texts
+	Bytes            int64         // of texts
+	Late             time.Duration // for how long the mail that was due first has been due
 }
 
 // Queue is the queue of one process. Its fields are set once, before use. A

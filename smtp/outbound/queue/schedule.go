@@ -265,6 +265,7 @@ func (s *Schedule) Depth(now time.Time) Depth {
 	for _, e := range s.rows {
 		if !e.Held && !e.Due.After(now) {
 			d.Due++
+			d.Late = max(d.Late, now.Sub(e.Due))
 		}
 	}
 	return d

@@ -303,7 +303,7 @@ func counts(t *testing.T, open func(*testing.T) queue.Store) {
 	}
 	check("b", 2, 0)
 	got, err = s.Depth(t.Context(), noon.Add(2*time.Hour))
-	if want := (queue.Depth{Mails: 2, Due: 2, Bytes: 2 + 3}); err != nil || got != want {
+	if want := (queue.Depth{Mails: 2, Due: 2, Bytes: 2 + 3, Late: 2 * time.Hour}); err != nil || got != want {
 		t.Errorf("depth %+v, %v; want %+v", got, err, want)
 	}
 }
