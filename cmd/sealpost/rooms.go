@@ -114,7 +114,7 @@ func (s *server) newSubmission() *submission.Handler {
 		Store:      s.store,
 		Queue:      s.queue,
 		Keys:       s.finder,
-		Local:      s.newInbound(),
+		Local:      s.arrivals.people,
 		Signer:     s.signers.of,
 		Hostname:   c.Hostname,
 		Spool:      c.Spool.Folder,

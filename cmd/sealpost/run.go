@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -48,11 +49,17 @@ type server struct {
 	imap         *imap.Server
 	door         *webmail.Door
 	web, plain   *http.Server
+	metricsWeb   *http.Server
 	control      *http.Server
+	began        time.Time
+	throttle     *account.Throttle
+	arrivals     arrivals
+	stored       atomic.Pointer[holdings]
 
 	smtpDoors, imapDoors, imapsDoors []net.Listener
 	submitDoors, submitsDoors        []net.Listener
 	httpDoors, httpsDoors            []net.Listener
+	metricsDoors                     []net.Listener
 	sending                          context.CancelFunc
 	running                          sync.WaitGroup // what ends with the server's context
 	failed                           chan error     // a door that fell shut by itself
@@ -91,7 +98,7 @@ func serve(ctx context.Context, settings config.Config, log *slog.Logger, on occ
 		err = on.ready(s)
 	} else {
 		log.Info("ready", "smtp", addresses(s.smtpDoors), "submission", addresses(s.submitDoors), "submissions", addresses(s.submitsDoors),
-			"imap", addresses(s.imapDoors), "imaps", addresses(s.imapsDoors), "http", addresses(s.httpDoors), "https", addresses(s.httpsDoors))
+			"imap", addresses(s.imapDoors), "imaps", addresses(s.imapsDoors), "http", addresses(s.httpDoors), "https", addresses(s.httpsDoors), "metrics", addresses(s.metricsDoors))
 	}
 	if err == nil {
 		err = s.wait(ctx, signals)
@@ -104,7 +111,7 @@ func serve(ctx context.Context, settings config.Config, log *slog.Logger, on occ
 
 // newServer builds everything once.
 func newServer(ctx context.Context, settings config.Config, log *slog.Logger) (*server, error) {
-	s := &server{failed: make(chan error, 1), resolver: newResolver(settings.DNS), signers: &signers{folder: settings.DKIM.Folder}}
+	s := &server{began: time.Now(), failed: make(chan error, 1), resolver: newResolver(settings.DNS), signers: &signers{folder: settings.DKIM.Folder}}
 	var err error
 	if s.office, err = openOffice(ctx, settings, log); err != nil {
 		return nil, err
@@ -117,39 +124,45 @@ func newServer(ctx context.Context, settings config.Config, log *slog.Logger) (*
 
 func (s *server) build() error {
 	c := s.settings
-	s.finder, s.reports = s.newFinder(), &reports{}
+	s.finder = s.newFinder()
+	var err error
+	if s.reports, err = s.newReports(); err != nil {
+		return err
+	}
 	s.door = s.newDoor(s.secret)
 	s.identity = newIdentity(c, s.door.Serves)
 	if err := errors.Join(s.identity.reload(), s.signers.reload()); err != nil {
 		return err
 	}
 	strangers, judge := s.newInbound(), s.newScreen()
-	strangers.Screen, strangers.Report, strangers.Learn = judge, s.reports.dmarc, s.learn
+	strangers.Screen, strangers.Report, strangers.Received, strangers.Learn = judge, s.reports.dmarc, s.reports.received, s.learn
+	s.arrivals = arrivals{strangers, s.newInbound(), s.newInbound()}
 	s.smtp = &smtp.Server{
 		Handler: strangers, Hostname: c.Hostname, TLS: s.identity.config(), Limits: smtpLimits(c.SMTP), Log: s.log,
 		Connect: connect(judge), Patience: c.Screen.Patience,
 	}
-	throttle := account.NewThrottle(account.DefaultPaces(), time.Now)
+	s.throttle = account.NewThrottle(account.DefaultPaces(), time.Now)
 	s.outgoingMail = s.newSubmission()
+	s.reports.post = s.outgoingMail.System
 	s.submission = &smtp.Server{
 		Handler: s.outgoingMail, Hostname: c.Hostname, TLS: s.identity.config(), Limits: submissionLimits(c), Log: s.log,
-		SignIn: submission.SignIn{Door: account.Door{Book: s.book, Throttle: throttle}},
+		SignIn: submission.SignIn{Door: account.Door{Book: s.book, Throttle: s.throttle}},
 	}
 	if !s.queue.Strict {
 		s.submission.Hold = c.Submission.Hold
 	}
-	var err error
-	if s.sender, err = s.newSender(s.newInbound()); err != nil {
+	if s.sender, err = s.newSender(s.arrivals.server); err != nil {
 		return err
 	}
 	s.dropTelling, s.readAgain = s.sender.Drop, s.reload
 	s.imap = &imap.Server{
-		Book: s.book, Store: s.store, Throttle: throttle, TLS: s.identity.config(), Log: s.log, Now: time.Now,
+		Book: s.book, Store: s.store, Throttle: s.throttle, TLS: s.identity.config(), Log: s.log, Now: time.Now,
 		Spool: c.Spool.Folder, Limits: imapLimits(c),
 	}
 	s.web = webmail.NewServer(s.door, s.log)
 	s.web.TLSConfig = s.identity.web()
 	s.plain = webmail.NewServer(s.door.Plain(s.identity.challenges()), s.log)
+	s.metricsWeb = webmail.NewServer(s.metricsDoor(), s.log)
 	return nil
 }
 
@@ -188,6 +201,7 @@ func (s *server) openDoors(ctx context.Context) error {
 		{c.Submission.ListenTLS, &s.submitsDoors, "submission.listen_tls"},
 		{c.HTTP.Listen, &s.httpDoors, "http.listen"},
 		{c.HTTP.ListenTLS, &s.httpsDoors, "http.listen_tls"},
+		{c.Metrics.Listen, &s.metricsDoors, "metrics.listen"},
 	} {
 		for _, at := range door.at {
 			l, err := net.Listen("tcp", at)
@@ -209,6 +223,7 @@ func (s *server) openDoors(ctx context.Context) error {
 	s.open(s.submitsDoors, func(l net.Listener) error { return s.submission.Serve(ctx, tls.NewListener(l, s.identity.config())) })
 	s.open(s.httpDoors, func(l net.Listener) error { return s.plain.Serve(l) })
 	s.open(s.httpsDoors, func(l net.Listener) error { return s.web.ServeTLS(l, "", "") })
+	s.open(s.metricsDoors, func(l net.Listener) error { return s.metricsWeb.Serve(l) })
 	if err := s.returnLost(ctx); err != nil {
 		return err
 	}
@@ -217,6 +232,7 @@ func (s *server) openDoors(ctx context.Context) error {
 	s.running.Go(func() { s.send(sending) })
 	s.running.Go(func() { s.keepHouse(ctx) })
 	s.running.Go(func() { forget(ctx) })
+	s.running.Go(func() { s.reports.run(ctx) })
 	return nil
 }
 
@@ -235,7 +251,7 @@ func (s *server) open(doors []net.Listener, serve func(net.Listener) error) {
 
 // closeDoors undoes an openDoors that failed halfway.
 func (s *server) closeDoors() {
-	for _, doors := range [][]net.Listener{s.smtpDoors, s.imapDoors, s.imapsDoors, s.submitDoors, s.submitsDoors, s.httpDoors, s.httpsDoors} {
+	for _, doors := range [][]net.Listener{s.smtpDoors, s.imapDoors, s.imapsDoors, s.submitDoors, s.submitsDoors, s.httpDoors, s.httpsDoors, s.metricsDoors} {
 		for _, l := range doors {
 			l.Close()
 		}
@@ -280,7 +296,7 @@ func (s *server) stop(signals <-chan os.Signal) {
 	var all sync.WaitGroup
 	s.sending()
 	for _, shut := range []func(context.Context) error{
-		s.smtp.Shutdown, s.submission.Shutdown, s.imap.Shutdown, s.web.Shutdown, s.plain.Shutdown, s.control.Shutdown,
+		s.smtp.Shutdown, s.submission.Shutdown, s.imap.Shutdown, s.web.Shutdown, s.plain.Shutdown, s.metricsWeb.Shutdown, s.control.Shutdown,
 	} {
 		all.Go(func() {
 			if err := shut(ctx); err != nil {

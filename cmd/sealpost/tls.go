@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
@@ -76,6 +77,15 @@ func (i *identity) warm() error {
 	return err
 }
 
+// expires is when the certificate of the host name ends; false: none was had yet.
+func (i *identity) expires() (time.Time, bool) {
+	cert := i.now.Load()
+	if cert == nil || cert.Leaf == nil {
+		return time.Time{}, false
+	}
+	return cert.Leaf.NotAfter, true
+}
+
 // certificate answers a client; who names nobody, as many mail servers do, means
 // this machine.
 func (i *identity) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -87,7 +97,11 @@ func (i *identity) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, er
 		named.ServerName = i.hostname
 		hello = &named
 	}
-	return i.acme.GetCertificate(hello)
+	cert, err := i.acme.GetCertificate(hello)
+	if err == nil && hello.ServerName == i.hostname {
+		i.now.Store(cert) // for expires
+	}
+	return cert, err
 }
 
 // config offers what RFC 9325 recommends; Go chooses the suites, and a hybrid

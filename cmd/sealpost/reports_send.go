@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sealpost/mail"
+	"sealpost/smtp"
+	"sealpost/smtp/mailauth/report"
+)
+
+// author is who reports. Its address is the postmaster's: there is always one, and a
+// reader may ask.
+func (r *reports) author() report.Author {
+	home := r.home()
+	return report.Author{
+		Org: home, Domain: home, From: mail.Address{Local: "postmaster", Domain: home}, Generator: "sealpost " + version(),
+	}
+}
+
+// sendDue sends every report whose day is over, and says how many are left for
+// later.
+func (r *reports) sendDue(ctx context.Context, now time.Time) (left int) {
+	w := r.author()
+	for _, d := range r.judged.Due(now) {
+		err := r.sendAggregate(ctx, w, d, now)
+		if left += r.settle(ctx, "dmarc", err); err == nil {
+			r.judged.Done(d)
+		}
+	}
+	for _, d := range r.session.Due(now) {
+		err := r.sendTLS(ctx, w, d, now)
+		if left += r.settle(ctx, "tls", err); err == nil {
+			r.session.Done(d)
+		}
+	}
+	if left == 0 {
+		clear(r.told)
+	}
+	return left
+}
+
+// settle notes that something was done for a report, or says why it is left.
+func (r *reports) settle(ctx context.Context, kind string, err error) (left int) {
+	if err == nil {
+		r.changed.Store(true)
+		return 0
+	}
+	if ctx.Err() == nil {
+		r.log.Warn("a report waits", "kind", kind, "reason", smtp.Cause(err))
+	}
+	return 1
+}
+
+// sendAggregate sends a report to all who agreed to have it. An error is one that
+// may pass.
+func (r *reports) sendAggregate(ctx context.Context, w report.Author, d report.Due, now time.Time) error {
+	readers, err := report.Destinations(ctx, r.dns, d.Report.Policy.Domain, d.RUA)
+	if err != nil {
+		return err
+	}
+	for _, to := range readers {
+		err := r.once(fmt.Sprint("dmarc ", d.Report.Policy.Domain, d.Report.Begin.Unix(), to.Key()), "dmarc", func() error {
+			m, err := w.Aggregate(d, to, now)
+			if err != nil {
+				return final{err}
+			}
+			return r.mail(ctx, m)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sendTLS sends a report by mail and by HTTPS, as its reader wants it.
+func (r *reports) sendTLS(ctx context.Context, w report.Author, d report.TLSDue, now time.Time) error {
+	wish, err := report.TLSDestinations(ctx, r.dns, d.Domain)
+	if err != nil {
+		return err
+	}
+	name := fmt.Sprint("tls ", d.Domain, d.Report.Range.Start.Unix())
+	for _, to := range wish.Mail {
+		err := r.once(name+to.Key(), "tls", func() error {
+			m, err := w.TLS(d, to, now)
+			if err != nil {
+				return final{err}
+			}
+			return r.mail(ctx, m)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, url := range wish.HTTP {
+		if err := r.once(name+url, "tls", func() error { return w.Post(ctx, r.http, url, d) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// final is an error that no other try mends.
+type final struct{ error }
+
+// once does something for one reader. What can never be done is logged and over.
+func (r *reports) once(name, kind string, send func() error) error {
+	if r.told[name] {
+		return nil
+	}
+	err := send()
+	var never final
+	var refused *smtp.Reply
+	switch {
+	case err == nil:
+		r.counted.sent(kind)
+	case errors.As(err, &never), errors.As(err, &refused) && refused.Code/100 == 5:
+		r.log.Warn("a report cannot be sent", "kind", kind, "reason", smtp.Cause(err))
+	default:
+		return err
+	}
+	r.told[name] = true
+	return nil
+}
+
+// mail sends a report. Nobody hears when it cannot be delivered.
+func (r *reports) mail(ctx context.Context, m report.Message) error {
+	e := smtp.Envelope{
+		From: &m.From, To: []smtp.Recipient{{Address: m.To, Notify: []string{"NEVER"}}},
+		UTF8: !isASCII(m.From.Local + m.To.Local),
+	}
+	return r.post(ctx, e, bytes.NewReader(m.Bytes))
+}
+
+func isASCII(s string) bool {
+	for _, c := range []byte(s) {
+		if c > '~' {
+			return false
+		}
+	}
+	return true
+}
