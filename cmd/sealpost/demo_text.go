@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"sealpost/pgp/discover"
 )
 
 // explain prints how to use the demo, in lines that can be copied.
@@ -14,10 +16,15 @@ func (d *demo) explain(c console, dir string) error {
 		"DIR", quoted(dir),
 		"SEALPOST", quoted(ownName()),
 		"PASSWORD", d.people[0].Password,
+		"WKD_NAME", discover.Hash("alice"),
 		"SMTP_AT", d.at(25),
+		"SUBMISSION_AT", d.at(587),
+		"SUBMISSIONS_AT", d.at(465),
+		"HTTPS_AT", d.at(443),
 		"IMAP_AT", d.at(143),
 		"IMAPS_AT", d.at(993),
 		"IMAPS_PORT", fmt.Sprint(d.base+993),
+		"SUBMISSIONS_PORT", fmt.Sprint(d.base+465),
 	)
 	_, err := fmt.Fprint(c.Out, style(c).lines(replace.Replace(demoText)))
 	return err
@@ -26,9 +33,10 @@ func (d *demo) explain(c console, dir string) error {
 const demoText = `
 *sealpost is ready.* Mail for alice@demo.test and bob@demo.test is sealed as it arrives.
 
-  SMTP   SMTP_AT
-  IMAP   IMAP_AT  STARTTLS
-  IMAPS  IMAPS_AT
+  SMTP         SMTP_AT
+  submission   SUBMISSIONS_AT  TLS   SUBMISSION_AT  STARTTLS
+  IMAP         IMAPS_AT  TLS   IMAP_AT  STARTTLS
+  HTTPS        HTTPS_AT
 
 *Send alice a mail*
   $ swaks --server SMTP_AT --to alice@demo.test --header 'Subject: Hello' --body 'For your eyes only.'
@@ -43,12 +51,18 @@ const demoText = `
   $ mkdir -pm 700 CLIENTS/gnupg && gpg --homedir CLIENTS/gnupg --import CLIENTS/alice.secret.asc
   $ curl -K CLIENTS/alice.curl | gpg --homedir CLIENTS/gnupg --decrypt
 
-*Or in mutt,* once gpg has the key
+*Send as alice;* bob reads it with CLIENTS/bob.curl and CLIENTS/bob.secret.asc
+  $ swaks --server SUBMISSIONS_AT -tlsc -au alice@demo.test -ap PASSWORD -f alice@demo.test -t bob@demo.test
+
+*Or read and write in mutt,* once gpg has the key
   $ mutt -F CLIENTS/alice.muttrc
 
 *Or in Thunderbird:* trust CLIENTS/ca.pem (Settings, Certificates, Authorities) and add the account
-  alice@demo.test, IMAP, localhost, port IMAPS_PORT, SSL/TLS, password PASSWORD;
+  alice@demo.test, password PASSWORD, localhost, SSL/TLS, port IMAPS_PORT for IMAP and SUBMISSIONS_PORT for SMTP;
   then import CLIENTS/alice.secret.asc (OpenPGP Key Manager) and choose it for the account.
+
+*Fetch alice's public key* as the world does (WKD)
+  $ curl -s --cacert CLIENTS/ca.pem --connect-to ::HTTPS_AT https://demo.test/.well-known/openpgpkey/hu/WKD_NAME | gpg --show-keys
 
 *Look for anything readable* in what the server keeps
   $ SEALPOST prove --config DIR/server/sealpost.toml
