@@ -54,7 +54,7 @@ const demoText = `
 *Send as alice;* bob reads it with CLIENTS/bob.curl and CLIENTS/bob.secret.asc
   $ swaks --server SUBMISSIONS_AT -tlsc -au alice@demo.test -ap PASSWORD -f alice@demo.test -t bob@demo.test
 
-*Or read and write in mutt,* once gpg has the key
+*Or in mutt,* once gpg has the key
   $ mutt -F CLIENTS/alice.muttrc
 
 *Or in Thunderbird:* trust CLIENTS/ca.pem (Settings, Certificates, Authorities) and add the account
