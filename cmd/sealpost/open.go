@@ -20,6 +20,7 @@ type openCommand struct {
 	ListKey    string `placeholder:"FILE" type:"existingfile" help:"The owner's private list key, to open cards."`
 	Passphrase string `name:"passphrase-file" placeholder:"FILE" type:"existingfile" help:"Passphrase of the secret key; without it the terminal is asked."`
 	Restore    bool   `help:"Write the exact bytes that arrived, so that DKIM and other signatures can be checked."`
+	DKIM       bool   `name:"dkim" help:"With --restore: verify the mail's DKIM signatures too, by another implementation than the server's, and say on standard error what they prove."`
 }
 
 // openMax is the largest mail that is opened; while its integrity is not yet
@@ -40,6 +41,9 @@ func (cmd openCommand) Run(ctx context.Context, c console) error {
 	if err := closeMouth(); err != nil {
 		return fmt.Errorf("switch core dumps off: %w", err)
 	}
+	if cmd.DKIM && !cmd.Restore {
+		return errors.New("--dkim needs --restore: signatures are over the exact bytes that arrived")
+	}
 	opener := pgp.Opener{Restore: cmd.Restore, Max: openMax}
 	if err := cmd.readKeys(ctx, &opener, c); err != nil {
 		return err
@@ -53,8 +57,10 @@ func (cmd openCommand) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(c.Out, io.NewSectionReader(s, 0, s.Size()))
-	return err
+	if _, err := io.Copy(c.Out, io.NewSectionReader(s, 0, s.Size())); err != nil || !cmd.DKIM {
+		return err
+	}
+	return verifySignatures(ctx, s, c.Err)
 }
 
 func (cmd openCommand) readKeys(ctx context.Context, o *pgp.Opener, c console) error {

@@ -99,6 +99,9 @@ func TestMailThrough(t *testing.T) {
 	if restored := do(t, string(got), "open", "--restore", "--key", secret); restored.out != text {
 		t.Errorf("restored:\n%q\nwant\n%q\n%s", restored.out, text, restored.err)
 	}
+	if checked := do(t, string(got), "open", "--restore", "--dkim", "--key", secret); checked.out != text || checked.err != "DKIM: nobody signed this mail\n" {
+		t.Errorf("with --dkim: %+v", checked)
+	}
 	terms := must(t, "message", "get", "ann@demo.test", "1", "--part=terms", config)
 	if opened := do(t, terms, "open", "--key", secret); !strings.Contains(opened.out, "canary\n") {
 		t.Errorf("terms: %+v", opened)
