@@ -25,6 +25,7 @@ const (
 type commands struct {
 	Demo     demoCommand    `cmd:"" help:"Start a complete server on loopback, with two accounts, to try everything."`
 	Serve    serveCommand   `cmd:"" help:"Start the server."`
+	Reload   reloadCommand  `cmd:"" help:"Have the running server read its settings, keys and certificate again."`
 	Check    checkCommand   `cmd:"" help:"Read the configuration and say what is wrong with it."`
 	Config   configCommand  `cmd:"" help:"Print a documented configuration file with all defaults."`
 	Account  accountGroup   `cmd:"" help:"Add, list, show, change and remove accounts."`
@@ -34,6 +35,7 @@ type commands struct {
 	DKIM     dkimGroup      `cmd:"" name:"dkim" help:"List and rotate the keys that sign what leaves."`
 	DNS      dnsGroup       `cmd:"" name:"dns" help:"Print the DNS records a domain needs, and compare them with what the world sees."`
 	Queue    queueGroup     `cmd:"" help:"List, show, retry, hold and drop mail that waits to leave."`
+	Report   reportGroup    `cmd:"" help:"Show what other servers report about mail in the name of your domains."`
 	Open     openCommand    `cmd:"" help:"Open a sealed mail with its owner's key (the client side)."`
 	Prove    proveCommand   `cmd:"" help:"Send canary mails through every way in and look for them in every file."`
 	Import   importCommand  `cmd:"" help:"Bring mail in from mbox, Maildir or another IMAP server, sealed on the way."`

@@ -149,10 +149,16 @@ func (s *site) keys(t testing.TB, address string) (secret, public string) {
 // serve runs a server in this process until the test ends.
 func (s *site) serve(t testing.TB) *server {
 	t.Helper()
+	return s.serveSaying(t, slog.New(slog.DiscardHandler), nil)
+}
+
+func (s *site) serveSaying(t testing.TB, log *slog.Logger, level *slog.LevelVar) *server {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	ready, ended := make(chan *server, 1), make(chan error, 1)
 	go func() {
-		ended <- serve(ctx, s.settings, slog.New(slog.DiscardHandler), occasions{
+		ended <- serve(ctx, s.settings, log, occasions{
+			level: level,
 			ready: func(s *server) error { ready <- s; return nil },
 		})
 	}()

@@ -35,22 +35,22 @@ func (s *server) metricsDoor() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
-		if !plainHost(r.Host) {
-			http.Error(w, "nothing here", http.StatusMisdirectedRequest)
+		if !s.askedPlainly(r.Host) {
+			http.Error(w, "ask by address, by the server's own hostname or by a name without dots", http.StatusMisdirectedRequest)
 			return
 		}
 		mux.ServeHTTP(w, r)
 	})
 }
 
-// plainHost lets a door without TLS be asked by its address, as localhost or by a
-// name of one label, as machines of one network are: a page somewhere whose name was
-// made to lead here (DNS rebinding) reads nothing.
-func plainHost(host string) bool {
+// askedPlainly lets a door without TLS be asked by an address, by our own name or by
+// one of a single label, as machines of one network are: a page somewhere whose name
+// was made to lead here (DNS rebinding) reads nothing.
+func (s *server) askedPlainly(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
-	return net.ParseIP(strings.Trim(host, "[]")) != nil || !strings.Contains(host, ".")
+	return net.ParseIP(strings.Trim(host, "[]")) != nil || !strings.Contains(host, ".") || strings.EqualFold(host, s.settings.Hostname)
 }
 
 // metrics are all numbers of this moment.

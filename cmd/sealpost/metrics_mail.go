@@ -114,7 +114,7 @@ func (s *server) measureQueue(ctx context.Context, e *exposition) {
 		e.count(int64(d.Due), "state", "due")
 		e.count(int64(d.Held), "state", "held")
 		e.one("sealpost_queue_bytes", "gauge", "Sealed bytes of their texts.", float64(d.Bytes))
-		e.one("sealpost_queue_late_seconds", "gauge", "For how long the mail that was due first has been due: what grows here, nobody sends.", d.Late.Seconds())
+		e.one("sealpost_queue_late_seconds", "gauge", "For how long the mail that was due first has been due: it grows when nothing is sent.", d.Late.Seconds())
 	}
 	n := s.sender.Stats()
 	e.family("sealpost_outbound_recipients_total", "counter", "Recipients by what became of an attempt; a duplicate may get a mail twice.")

@@ -39,7 +39,7 @@ type office struct {
 	// nothing is sent.
 	dropTelling func(context.Context, queue.ID) error
 	// readAgain reads again what may change while connections stay; nil without a server.
-	readAgain func() error
+	readAgain func() reloadView
 }
 
 func openOffice(ctx context.Context, settings config.Config, log *slog.Logger) (*office, error) {

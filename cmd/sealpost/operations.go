@@ -30,6 +30,8 @@ func operations() map[string]operation {
 		"queue.retry":     answering(retryQueued),
 		"queue.hold":      answering(holdQueued),
 		"queue.drop":      answering(dropQueued),
+		"report.list":     answering(listReports),
+		"report.show":     answering(showReport),
 		"server.reload":   answering(reloadServer),
 		"mail.export":     streaming(exportMail),
 		"backup.make":     telling(makeBackup),

@@ -389,7 +389,7 @@ func TestHangupReadsCertificatesAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.cmd.Process.Signal(syscall.SIGHUP)
-	until(t, "the complaint", func() bool { return strings.Contains(p.log(), "the TLS certificate stays as it was") })
+	until(t, "the complaint", func() bool { return strings.Contains(p.log(), "a reload left something as it was") })
 	if serial() != fresh {
 		t.Error("a broken key took the certificate away")
 	}

@@ -33,7 +33,7 @@ const (
 // reports count what other domains want to hear of and tell them once a day. They
 // also keep what others report to us.
 type reports struct {
-	on      bool // reports.send
+	on      atomic.Bool // reports.send
 	values  bolt.Values
 	log     *slog.Logger
 	dns     *dns.Resolver
@@ -58,9 +58,10 @@ func (s *server) newReports() (*reports, error) {
 	plain := *s.finder.HTTP
 	plain.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	r := &reports{
-		on: s.settings.Reports.Send, values: s.known.Values(), log: s.log, dns: s.resolver, http: &plain,
+		values: s.known.Values(), log: s.log, dns: s.resolver, http: &plain,
 		home: s.firstDomain, local: s.book.Local, secret: s.secret, now: time.Now, told: map[string]bool{},
 	}
+	r.on.Store(s.settings.Reports.Send)
 	r.counted.tls = map[[2]string]int64{}
 	for name, c := range r.counters() {
 		packed, err := r.values.Get(context.Background(), name)
@@ -95,7 +96,7 @@ func (r *reports) counters() map[string]counter {
 
 // dmarc is told of each mail that was judged.
 func (r *reports) dmarc(o report.Observation) {
-	if r.on {
+	if r.on.Load() {
 		r.judged.Add(o)
 		r.changed.Store(true)
 	}
@@ -104,7 +105,7 @@ func (r *reports) dmarc(o report.Observation) {
 // tls is told of each session with another server.
 func (r *reports) tls(t route.TLSResult) {
 	r.counted.outcome(t.PolicyType, t.Result)
-	if r.on {
+	if r.on.Load() {
 		r.session.Add(report.TLSSession{
 			Time: r.now(), Domain: t.Domain, PolicyType: t.PolicyType, Policy: t.Policy,
 			MX: t.MX, IP: t.MXAddress, Result: t.Result, Detail: t.Detail,
@@ -124,7 +125,7 @@ func (r *reports) run(ctx context.Context) {
 			r.keep(last)
 			return
 		case <-tick.C:
-			r.daily(ctx)
+			r.daily(ctx, r.now())
 			r.keep(ctx)
 		}
 	}
@@ -179,8 +180,7 @@ func unpackInto(packed []byte, c encoding.BinaryUnmarshaler) error {
 }
 
 // daily sends the reports of the days that are over, once this day's moment has come.
-func (r *reports) daily(ctx context.Context) {
-	now := r.now()
+func (r *reports) daily(ctx context.Context, now time.Time) {
 	if now.Before(r.moment(now)) || now.Before(r.again) {
 		return
 	}

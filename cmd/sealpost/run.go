@@ -55,6 +55,7 @@ type server struct {
 	throttle     *account.Throttle
 	arrivals     arrivals
 	stored       atomic.Pointer[holdings]
+	live         liveSettings
 
 	smtpDoors, imapDoors, imapsDoors []net.Listener
 	submitDoors, submitsDoors        []net.Listener
@@ -69,6 +70,7 @@ type server struct {
 type occasions struct {
 	prepare func(context.Context, *office) error // before the doors open
 	ready   func(*server) error                  // once everything answers
+	level   *slog.LevelVar                       // of the log, to change it; nil: it stays
 }
 
 // serve runs a server until a signal or the end of ctx.
@@ -81,6 +83,7 @@ func serve(ctx context.Context, settings config.Config, log *slog.Logger, on occ
 	if err != nil {
 		return err
 	}
+	s.live.level = on.level
 	alive, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	err = s.heal(ctx)
@@ -116,6 +119,7 @@ func newServer(ctx context.Context, settings config.Config, log *slog.Logger) (*
 	if s.office, err = openOffice(ctx, settings, log); err != nil {
 		return nil, err
 	}
+	s.live.held = settings
 	if err := s.build(); err != nil {
 		return nil, errors.Join(err, s.office.Close())
 	}
@@ -345,25 +349,4 @@ func (s *server) returnLost(ctx context.Context) error {
 		s.log.Warn("unsent mail went back to its senders", "count", len(lost))
 	}
 	return nil
-}
-
-// reload reads again what may change while connections stay; what cannot be read
-// stays as it was.
-func (s *server) reload() error {
-	var errs []error
-	for _, again := range []struct {
-		what string
-		read func() error
-	}{
-		{"domains", s.readDomains}, {"TLS certificate", s.identity.reload}, {"DKIM keys", s.signers.reload},
-	} {
-		err := again.read()
-		if err != nil {
-			s.log.Error("what was read before stays", "what", again.what, "error", err)
-		} else {
-			s.log.Info("read again", "what", again.what)
-		}
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
 }

@@ -29,21 +29,30 @@ func (cmd serveCommand) Run(ctx context.Context, c console) error {
 	if err := ownFolder(settings.Data); err != nil {
 		return err
 	}
-	err = serve(ctx, settings, newLog(settings.Log, c.Err), occasions{})
+	level := new(slog.LevelVar)
+	err = serve(ctx, settings, logger(settings.Log, c.Err, level), occasions{level: level})
 	if errors.Is(err, bolt.ErrInUse) {
 		return fmt.Errorf("the data folder %s is in use: a server or a command is running on it", settings.Data)
 	}
 	return err
 }
 
-// newLog makes the one logger of the process.
-func newLog(to config.Log, w io.Writer) *slog.Logger {
-	levels := map[string]slog.Level{
-		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
-	}
-	options := &slog.HandlerOptions{Level: levels[to.Level]}
+// newLog makes the one logger of the process, with a level that stays.
+func newLog(to config.Log, w io.Writer) *slog.Logger { return logger(to, w, new(slog.LevelVar)) }
+
+// logger makes it with a level that may be changed.
+func logger(to config.Log, w io.Writer, level *slog.LevelVar) *slog.Logger {
+	level.Set(logLevel(to.Level))
+	options := &slog.HandlerOptions{Level: level}
 	if to.Format == "json" {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}
 	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// logLevel is the level of a word that config allows.
+func logLevel(word string) slog.Level {
+	return map[string]slog.Level{
+		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+	}[word]
 }

@@ -19,10 +19,9 @@ import (
 // algorithm the selector that sorts last signs; quickstart and rotation name them
 // by date.
 type signers struct {
+	mu     sync.Mutex
 	folder string
-
-	mu   sync.Mutex
-	read map[string]*mailauth.Signer
+	read   map[string]*mailauth.Signer
 }
 
 // of is the signer of a domain, or nil when it has no keys.
@@ -32,15 +31,25 @@ func (s *signers) of(domain string) *mailauth.Signer {
 	return s.read[domain]
 }
 
+// from says where the keys are read from next time.
+func (s *signers) from(folder string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.folder = folder
+}
+
 // reload reads all keys. On an error those that were read stay.
 func (s *signers) reload() error {
-	domains, err := os.ReadDir(s.folder)
+	s.mu.Lock()
+	folder := s.folder
+	s.mu.Unlock()
+	domains, err := os.ReadDir(folder)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read DKIM keys (dkim.folder): %w", err)
 	}
 	read := map[string]*mailauth.Signer{}
 	for _, d := range domains {
-		keys, err := signingKeys(filepath.Join(s.folder, d.Name()))
+		keys, err := signingKeys(filepath.Join(folder, d.Name()))
 		if err != nil {
 			return fmt.Errorf("read DKIM keys (dkim.folder): %w", err)
 		}

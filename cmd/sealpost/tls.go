@@ -28,14 +28,15 @@ func loadCertificate(files config.TLS) (*tls.Certificate, error) {
 // from an ACME authority, which renews it by itself.
 type identity struct {
 	hostname string
-	files    config.TLS
+	files    atomic.Pointer[config.TLS]
 	now      atomic.Pointer[tls.Certificate]
 	acme     *autocert.Manager // nil: files
 }
 
 // newIdentity has an authority asked only for names that serves allows.
 func newIdentity(settings config.Config, serves func(host string) bool) *identity {
-	i := &identity{hostname: settings.Hostname, files: settings.TLS}
+	i := &identity{hostname: settings.Hostname}
+	i.from(settings.TLS)
 	if settings.ACME.On {
 		i.acme = &autocert.Manager{
 			Prompt: autocert.AcceptTOS,
@@ -53,11 +54,14 @@ func newIdentity(settings config.Config, serves func(host string) bool) *identit
 	return i
 }
 
+// from says where the certificate is read from next time.
+func (i *identity) from(files config.TLS) { i.files.Store(&files) }
+
 func (i *identity) reload() error {
 	if i.acme != nil {
 		return nil
 	}
-	cert, err := loadCertificate(i.files)
+	cert, err := loadCertificate(*i.files.Load())
 	if err != nil {
 		return err
 	}
