@@ -12,7 +12,11 @@ import (
 var sizes = []int{4 << 10, 75 << 10, 1 << 20}
 
 // A cell is one way to load a server.
-type cell struct{ size, conns, boxes int }
+type cell struct {
+	size, conns int
+	boxes       int  // mailboxes that the mails are for; of mail that leaves: domains
+	private     bool // of mail that leaves: the servers elsewhere offer STARTTLS
+}
 
 func (c cell) String() string {
 	return fmt.Sprintf("%s, %d connections, %d mailboxes", sizeName(c.size), c.conns, c.boxes)
@@ -21,29 +25,46 @@ func (c cell) String() string {
 // A plan is what a run measures.
 type plan struct {
 	cells   []cell
+	judged  []cell        // of the part that judges
+	sent    []cell        // of mail that leaves
 	repeats int           // of each cell; medians are reported
 	span    time.Duration // about how long one repetition takes
-	keep    map[int]int   // mails stored to be weighed and, when there are enough, fetched; by size
-	fetches int           // of each kind
+	moved   moving
+	keep    map[int]int // mails stored to be weighed and, when there are enough, fetched; by size
+	fetches int         // of each kind
 	starts  int
 }
 
 func fullPlan() plan {
-	p := plan{repeats: 3, span: 1200 * time.Millisecond, keep: map[int]int{4 << 10: 2000, 75 << 10: 2000, 1 << 20: 100}, fetches: 3, starts: 11}
+	p := plan{
+		repeats: 3, span: 1200 * time.Millisecond, keep: map[int]int{4 << 10: 2000, 75 << 10: 2000, 1 << 20: 100}, fetches: 3, starts: 11,
+		judged: []cell{{size: 4 << 10, conns: 10, boxes: mailboxes}, {size: 4 << 10, conns: 50, boxes: mailboxes}},
+		moved:  moving{mbox: 20_000, maildir: 5000},
+	}
 	for _, size := range sizes {
 		for _, conns := range []int{1, 10, 50} {
 			for _, boxes := range []int{1, mailboxes} {
-				p.cells = append(p.cells, cell{size, conns, boxes})
+				p.cells = append(p.cells, cell{size: size, conns: conns, boxes: boxes})
 			}
 		}
 	}
+	for _, size := range []int{4 << 10, 75 << 10} {
+		for _, conns := range []int{1, 10, 50} {
+			p.sent = append(p.sent, cell{size: size, conns: conns, boxes: farDomains})
+		}
+	}
+	p.sent = append(p.sent, cell{size: 4 << 10, conns: 10, boxes: farDomains, private: true})
 	return p
 }
 
 func quickPlan() plan {
+	some := func(size, conns, boxes int) cell { return cell{size: size, conns: conns, boxes: boxes} }
 	return plan{
-		cells:   []cell{{4 << 10, 1, 1}, {4 << 10, 10, mailboxes}, {4 << 10, 50, mailboxes}, {75 << 10, 10, mailboxes}, {1 << 20, 10, mailboxes}},
+		cells:   []cell{some(4<<10, 1, 1), some(4<<10, 10, mailboxes), some(4<<10, 50, mailboxes), some(75<<10, 10, mailboxes), some(1<<20, 10, mailboxes)},
+		judged:  []cell{some(4<<10, 10, mailboxes)},
+		sent:    []cell{some(4<<10, 10, farDomains), some(75<<10, 10, farDomains), {size: 4 << 10, conns: 10, boxes: farDomains, private: true}},
 		repeats: 1, span: time.Second, keep: map[int]int{4 << 10: 2000, 75 << 10: 200, 1 << 20: 30}, fetches: 1, starts: 5,
+		moved: moving{mbox: 3000, maildir: 500},
 	}
 }
 
@@ -78,22 +99,34 @@ func (c cell) warmUp() int { return max(2*c.conns, 10) }
 // A mailbag is written once for a cell and a repetition; every server gets the
 // same. They are made before the clock starts.
 type mailbag struct {
-	writer     *writer
 	cell       cell
+	write      func(i int) (delivery, error)
 	deliveries []delivery
 }
 
-func newMailbag(c cell, repeat int) *mailbag {
-	seed := rand.NewPCG(uint64(c.size)<<16|uint64(c.conns)<<8|uint64(c.boxes), uint64(repeat)).Uint64()
-	return &mailbag{writer: newWriter(seed), cell: c}
+// seeded is a writer of mails that no other cell and repetition has.
+func seeded(c cell, repeat int) *writer {
+	return newWriter(rand.NewPCG(uint64(c.size)<<16|uint64(c.conns)<<8|uint64(c.boxes), uint64(repeat)).Uint64())
 }
 
-func (m *mailbag) take(n int) []delivery {
+// newMailbag holds mails of strangers to the mailboxes in turn.
+func newMailbag(c cell, repeat int) *mailbag {
+	w := seeded(c, repeat)
+	return &mailbag{cell: c, write: func(i int) (delivery, error) {
+		to := address(users()[i%c.boxes])
+		return delivery{to: to, mail: w.mail(c.size, to)}, nil
+	}}
+}
+
+func (m *mailbag) take(n int) ([]delivery, error) {
 	for i := len(m.deliveries); i < n; i++ {
-		to := address(users()[i%m.cell.boxes])
-		m.deliveries = append(m.deliveries, delivery{to: to, mail: m.writer.mail(m.cell.size, to)})
+		d, err := m.write(i)
+		if err != nil {
+			return nil, fmt.Errorf("write mail: %w", err)
+		}
+		m.deliveries = append(m.deliveries, d)
 	}
-	return m.deliveries[:n]
+	return m.deliveries[:n], nil
 }
 
 // measure runs one repetition of a cell on a server. rate is what it stored per
@@ -106,7 +139,10 @@ func (p *peer) measure(ctx context.Context, m *mailbag, rate float64, span time.
 			return yield{}, fmt.Errorf("empty mailboxes: %w", err)
 		}
 	}
-	warm := m.take(m.cell.warmUp())
+	warm, err := m.take(m.cell.warmUp())
+	if err != nil {
+		return yield{}, err
+	}
 	first, err := p.burst(ctx, m.cell.conns, warm, len(warm))
 	if err != nil {
 		return yield{}, fmt.Errorf("warm up: %w", err)
@@ -115,9 +151,12 @@ func (p *peer) measure(ctx context.Context, m *mailbag, rate float64, span time.
 		rate = 1.5 * first.stored // forking and first pages slow the warm-up down
 	}
 	n := m.cell.mailsFor(rate, span)
-	run := m.take(len(warm) + n)[len(warm):]
+	all, err := m.take(len(warm) + n)
+	if err != nil {
+		return yield{}, err
+	}
 	runtime.GC()
-	return p.burst(ctx, m.cell.conns, run, len(warm)+n)
+	return p.burst(ctx, m.cell.conns, all[len(warm):], len(all))
 }
 
 // burst sends mails and waits until all are in their mailboxes, which then hold
@@ -158,8 +197,12 @@ func (p *peer) burst(ctx context.Context, conns int, mails []delivery, total int
 	}, err
 }
 
-// count is how many mails stand in the inboxes of the load, by IMAP.
+// count is how many mails have come to where the load goes: by default, by IMAP,
+// those that stand in the inboxes.
 func (p *peer) count(ctx context.Context, s *site, boxes int) (int, error) {
+	if p.tally != nil {
+		return p.tally()
+	}
 	sum := 0
 	for _, user := range users()[:boxes] {
 		n, err := p.inbox(ctx, s, user)
@@ -182,8 +225,8 @@ func (p *peer) inbox(ctx context.Context, s *site, user string) (int, error) {
 	return r.messages()
 }
 
-// verified measures a cell and then counts by IMAP: a mail that was answered
-// with 250 and is not there is no result.
+// verified measures a cell and then counts: a mail that was answered with 250
+// and is not there is no result.
 func (p *peer) verified(ctx context.Context, s *site, m *mailbag, rate float64, span time.Duration) (yield, error) {
 	before := 0
 	if p.wipe == nil {

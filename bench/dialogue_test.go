@@ -102,7 +102,7 @@ func TestSendCountsNothingButSuccess(t *testing.T) {
 	server := &sink{final: "451 4.3.0 try again later\r\n"}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	_, err := target{addr: server.start(t)}.send(ctx, 2, []delivery{{"u@bench.test", []byte("\r\n")}})
+	_, err := target{addr: server.start(t)}.send(ctx, 2, []delivery{{to: "u@bench.test", mail: []byte("\r\n")}})
 	if err == nil || !strings.Contains(err.Error(), "451 4.3.0") {
 		t.Errorf("a refused mail gave %v", err)
 	}
@@ -113,7 +113,7 @@ func TestSendEndsWithItsContext(t *testing.T) {
 	server := &sink{final: ""} // never answers
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if _, err := (target{addr: server.start(t)}).send(ctx, 2, []delivery{{"u@bench.test", []byte("\r\n")}}); err == nil {
+	if _, err := (target{addr: server.start(t)}).send(ctx, 2, []delivery{{to: "u@bench.test", mail: []byte("\r\n")}}); err == nil {
 		t.Error("a mail without an answer was a success")
 	}
 }

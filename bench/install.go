@@ -17,8 +17,8 @@ func ready(ctx context.Context) error {
 	if os.Geteuid() != 0 {
 		return errors.New("Postfix and Dovecot start only as root")
 	}
-	if !installed() {
-		if err := install(ctx); err != nil {
+	if !installed("postfix", "postconf", "dovecot", "/usr/lib/dovecot/lmtp", "/usr/lib/dovecot/imap") {
+		if err := install(ctx, peerPackages...); err != nil {
 			return err
 		}
 	}
@@ -28,8 +28,19 @@ func ready(ctx context.Context) error {
 	return nil
 }
 
-func installed() bool {
-	for _, program := range []string{"postfix", "postconf", "dovecot", "/usr/lib/dovecot/lmtp", "/usr/lib/dovecot/imap"} {
+// milterReady makes sure that a Postfix whose mail is signed can be measured.
+func milterReady(ctx context.Context) error {
+	if os.Geteuid() != 0 {
+		return errors.New("Postfix starts only as root")
+	}
+	if installed("opendkim") {
+		return nil
+	}
+	return install(ctx, "opendkim")
+}
+
+func installed(programs ...string) bool {
+	for _, program := range programs {
 		if _, err := exec.LookPath(program); err != nil {
 			return false
 		}
@@ -39,17 +50,18 @@ func installed() bool {
 
 // install gets the packages without letting their services start: this run has
 // servers of its own.
-func install(ctx context.Context) error {
+func install(ctx context.Context, packages ...string) error {
+	names := strings.Join(packages, ", ")
 	if _, err := os.Stat("/etc/debian_version"); err != nil {
-		return errors.New("Postfix and Dovecot are not installed, and this is not Debian")
+		return fmt.Errorf("not installed, and this is not Debian: %s", names)
 	}
 	allow, err := forbidServices()
 	if err != nil {
 		return err
 	}
 	defer allow()
-	fmt.Println("installing", strings.Join(peerPackages, ", "))
-	args := append([]string{"install", "-y", "--no-install-recommends"}, peerPackages...)
+	fmt.Println("installing", names)
+	args := append([]string{"install", "-y", "--no-install-recommends"}, packages...)
 	if err := apt(ctx, args...); err == nil {
 		return nil
 	}

@@ -139,7 +139,7 @@ func (p *peer) climb(ctx context.Context, size int) (memory, error) {
 			pause(ctx, 30*time.Millisecond)
 		}
 	})
-	c := cell{size, 50, mailboxes}
+	c := cell{size: size, conns: 50, boxes: mailboxes}
 	_, err := p.measure(ctx, newMailbag(c, -1), 0, 1500*time.Millisecond)
 	cancel()
 	watch.Wait()

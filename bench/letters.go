@@ -32,32 +32,58 @@ func newWriter(seed uint64) *writer {
 // a dot (so that it crosses SMTP as it is), for one recipient.
 func (w *writer) mail(size int, to string) []byte {
 	w.count++
+	b := w.begin(size)
+	at := w.date()
+	w.travelled(b, to, at)
+	w.header(b, fmt.Sprintf("%s%d@%s.example", w.word(), w.count, w.word()), to, at)
+	return w.fill(b, size)
+}
+
+// fresh is a mail as a mail program submits it: it has not travelled yet.
+func (w *writer) fresh(size int, from, to string) []byte {
+	w.count++
+	b := w.begin(size)
+	w.header(b, from, to, w.date())
+	return w.fill(b, size)
+}
+
+func (w *writer) begin(size int) *bytes.Buffer {
 	var b bytes.Buffer
 	b.Grow(size + 512)
-	w.header(&b, to)
+	return &b
+}
+
+// date is one of its own for each mail.
+func (w *writer) date() string {
+	return time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC).Add(time.Duration(w.count) * 7 * time.Second).Format(time.RFC1123Z)
+}
+
+// fill writes a body behind a header, up to size.
+func (w *writer) fill(b *bytes.Buffer, size int) []byte {
 	switch {
 	case size <= 16<<10:
 		b.WriteString("Content-Type: text/plain; charset=utf-8\r\n\r\n")
-		w.text(&b, size-b.Len())
+		w.text(b, size-b.Len())
 	case size <= 256<<10:
-		w.alternative(&b, size-b.Len())
+		w.alternative(b, size-b.Len())
 	default:
-		w.mixed(&b, size)
+		w.mixed(b, size)
 	}
 	return b.Bytes()
 }
 
-func (w *writer) header(b *bytes.Buffer, to string) {
-	name := w.word() + " " + w.word()
-	from := fmt.Sprintf("%s%d@%s.example", w.word(), w.count, w.word())
-	at := time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC).Add(time.Duration(w.count) * 7 * time.Second).Format(time.RFC1123Z)
+// travelled writes what servers on the way put in front.
+func (w *writer) travelled(b *bytes.Buffer, to, at string) {
 	for range 2 {
 		fmt.Fprintf(b, "Received: from %s.%s.example (%s.example [192.0.2.%d])\r\n\tby mx.%s.example with ESMTPS id %016x\r\n\tfor <%s>; %s\r\n",
 			w.word(), w.word(), w.word(), w.rng.IntN(255), w.word(), w.rng.Uint64(), to, at)
 	}
 	fmt.Fprintf(b, "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=%s.example; s=s1;\r\n\th=from:to:subject:date:message-id; bh=%s;\r\n\tb=%s\r\n\t %s\r\n",
 		w.word(), w.noise(44), w.noise(64), w.noise(64))
-	fmt.Fprintf(b, "From: %s <%s>\r\nTo: <%s>\r\nSubject: ", name, from, to)
+}
+
+func (w *writer) header(b *bytes.Buffer, from, to, at string) {
+	fmt.Fprintf(b, "From: %s %s <%s>\r\nTo: <%s>\r\nSubject: ", w.word(), w.word(), from, to)
 	w.sentence(b, 3+w.rng.IntN(6))
 	fmt.Fprintf(b, "\r\nDate: %s\r\nMessage-ID: <%016x.%d@%s.example>\r\n", at, w.rng.Uint64(), w.count, w.word())
 	if w.rng.IntN(2) == 0 {

@@ -2,7 +2,10 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -16,12 +19,51 @@ import (
 type target struct {
 	addr string
 	lmtp bool
+	tls  *tls.Config // from the first byte; nil: none
+	// login is the password of who sends, where people sign in: then each
+	// connection carries mails of one of them.
+	login func(from string) string
 }
 
-// A delivery is a mail and who it is for.
+// A delivery is a mail, who it is from and who it is for.
 type delivery struct {
+	from string // empty: a stranger
 	to   string
 	mail []byte // CRLF lines, none starting with a dot
+}
+
+// A lane is mails that some connections share, each taking the next.
+type lane struct {
+	from  string
+	mails []delivery
+	next  atomic.Int64
+}
+
+func (l *lane) take() (delivery, bool) {
+	i := l.next.Add(1) - 1
+	if i >= int64(len(l.mails)) {
+		return delivery{}, false
+	}
+	return l.mails[i], true
+}
+
+// lanes is one for all mails, or one for each sender where they sign in.
+func (t target) lanes(mails []delivery) []*lane {
+	if t.login == nil {
+		return []*lane{{mails: mails}}
+	}
+	var all []*lane
+	byName := map[string]*lane{}
+	for _, m := range mails {
+		l := byName[m.from]
+		if l == nil {
+			l = &lane{from: m.from}
+			byName[m.from] = l
+			all = append(all, l)
+		}
+		l.mails = append(l.mails, m)
+	}
+	return all
 }
 
 // A sending is what the client saw: when it began, when the last 250 came, and
@@ -36,11 +78,14 @@ type sending struct {
 func (t target) send(ctx context.Context, conns int, mails []delivery) (sending, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	dialogues, err := t.dialAll(ctx, conns)
+	lanes := t.lanes(mails)
+	if len(lanes) > conns {
+		return sending{}, fmt.Errorf("%d people cannot send over %d connections", len(lanes), conns)
+	}
+	dialogues, err := t.dialAll(ctx, conns, lanes)
 	if err != nil {
 		return sending{}, err
 	}
-	var next atomic.Int64
 	var wait sync.WaitGroup
 	taken := make([][]time.Duration, conns)
 	errs := make([]error, conns)
@@ -48,7 +93,7 @@ func (t target) send(ctx context.Context, conns int, mails []delivery) (sending,
 	for i, d := range dialogues {
 		wait.Go(func() {
 			defer d.conn.Close()
-			taken[i], errs[i] = d.work(mails, &next)
+			taken[i], errs[i] = d.work(lanes[i%len(lanes)])
 			if errs[i] != nil {
 				cancel()
 			}
@@ -62,10 +107,10 @@ func (t target) send(ctx context.Context, conns int, mails []delivery) (sending,
 	return s, errors.Join(errs...)
 }
 
-func (t target) dialAll(ctx context.Context, conns int) ([]*dialogue, error) {
+func (t target) dialAll(ctx context.Context, conns int, lanes []*lane) ([]*dialogue, error) {
 	dialogues := make([]*dialogue, 0, conns)
-	for range conns {
-		d, err := t.dial(ctx)
+	for i := range conns {
+		d, err := t.dial(ctx, lanes[i%len(lanes)].from)
 		if err != nil {
 			for _, open := range dialogues {
 				open.conn.Close()
@@ -77,6 +122,9 @@ func (t target) dialAll(ctx context.Context, conns int) ([]*dialogue, error) {
 	return dialogues, nil
 }
 
+// stranger sends what is from nobody in particular.
+const stranger = "sender@client.bench.test"
+
 // A dialogue is one connection to a target. It pipelines MAIL, RCPT and DATA
 // (RFC 2920), with every server alike.
 type dialogue struct {
@@ -84,7 +132,7 @@ type dialogue struct {
 	in   *bufio.Reader
 }
 
-func (t target) dial(ctx context.Context) (*dialogue, error) {
+func (t target) dial(ctx context.Context, from string) (*dialogue, error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", t.addr)
 	if err != nil {
@@ -94,12 +142,31 @@ func (t target) dial(ctx context.Context) (*dialogue, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = conn.SetDeadline(deadline)
 	}
+	if t.tls != nil {
+		conn = tls.Client(conn, t.tls)
+	}
 	d := &dialogue{conn: conn, in: bufio.NewReader(conn)}
-	if err := d.greet(t.lmtp); err != nil {
+	err = d.greet(t.lmtp)
+	if err == nil && t.login != nil {
+		err = d.signIn(from, t.login(from))
+	}
+	if err != nil {
 		conn.Close()
 		return nil, err
 	}
 	return d, nil
+}
+
+// signIn speaks AUTH PLAIN (RFC 4954, RFC 4616).
+func (d *dialogue) signIn(user, password string) error {
+	word := base64.StdEncoding.EncodeToString([]byte("\x00" + user + "\x00" + password))
+	if _, err := d.conn.Write([]byte("AUTH PLAIN " + word + "\r\n")); err != nil {
+		return fmt.Errorf("sign in: %w", err)
+	}
+	if _, err := d.expect("235"); err != nil {
+		return fmt.Errorf("sign in: %w", err)
+	}
+	return nil
 }
 
 func (d *dialogue) greet(lmtp bool) error {
@@ -124,12 +191,12 @@ func (d *dialogue) greet(lmtp bool) error {
 }
 
 // work sends mails until none is left, then says QUIT.
-func (d *dialogue) work(mails []delivery, next *atomic.Int64) ([]time.Duration, error) {
+func (d *dialogue) work(l *lane) ([]time.Duration, error) {
 	var taken []time.Duration
-	for i := next.Add(1) - 1; i < int64(len(mails)); i = next.Add(1) - 1 {
+	for m, ok := l.take(); ok; m, ok = l.take() {
 		start := time.Now()
-		if err := d.deliver(mails[i]); err != nil {
-			return taken, fmt.Errorf("mail %d: %w", i, err)
+		if err := d.deliver(m); err != nil {
+			return taken, fmt.Errorf("mail %d of a connection: %w", len(taken), err)
 		}
 		taken = append(taken, time.Since(start))
 	}
@@ -139,7 +206,7 @@ func (d *dialogue) work(mails []delivery, next *atomic.Int64) ([]time.Duration, 
 }
 
 func (d *dialogue) deliver(m delivery) error {
-	envelope := "MAIL FROM:<sender@client.bench.test>\r\nRCPT TO:<" + m.to + ">\r\nDATA\r\n"
+	envelope := "MAIL FROM:<" + cmp.Or(m.from, stranger) + ">\r\nRCPT TO:<" + m.to + ">\r\nDATA\r\n"
 	if _, err := d.conn.Write([]byte(envelope)); err != nil {
 		return err
 	}

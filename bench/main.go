@@ -14,17 +14,18 @@ type options struct {
 	quick, keep bool
 	dir, out    string
 	repeats     int
-	only        string
+	only, part  string
 }
 
 func main() {
 	var o options
-	flag.BoolVar(&o.quick, "quick", false, "fewer loads, each once: a look in about two minutes, not written to the page")
+	flag.BoolVar(&o.quick, "quick", false, "fewer loads, each once: a look in about three minutes, not written to the page")
 	flag.BoolVar(&o.keep, "keep", false, "leave the temporary folder, with the servers' logs")
 	flag.StringVar(&o.dir, "dir", "", "where the servers' data goes for the run; it must be on a disk (default: the system's place for temporary files)")
-	flag.StringVar(&o.out, "out", "", "the page that is written (default docs/performance.md, and none with -quick or -only)")
+	flag.StringVar(&o.out, "out", "", "the page that is written (default docs/performance.md, and none with -quick, -part or -only)")
 	flag.IntVar(&o.repeats, "repeat", 0, "repetitions of each load (default 3, 1 with -quick)")
 	flag.StringVar(&o.only, "only", "", "measure only the servers whose name contains this")
+	flag.StringVar(&o.part, "part", "", "measure only inbound, outbound or moving")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		flag.Usage()
@@ -48,7 +49,7 @@ func (o *options) complete() plan {
 			o.dir = "/var/tmp"
 		}
 	}
-	if o.out == "" && !o.quick && o.only == "" {
+	if o.out == "" && !o.quick && o.only == "" && o.part == "" {
 		o.out = "docs/performance.md"
 	}
 	p := fullPlan()
@@ -74,8 +75,12 @@ func run(ctx context.Context, o options) error {
 	} else {
 		fmt.Println("everything stays in", s.dir)
 	}
+	if err := s.zone.serve(); err != nil {
+		return err
+	}
+	defer s.zone.close(ctx)
 	r := newRecord(plan)
-	if err := r.measure(ctx, s, o.only); err != nil {
+	if err := r.measure(ctx, s, o.part, o.only); err != nil {
 		return err
 	}
 	page := r.page()

@@ -42,6 +42,7 @@ type peer struct {
 	group   *group
 	in      target
 	imap    string   // IMAPS
+	submit  string   // where its own people send, TLS from the first byte
 	folders []string // everything the server keeps mail in, on its way or for good
 	launch  time.Duration
 
@@ -55,9 +56,18 @@ type peer struct {
 	// wipe empties the mailboxes of the load between two cells, where a full
 	// one would slow the server down.
 	wipe func() error
+	// tally is how many mails have come; nil: IMAP tells.
+	tally func() (int, error)
+	// first is the first mail that came elsewhere since the last wipe.
+	first func() []byte
+	// close ends what is not in the group.
+	close func()
 }
 
 func (p *peer) stop(ctx context.Context) error {
+	if p.close != nil {
+		defer p.close()
+	}
 	if err := p.group.stop(ctx, 15*time.Second); err != nil {
 		return fmt.Errorf("stop %s: %w", p.name, err)
 	}
@@ -71,6 +81,8 @@ type site struct {
 	cert     string // PEM file
 	key      string // PEM file
 	trust    *tls.Config
+	own      *tls.Config // of servers elsewhere
+	zone     *zone
 	sealpost string // the binary
 }
 
@@ -133,6 +145,22 @@ func banner(addr, greeting string) error {
 		return fmt.Errorf("greeted with %q", got)
 	}
 	return nil
+}
+
+// quiet waits until the peer does nothing any more.
+func (p *peer) quiet(ctx context.Context) error {
+	const look, nothing = 50 * time.Millisecond, time.Millisecond
+	before, err := p.group.cpu()
+	if err != nil {
+		return err
+	}
+	pause(ctx, look)
+	return await(ctx, look, func() (bool, error) {
+		now, err := p.group.cpu()
+		idle := now-before <= nothing
+		before = now
+		return idle, err
+	})
 }
 
 // pause sleeps unless ctx ends first.

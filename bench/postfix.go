@@ -38,7 +38,7 @@ virtual_transport = lmtp:inet:%[2]s
 // postfixMaster is Debian's master.cf without the services that a server of
 // virtual mailboxes does not need.
 const postfixMaster = `
-%[1]s inet n - n - - smtpd
+%[1]s inet n - n - - smtpd%[2]s
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -115,7 +115,7 @@ func (s *site) configurePostfix(p *peer) (string, int, error) {
 	name := func(file string) []string { return []string{p.name, "postfix", file} }
 	_, errUsers := s.write(list.String(), name("users")...)
 	_, errMain := s.write(fmt.Sprintf(postfixMain, home, p.in.addr), name("config/main.cf")...)
-	_, errMaster := s.write(fmt.Sprintf(postfixMaster, loopback(ports[0])), name("config/master.cf")...)
+	_, errMaster := s.write(fmt.Sprintf(postfixMaster, loopback(ports[0]), ""), name("config/master.cf")...)
 	_, errQueue := s.folder(p.name, "postfix", "queue")
 	return filepath.Join(home, "config"), ports[0], errors.Join(errUsers, errMain, errMaster, errQueue)
 }

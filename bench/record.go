@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -29,10 +28,10 @@ func entrants() []entrant {
 	someCells := func(c cell) bool { return c.conns == 10 && c.boxes == mailboxes }
 	return []entrant{
 		{name: nameSealpost, start: func(ctx context.Context, s *site, name string) (*peer, error) {
-			return startSealpost(ctx, s, name, "compat")
+			return startSealpost(ctx, s, name, settings{profile: "compat"})
 		}},
 		{name: nameModern, takes: someCells, start: func(ctx context.Context, s *site, name string) (*peer, error) {
-			return startSealpost(ctx, s, name, "modern")
+			return startSealpost(ctx, s, name, settings{profile: "modern"})
 		}},
 		{name: namePostfix, peer: true, start: func(ctx context.Context, s *site, name string) (*peer, error) {
 			return startPostfix(ctx, s, name, false)
@@ -85,15 +84,37 @@ type record struct {
 	postfix string // versions
 	dovecot string
 	skipped error // why the peers were not measured
-	results []*result
+	milter  error // why no signing Postfix was measured
+	stored  trial // mail that comes
+	judged  trial // signed mail that comes
+	sent    trial // mail that leaves
+	moved   moves
 	began   time.Time
 	took    time.Duration
 }
 
-func newRecord(p plan) *record { return &record{plan: p, began: time.Now()} }
+func newRecord(p plan) *record {
+	r := &record{plan: p, began: time.Now()}
+	r.stored = trial{title: rowTitle, cells: p.cells, row: rowOf, bag: newMailbag}
+	return r
+}
 
-// measure starts every entrant, drives one at a time, and stops them all.
-func (r *record) measure(ctx context.Context, s *site, only string) (err error) {
+// A part is one kind of measuring. Its servers live no longer than it lasts.
+type part struct {
+	name    string
+	measure func(context.Context, *site, string) error
+}
+
+func (r *record) parts() []part {
+	return []part{
+		{"inbound", r.measureStored},
+		{"outbound", r.measureSent},
+		{"moving", r.measureMoves},
+	}
+}
+
+// measure runs the parts, or one of them, and only the servers that are named.
+func (r *record) measure(ctx context.Context, s *site, one, only string) (err error) {
 	if r.machine, err = look(s.dir); err != nil {
 		return err
 	}
@@ -102,17 +123,41 @@ func (r *record) measure(ctx context.Context, s *site, only string) (err error) 
 		r.say("measuring sealpost alone: %v", r.skipped)
 	}
 	r.postfix, r.dovecot = versions(ctx)
-	defer func() { err = errors.Join(err, r.stopAll(ctx)) }()
-	if err := r.startAll(ctx, s, only); err != nil {
+	found := false
+	for _, p := range r.parts() {
+		if one != "" && one != p.name {
+			continue
+		}
+		found = true
+		if err := p.measure(ctx, s, only); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	if !found {
+		return fmt.Errorf("-part %s: expected inbound, outbound or moving", one)
+	}
+	r.took = time.Since(r.began)
+	return nil
+}
+
+// measureStored is all about mail that comes, on servers that are started once.
+func (r *record) measureStored(ctx context.Context, s *site, only string) (err error) {
+	defer func() { err = errors.Join(err, r.stored.stop(ctx)) }()
+	if err := r.stored.start(ctx, s, r, entrants(), only); err != nil {
 		return err
 	}
-	steps := []func(context.Context, *site) error{r.measureCells, r.measureShelves, r.measureMemory, r.measureStarts}
+	pause(ctx, time.Second)
+	for _, res := range r.stored.results {
+		res.memory = footprint{fresh: res.running.group.memory(), peak: map[int]memory{}}
+		r.say("%s runs, %s at rest", res.name, megabytes(res.memory.fresh.pss))
+	}
+	drive := func(ctx context.Context, s *site) error { return r.stored.drive(ctx, s, r) }
+	steps := []func(context.Context, *site) error{drive, r.measureJudged, r.measureShelves, r.measureMemory, r.measureStarts}
 	for _, step := range steps {
 		if err := step(ctx, s); err != nil {
 			return err
 		}
 	}
-	r.took = time.Since(r.began)
 	return nil
 }
 
@@ -121,67 +166,9 @@ func (r *record) say(format string, args ...any) {
 	fmt.Printf("%3d s  %s\n", int(time.Since(r.began).Seconds()), fmt.Sprintf(format, args...))
 }
 
-func (r *record) startAll(ctx context.Context, s *site, only string) error {
-	for _, e := range entrants() {
-		if !strings.Contains(e.name, only) || e.peer && r.skipped != nil {
-			continue
-		}
-		p, err := e.start(ctx, s, e.name)
-		if err != nil {
-			return fmt.Errorf("start %s: %w", e.name, err)
-		}
-		res := &result{entrant: e, running: p, yields: map[cell][]yield{}}
-		r.results = append(r.results, res)
-		pause(ctx, time.Second)
-		res.memory = footprint{fresh: p.group.memory(), peak: map[int]memory{}}
-		r.say("%s runs, %s at rest", e.name, megabytes(res.memory.fresh.pss))
-	}
-	return nil
-}
-
-func (r *record) stopAll(ctx context.Context) error {
-	var errs []error
-	for _, res := range r.results {
-		errs = append(errs, res.running.stop(ctx))
-	}
-	return errors.Join(errs...)
-}
-
-// enoughFailures ends the measuring of a server that is plainly broken.
-const enoughFailures = 3
-
-// measureCells repeats all cells, each with all servers in turn, so that what
-// disturbs the machine for a while disturbs all alike.
-func (r *record) measureCells(ctx context.Context, s *site) error {
-	for repeat := range r.plan.repeats {
-		for i, c := range r.plan.cells {
-			bag := newMailbag(c, repeat)
-			var line []string
-			for k := range r.results {
-				res := r.results[(k+repeat)%len(r.results)] // no server always comes first
-				if len(res.failures) >= enoughFailures || res.takes != nil && !res.takes(c) {
-					continue
-				}
-				y, err := res.running.verified(ctx, s, bag, res.stored(c), r.plan.span)
-				if ctx.Err() != nil {
-					return ctx.Err()
-				}
-				if err != nil {
-					res.fail(c.String(), err)
-					continue
-				}
-				res.yields[c] = append(res.yields[c], y)
-				line = append(line, fmt.Sprintf("%s %.0f/s", res.name, y.stored))
-			}
-			r.say("%d/%d %s: %s", repeat*len(r.plan.cells)+i+1, r.plan.repeats*len(r.plan.cells), c, strings.Join(line, ", "))
-		}
-	}
-	return nil
-}
-
 func (r *record) measureShelves(ctx context.Context, s *site) error {
 	for _, size := range sizes {
-		for _, res := range r.results {
+		for _, res := range r.stored.results {
 			shelf, err := res.running.fill(ctx, s, size, r.plan.keep[size])
 			if err == nil && shelf.mails >= enoughToFetch {
 				err = res.running.read(ctx, s, &shelf, r.plan.fetches)
@@ -202,7 +189,7 @@ func (r *record) measureShelves(ctx context.Context, s *site) error {
 
 // measureMemory watches every server under load, then lets all of them rest.
 func (r *record) measureMemory(ctx context.Context, _ *site) error {
-	for _, res := range r.results {
+	for _, res := range r.stored.results {
 		for _, size := range sizes {
 			peak, err := res.running.climb(ctx, size)
 			if ctx.Err() != nil {
@@ -217,7 +204,7 @@ func (r *record) measureMemory(ctx context.Context, _ *site) error {
 		r.say("%s: memory %s under 50 connections", res.name, megabytes(res.memory.peak[sizes[0]].pss))
 	}
 	pause(ctx, restTime)
-	for _, res := range r.results {
+	for _, res := range r.stored.results {
 		res.memory.rested = res.running.group.memory()
 		r.say("%s: memory %s after a rest", res.name, megabytes(res.memory.rested.pss))
 	}
@@ -226,7 +213,7 @@ func (r *record) measureMemory(ctx context.Context, _ *site) error {
 
 // measureStarts starts sealpost again and again on the data it has by now.
 func (r *record) measureStarts(ctx context.Context, s *site) error {
-	for _, res := range r.results {
+	for _, res := range r.stored.results {
 		if res.name != nameSealpost {
 			continue
 		}

@@ -27,6 +27,9 @@ func (r *record) page() string {
 		{"Memory", r.memories},
 		{"Disk", r.disks},
 		{"Reading 2,000 mails over IMAP", r.fetches},
+		{"Mail that leaves", r.sending},
+		{"What judging costs", r.judging},
+		{"Moving in, backing up", r.moving},
 		{"What failed", r.failures},
 		{"How it is measured, and how to read it", func(b *strings.Builder) { b.WriteString(method) }},
 	} {
@@ -39,22 +42,22 @@ func (r *record) page() string {
 	return b.String()
 }
 
-func (r *record) named(name string) *result {
-	for _, res := range r.results {
-		if res.name == name {
-			return res
-		}
-	}
-	return nil
-}
-
 // aims compares with what was wished for before a line was written.
 func (r *record) aims(b *strings.Builder) {
-	sealpost, postfix := r.named(nameSealpost), r.named(namePostfix)
+	t := table{head: []string{"aim", "got", "met"}}
+	r.aimsStored(&t)
+	r.aimsSent(&t)
+	r.aimsMoved(&t)
+	if len(t.rows) > 0 {
+		b.WriteString(t.String())
+	}
+}
+
+func (r *record) aimsStored(t *table) {
+	sealpost, postfix := r.stored.named(nameSealpost), r.stored.named(namePostfix)
 	if sealpost == nil {
 		return
 	}
-	t := table{head: []string{"aim", "got", "met"}}
 	for _, c := range r.plan.cells {
 		if c.size != 4<<10 || c.conns == 1 {
 			continue
@@ -73,7 +76,6 @@ func (r *record) aims(b *strings.Builder) {
 	if rest := sealpost.memory.fresh.rss; rest > 0 {
 		t.add("memory at rest under 64 MiB (RSS)", megabytes(rest), met(rest < 64<<20))
 	}
-	b.WriteString(t.String())
 }
 
 func met(yes bool) string {
@@ -92,6 +94,8 @@ func (r *record) facts(b *strings.Builder) {
 	t.add("load average before", m.load)
 	t.add("append 4 KB and fsync", fmt.Sprintf("median %s, p99 %s", milliseconds(m.syncHalf), milliseconds(m.syncMost)))
 	t.add("one X25519 agreement", fmt.Sprintf("median %s, fastest %s", microseconds(m.agree), microseconds(m.agreeFast)))
+	t.add("one RSA-2048 signature", "median "+microseconds(m.rsa))
+	t.add("one Ed25519 signature", "median "+microseconds(m.ed))
 	t.add("sealpost", "this commit, "+goVersion())
 	if r.skipped == nil {
 		t.add("Postfix", r.postfix+" (Debian's package)")
@@ -101,32 +105,16 @@ func (r *record) facts(b *strings.Builder) {
 	b.WriteString("\n" + servers)
 }
 
-// byCell makes a table with a row for each cell and the columns each server
-// fills; cells a server did not take stay empty.
-func (r *record) byCell(title string, columns func(*result) []string, figures func(*result, cell) []string) string {
-	t := table{head: []string{title}}
-	for _, res := range r.results {
-		t.head = append(t.head, columns(res)...)
-	}
-	for _, c := range r.plan.cells {
-		row := []string{fmt.Sprintf("%s, %d, %d", sizeName(c.size), c.conns, c.boxes)}
-		for _, res := range r.results {
-			if len(res.yields[c]) == 0 {
-				row = append(row, make([]string, len(columns(res)))...)
-				continue
-			}
-			row = append(row, figures(res, c)...)
-		}
-		t.add(row...)
-	}
-	return t.String()
-}
-
 const rowTitle = "size, connections, mailboxes"
 
+func rowOf(c cell) string { return fmt.Sprintf("%s, %d, %d", sizeName(c.size), c.conns, c.boxes) }
+
 func (r *record) rates(b *strings.Builder) {
+	if len(r.stored.results) == 0 {
+		return
+	}
 	b.WriteString("Medians of the repetitions. *Stored* counts until the last mail is in its mailbox; where a queue answers 250 before that, *accepted* is the rate of those answers.\n\n")
-	b.WriteString(r.byCell(rowTitle, func(res *result) []string {
+	b.WriteString(r.stored.table(func(res *result) []string {
 		if res.running.arrived != nil {
 			return []string{res.name + " stored/s", "accepted/s"}
 		}
@@ -138,40 +126,19 @@ func (r *record) rates(b *strings.Builder) {
 		}
 		return cells
 	}))
-	if !r.compares() {
+	if !r.stored.compares() {
 		return
 	}
 	b.WriteString("\nHow many times as much sealpost stores in the same time:\n\n")
-	b.WriteString(r.ratios(func(res *result, c cell) string { return ratio(r.named(nameSealpost).stored(c), res.stored(c)) }))
-}
-
-// compares says whether there is sealpost and another server.
-func (r *record) compares() bool {
-	others := false
-	for _, res := range r.results {
-		others = others || res.peer
-	}
-	return others && r.named(nameSealpost) != nil
-}
-
-// ratios is a table of sealpost against each other server.
-func (r *record) ratios(figure func(*result, cell) string) string {
-	return r.byCell(rowTitle, func(res *result) []string {
-		if !res.peer {
-			return nil
-		}
-		return []string{"to " + res.name}
-	}, func(res *result, c cell) []string {
-		if !res.peer {
-			return nil
-		}
-		return []string{figure(res, c)}
-	})
+	b.WriteString(r.stored.ratios(func(res *result, c cell) string { return ratio(r.stored.named(nameSealpost).stored(c), res.stored(c)) }))
 }
 
 func (r *record) waits(b *strings.Builder) {
+	if len(r.stored.results) == 0 {
+		return
+	}
 	b.WriteString("Median and 99th percentile in milliseconds, medians of the repetitions. For Postfix the mail is then queued, for the others stored.\n\n")
-	b.WriteString(r.byCell(rowTitle, func(res *result) []string { return []string{res.name + " p50", "p99"} },
+	b.WriteString(r.stored.table(func(res *result) []string { return []string{res.name + " p50", "p99"} },
 		func(res *result, c cell) []string {
 			return []string{
 				significant(res.middle(c, func(y yield) float64 { return y.p50.Seconds() * 1e3 })),
@@ -188,21 +155,24 @@ func (r *result) cpu(c cell) time.Duration {
 func microseconds(d time.Duration) string { return significant(float64(d)/1e3) + " us" }
 
 func (r *record) cpus(b *strings.Builder) {
+	if len(r.stored.results) == 0 {
+		return
+	}
 	b.WriteString("Microseconds of user and system time of all processes of the server, until nothing is queued any more. ")
 	fmt.Fprintf(b, "The load client took %s for a 4 KB mail beside it, on the same cores.\n\n", r.clientCPU())
-	b.WriteString(r.byCell(rowTitle, func(res *result) []string { return []string{res.name} },
+	b.WriteString(r.stored.table(func(res *result) []string { return []string{res.name} },
 		func(res *result, c cell) []string { return []string{significant(float64(res.cpu(c)) / 1e3)} }))
-	if r.compares() {
+	if r.stored.compares() {
 		b.WriteString("\nHow many times the CPU of sealpost:\n\n")
-		b.WriteString(r.ratios(func(res *result, c cell) string {
-			return ratio(float64(res.cpu(c)), float64(r.named(nameSealpost).cpu(c)))
+		b.WriteString(r.stored.ratios(func(res *result, c cell) string {
+			return ratio(float64(res.cpu(c)), float64(r.stored.named(nameSealpost).cpu(c)))
 		}))
 	}
 }
 
 func (r *record) clientCPU() string {
 	var values []float64
-	for _, res := range r.results {
+	for _, res := range r.stored.results {
 		for _, c := range r.plan.cells {
 			if c.size == 4<<10 && len(res.yields[c]) > 0 {
 				values = append(values, res.middle(c, func(y yield) float64 { return float64(y.client) }))
@@ -213,13 +183,16 @@ func (r *record) clientCPU() string {
 }
 
 func (r *record) memories(b *strings.Builder) {
+	if len(r.stored.results) == 0 {
+		return
+	}
 	b.WriteString("RSS counts shared pages for every process, PSS shares them out; of one process they are the same. Peaks are seen under 50 connections to 20 mailboxes, what is left is read half a minute and more after the last of them.\n\n")
 	t := table{head: []string{"server", "fresh RSS", "PSS"}}
 	for _, size := range sizes {
 		t.head = append(t.head, "peak PSS, "+sizeName(size))
 	}
 	t.head = append(t.head, "after a rest RSS", "PSS")
-	for _, res := range r.results {
+	for _, res := range r.stored.results {
 		row := []string{res.name, megabytes(res.memory.fresh.rss), megabytes(res.memory.fresh.pss)}
 		for _, size := range sizes {
 			row = append(row, megabytes(res.memory.peak[size].pss))
@@ -230,12 +203,15 @@ func (r *record) memories(b *strings.Builder) {
 }
 
 func (r *record) disks(b *strings.Builder) {
+	if len(r.stored.results) == 0 {
+		return
+	}
 	b.WriteString("Bytes in allocated blocks for one mail, index included, and how that compares with the mail as it was sent.\n\n")
 	t := table{head: []string{"server"}}
 	for _, size := range sizes {
 		t.head = append(t.head, sizeName(size), "of the mail")
 	}
-	for _, res := range r.results {
+	for _, res := range r.stored.results {
 		row := []string{res.name}
 		for _, size := range sizes {
 			row = append(row, res.room(size)...)
@@ -257,7 +233,7 @@ func (r *result) room(size int) []string {
 func (r *record) fetches(b *strings.Builder) {
 	for _, size := range sizes {
 		t := table{head: []string{"server", "what", "first, ms", "again, ms", "CPU, ms", "MB sent"}}
-		for _, res := range r.results {
+		for _, res := range r.stored.results {
 			for _, h := range res.shelves {
 				if h.size == size {
 					h.list(&t, res.name)
@@ -281,9 +257,11 @@ func (h shelf) list(t *table, server string) {
 }
 
 func (r *record) failures(b *strings.Builder) {
-	for _, res := range r.results {
-		for _, text := range res.failures {
-			fmt.Fprintf(b, "- %s\n", text)
+	for _, t := range []trial{r.stored, r.judged, r.sent} {
+		for _, res := range t.results {
+			for _, text := range res.failures {
+				fmt.Fprintf(b, "- %s\n", text)
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ecdh"
 	"crypto/rand"
@@ -19,24 +20,64 @@ import (
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 )
 
-// sealpostConfig is the default, but for places, ports and the name: fifty
-// connections come from one address here.
+// sealpostConfig is the default, but for places, ports and names, for whether mail
+// is judged, and for limits that ten people who send all day from one address
+// would reach.
 const sealpostConfig = `
 hostname = "mx.bench.test"
 domains = ["bench.test"]
 data = "data"
 
 [tls]
-certificate = %q
-key = %q
+certificate = %[1]q
+key = %[2]q
 
 [smtp]
-listen = ["%s"]
+listen = [%[3]q]
 connections_per_address = 200
 
+[screen]
+on = %[6]v
+mails_per_hour = 0
+mails_per_hour_of_domain = 0
+
+[submission]
+listen_tls = [%[5]q]
+listen = []
+connections_per_address = 200
+recipients_per_hour = 10000000
+recipients_per_day = 10000000
+recipients_per_hour_of_password = 10000000
+warm_up = "0s"
+
+[queue]
+key = "node.key"
+mails_per_account = 100000
+
+[outbound]
+port = %[7]d
+
+[dkim]
+folder = "dkim"
+
+[dns]
+servers = [%[8]q]
+
 [imap]
-listen_tls = ["%s"]
+listen_tls = [%[4]q]
+
+[http]
+listen = []
+listen_tls = []
 `
+
+// settings are what sealposts under measure differ in.
+type settings struct {
+	profile string
+	judge   bool
+	port    int      // of servers elsewhere; 0: 25, and nothing is sent
+	people  []string // accounts; nil: users
+}
 
 // buildSealpost builds the binary, once a run, as `make build` does.
 func (s *site) buildSealpost(ctx context.Context) error {
@@ -55,7 +96,7 @@ func (s *site) buildSealpost(ctx context.Context) error {
 // startSealpost makes the accounts with the real commands and starts the server.
 // Every account has a key of its own and a list key, so that every mail gets
 // its message, its terms and its card.
-func startSealpost(ctx context.Context, s *site, name, profile string) (*peer, error) {
+func startSealpost(ctx context.Context, s *site, name string, set settings) (*peer, error) {
 	if err := s.buildSealpost(ctx); err != nil {
 		return nil, err
 	}
@@ -63,16 +104,20 @@ func startSealpost(ctx context.Context, s *site, name, profile string) (*peer, e
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(2)
+	ports, err := freePorts(3)
 	if err != nil {
 		return nil, err
 	}
 	p := &peer{name: name, in: target{addr: loopback(ports[0])}, imap: loopback(ports[1]), folders: []string{filepath.Join(dir, "data")}}
-	config, err := s.write(fmt.Sprintf(sealpostConfig, s.cert, s.key, p.in.addr, p.imap), name, "sealpost.toml")
+	p.submit = loopback(ports[2])
+	config, err := s.write(fmt.Sprintf(sealpostConfig, s.cert, s.key, p.in.addr, p.imap, p.submit, set.judge, cmp.Or(set.port, 25), s.zone.addr), name, "sealpost.toml")
 	if err != nil {
 		return nil, err
 	}
-	passwords, err := s.addAccounts(ctx, dir, config, profile)
+	if set.people == nil {
+		set.people = users()
+	}
+	passwords, err := s.addAccounts(ctx, dir, config, set)
 	if err != nil {
 		return nil, err
 	}
@@ -80,17 +125,19 @@ func startSealpost(ctx context.Context, s *site, name, profile string) (*peer, e
 	return p, s.serve(ctx, p)
 }
 
+// config is the file a sealpost was started with.
+func (s *site) config(p *peer) string { return filepath.Join(s.dir, p.name, "sealpost.toml") }
+
 // serve starts the server in a new group and notes how long it took to greet.
 func (s *site) serve(ctx context.Context, p *peer) error {
-	dir := filepath.Join(s.dir, p.name)
-	log, err := os.OpenFile(filepath.Join(dir, "sealpost.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	log, err := os.OpenFile(filepath.Join(s.dir, p.name, "sealpost.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
 	p.group = newGroup(p.name)
 	start := time.Now()
-	if err := p.group.start(exec.Command(s.sealpost, "serve", "--config", filepath.Join(dir, "sealpost.toml")), log); err != nil {
+	if err := p.group.start(exec.Command(s.sealpost, "serve", "--config", s.config(p)), log); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
@@ -111,16 +158,16 @@ func (s *site) restart(ctx context.Context, p *peer) error {
 	return s.serve(ctx, p)
 }
 
-// addAccounts makes all users and returns their app passwords.
-func (s *site) addAccounts(ctx context.Context, dir, config, profile string) (map[string]string, error) {
+// addAccounts makes all people and returns their app passwords.
+func (s *site) addAccounts(ctx context.Context, dir, config string, set settings) (map[string]string, error) {
 	passwords := map[string]string{}
-	for _, user := range users() {
+	for _, user := range set.people {
 		key, listKey, err := makeKeys(dir, user)
 		if err != nil {
 			return nil, fmt.Errorf("make keys: %w", err)
 		}
 		if err := command(ctx, s.sealpost, "account", "add", address(user), "--config", config,
-			"--key", key, "--list-key", listKey, "--profile", profile); err != nil {
+			"--key", key, "--list-key", listKey, "--profile", set.profile); err != nil {
 			return nil, fmt.Errorf("add account: %w", err)
 		}
 		text, err := output(ctx, s.sealpost, "password", "add", address(user), "--config", config, "--name", "bench")

@@ -67,11 +67,11 @@ func TestMailsFor(t *testing.T) {
 		rate float64
 		want int
 	}{
-		{cell{4 << 10, 10, 1}, 500, 1000},
-		{cell{4 << 10, 50, 1}, 1, 100},               // every connection sends two at least
-		{cell{4 << 10, 10, 1}, 1e9, mostMails},       // bounded in number
-		{cell{1 << 20, 10, 1}, 1e9, mostBytes >> 20}, // and in bytes
-		{cell{4 << 10, 1, 1}, 0, 16},
+		{cell{size: 4 << 10, conns: 10, boxes: 1}, 500, 1000},
+		{cell{size: 4 << 10, conns: 50, boxes: 1}, 1, 100},               // every connection sends two at least
+		{cell{size: 4 << 10, conns: 10, boxes: 1}, 1e9, mostMails},       // bounded in number
+		{cell{size: 1 << 20, conns: 10, boxes: 1}, 1e9, mostBytes >> 20}, // and in bytes
+		{cell{size: 4 << 10, conns: 1, boxes: 1}, 0, 16},
 	} {
 		if got := tt.c.mailsFor(tt.rate, 2*time.Second); got != tt.want {
 			t.Errorf("%v at %v/s: %d mails, want %d", tt.c, tt.rate, got, tt.want)
