@@ -160,6 +160,36 @@ func TestRests(t *testing.T) {
 	}
 }
 
+// TestRetryEndsRest: what an operator wants tried now is tried now, also where
+// others failed; what fails after that rests again.
+func TestRetryEndsRest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first, second := w.put("bob@dead.example"), w.put("bob@dead.example")
+	w.step()
+	w.step()
+	w.clock.move(time.Second)
+	if n, err := w.queue.RetryAll(t.Context()); n != 2 || err != nil {
+		t.Fatal(n, err)
+	}
+	w.clock.move(time.Second)
+	w.step()
+	w.step()
+	if w.net.opens("dead.example") != 2 {
+		t.Errorf("tried %d times", w.net.opens("dead.example"))
+	}
+	far := &inbox{}
+	w.net.far(far, nil, "dead.example")
+	w.clock.move(time.Second)
+	if err := w.queue.Retry(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	w.step()
+	if w.left(first) != "gone" || w.left(second) == "gone" || len(far.got()) != 1 {
+		t.Error(w.left(first), w.left(second), len(far.got()))
+	}
+}
+
 // TestHangs: a server that takes sessions and says nothing in them rests too.
 func TestHangs(t *testing.T) {
 	t.Parallel()
@@ -272,6 +302,37 @@ func TestRequireTLS(t *testing.T) {
 	w.step()
 	if got := w.left(id); got != "bob 451 4.7.30 after 1" || len(far.got()) != 1 || w.net.opens("far.example") != 2 {
 		t.Error(got, len(far.got()), w.net.opens("far.example"))
+	}
+}
+
+// TestRequireTLSGivenUp: who demands TLS hears that it was for want of that (RFC
+// 8689, section 4.2.1); others hear that it took too long.
+func TestRequireTLSGivenUp(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err     error
+		require bool
+		status  string
+	}{
+		{route.ErrPolicy, true, "5.7.10"},
+		{fmt.Errorf("%w: %w", route.ErrPolicy, route.ErrNoRequireTLS), true, "5.7.30"},
+		{dns.ErrTemporary, true, "4.4.7"},
+		{route.ErrPolicy, false, "4.4.7"},
+	} {
+		w := newWorld(t)
+		w.net.breaks("far.example", &route.Failure{Host: "mx.far.example", Err: c.err})
+		from := address("alice@near.example")
+		id := w.putMail(queue.Mail{Envelope: smtp.Envelope{From: &from, RequireTLS: c.require}, Recipient: to("bob@far.example")})
+		w.step()
+		w.clock.move(6 * 24 * time.Hour)
+		w.step()
+		n := w.notices()
+		if w.left(id) != "gone" || len(n) != 1 {
+			t.Fatal(c.err, w.left(id), len(n))
+		}
+		if got := report(t, n[0]).Recipients[0].Status; got != c.status {
+			t.Errorf("%v: %s, want %s", c.err, got, c.status)
+		}
 	}
 }
 

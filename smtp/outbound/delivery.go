@@ -25,6 +25,7 @@ var (
 	replyNoMail  = smtp.Reply{Code: 556, Enhanced: "5.1.10", Text: "the domain takes no mail, or does not exist"}
 	replyLoop    = smtp.Reply{Code: 554, Enhanced: "5.4.6", Text: "mail for the domain would come back to this server"}
 	replyPolicy  = smtp.Reply{Code: 451, Enhanced: "4.7.10", Text: "the connection cannot be protected as the domain demands"}
+	replyNoTLS   = smtp.Reply{Code: 451, Enhanced: "4.7.30", Text: "the mail may only travel under TLS, and the server does not promise that (REQUIRETLS)"}
 	replyDNS     = smtp.Reply{Code: 451, Enhanced: "4.4.3", Text: "the domain could not be looked up"}
 	replyNoRoute = smtp.Reply{Code: 451, Enhanced: "4.4.1", Text: "no server of the domain could be reached"}
 	replyBroke   = smtp.Reply{Code: 451, Enhanced: "4.4.2", Text: "the connection to the other server broke"}
@@ -134,6 +135,8 @@ func explain(err error) (r said, permanent bool) {
 		return said{Reply: replyLoop}, true
 	case errors.As(err, &refused) && errors.As(err, &at):
 		return said{refused.Reply, at.Host}, false
+	case errors.Is(err, route.ErrNoRequireTLS):
+		return said{Reply: replyNoTLS}, false
 	case errors.Is(err, route.ErrPolicy):
 		return said{Reply: replyPolicy}, false
 	case errors.Is(err, dns.ErrTemporary):

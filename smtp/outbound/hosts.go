@@ -38,6 +38,7 @@ type host struct {
 	limit    int // it wants fewer than most; 0: none
 	idle     []*kept
 	failures int       // in a row
+	failed   time.Time // the last of them, by the Sender's clock
 	until    time.Time // not tried before, by the Sender's clock
 	why      said      // it failed
 	moved    time.Time // when it last got on with a mail, by the clock of the machine
@@ -173,9 +174,19 @@ func (h *hosts) works(key string) {
 func (h *hosts) fails(key string, now time.Time, why said) {
 	h.change(key, func(d *host) {
 		d.failures++
-		d.why = why
+		d.failed, d.why = now, why
 		d.until = now.Add(min(queue.Backoff(d.failures), longestBackoff))
 	})
+}
+
+// forgive lets a destination that failed be tried again: an operator asked for it
+// since.
+func (h *hosts) forgive(key string, asked time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if d := h.all[key]; d != nil && d.failures > 0 && !d.failed.After(asked) {
+		d.failures, d.until = 0, time.Time{}
+	}
 }
 
 // crowded says that a destination refused one more session, and whether that is

@@ -14,6 +14,7 @@ const tries = 3
 
 // outside sends to another server.
 func (d *delivery) outside(ctx context.Context) {
+	d.hosts.forgive(d.key, d.Queue.Asked())
 	if w := d.hosts.enter(ctx, d.key, d.Now()); !w.until.IsZero() {
 		if !d.cut(ctx) {
 			d.rest(result{fate: untouched, next: w.until, resting: w.resting, said: w.why})

@@ -49,7 +49,7 @@ func (a *attempt) judge() outcome {
 		case r.fate == failed:
 			a.giveUp(&o, st, "")
 		case (r.fate == later || r.resting) && !a.now.Before(a.lease.Mail.Expires):
-			a.giveUp(&o, st, expired)
+			a.giveUp(&o, st, a.tooLate(st))
 		default:
 			o.left = append(o.left, st)
 			if a.due(i) {
@@ -59,6 +59,20 @@ func (a *attempt) judge() outcome {
 	}
 	a.late(&o)
 	return o
+}
+
+// tooLate is the status of a mail that was tried for long enough. One that wants
+// TLS says that it was for want of that (RFC 8689, section 4.2.1).
+func (a *attempt) tooLate(st queue.State) string {
+	if a.lease.Mail.Envelope.RequireTLS {
+		switch st.Last.Enhanced {
+		case "4.7.10":
+			return "5.7.10"
+		case "4.7.30":
+			return "5.7.30"
+		}
+	}
+	return expired
 }
 
 // note writes what was said into a recipient's state, and when it is next tried.

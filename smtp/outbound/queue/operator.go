@@ -70,6 +70,7 @@ func (q *Queue) Get(ctx context.Context, id ID) (Mail, error) {
 
 // Retry makes every recipient of a mail due now, or fails with ErrNoSuch or ErrBusy.
 func (q *Queue) Retry(ctx context.Context, id ID) error {
+	q.ask()
 	return q.change(ctx, id, func(m *Mail) { m.dueAt(q.now()) })
 }
 
@@ -77,6 +78,7 @@ func (q *Queue) Retry(ctx context.Context, id ID) error {
 // returns how many. A page of rows is rewritten at once, so that an engine can
 // commit them together.
 func (q *Queue) RetryAll(ctx context.Context) (n int, err error) {
+	q.ask()
 	defer q.nudge()
 	var waiting []Row
 	for r, err := range q.rows(ctx) {
@@ -96,6 +98,21 @@ func (q *Queue) RetryAll(ctx context.Context) (n int, err error) {
 	}
 	done, err := q.retry(ctx, waiting)
 	return n + done, err
+}
+
+// Asked is when an operator last wanted something tried now. What a sender learned
+// before, of destinations that failed, must not keep it back.
+func (q *Queue) Asked() time.Time {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.asked
+}
+
+func (q *Queue) ask() {
+	now := q.now()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.asked = now
 }
 
 func (q *Queue) retry(ctx context.Context, rows []Row) (n int, err error) {

@@ -125,7 +125,8 @@ type Queue struct {
 	latest time.Time             // the latest time the clock has shown
 	flying map[filestore.ID]bool // stored, and their rows are not yet
 	texts  map[ID]*text
-	memory int64 // bytes promised to texts
+	memory int64     // bytes promised to texts
+	asked  time.Time // when an operator last wanted something tried
 
 	landing sync.RWMutex // held by Put until it knows the id of what it stores
 }

@@ -156,7 +156,7 @@ func (r *Router) secured(s *Session, d demand, ip netip.Addr, seen error) (*Sess
 	}
 	if d.extend && !offered {
 		s.Close()
-		return nil, fmt.Errorf("%w: the server does not offer REQUIRETLS", ErrPolicy)
+		return nil, fmt.Errorf("%w: %w", ErrPolicy, ErrNoRequireTLS)
 	}
 	return s, nil
 }

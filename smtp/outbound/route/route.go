@@ -27,6 +27,8 @@ var (
 	ErrNoMail = errors.New("the domain takes no mail")
 	// ErrPolicy says that DANE or MTA-STS or REQUIRETLS could not be met. Temporary.
 	ErrPolicy = errors.New("the connection cannot be protected as its domain demands")
+	// ErrNoRequireTLS says that an exchanger does not offer REQUIRETLS. It comes with ErrPolicy.
+	ErrNoRequireTLS = errors.New("the server does not offer REQUIRETLS")
 	// ErrLoop says that all its exchangers are this server. Permanent.
 	ErrLoop = errors.New("mail for the domain comes back to this server")
 )

@@ -213,7 +213,7 @@ func TestRequireTLS(t *testing.T) {
 	}
 	w.expect("[192.0.2.1]", true, "", "", ErrPolicy)
 	p.offers = nil
-	w.expect("implicit.example", true, "", "no-policy-found ok", ErrPolicy)
+	w.expect("implicit.example", true, "", "no-policy-found ok", ErrNoRequireTLS)
 	p.cert, p.offers = w.ca.issue(long, "other.example"), offer
 	w.expect("implicit.example", true, "", "no-policy-found certificate-host-mismatch", ErrPolicy)
 

@@ -29,7 +29,7 @@ func (r *Router) openSmart(ctx context.Context, domain string, require bool) (*S
 	s := &Session{Client: c, Domain: domain, Host: name, Address: conn.RemoteAddr(), Verified: true, How: "smarthost"}
 	if _, s.RequireTLS = c.Extensions["REQUIRETLS"]; require && !s.RequireTLS {
 		c.Close()
-		return nil, &Failure{Host: name, Err: fmt.Errorf("%w: the smarthost does not offer REQUIRETLS", ErrPolicy)}
+		return nil, &Failure{Host: name, Err: fmt.Errorf("%w: %w", ErrPolicy, ErrNoRequireTLS)}
 	}
 	return s, nil
 }
