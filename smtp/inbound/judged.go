@@ -72,8 +72,11 @@ func (t *transaction) judge(ctx context.Context, a *arrival) *smtp.Reply {
 }
 
 // report tells of a mail whose fate is final: one that comes again is counted then.
+// A report that was proved to be its sender's is not reported on: two servers would
+// write to each other for ever.
 func (t *transaction) report(a *arrival) {
-	if t.h.Report != nil && a.judge.Observed.DMARC.Domain != "" {
+	proved := a.judge.Verdict.DMARC.Result == "pass" && report.Received(a.gist.Header)
+	if t.h.Report != nil && a.judge.Observed.DMARC.Domain != "" && !proved {
 		t.h.Report(a.judge.Observed)
 	}
 }

@@ -320,8 +320,9 @@ func TestWhoIsTold(t *testing.T) {
 		{autocrypt + "From: a@two.example", "x@good.example", ""},
 		{autocrypt + "From: a@bank.example", "x@good.example", "report bank.example reject pass"},
 		{"List-Id: x\r\nContent-Type: application/gzip\r\nFrom: a@good.example", "x@good.example",
-			"report good.example none pass; received [{alice demo.test} {carol demo.test}] pass 2"},
+			"received [{alice demo.test} {carol demo.test}] pass 2"},
 		{"Content-Type: application/gzip\r\nFrom: a@two.example", "x@good.example", ""},
+		{"Content-Type: application/gzip\r\nFrom: a@bank.example", "x@good.example", "report bank.example reject pass"}, // says it is one
 	} {
 		told = nil
 		w.send(letterFrom(c.fields), c.envelope, "alice@demo.test", "carol@demo.test")
