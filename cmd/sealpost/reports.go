@@ -7,7 +7,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -47,8 +46,9 @@ type reports struct {
 	session report.TLSCounter
 	changed atomic.Bool
 
-	again   time.Time       // not before
-	told    map[string]bool // readers who have their copy of a report that others wait for
+	again   time.Time        // not before
+	told    map[string]bool  // readers who have their copy of a report that others wait for
+	wrote   map[string]int64 // report mails by UTC day and domain of the reader
 	filing  sync.Mutex
 	counted reportCounts
 }
@@ -59,7 +59,7 @@ func (s *server) newReports() (*reports, error) {
 	plain.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	r := &reports{
 		values: s.known.Values(), log: s.log, dns: s.resolver, http: &plain,
-		home: s.firstDomain, local: s.book.Local, secret: s.secret, now: time.Now, told: map[string]bool{},
+		home: s.firstDomain, local: s.book.Local, secret: s.secret, now: time.Now, told: map[string]bool{}, wrote: map[string]int64{},
 	}
 	r.on.Store(s.settings.Reports.Send)
 	r.counted.tls = map[[2]string]int64{}
@@ -157,8 +157,13 @@ func packed(c encoding.BinaryMarshaler) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
-	_, err = z.Write(plain)
-	return b.Bytes(), errors.Join(err, z.Close())
+	if _, err := z.Write(plain); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil { // before the bytes are looked at
+		return nil, err
+	}
+	return b.Bytes(), nil
 }
 
 // maxCounts bounds what is unpacked, in octets.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"sealpost/mail"
@@ -40,6 +41,7 @@ func (r *reports) sendDue(ctx context.Context, now time.Time) (left int) {
 	if left == 0 {
 		clear(r.told)
 	}
+	r.forget(now)
 	return left
 }
 
@@ -79,6 +81,9 @@ func (r *reports) sendAggregate(ctx context.Context, w report.Author, d report.D
 
 // sendTLS sends a report by mail and by HTTPS, as its reader wants it.
 func (r *reports) sendTLS(ctx context.Context, w report.Author, d report.TLSDue, now time.Time) error {
+	if r.idle(d) {
+		return nil
+	}
 	wish, err := report.TLSDestinations(ctx, r.dns, d.Domain)
 	if err != nil {
 		return err
@@ -133,7 +138,27 @@ func (r *reports) mail(ctx context.Context, m report.Message) error {
 		From: &m.From, To: []smtp.Recipient{{Address: m.To, Notify: []string{"NEVER"}}},
 		UTF8: !isASCII(m.From.Local + m.To.Local),
 	}
-	return r.post(ctx, e, bytes.NewReader(m.Bytes))
+	if err := r.post(ctx, e, bytes.NewReader(m.Bytes)); err != nil {
+		return err
+	}
+	r.wrote[r.now().UTC().Format(time.DateOnly)+" "+m.To.Domain]++
+	return nil
+}
+
+// idle says that a domain got nothing on that day but reports of ours. To report on
+// these would have two servers write to each other for ever.
+func (r *reports) idle(d report.TLSDue) bool {
+	n := int64(0)
+	for _, p := range d.Report.Policies {
+		n += p.Summary.Successes + p.Summary.Failures
+	}
+	return n <= r.wrote[d.Report.Range.Start.UTC().Format(time.DateOnly)+" "+d.Domain]
+}
+
+// forget drops what was noted of days whose reports have left.
+func (r *reports) forget(now time.Time) {
+	oldest := now.UTC().AddDate(0, 0, -4).Format(time.DateOnly)
+	maps.DeleteFunc(r.wrote, func(k string, _ int64) bool { return k < oldest })
 }
 
 func isASCII(s string) bool {
