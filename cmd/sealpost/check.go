@@ -20,6 +20,11 @@ func (cmd checkCommand) Run(c console) error {
 	if err != nil {
 		return err
 	}
+	if settings.ACME.On {
+		_, err := fmt.Fprintf(c.Out, "%s is well: %s for %s, data in %s, certificates by ACME\n",
+			cmd.Config, settings.Hostname, strings.Join(settings.Domains, ", "), settings.Data)
+		return err
+	}
 	cert, err := loadCertificate(settings.TLS)
 	if err != nil {
 		return err

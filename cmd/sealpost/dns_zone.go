@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
+	"crypto/x509"
 	"fmt"
 	"strings"
 	"time"
@@ -41,6 +43,10 @@ func (p plan) wayIn() []record {
 	}
 	return all
 }
+
+// selfMade says that nobody vouches for a certificate: it will be replaced by one with
+// another key, and a TLSA record that stays behind keeps mail away.
+func selfMade(c *x509.Certificate) bool { return bytes.Equal(c.RawIssuer, c.RawSubject) }
 
 // host is where the server is.
 func (p plan) host() (all []record) {
@@ -89,7 +95,9 @@ func (p plan) dane() (all []record) {
 		return nil
 	}
 	for _, c := range p.Certs {
-		all = append(all, record{"_25._tcp." + p.Host, "TLSA", tlsa(c)})
+		if !selfMade(c) {
+			all = append(all, record{"_25._tcp." + p.Host, "TLSA", tlsa(c)})
+		}
 	}
 	return all
 }
@@ -121,7 +129,7 @@ func (p plan) services() (all []record) {
 // zone is the text of a zone file (RFC 1035, section 5) with all records.
 func (p plan) zone(now time.Time) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "; What the zone of %s needs for mail; written by sealpost on %s.\n", p.Domain, day(now))
+	fmt.Fprintf(&b, "; What the zone of %s needs for mail, by sealpost on %s.\n", p.Domain, day(now))
 	b.WriteString("; Add this to what is there. Where a name has such a record, replace it.\n")
 	fmt.Fprintf(&b, "$ORIGIN %s.\n$TTL 3600\n", p.Domain)
 	for _, t := range p.topics() {
@@ -156,6 +164,12 @@ func (p plan) elsewhere() (lines []string) {
 		lines = append(lines, fmt.Sprintf("%s. IN TXT \"v=spf1 a -all\"", p.Host))
 		for _, c := range p.Certs {
 			lines = append(lines, fmt.Sprintf("_25._tcp.%s. IN TLSA %s", p.Host, tlsa(c)))
+		}
+	}
+	if p.HostHere && len(p.Certs) > 0 && len(p.dane()) == 0 {
+		lines = append(lines, "", "The certificate is self-signed. Only if it is to stay, and the zone is signed:")
+		for _, c := range p.Certs {
+			lines = append(lines, "_25._tcp."+p.Host+". IN TLSA "+tlsa(c))
 		}
 	}
 	if len(p.Certs) == 0 && p.Authority != "" {

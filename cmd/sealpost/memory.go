@@ -28,7 +28,7 @@ const (
 // memory until chance needs the room (ATTACKS F04, docs/decisions/0008).
 func overwrite(command []string) {
 	const setting = "clobberfree=1"
-	if len(command) < 2 || !slices.Contains([]string{"serve", "demo"}, command[1]) {
+	if len(command) < 2 || !slices.Contains([]string{"serve", "demo", "quickstart"}, command[1]) {
 		return
 	}
 	set := os.Getenv("GODEBUG")

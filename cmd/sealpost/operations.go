@@ -30,6 +30,7 @@ func operations() map[string]operation {
 		"queue.retry":     answering(retryQueued),
 		"queue.hold":      answering(holdQueued),
 		"queue.drop":      answering(dropQueued),
+		"server.facts":    answering(tellFacts),
 		"report.list":     answering(listReports),
 		"report.show":     answering(showReport),
 		"server.reload":   answering(reloadServer),
