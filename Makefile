@@ -3,7 +3,7 @@
 export CGO_ENABLED ?= 1
 skips := $(shell mktemp -u)
 
-.PHONY: run build test bench long fuzz clean
+.PHONY: run build test bench long fuzz release release-check clean
 
 # A complete server on loopback, with two accounts; Go alone is needed.
 run: build
@@ -38,6 +38,14 @@ fuzz:
 	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 	    echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 	  done; done
+
+# Programs for others, with checksums, in bin/release; the check builds the last
+# commit twice, in different folders, and compares every byte.
+release:
+	dist/release.sh
+
+release-check:
+	dist/release-check.sh
 
 clean:
 	rm -rf bin
