@@ -37,6 +37,18 @@ func (s *server) measureState(ctx context.Context, e *exposition) {
 	}
 }
 
+// measureKeys tells how many accounts have a key that ends soon; each is counted once.
+func (s *server) measureKeys(_ context.Context, e *exposition) {
+	near := s.keyWatch.near.Load()
+	if near == nil {
+		return
+	}
+	e.family("sealpost_keys_expiring", "gauge", "Accounts whose key expires within so many days; 0: has expired.")
+	for _, days := range stages {
+		e.count(int64((*near)[days]), "days", strconv.Itoa(days))
+	}
+}
+
 func moment(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
 func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }

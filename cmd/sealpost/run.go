@@ -56,6 +56,7 @@ type server struct {
 	arrivals     arrivals
 	stored       atomic.Pointer[holdings]
 	live         liveSettings
+	keyWatch     *keyWatch
 
 	smtpDoors, imapDoors, imapsDoors []net.Listener
 	submitDoors, submitsDoors        []net.Listener
@@ -148,6 +149,7 @@ func (s *server) build() error {
 	s.throttle = account.NewThrottle(account.DefaultPaces(), time.Now)
 	s.outgoingMail = s.newSubmission()
 	s.reports.post = s.outgoingMail.System
+	s.keyWatch = s.newKeyWatch()
 	s.submission = &smtp.Server{
 		Handler: s.outgoingMail, Hostname: c.Hostname, TLS: s.identity.config(), Limits: submissionLimits(c), Log: s.log,
 		SignIn: submission.SignIn{Door: account.Door{Book: s.book, Throttle: s.throttle}},
@@ -237,6 +239,7 @@ func (s *server) openDoors(ctx context.Context) error {
 	s.running.Go(func() { s.keepHouse(ctx) })
 	s.running.Go(func() { forget(ctx) })
 	s.running.Go(func() { s.reports.run(ctx) })
+	s.running.Go(func() { s.keyWatch.run(ctx) })
 	return nil
 }
 
