@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"sealpost/account"
 	"sealpost/mail"
 	"sealpost/pgp"
-	"sealpost/pgp/discover"
 	"sealpost/smtp"
 	"sealpost/smtp/outbound/queue"
 )
@@ -158,23 +156,6 @@ func worst(errs []error) (first error) {
 		}
 	}
 	return first
-}
-
-// autocrypt is the field that tells others the sender's key (autocrypt.org), unless
-// there is one. A key that cannot be shown is no reason not to send.
-func (t *transaction) autocrypt(ctx context.Context, d *draft) []byte {
-	if _, has := d.header.Get("Autocrypt"); has || t.who.ID == "" {
-		return nil
-	}
-	own, err := t.h.Book.Recipient(ctx, t.who.Account)
-	if err != nil {
-		return nil
-	}
-	field, err := discover.Header(d.author, own.Cert, t.who.Encrypt != account.EncryptNever)
-	if err != nil {
-		return nil
-	}
-	return []byte(field)
 }
 
 // post queues one letter. Our trace stays outside of what is encrypted: it is for the

@@ -61,6 +61,7 @@ type Handler struct {
 
 	sending  rates
 	finished remembered
+	shown    shown
 	counted  counters
 }
 
