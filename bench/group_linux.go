@@ -118,7 +118,7 @@ func (g *group) memory() memory {
 	var sum memory
 	for _, pid := range g.pids() {
 		m := memoryOf(pid)
-		sum.rss, sum.pss = sum.rss+m.rss, sum.pss+m.pss
+		sum.rss, sum.pss, sum.anon = sum.rss+m.rss, sum.pss+m.pss, sum.anon+m.anon
 	}
 	return sum
 }

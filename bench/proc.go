@@ -71,8 +71,8 @@ func parseCPUStat(text string) (time.Duration, error) {
 }
 
 // A memory is what processes hold of RAM: all they map (shared pages counted
-// for each), and their fair share of it.
-type memory struct{ rss, pss int64 } // bytes
+// for each), their fair share of it, and what of that is in no file.
+type memory struct{ rss, pss, anon int64 } // bytes
 
 // parseRollup reads /proc/PID/smaps_rollup.
 func parseRollup(text string) (memory, error) {
@@ -81,7 +81,14 @@ func parseRollup(text string) (memory, error) {
 		return memory{}, err
 	}
 	pss, err := keyed(text, "Pss:", "kB")
-	return memory{rss: rss << 10, pss: pss << 10}, err
+	if err != nil {
+		return memory{}, err
+	}
+	anon, err := keyed(text, "Pss_Anon:", "kB") // since Linux 5.4
+	if err != nil {
+		anon = pss
+	}
+	return memory{rss: rss << 10, pss: pss << 10, anon: anon << 10}, nil
 }
 
 // parseStatm reads /proc/PID/statm: sizes in pages, the second is resident.
@@ -91,7 +98,7 @@ func parseStatm(text string, page int64) (memory, error) {
 		return memory{}, fmt.Errorf("read statm: %d fields", len(fields))
 	}
 	pages, err := strconv.ParseInt(fields[1], 10, 64)
-	return memory{rss: pages * page, pss: pages * page}, err
+	return memory{rss: pages * page, pss: pages * page, anon: pages * page}, err
 }
 
 // keyed finds the number on the line that starts with key and ends with unit.

@@ -71,7 +71,7 @@ func TestParseRollup(t *testing.T) {
 	t.Parallel()
 	const text = "00400000-7fff00000000 ---p 00000000 00:00 0  [rollup]\nRss:                2048 kB\nPss:                1024 kB\nPss_Anon:            700 kB\n"
 	got, err := parseRollup(text)
-	if err != nil || got != (memory{rss: 2 << 20, pss: 1 << 20}) {
+	if err != nil || got != (memory{rss: 2 << 20, pss: 1 << 20, anon: 700 << 10}) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	if _, err := parseRollup("Rss: 5 MB\nPss: 5 MB\n"); err == nil {
@@ -81,7 +81,7 @@ func TestParseRollup(t *testing.T) {
 
 func TestParseStatm(t *testing.T) {
 	t.Parallel()
-	if got, err := parseStatm("500 300 200 1 0 99 0\n", 4096); err != nil || got != (memory{300 * 4096, 300 * 4096}) {
+	if got, err := parseStatm("500 300 200 1 0 99 0\n", 4096); err != nil || got != (memory{300 * 4096, 300 * 4096, 300 * 4096}) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	for _, bad := range []string{"", "1", "a b"} {

@@ -28,12 +28,12 @@ func (r *record) aimsMoved(t *table) {
 	}
 }
 
-// quarters are the medians of what server and command held together in the first
-// and in the last quarter of an import.
+// quarters are the medians of what server and command held together, files that
+// they map left out, in the first and in the last quarter of an import.
 func (m move) quarters() (first, last int64) {
 	var early, late []float64
 	for _, h := range m.memory {
-		sum := float64(h.server.pss + h.command.pss)
+		sum := float64(h.server.anon + h.command.anon)
 		if h.at < m.took/4 {
 			early = append(early, sum)
 		}

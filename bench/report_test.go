@@ -65,7 +65,7 @@ func TestPageOfParts(t *testing.T) {
 	m := move{from: "mbox", mails: 3000, took: 4 * time.Second, server: 2 * time.Second, command: time.Second}
 	for i := range 40 {
 		at := time.Duration(i) * 100 * time.Millisecond
-		m.memory = append(m.memory, held{at: at, server: memory{pss: int64(i+20) << 20}, command: memory{pss: 5 << 20}})
+		m.memory = append(m.memory, held{at: at, server: memory{pss: int64(i+20) << 20, anon: int64(i+10) << 20}, command: memory{pss: 5 << 20, anon: 4 << 20}})
 	}
 	r.moved = moves{imports: []move{m}, passes: []pass{{name: "backup", bytes: 100 << 20, took: 2 * time.Second}}}
 	page := strings.Join(strings.Fields(r.page()), " ")
@@ -75,8 +75,8 @@ func TestPageOfParts(t *testing.T) {
 		"| 4 KB, 10, plain | 500 | 1000 | 1000 | 2000 |",
 		"| 4 KB, 10, 10 | 500 | 0.50x |",
 		"imported a second: mbox | 750 | no |",
-		"last quarter to first: mbox | 2.02x | no |",
-		"| mbox | 3000 | 750 | 1000 | 59.0 MiB | 5.0 MiB | 29.5 MiB | 59.5 MiB |",
+		"last quarter to first: mbox | 2.62x | no |",
+		"| mbox | 3000 | 750 | 1000 | 59.0 MiB | 5.0 MiB | 18.5 MiB | 48.5 MiB |",
 		"| backup | 100.0 MiB | 2000 ms | 50.0 |",
 	} {
 		if !strings.Contains(page, want) {

@@ -26,7 +26,8 @@ const judgedMethod = "4 KB mails of five domains that publish SPF, DKIM and DMAR
 
 `
 
-const movedMethod = "`sealpost import` of mails of 10 KB into an account of a running server, and the memory (PSS) of both: their peaks, and the medians of their sum in the first and the last quarter of the time.\n\n"
+const movedMethod = "`sealpost import` of mails of 10 KB into an account of a running server, and the memory of both: the peak of each (PSS, with the index\n" +
+	"that the server maps and the kernel may take back), and the medians of their sum, mapped files left out, in the first and the last quarter of the time.\n\n"
 
 const reading = `sealpost sends each mail as the armored ciphertext a client will open, a third larger than its packets, and keeps packets only: the armor is made while it
 is sent. Its list shows the visible header of the account's level. Dovecot's first list reads every file and fills its cache, its later ones read the cache.
