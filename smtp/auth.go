@@ -25,6 +25,7 @@ var (
 	errCancelled = &Reply{501, "5.7.0", "sign-in cancelled"}
 	errBase64    = &Reply{501, "5.5.2", "expected base64"}
 	errEndless   = &Reply{535, "5.7.8", "that leads nowhere"}
+	errCrowd     = &Reply{454, "4.7.0", "too many connections of this account, close one or try again later"}
 	errNotNow    = &Reply{454, "4.7.0", "cannot check passwords now, try again later"}
 )
 
@@ -104,6 +105,9 @@ func decode(s string) ([]byte, error) {
 func (g *guard) admit(who *Identity, err error) {
 	if g.err != nil {
 		return // the connection is over, and was told why
+	}
+	if err == nil && !g.server.signedIn(g, who.Account) {
+		err = errCrowd
 	}
 	if err == nil {
 		err = g.server.SignIn.Watch(g.ctx, *who, g.expel)

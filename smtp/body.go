@@ -34,6 +34,9 @@ func (g *guard) newBody() *body {
 	} else {
 		b.from = newDotted(g)
 	}
+	if g.server.SignIn != nil {
+		b.from = &mended{from: b.from}
+	}
 	return b
 }
 

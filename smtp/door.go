@@ -60,9 +60,28 @@ func (s *Server) leave(g *guard) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.guards, g)
-	if s.nets[g.network]--; s.nets[g.network] <= 0 {
-		delete(s.nets, g.network)
+	drop(s.nets, g.network)
+	if g.account != "" {
+		drop(s.accounts, g.account)
 	}
+}
+
+func drop(counts map[string]int, name string) {
+	if counts[name]--; counts[name] <= 0 {
+		delete(counts, name)
+	}
+}
+
+// signedIn counts a connection of an account, unless it has too many.
+func (s *Server) signedIn(g *guard, account string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.accounts[account] >= s.limits.PerAccount {
+		return false
+	}
+	s.accounts[account]++
+	g.account = account
+	return true
 }
 
 // netOf is what counts as one peer: an IPv4 address, or the /64 of an IPv6

@@ -41,7 +41,10 @@ func (g *guard) greeting() []string {
 	if g.server.TLS != nil && g.tlsState() == nil {
 		lines = append(lines, "STARTTLS")
 	}
-	lines = append(lines, "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "DSN")
+	lines = append(lines, "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING")
+	if g.server.SignIn != nil { // notices of success would go to whoever a stranger names
+		lines = append(lines, "DSN")
+	}
 	lines = append(lines, g.guarded()...)
 	lines = append(lines, fmt.Sprintf("LIMITS RCPTMAX=%d", g.server.limits.Recipients))
 	reply := []string{"250-" + g.server.Hostname}

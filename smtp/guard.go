@@ -47,6 +47,7 @@ var (
 type guard struct {
 	server  *Server
 	network string
+	account string          // it is counted for, under server.mu
 	ctx     context.Context // of this connection: go-smtp's callbacks carry none
 	cancel  context.CancelFunc
 	ended   sync.Once

@@ -109,8 +109,9 @@ func (g *guard) requireTLS(_ string, valued bool) error {
 	return nil
 }
 
-// mayHold says whether FUTURERELEASE (RFC 4865) is for this client.
-func (g *guard) mayHold() bool { return g.server.Hold > 0 && g.user != nil }
+// mayHold says whether FUTURERELEASE (RFC 4865) is offered. It is before sign-in
+// too: most clients do not say EHLO again after it.
+func (g *guard) mayHold() bool { return g.server.Hold > 0 && g.server.SignIn != nil }
 
 func (g *guard) holdFor(value string, _ bool) error {
 	n, err := strconv.ParseUint(value, 10, 31)

@@ -61,8 +61,8 @@ func TestNoRelay(t *testing.T) {
 		"<>":                                                         "501 5.5.4",
 		"<postmaster>":                                               "250 2.1.5",
 		"<postmaster@far.example>":                                   "550 5.7.1",
-		"<alice@here.example> ORCPT=rfc822;victim@far.example":       "250 2.1.5",
-		"<victim@far.example> ORCPT=rfc822;alice@here.example":       "550 5.7.1",
+		"<alice@here.example> ORCPT=rfc822;victim@far.example":       "555 5.5.4",
+		"<victim@far.example> ORCPT=rfc822;alice@here.example":       "555 5.5.4",
 		"<ALICE@here.example>":                                       "550 5.1.1", // case is the Handler's affair
 		"<alice@HERE.example>":                                       "250 2.1.5",
 		"<alice@here.example.>":                                      "501 5.1.3",

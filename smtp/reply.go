@@ -15,11 +15,13 @@ var better = map[string][][2]string{
 	"MAIL": {
 		{"250", "250 2.1.0 sender accepted"},
 		{"500 5.5.4", "555 5.5.4 MAIL parameter not recognised"},
+		{"504 5.5.4", "555 5.5.4 MAIL parameter not offered"},
 		{"502 5.5.1", "503 5.5.1 say EHLO first"},
 	},
 	"RCPT": {
 		{"250", "250 2.1.5 recipient accepted"},
 		{"500 5.5.4", "555 5.5.4 RCPT parameter not recognised"},
+		{"504 5.5.4", "555 5.5.4 RCPT parameter not offered"},
 		{"502 5.5.1", "503 5.5.1 say MAIL first"},
 		{"452 4.5.3", "452 4.5.3 too many recipients, send the rest in another mail"},
 	},

@@ -41,6 +41,7 @@ type Server struct {
 	stopping bool
 	guards   map[*guard]struct{}
 	nets     map[string]int // connections of each network, see netOf
+	accounts map[string]int // and of each account
 }
 
 // Serve accepts connections from l until Shutdown, which makes it return nil,
@@ -91,6 +92,7 @@ func (s *Server) build() {
 	s.slots = make(chan struct{}, s.limits.Transfers)
 	s.guards = make(map[*guard]struct{})
 	s.nets = make(map[string]int)
+	s.accounts = make(map[string]int)
 	s.inner = gosmtp.NewServer(gosmtp.BackendFunc(newSession))
 	s.inner.Domain = s.Hostname
 	s.inner.ErrorLog = faults{s.Log}
@@ -98,7 +100,7 @@ func (s *Server) build() {
 	s.inner.MaxRecipients = s.limits.Recipients
 	s.inner.MaxLineLength = 2 * maxCommand // the guard counts
 	s.inner.EnableSMTPUTF8 = true
-	s.inner.EnableDSN = true
+	s.inner.EnableDSN = s.SignIn != nil
 }
 
 func (s *Server) closeAll() {

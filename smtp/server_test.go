@@ -267,15 +267,11 @@ func TestImplicitTLS(t *testing.T) {
 func TestParametersReachTheHandler(t *testing.T) {
 	t.Parallel()
 	p := &post{}
-	c := dial(t, start(t, &Server{Handler: p}))
-	c.send("EHLO c\r\nMAIL FROM:<a@b.example> SIZE=7 BODY=8BITMIME SMTPUTF8 RET=hdrs ENVID=x+2By\r\n" +
+	c := enter(t, startTLSServer(t, &Server{Handler: p, SignIn: &doorman{}}))
+	c.signIn()
+	c.send("MAIL FROM:<a@b.example> SIZE=7 BODY=8BITMIME SMTPUTF8 RET=hdrs ENVID=x+2By\r\n" +
 		"RCPT TO:<c@d.example> NOTIFY=delay,FAILURE ORCPT=rfc822;e+3Df@g.example\r\nDATA\r\n.\r\n")
-	for line := "-"; !strings.HasPrefix(line, "250 2.0.0"); {
-		var err error
-		if line, err = c.in.ReadString('\n'); err != nil {
-			t.Fatal(err)
-		}
-	}
+	c.until("250 2.0.0")
 	got := p.got()[0]
 	if want := (MailOptions{Size: 7, UTF8: true, EightBit: true, EnvID: "x+y", Ret: "HDRS"}); got.opts != want {
 		t.Errorf("MAIL: got %+v", got.opts)

@@ -6,7 +6,8 @@
 // is and what becomes of a mail.
 //
 // Invariants: a mail reaches the Handler whole or not at all; the first read
-// error of a connection is its last read; no bare CR, bare LF or NUL gets through.
+// error of a connection is its last read; no bare CR, bare LF or NUL gets through:
+// what other servers send so is refused, what people submit is made CRLF.
 package smtp
 
 import (
@@ -78,6 +79,7 @@ type Limits struct {
 	Recipients  int           // of one mail
 	Connections int           // in all
 	PerAddress  int           // connections of one IPv4 address or IPv6 /64
+	PerAccount  int           // connections that are signed in to one account
 	Transfers   int           // mails being received and stored at the same time
 	Errors      int           // refused commands before the connection is closed
 	Idle        time.Duration // between two reads
@@ -92,6 +94,7 @@ var DefaultLimits = Limits{
 	Recipients:  100,
 	Connections: 1000,
 	PerAddress:  50,
+	PerAccount:  20,
 	Transfers:   100,
 	Errors:      10,
 	Idle:        5 * time.Minute,
@@ -106,6 +109,7 @@ func (l Limits) orDefault() Limits {
 		Recipients:  cmp.Or(l.Recipients, d.Recipients),
 		Connections: cmp.Or(l.Connections, d.Connections),
 		PerAddress:  cmp.Or(l.PerAddress, d.PerAddress),
+		PerAccount:  cmp.Or(l.PerAccount, d.PerAccount),
 		Transfers:   cmp.Or(l.Transfers, d.Transfers),
 		Errors:      cmp.Or(l.Errors, d.Errors),
 		Idle:        cmp.Or(l.Idle, d.Idle),
