@@ -19,13 +19,31 @@ var (
 	errMechanism = &smtp.Reply{Code: 504, Enhanced: "5.5.4", Text: "no such mechanism"}
 )
 
-func (s SignIn) Mechanisms(p smtp.Peer) []string { return caller(p).Mechanisms() }
+// oldMechanism is what old Outlook and many devices know alone (draft-murchison-
+// sasl-login). It says what PLAIN says, in two responses.
+const oldMechanism = "LOGIN"
+
+// Mechanisms are the door's, and behind them the old one, where there is any.
+func (s SignIn) Mechanisms(p smtp.Peer) []string {
+	all := caller(p).Mechanisms()
+	if len(all) > 0 {
+		all = append(all, oldMechanism)
+	}
+	return all
+}
 
 // Begin starts an exchange.
 func (s SignIn) Begin(_ context.Context, p smtp.Peer, mechanism string) (smtp.SignInStep, error) {
+	old := mechanism == oldMechanism
+	if old {
+		mechanism = "PLAIN"
+	}
 	step, err := s.Door.Begin(caller(p), mechanism)
 	if err != nil {
 		return nil, signInReply(err)
+	}
+	if old {
+		step = login(step)
 	}
 	return func(ctx context.Context, response []byte) ([]byte, *smtp.Identity, error) {
 		challenge, who, err := step(ctx, response)
@@ -34,6 +52,22 @@ func (s SignIn) Begin(_ context.Context, p smtp.Peer, mechanism string) (smtp.Si
 		}
 		return nil, &smtp.Identity{Account: string(who.ID), Password: who.Password}, nil
 	}, nil
+}
+
+// login asks for user name and password one by one, and hands both to PLAIN, so that
+// they are checked, counted and slowed down there.
+func login(plain account.Step) account.Step {
+	var user []byte
+	return func(ctx context.Context, response []byte) ([]byte, *account.Entrant, error) {
+		switch {
+		case response == nil:
+			return []byte("Username:"), nil, nil
+		case user == nil:
+			user = append([]byte{0}, response...)
+			return []byte("Password:"), nil, nil
+		}
+		return plain(ctx, append(append(user, 0), response...))
+	}
 }
 
 // Watch calls gone when the app password is revoked or its account removed.

@@ -174,6 +174,17 @@ func (v *visitor) plain(user, password string) string {
 	return v.say("AUTH PLAIN " + coded("\x00"+user+"\x00"+password))
 }
 
+// login is what old Outlook does, or, at once, what others do.
+func (v *visitor) login(user, password string, atOnce bool) (said []string) {
+	v.Helper()
+	if atOnce {
+		said = append(said, v.say("AUTH LOGIN "+coded(user)))
+	} else {
+		said = append(said, v.say("AUTH LOGIN"), v.say(coded(user)))
+	}
+	return append(said, v.say(coded(password)))
+}
+
 // scram runs an exchange and returns all that the server said.
 func (v *visitor) scram(mechanism, user, password string, bind *tls.ConnectionState) (said []string) {
 	v.Helper()
@@ -219,7 +230,9 @@ func TestSigningIn(t *testing.T) {
 	p := build(t, account.NewThrottle(account.DefaultPaces(), time.Now))
 	tablet := p.password("tablet")
 	for name, signIn := range map[string]func(v *visitor) string{
-		"PLAIN": func(v *visitor) string { return v.plain("alice@demo.test", tablet) },
+		"PLAIN":         func(v *visitor) string { return v.plain("alice@demo.test", tablet) },
+		"LOGIN":         func(v *visitor) string { return last(v.login("alice@demo.test", tablet, false)) },
+		"LOGIN at once": func(v *visitor) string { return last(v.login("alice@demo.test", tablet, true)) },
 		"SCRAM": func(v *visitor) string {
 			return last(v.scram("SCRAM-SHA-256", "alice@demo.test", tablet, nil))
 		},
@@ -241,8 +254,11 @@ func TestSigningIn(t *testing.T) {
 		t.Errorf("bound to another connection: %s", got)
 	}
 	v := p.visit()
-	if got := v.say("AUTH LOGIN"); got != "504 5.5.4 no such mechanism" {
+	if got := v.say("AUTH GSSAPI"); got != "504 5.5.4 no such mechanism" {
 		t.Error(got)
+	}
+	if got, want := v.login("alice@demo.test", tablet, false), []string{"334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6", "235 2.7.0 welcome"}; !slices.Equal(got, want) {
+		t.Errorf("LOGIN says %q", got) // old clients look for these very words
 	}
 	if got := v.say("EHLO c"); !strings.HasPrefix(got, "250 ") {
 		t.Error(got)
@@ -285,6 +301,7 @@ func TestWrongUserAndWrongPasswordHearTheSame(t *testing.T) {
 	p := build(t, nil)
 	for name, try := range map[string]func(user string) []string{
 		"PLAIN": func(user string) []string { return []string{p.visit().plain(user, "wrong")} },
+		"LOGIN": func(user string) []string { return p.visit().login(user, "wrong", false) },
 		"SCRAM": func(user string) []string { return p.visit().scram("SCRAM-SHA-256", user, "wrong", nil) },
 		"-PLUS": func(user string) []string {
 			v := p.visit()
@@ -357,6 +374,49 @@ func TestGuessingDoesNotDisturb(t *testing.T) {
 	}
 	if got := p.visit().plain("alice@demo.test", p.word); !strings.HasPrefix(got, "235") {
 		t.Errorf("a second session at home: %s", got)
+	}
+}
+
+// LOGIN is the last that is offered, and only where PLAIN is. What cannot be a name
+// or a password is wrong, and a guess by it counts like any other.
+func TestOldSignIn(t *testing.T) {
+	t.Parallel()
+	p := build(t, account.NewThrottle(account.DefaultPaces(), time.Now))
+	s := submission.SignIn{Door: account.Door{Book: p.book, Throttle: p.throttle}}
+	from := net.TCPAddrFromAddrPort(netip.MustParseAddrPort("192.0.2.1:4000"))
+	if got := s.Mechanisms(smtp.Peer{Addr: from}); len(got) != 0 {
+		t.Errorf("without TLS %q is offered", got)
+	}
+	if _, err := s.Begin(t.Context(), smtp.Peer{Addr: from}, "LOGIN"); err == nil {
+		t.Error("LOGIN begins without TLS")
+	}
+	over := smtp.Peer{Addr: from, TLS: &tls.ConnectionState{}}
+	if got := s.Mechanisms(over); last(got) != "LOGIN" || !slices.Contains(got, "PLAIN") {
+		t.Errorf("over TLS %q is offered", got)
+	}
+	codes := map[int]int{}
+	for i := range 60 {
+		step, err := s.Begin(t.Context(), over, "LOGIN")
+		p.must(err)
+		step(t.Context(), []byte("alice@demo.test"))
+		_, who, err := step(t.Context(), fmt.Appendf(nil, "guess %d", i))
+		var r *smtp.Reply
+		if !errors.As(err, &r) || who != nil {
+			t.Fatal(who, err)
+		}
+		codes[r.Code]++
+	}
+	if burst := account.DefaultPaces().Account.Burst; codes[454] == 0 || codes[535] > burst+10 {
+		t.Errorf("guesses by LOGIN heard %v", codes)
+	}
+	for _, try := range [][2]string{{"alice@demo.test\x00" + p.word, ""}, {"alice@demo.test", "\x00" + p.word}, {"", p.word}, {"\x00alice@demo.test", p.word}} {
+		v := p.visit()
+		if got := last(v.login(try[0], try[1], false)); !strings.HasPrefix(got, "535") && !strings.HasPrefix(got, "454") {
+			t.Errorf("%q: %s", try, got)
+		}
+		if got := v.say("MAIL FROM:<alice@demo.test>"); !strings.HasPrefix(got, "530 5.7.0") {
+			t.Errorf("%q: %s", try, got)
+		}
 	}
 }
 
