@@ -37,7 +37,7 @@ func settingsHere() []setting {
 			about: "Address of the account that gets mail for postmaster@ of every domain; empty: the oldest account."},
 
 		{key: "tls.certificate", value: path(func(c *Config) *string { return &c.TLS.Certificate }),
-			about: "Certificate chain and its key, two PEM files. SIGHUP reads them again."},
+			about: "Certificate chain and its key, two PEM files. sealpost reload, or SIGHUP, reads them again."},
 		{key: "tls.key", value: path(func(c *Config) *string { return &c.TLS.Key })},
 
 		{key: "acme.on", value: yes(func(c *Config) *bool { return &c.ACME.On }),
@@ -71,7 +71,7 @@ func settingsIn() []setting {
 		{key: "screen.on", value: yes(func(c *Config) *bool { return &c.Screen.On }),
 			about: "Judge mail from other servers: SPF, DKIM, DMARC, ARC, host name, rates. The verdict is written\ninside the seal."},
 		{key: "screen.block_lists", value: words{func(c *Config) *[]string { return &c.Screen.Block }, hostname, 0, ""},
-			about: "DNS lists (RFC 5782) of addresses whose mail is refused, such as \"zen.spamhaus.org\"; and lists of\naddresses that are not asked about further. Read their terms before you use them."},
+			about: "DNS lists (RFC 5782) of servers whose mail goes to Junk, such as \"zen.spamhaus.org\"; and lists of servers\nthat are believed against those, and never greylisted. Read their terms before you use them."},
 		{key: "screen.allow_lists", value: words{func(c *Config) *[]string { return &c.Screen.Allow }, hostname, 0, ""}},
 		{key: "screen.trusted_sealers", value: words{func(c *Config) *[]string { return &c.Screen.TrustedSealers }, hostname, 0, ""},
 			about: "Domains whose ARC seals (RFC 8617) may overrule a DMARC failure, such as a forwarder of yours."},
@@ -83,7 +83,7 @@ func settingsIn() []setting {
 			about: "Mails an hour from one address (IPv6: /64), and from one sender domain. 0: no bound."},
 		{key: "screen.mails_per_hour_of_domain", value: count{func(c *Config) *int { return &c.Screen.PerDomain }, 0, 10_000_000}},
 		{key: "screen.rspamd", value: word{func(c *Config) *string { return &c.Screen.Rspamd }, emptyOr(anyURL), ""},
-			about: "rspamd, such as \"http://127.0.0.1:11333\", and a milter, \"unix:/path\" or \"inet:host:port\"; empty: none.\nA filter sees each mail in plaintext before it is sealed. What it logs or learns is its own."},
+			about: "Filters: rspamd, such as \"http://127.0.0.1:11333/checkv2\", and a milter, \"unix:/path\" or \"inet:host:port\";\nempty: none. A filter sees each mail in plaintext before it is sealed. What it logs or learns is its own."},
 		{key: "screen.milter", value: word{func(c *Config) *string { return &c.Screen.Milter }, emptyOr(milter), ""}},
 	}
 }

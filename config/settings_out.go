@@ -35,7 +35,7 @@ func settingsOut() []setting {
 		{key: "outbound.delay_notice", value: span{func(c *Config) *time.Duration { return &c.Outbound.Delay }, time.Minute, 5 * 24 * time.Hour},
 			about: "When a sender is told that a mail has not left yet."},
 		{key: "outbound.smarthost", value: word{func(c *Config) *string { return &c.Outbound.Smarthost }, emptyOr(hostPort), ""},
-			about: "Send everything by this relay, such as \"smtp.example.net:465\", for networks that close port 25. It must\noffer verified TLS."},
+			about: "Send everything by this relay, such as \"smtp.example.net:465\", for networks that close port 25. Its\ncertificate is verified: TLS from the first byte at port 465, by STARTTLS at any other."},
 		{key: "outbound.smarthost_user", value: word{func(c *Config) *string { return &c.Outbound.User }, anything, ""}},
 		{key: "outbound.smarthost_password_file", value: path(func(c *Config) *string { return &c.Outbound.PasswordFile })},
 		{key: "outbound.port", value: count{func(c *Config) *int { return &c.Outbound.Port }, 1, 65535},
