@@ -107,7 +107,7 @@ func (l *lobby) admit(ctx context.Context, tag, how string, e account.Entrant, e
 	case errors.Is(err, account.ErrSlowDown):
 		l.wire.reply(tag, "NO [UNAVAILABLE] too many sign-ins from here, wait a minute")
 	case errors.Is(err, account.ErrLogin):
-		l.server.Log.Info("IMAP sign-in refused", "from", l.from)
+		l.server.Log.Info("IMAP sign-in refused", "from", l.mark())
 		l.wire.reply(tag, "NO [AUTHENTICATIONFAILED] user name or password is wrong")
 	default:
 		l.server.Log.Error("IMAP sign-in failed", "error", err)

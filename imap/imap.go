@@ -65,6 +65,8 @@ type Server struct {
 	Now      func() time.Time
 	Spool    string // folder for what is too large for memory while it is sealed
 	Limits   Limits
+	// Mark stands for a client's network in the log; nil: nothing does.
+	Mark func(network string) string
 
 	once    sync.Once
 	inner   *imapserver.Server

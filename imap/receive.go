@@ -80,6 +80,17 @@ func (l *single) Accept() (net.Conn, error) {
 func (l *single) Close() error   { return nil }
 func (l *single) Addr() net.Addr { return &net.TCPAddr{} }
 
+// mark stands for where a connection comes from: an IPv4 address or an IPv6 /64.
+func (l *lobby) mark() string {
+	if l.server.Mark == nil {
+		return ""
+	}
+	if l.from.Is4() {
+		return l.server.Mark(l.from.String())
+	}
+	return l.server.Mark(place(l.from).String())
+}
+
 // handshake starts TLS on the connection.
 func (l *lobby) handshake(ctx context.Context) bool {
 	if l.server.TLS == nil {
@@ -89,7 +100,7 @@ func (l *lobby) handshake(ctx context.Context) bool {
 	defer cancel()
 	c := tls.Server(l.wire.Conn, l.server.TLS)
 	if err := c.HandshakeContext(ctx); err != nil {
-		l.server.Log.Debug("TLS handshake failed", "from", l.from)
+		l.server.Log.Debug("TLS handshake failed", "from", l.mark())
 		return false
 	}
 	l.wire.secure(c)

@@ -23,7 +23,7 @@ func (g *guard) arrive() error {
 	began := time.Now()
 	if conn, ok := g.raw().(*tls.Conn); ok {
 		if err := g.handshake(conn); err != nil {
-			g.server.Log.Debug("TLS handshake failed", "err", err)
+			g.server.Log.Debug("TLS handshake failed", "from", g.server.Mark.Of(g.network), "cause", Cause(err))
 			return errGone
 		}
 	}

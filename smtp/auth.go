@@ -121,7 +121,7 @@ func (g *guard) admit(who *Identity, err error) {
 	if !errors.As(err, &r) {
 		g.server.Log.Error("sign-in failed by a fault of ours", "err", err)
 	}
-	g.server.Log.Info("sign-in refused", "from", g.network, "code", r.Code)
+	g.server.Log.Info("sign-in refused", "from", g.server.Mark.Of(g.network), "code", r.Code)
 	g.refuse(r)
 	if g.tries++; g.tries >= maxTries {
 		g.put("421 4.7.0 too many tries to sign in, closing")

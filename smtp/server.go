@@ -21,6 +21,7 @@ type Server struct {
 	TLS      *tls.Config // for STARTTLS; nil: not offered
 	Limits   Limits
 	Log      *slog.Logger
+	Mark     Marker // of clients' networks in the log
 	// SignIn makes it a submission server (RFC 6409): nobody mails before signing
 	// in, and nobody signs in without TLS. nil: mail from other servers.
 	SignIn SignIn

@@ -30,7 +30,7 @@ func (g *guard) startTLS(arg string) {
 	g.greeted, g.extended, g.helo = false, false, ""
 	conn := tls.Server(g.raw(), g.server.TLS)
 	if err := g.handshake(conn); err != nil {
-		g.server.Log.Debug("STARTTLS failed", "err", err)
+		g.server.Log.Debug("STARTTLS failed", "from", g.server.Mark.Of(g.network), "cause", Cause(err))
 		g.err = errGone
 	}
 }

@@ -38,6 +38,7 @@ type commands struct {
 	DNS        dnsGroup          `cmd:"" name:"dns" help:"Print the DNS records a domain needs, and compare them with what the world sees."`
 	Queue      queueGroup        `cmd:"" help:"List, show, retry, hold and drop mail that waits to leave."`
 	Report     reportGroup       `cmd:"" help:"Show what other servers report about mail in the name of your domains."`
+	Mark       markCommand       `cmd:"" help:"Print the mark that stands for an address in the log."`
 	Open       openCommand       `cmd:"" help:"Open a sealed mail with its owner's key (the client side)."`
 	Prove      proveCommand      `cmd:"" help:"Send canary mails through every way in and look for them in every file."`
 	Import     importCommand     `cmd:"" help:"Bring mail in from mbox, Maildir or another IMAP server, sealed on the way."`

@@ -33,6 +33,7 @@ func operations() map[string]operation {
 		"server.facts":    answering(tellFacts),
 		"report.list":     answering(listReports),
 		"report.show":     answering(showReport),
+		"log.mark":        answering(markOf),
 		"server.reload":   answering(reloadServer),
 		"mail.export":     streaming(exportMail),
 		"backup.make":     telling(makeBackup),

@@ -47,6 +47,7 @@ func (o *office) newInbound() *inbound.Handler {
 		Look:     mail.DefaultLimits,
 		Time:     sealTime,
 		Log:      o.log,
+		Mark:     o.mark,
 		Now:      time.Now,
 	}
 }
@@ -126,6 +127,7 @@ func (s *server) newSubmission() *submission.Handler {
 		},
 		Time: sealTime,
 		Log:  s.log,
+		Mark: s.mark,
 		Now:  time.Now,
 	}
 }

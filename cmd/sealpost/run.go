@@ -143,7 +143,7 @@ func (s *server) build() error {
 	strangers.Screen, strangers.Report, strangers.Received, strangers.Learn = judge, s.reports.dmarc, s.reports.received, s.learn
 	s.arrivals = arrivals{strangers, s.newInbound(), s.newInbound()}
 	s.smtp = &smtp.Server{
-		Handler: strangers, Hostname: c.Hostname, TLS: s.identity.config(), Limits: smtpLimits(c.SMTP), Log: s.log,
+		Handler: strangers, Hostname: c.Hostname, TLS: s.identity.config(), Limits: smtpLimits(c.SMTP), Log: s.log, Mark: s.mark,
 		Connect: connect(judge), Patience: c.Screen.Patience,
 	}
 	s.throttle = account.NewThrottle(account.DefaultPaces(), time.Now)
@@ -151,7 +151,7 @@ func (s *server) build() error {
 	s.reports.post = s.outgoingMail.System
 	s.keyWatch = s.newKeyWatch()
 	s.submission = &smtp.Server{
-		Handler: s.outgoingMail, Hostname: c.Hostname, TLS: s.identity.config(), Limits: submissionLimits(c), Log: s.log,
+		Handler: s.outgoingMail, Hostname: c.Hostname, TLS: s.identity.config(), Limits: submissionLimits(c), Log: s.log, Mark: s.mark,
 		SignIn: submission.SignIn{Door: account.Door{Book: s.book, Throttle: s.throttle}},
 	}
 	if !s.queue.Strict {
@@ -163,7 +163,7 @@ func (s *server) build() error {
 	s.dropTelling, s.readAgain = s.sender.Drop, s.reload
 	s.imap = &imap.Server{
 		Book: s.book, Store: s.store, Throttle: s.throttle, TLS: s.identity.config(), Log: s.log, Now: time.Now,
-		Spool: c.Spool.Folder, Limits: imapLimits(c),
+		Spool: c.Spool.Folder, Limits: imapLimits(c), Mark: s.mark,
 	}
 	s.web = webmail.NewServer(s.door, s.log)
 	s.web.TLSConfig = s.identity.web()

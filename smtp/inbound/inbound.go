@@ -49,6 +49,7 @@ type Handler struct {
 	Look     mail.Limits   // bounds of what is read of a mail for card and terms
 	Time     time.Duration // for looking, sealing and storing, once a mail has come
 	Log      *slog.Logger
+	Mark     smtp.Marker // of people, at level debug
 	Now      func() time.Time
 
 	Screen *screen.Screen // judges mail of strangers; nil: nobody is judged

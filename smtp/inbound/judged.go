@@ -56,13 +56,12 @@ func (t *transaction) judge(ctx context.Context, a *arrival) *smtp.Reply {
 		ID: a.id, IP: t.ip(), Helo: t.peer.Helo, TLS: t.peer.TLS != nil, From: t.from,
 		Header: a.gist.Header, Mail: a.mail,
 	}
-	for _, r := range t.to {
-		in.To = append(in.To, r.address)
-	}
+	in.To = t.addresses()
 	a.judge = t.h.Screen.Judge(ctx, in)
 	t.h.counted.judge(a.judge)
 	if r := a.judge.Reply; r != nil {
 		t.h.Log.Info("mail refused", "id", a.id, "reply", r.Enhanced)
+		t.h.Mark.Tell(ctx, t.h.Log, "refused", a.id, t.from, t.addresses()...)
 		if r.Code/100 == 5 {
 			t.report(a)
 		}
@@ -89,11 +88,7 @@ func (t *transaction) afterwards(ctx context.Context, a *arrival) {
 		return
 	}
 	if t.h.Received != nil && report.Received(a.gist.Header) {
-		to := make([]mail.Address, len(t.to))
-		for i, r := range t.to {
-			to[i] = r.address
-		}
-		t.h.Received(ctx, to, v, a.gist.Header, a.mail)
+		t.h.Received(ctx, t.addresses(), v, a.gist.Header, a.mail)
 	}
 	if _, list := a.gist.Header.Get("List-Id"); list || t.h.Learn == nil {
 		return

@@ -58,6 +58,7 @@ func (t *transaction) Rcpt(ctx context.Context, to mail.Address, _ smtp.RcptOpti
 	}
 	r, err := t.resolve(ctx, to)
 	if err != nil {
+		t.h.Mark.Tell(ctx, t.h.Log, "recipient refused", "", t.from, to)
 		return t.tell("recipient refused", err)
 	}
 	for _, known := range t.to {
@@ -121,7 +122,16 @@ func (t *transaction) Data(ctx context.Context, r io.Reader) (*smtp.Reply, error
 	// A log that gave exact sizes would undo the padding (ATTACKS E03).
 	t.h.Log.Info("mail stored", "id", a.id, "kib", a.mail.Size()>>10, "copies", len(t.to),
 		"tls", t.peer.TLS != nil, "junk", a.judge.Junk != "", "took", t.h.Now().Sub(a.time))
+	t.h.Mark.Tell(ctx, t.h.Log, "stored", a.id, t.from, t.addresses()...)
 	return &smtp.Reply{Code: 250, Enhanced: "2.0.0", Text: "stored as " + a.id}, nil
+}
+
+// addresses are those of the recipients, one for each account.
+func (t *transaction) addresses() (to []mail.Address) {
+	for _, r := range t.to {
+		to = append(to, r.address)
+	}
+	return to
 }
 
 // Close has nothing to do: a transaction holds nothing between its calls.

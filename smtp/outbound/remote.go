@@ -102,7 +102,7 @@ func (d *delivery) notOpened(ctx context.Context, err error) {
 	if d.cut(ctx) {
 		return
 	}
-	d.Log.Info("no session for a mail", "mail", d.id(), "error", err)
+	d.Log.Info("no session for a mail", "mail", d.id(), "cause", smtp.Cause(err))
 	r, permanent := explain(err)
 	var refused *smtp.Refused
 	switch {
@@ -118,7 +118,7 @@ func (d *delivery) notOpened(ctx context.Context, err error) {
 // broke puts off all whose session ended before anything was said about them.
 func (d *delivery) broke(ctx context.Context, err error) {
 	r := said{Reply: replyBroke}
-	d.Log.Info("a session broke", "mail", d.id(), "error", err)
+	d.Log.Info("a session broke", "mail", d.id(), "cause", smtp.Cause(err))
 	d.hosts.fails(d.key, d.Now(), r)
 	d.rest(result{fate: later, said: r})
 }

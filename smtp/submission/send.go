@@ -218,6 +218,11 @@ func (t *transaction) put(ctx context.Context, d *draft, l letter, text mail.Byt
 		t.h.counted.encrypted.Add(int64(len(l.to)))
 	}
 	t.h.Log.Info("mail queued", "id", d.id, "queue", string(id), "recipients", len(l.to), "encrypted", l.certs != nil)
+	var to []mail.Address
+	for _, r := range l.to {
+		to = append(to, r.Address)
+	}
+	t.h.Mark.Tell(ctx, t.h.Log, "queued", d.id, t.from, to...)
 	return nil
 }
 

@@ -57,6 +57,7 @@ type Handler struct {
 	KeyTime    time.Duration // for finding the keys of one mail; 0: 15 s
 	Time       time.Duration // for all that is done with a mail once it has come; 0: 5 min
 	Log        *slog.Logger
+	Mark       smtp.Marker // of people, at level debug
 	Now        func() time.Time
 
 	sending  rates

@@ -45,6 +45,7 @@ var (
 // that who is unknown there is refused here.
 func (t *transaction) Rcpt(ctx context.Context, to mail.Address, o smtp.RcptOptions) error {
 	if err := t.add(ctx, to, o); err != nil {
+		t.h.Mark.Tell(ctx, t.h.Log, "recipient refused", "", t.from, to)
 		return t.h.tell("recipient refused", err)
 	}
 	return nil
