@@ -38,7 +38,7 @@ func (c dnsCheck) stsPolicy(ctx context.Context) looked {
 	l := looked{What: "policy", Name: at, Type: "HTTPS", Wanted: "mode: " + c.STS.Mode + ", mx: " + c.Host}
 	text, err := c.fetch(ctx, at)
 	if err != nil {
-		l.Verdict, l.Text = missing, fmt.Sprintf("%s cannot be fetched: %v", at, err)
+		l.Verdict, l.Text = missing, fmt.Sprintf("%s cannot be fetched: %v", at, shortly(err))
 		if errors.Is(err, dns.ErrNotFound) {
 			l.Text = "mta-sts." + c.Domain + " has no address"
 		}

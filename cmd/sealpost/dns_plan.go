@@ -26,6 +26,7 @@ type plan struct {
 	Domain    string       // A-labels
 	Host      string       // of the server
 	HostHere  bool         // Host stands in the zone of Domain
+	HostZone  string       // the domain of this server whose zone it stands in; empty: another's
 	Addresses []netip.Addr // of Host, where they are known
 	Keys      []dkimRecord // that sign
 	Certs     []*x509.Certificate
@@ -47,7 +48,8 @@ func newPlan(settings config.Config, domain string, addresses []netip.Addr) (pla
 	if p.Host, err = dns.Normal(settings.Hostname); err != nil {
 		return p, fmt.Errorf("%q: %w", settings.Hostname, err)
 	}
-	p.HostHere = p.Domain == zoneOf(p.Host, settings.Domains)
+	p.HostZone = zoneOf(p.Host, settings.Domains)
+	p.HostHere = p.HostZone == p.Domain
 	if p.Keys, err = publicKeys(filepath.Join(settings.DKIM.Folder, canonical(domain))); err != nil {
 		return p, fmt.Errorf("read DKIM keys (dkim.folder): %w", err)
 	}

@@ -277,7 +277,11 @@ func TestDNSCheckCommand(t *testing.T) {
 		}
 	}
 	fails(t, exitFailed, []string{"nowhere.test is not a domain of this server"}, "dns", "check", "nowhere.test", "--config", s.config)
-	if out := must(t, "dns", "records", "OTHER.test", "--config", s.config); !strings.Contains(out, "$ORIGIN other.test.") || !strings.Contains(out, "mail.demo.test. IN TXT \"v=spf1 a -all\"") {
-		t.Errorf("records of a domain whose server is elsewhere:\n%s", out)
+	if out := must(t, "dns", "records", "OTHER.test", "--config", s.config); !strings.Contains(out, "$ORIGIN other.test.") || !strings.Contains(out, "; mail.demo.test stands in the zone of demo.test.\n") {
+		t.Errorf("records of a domain whose server is in another:\n%s", out)
+	}
+	s.write(t, "sealpost.toml", []byte(strings.Replace(text, `"demo.test", `, "", 1)))
+	if out := must(t, "dns", "records", "--config", s.config); !strings.Contains(out, "; mail.demo.test. IN TXT \"v=spf1 a -all\"\n") {
+		t.Errorf("records of a domain whose server is in a zone of others:\n%s", out)
 	}
 }

@@ -156,15 +156,12 @@ func (p plan) elsewhere() (lines []string) {
 	if len(p.Addresses) == 0 && p.HostHere {
 		lines = append(lines, "", p.Host+" needs an A record, and an AAAA record if it has IPv6: the public", "address of this server, which it cannot see itself.")
 	}
-	if !p.HostHere {
-		lines = append(lines, "", p.Host+" stands in another zone, which needs:")
-		for _, r := range p.host() {
-			lines = append(lines, fmt.Sprintf("%s. IN %s %s", r.Name, r.Type, r.Value))
-		}
-		lines = append(lines, fmt.Sprintf("%s. IN TXT \"v=spf1 a -all\"", p.Host))
-		for _, c := range p.Certs {
-			lines = append(lines, fmt.Sprintf("_25._tcp.%s. IN TLSA %s", p.Host, tlsa(c)))
-		}
+	switch {
+	case p.HostHere:
+	case p.HostZone != "":
+		lines = append(lines, "", p.Host+" stands in the zone of "+p.HostZone+".")
+	default:
+		lines = append(lines, p.strange()...)
 	}
 	if p.HostHere && len(p.Certs) > 0 && len(p.dane()) == 0 {
 		lines = append(lines, "", "The certificate is self-signed. Only if it is to stay, and the zone is signed:")
@@ -179,6 +176,20 @@ func (p plan) elsewhere() (lines []string) {
 		lines = append(lines, "", "At the provider of this machine, not in a zone: the reverse DNS of")
 		for _, ip := range p.Addresses {
 			lines = append(lines, "  "+ip.String()+" is "+p.Host)
+		}
+	}
+	return lines
+}
+
+// strange are the records of a host in a zone of others.
+func (p plan) strange() []string {
+	lines := []string{"", p.Host + " stands in another zone, which needs:"}
+	for _, r := range append(p.host(), record{p.Host, "TXT", "v=spf1 a -all"}) {
+		lines = append(lines, r.String())
+	}
+	for _, c := range p.Certs {
+		if !selfMade(c) {
+			lines = append(lines, record{"_25._tcp." + p.Host, "TLSA", tlsa(c)}.String())
 		}
 	}
 	return lines

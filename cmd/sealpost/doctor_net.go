@@ -124,7 +124,7 @@ func (w world) clock(ctx context.Context) finding {
 		if err != nil {
 			continue
 		}
-		f.Text = fmt.Sprintf("right to %s", off.Abs().Round(time.Millisecond))
+		f.Text = fmt.Sprintf("right to %d ms", off.Abs().Milliseconds())
 		switch {
 		case off.Abs() > time.Minute:
 			f.State = bad

@@ -38,7 +38,7 @@ func (q *quickstart) explain(ctx context.Context, c console) error {
 func (q *quickstart) signIn() string {
 	if q.password == "" {
 		return fmt.Sprintf("\n*Sign in* as %s with the app password of an earlier run, or make one:\n  $ %s password add %s --name NAME%s\n",
-			q.account.Address, quoted(ownName()), q.account.Address, q.flag())
+			q.account.Address, q.me(), q.account.Address, q.flag())
 	}
 	return fmt.Sprintf("\n*Sign in* as %s with this app password. It is not shown again.\n  %s\n", q.account.Address, q.password)
 }
@@ -74,8 +74,16 @@ func (q *quickstart) relative(path string) string {
 	return path
 }
 
+// me is this program as it will be called from now on.
+func (q *quickstart) me() string {
+	if q.service {
+		return "sealpost"
+	}
+	return quoted(ownName())
+}
+
 func (q *quickstart) next() string {
-	me := quoted(ownName())
+	me := q.me()
 	text := "\n*Next*\n"
 	switch {
 	case q.service && !q.Start:
