@@ -232,19 +232,31 @@ func (q *Queue) gone(ctx context.Context, id ID) bool {
 	return errors.Is(err, ErrNoSuch)
 }
 
-// Forget removes a mail that Lost listed.
+// forgetting is how often Forget tries: each time somebody must have been faster.
+const forgetting = 100
+
+// Forget removes a mail that Lost listed. Whatever an operator, or who looks for
+// mail that is due, does with it meanwhile does not keep it.
 func (q *Queue) Forget(ctx context.Context, id ID) error {
-	r, err := q.Store.Get(ctx, id)
-	if err == nil && (!r.inMemory() || q.has(id)) {
-		err = errors.New("its text is not lost")
+	err := q.forgetRow(ctx, id)
+	for n := 1; errors.Is(err, ErrLease) && n < forgetting; n++ {
+		err = q.forgetRow(ctx, id)
 	}
-	if err == nil {
-		err = q.Store.Delete(ctx, id, r.Fence)
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrNoSuch) {
 		return fmt.Errorf("forget mail %s: %w", id, err)
 	}
 	return nil
+}
+
+func (q *Queue) forgetRow(ctx context.Context, id ID) error {
+	r, err := q.Store.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !r.inMemory() || q.has(id) {
+		return errors.New("its text is not lost")
+	}
+	return q.Store.Delete(ctx, id, r.Fence)
 }
 
 // Depth is how much waits.
