@@ -77,6 +77,8 @@ func otherCause(err error) string {
 	switch {
 	case errors.As(err, &errno) && errors.As(err, &op):
 		return "network: " + errno.Error()
+	case errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error"):
+		return "TLS alert: " + op.Err.Error() // of crypto/tls, which has no type for it
 	case errors.As(err, &op), errors.As(err, &addr), errors.As(err, &at):
 		return "network error"
 	}

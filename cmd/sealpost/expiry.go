@@ -89,7 +89,7 @@ func (x *keyWatch) look(ctx context.Context, now time.Time) error {
 			continue
 		}
 		if err := x.tell(ctx, a, t, now); err != nil {
-			x.log.Warn("the owner of a key that expires was not told yet", "account", string(a.ID), "error", smtp.Cause(err))
+			x.log.Warn("the owner of a key that expires was not told yet", "account", string(a.ID), "cause", smtp.Cause(err))
 			if heard {
 				after[a.ID] = last
 			}

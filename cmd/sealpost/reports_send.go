@@ -52,7 +52,7 @@ func (r *reports) settle(ctx context.Context, kind string, err error) (left int)
 		return 0
 	}
 	if ctx.Err() == nil {
-		r.log.Warn("a report waits", "kind", kind, "reason", smtp.Cause(err))
+		r.log.Warn("a report waits", "kind", kind, "cause", smtp.Cause(err))
 	}
 	return 1
 }
@@ -124,7 +124,7 @@ func (r *reports) once(name, kind string, send func() error) error {
 	case err == nil:
 		r.counted.sent(kind)
 	case errors.As(err, &never), errors.As(err, &refused) && refused.Code/100 == 5:
-		r.log.Warn("a report cannot be sent", "kind", kind, "reason", smtp.Cause(err))
+		r.log.Warn("a report cannot be sent", "kind", kind, "cause", smtp.Cause(err))
 	default:
 		return err
 	}
