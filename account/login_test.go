@@ -287,15 +287,29 @@ func TestRefusalsTakeTheSameTime(t *testing.T) {
 	for name, step := range refusals(t.Context()) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			// A busy machine may stretch either; a difference that is there shows again.
 			known, unknown := medians(quick, step)
+			for range 5 {
+				if known-unknown >= much {
+					break
+				}
+				known, unknown = medians(quick, step)
+			}
 			if known-unknown < much {
 				t.Errorf("without the tick a wrong password takes %v, a wrong user %v: this test shows nothing", known, unknown)
 			}
 			// The race detector makes the work long; the tick must be longer.
 			paced := NewBook(s, []string{"demo.test"}, quick.secret, time.Now)
 			paced.pace = 4 * known
-			if known, unknown := medians(paced, step); (known - unknown).Abs() > much {
-				t.Errorf("a wrong password takes %v, a wrong user %v", known, unknown)
+			wrong, nobody := medians(paced, step)
+			for range 3 {
+				if (wrong - nobody).Abs() <= much {
+					break
+				}
+				wrong, nobody = medians(paced, step)
+			}
+			if (wrong - nobody).Abs() > much {
+				t.Errorf("a wrong password takes %v, a wrong user %v", wrong, nobody)
 			}
 		})
 	}
