@@ -42,7 +42,7 @@ func (g *guard) greeting() []string {
 		lines = append(lines, "STARTTLS")
 	}
 	lines = append(lines, "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING")
-	if g.server.SignIn != nil { // notices of success would go to whoever a stranger names
+	if g.server.offersDSN() { // notices of success would go to whomever a stranger names
 		lines = append(lines, "DSN")
 	}
 	lines = append(lines, g.guarded()...)

@@ -26,6 +26,9 @@ type Server struct {
 	// in, and nobody signs in without TLS. nil: mail from other servers.
 	SignIn SignIn
 	Hold   time.Duration // longest FUTURERELEASE; 0: not offered
+	// DSN offers RFC 3461 to other servers too, and promises that the Handler tells of
+	// success: whoever offers it takes that over. People are offered it anyway.
+	DSN bool
 	// Connect is asked about a client before the banner, and given ten seconds. A
 	// reply turns it away; nil lets it in. It may be left out.
 	Connect func(ctx context.Context, client net.Addr) *Reply
@@ -101,8 +104,10 @@ func (s *Server) build() {
 	s.inner.MaxRecipients = s.limits.Recipients
 	s.inner.MaxLineLength = 2 * maxCommand // the guard counts
 	s.inner.EnableSMTPUTF8 = true
-	s.inner.EnableDSN = s.SignIn != nil
+	s.inner.EnableDSN = s.offersDSN()
 }
+
+func (s *Server) offersDSN() bool { return s.DSN || s.SignIn != nil }
 
 func (s *Server) closeAll() {
 	s.mu.Lock()

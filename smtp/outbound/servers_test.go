@@ -91,7 +91,7 @@ func (n *internet) breaks(domain string, err error) {
 // far is a server with people, as its inbox says, for some domains.
 func (n *internet) far(box *inbox, without []string, domains ...string) {
 	l := n.listen(domains, without)
-	s := &smtp.Server{Handler: box, Hostname: domains[0]}
+	s := &smtp.Server{Handler: box, Hostname: domains[0], DSN: true}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan struct{})
 	go func() { defer close(served); s.Serve(ctx, l) }()
