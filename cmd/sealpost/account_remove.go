@@ -9,7 +9,6 @@ import (
 
 	"sealpost/account"
 	"sealpost/mailstore"
-	"sealpost/smtp/outbound/queue"
 )
 
 type accountRemoveCommand struct {
@@ -54,9 +53,10 @@ func (cmd accountRemoveCommand) confirm(ctx context.Context, c console) error {
 	return nil
 }
 
-// removeAccount forgets the mail first, and from then on none is stored; then
-// the address, then the space it took. Broken off in between it leaves an empty
-// account, which can be named and removed again, never mail of nobody.
+// removeAccount forgets the mail first, and from then on none is stored; then what
+// waits to leave, then the address, then the space it took. Broken off in between
+// it leaves an empty account, which can be named and removed again, never mail of
+// nobody.
 func removeAccount(ctx context.Context, o *office, n named) (v accountView, err error) {
 	a, err := o.find(ctx, n.Address)
 	if err != nil {
@@ -68,11 +68,14 @@ func removeAccount(ctx context.Context, o *office, n named) (v accountView, err 
 	if _, err := o.store.Apply(ctx, owner(a), mailstore.Forget{}); err != nil && !errors.Is(err, mailstore.ErrNoOwner) {
 		return v, fmt.Errorf("remove mail: %w", err)
 	}
+	if err := o.forgetOutgoing(ctx, a.ID); err != nil {
+		return v, err
+	}
 	if err := o.book.Remove(ctx, a.ID); err != nil {
 		return v, err
 	}
-	if err := o.forgetOutgoing(ctx, a.ID); err != nil {
-		return v, fmt.Errorf("the account is removed; forget its unsent mail: %w", err)
+	if err := o.forgetOutgoing(ctx, a.ID); err != nil { // what was submitted meanwhile
+		return v, fmt.Errorf("the account is removed; %w", err)
 	}
 	if err := o.squeeze(ctx); err != nil {
 		return v, fmt.Errorf("the account is removed; compact what it leaves: %w", err)
@@ -80,19 +83,11 @@ func removeAccount(ctx context.Context, o *office, n named) (v accountView, err 
 	return v, nil
 }
 
-// forgetOutgoing drops an account's unsent mail and what it knew of others.
+// forgetOutgoing drops an account's unsent mail, what is being sent at this moment
+// too, and what it knew of others.
 func (v *vault) forgetOutgoing(ctx context.Context, id account.ID) error {
-	waiting, err := v.queue.List(ctx)
-	if err != nil {
-		return fmt.Errorf("list queue: %w", err)
-	}
-	for _, m := range waiting {
-		if m.Account != string(id) {
-			continue
-		}
-		if err := v.dropQuietly(ctx, m.ID); err != nil && !errors.Is(err, queue.ErrNoSuch) {
-			return fmt.Errorf("drop queued mail %s: %w", m.ID, err)
-		}
+	if _, err := v.queue.Expel(ctx, string(id)); err != nil {
+		return fmt.Errorf("forget unsent mail: %w", err)
 	}
 	return v.known.Peers().ForgetPeers(ctx, string(id))
 }

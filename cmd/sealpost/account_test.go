@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"sealpost/account"
 	"sealpost/mail"
 	"sealpost/pgp"
+	"sealpost/smtp/outbound/queue"
 )
 
 // Every command must do the same whether a server runs or not.
@@ -172,6 +174,43 @@ func TestRemovedMeansGone(t *testing.T) {
 	if blobs, err := os.ReadDir(filepath.Join(s.settings.Data, "blobs")); err != nil || len(blobs) == 0 {
 		t.Errorf("no blob folder, so this test looked at the wrong place: %v", err)
 	}
+}
+
+// Mail that is in a sender's hands goes with its account, and what is left of the
+// account goes however often it was broken off: nothing in the queue is nobody's.
+func TestRemovedWhileSending(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	config := "--config=" + s.config
+	_, public := s.keys(t, "ann@demo.test")
+	must(t, "account", "add", "ann@demo.test", "--key", public, config)
+	s.offline(t, func(o *office) {
+		a, err := o.find(t.Context(), "ann@demo.test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if _, err := o.queue.Put(t.Context(), queue.Mail{Account: string(a.ID), Recipient: make([]queue.State, 1)}, strings.NewReader("x")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		lease, err := o.queue.Take(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := removeAccount(t.Context(), o, named{"ann@demo.test"}); err != nil {
+			t.Error(err)
+		}
+		if err := lease.Save(t.Context()); !errors.Is(err, queue.ErrNoSuch) {
+			t.Errorf("the sender puts it back: %v", err)
+		}
+		if d, err := o.queue.Depth(t.Context()); err != nil || d.Mails != 0 {
+			t.Errorf("%+v, %v", d, err)
+		}
+		if _, err := o.find(t.Context(), "ann@demo.test"); err == nil {
+			t.Error("the account is still there")
+		}
+	})
 }
 
 // written says whether any file below dir holds one of words.

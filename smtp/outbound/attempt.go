@@ -113,9 +113,9 @@ func (a *attempt) all(r result) {
 func (a *attempt) hold(ctx context.Context) (held context.Context, stop func()) {
 	held, cancel := context.WithCancelCause(ctx)
 	every := cmp.Or(a.Queue.Limits.Lease, 15*time.Minute) / 3
-	ended := make(chan struct{})
+	over := make(chan struct{})
 	go func() {
-		defer close(ended)
+		defer close(over)
 		for t := time.NewTicker(every); ; {
 			select {
 			case <-held.Done():
@@ -123,7 +123,7 @@ func (a *attempt) hold(ctx context.Context) (held context.Context, stop func()) 
 				return
 			case <-t.C:
 			}
-			if err := a.lease.Renew(held); errors.Is(err, queue.ErrLease) {
+			if err := a.lease.Renew(held); ended(err) {
 				cancel(err)
 			} else if err != nil && held.Err() == nil {
 				a.Log.Warn("lease not renewed", "mail", a.id(), "error", err)
@@ -132,8 +132,13 @@ func (a *attempt) hold(ctx context.Context) (held context.Context, stop func()) 
 	}()
 	return held, func() {
 		cancel(nil)
-		<-ended
+		<-over
 	}
+}
+
+// ended says that the mail is somebody else's by now, or was taken out of the queue.
+func ended(err error) bool {
+	return errors.Is(err, queue.ErrLease) || errors.Is(err, queue.ErrNoSuch)
 }
 
 // deliver sends to the destinations, some at the same time: one that hangs keeps

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,6 +34,28 @@ func TestDelivered(t *testing.T) {
 	}
 	if s := w.sender.Stats(); s != (Stats{Sent: 2, Sessions: 1}) || len(w.inbox.got()) != 0 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// A mail that is taken out of the queue while it is sent, with its account, is not
+// put back, whatever became of it, and is no duplicate.
+func TestTakenOutWhileSending(t *testing.T) {
+	t.Parallel()
+	for _, who := range []string{"bob@far.example", "later@far.example", "unknown@far.example"} {
+		w := newWorld(t)
+		w.net.far(&inbox{}, nil, "far.example")
+		id := w.put(who)
+		lease, err := w.queue.Take(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := w.queue.Expel(t.Context(), "alice"); err != nil || n != 1 {
+			t.Fatal(n, err)
+		}
+		w.sender.attempt(t.Context(), lease)
+		if w.left(id) != "gone" || strings.Contains(w.log.String(), "ERROR msg=\"what became") || w.sender.Stats().Duplicates != 0 {
+			t.Errorf("%s: %s, %+v\n%s", who, w.left(id), w.sender.Stats(), w.log)
+		}
 	}
 }
 

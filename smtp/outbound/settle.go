@@ -194,7 +194,7 @@ func (a *attempt) save(ctx context.Context, o outcome) {
 		write = a.lease.Done
 	}
 	err := write(ctx)
-	for n := 1; err != nil && n < saving && !errors.Is(err, queue.ErrLease); n++ {
+	for n := 1; err != nil && n < saving && !ended(err); n++ {
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Duration(n) * pauseToSave):
@@ -203,6 +203,10 @@ func (a *attempt) save(ctx context.Context, o outcome) {
 	}
 	a.counted.sent.Add(int64(o.done))
 	a.counted.deferred.Add(int64(o.putOff))
+	if errors.Is(err, queue.ErrNoSuch) {
+		a.Log.Info("a mail was taken out of the queue while it was sent", "mail", a.id())
+		return
+	}
 	if err != nil {
 		a.counted.duplicates.Add(int64(o.done))
 		a.Log.Error("what became of a mail was not written down", "mail", a.id(), "done", o.done, "error", err)
