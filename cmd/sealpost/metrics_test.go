@@ -205,3 +205,27 @@ func TestExposition(t *testing.T) {
 	}
 	readMetrics(t, e.String())
 }
+
+// TestAlertsAreAboutNumbers: what the alerts in dist ask for is told here, by these
+// names and words.
+func TestAlertsAreAboutNumbers(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, nil)
+	_, text := p.ann.scrape(t)
+	rules := string(read(t, "../../dist/prometheus-alerts.yml"))
+	names := regexp.MustCompile(`\b(?:sealpost|process)_[a-z_]+\b`).FindAllString(rules, -1)
+	for _, name := range names {
+		if !strings.Contains(text, "# TYPE "+name+" ") {
+			t.Errorf("an alert asks for %s, which nobody tells", name)
+		}
+	}
+	docs := string(read(t, "../../docs/operations.md"))
+	for _, m := range regexp.MustCompile(`(?m)^# TYPE (\S+) `).FindAllStringSubmatch(text, -1) {
+		if !strings.Contains(docs, "`"+m[1]) && !strings.HasPrefix(m[1], "go_") {
+			t.Errorf("docs/operations.md does not say what %s is", m[1])
+		}
+	}
+	if len(names) < 7 || strings.Count(rules, "- alert:") != 6 {
+		t.Errorf("%d names in %d alerts", len(names), strings.Count(rules, "- alert:"))
+	}
+}

@@ -29,7 +29,7 @@ func (cmd reportListCommand) Run(ctx context.Context, c console) error {
 		return printJSON(c.Out, all)
 	}
 	if len(all) == 0 {
-		_, err := fmt.Fprintln(c.Err, "no reports: they come to the address that rua= names in the records of `sealpost dns`")
+		_, err := fmt.Fprintln(c.Err, "no reports: they come to the address that rua= names in the records of `sealpost dns records`")
 		return err
 	}
 	return printed(c.Out, func(w io.Writer) error { return printReports(w, all) })

@@ -135,7 +135,7 @@ func (s *server) build() error {
 		return err
 	}
 	s.door = s.newDoor(s.secret)
-	s.identity = newIdentity(c, s.door.Serves)
+	s.identity = newIdentity(c, s.door.Serves, s.log)
 	if err := errors.Join(s.identity.reload(), s.signers.reload()); err != nil {
 		return err
 	}

@@ -5,7 +5,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -31,11 +33,13 @@ type identity struct {
 	files    atomic.Pointer[config.TLS]
 	now      atomic.Pointer[tls.Certificate]
 	acme     *autocert.Manager // nil: files
+	log      *slog.Logger
+	said     atomic.Int64 // when the authority was complained of last, in seconds
 }
 
 // newIdentity has an authority asked only for names that serves allows.
-func newIdentity(settings config.Config, serves func(host string) bool) *identity {
-	i := &identity{hostname: settings.Hostname}
+func newIdentity(settings config.Config, serves func(host string) bool, log *slog.Logger) *identity {
+	i := &identity{hostname: settings.Hostname, log: log}
 	i.from(settings.TLS)
 	if settings.ACME.On {
 		i.acme = &autocert.Manager{
@@ -52,6 +56,22 @@ func newIdentity(settings config.Config, serves func(host string) bool) *identit
 		}
 	}
 	return i
+}
+
+// quiet is the time between two complaints about the ACME authority.
+const quiet = 10 * time.Minute
+
+// complain logs why there is no certificate for a name of this server. Names that
+// strangers make up, and their play with challenges, are no reason to.
+func (i *identity) complain(hello *tls.ClientHelloInfo, err error) {
+	if slices.Contains(hello.SupportedProtos, acme.ALPNProto) || i.acme.HostPolicy(hello.Context(), hello.ServerName) != nil {
+		return
+	}
+	now, last := time.Now().Unix(), i.said.Load()
+	if now-last < int64(quiet.Seconds()) || !i.said.CompareAndSwap(last, now) {
+		return
+	}
+	i.log.Warn("the ACME authority gave no certificate", "error", err)
 }
 
 // from says where the certificate is read from next time.
@@ -102,7 +122,10 @@ func (i *identity) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, er
 		hello = &named
 	}
 	cert, err := i.acme.GetCertificate(hello)
-	if err == nil && hello.ServerName == i.hostname {
+	switch {
+	case err != nil:
+		i.complain(hello, err)
+	case hello.ServerName == i.hostname:
 		i.now.Store(cert) // for expires
 	}
 	return cert, err
