@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 )
 
 // maxBatch bounds the calls of one commit, and with them the memory of its
@@ -42,40 +43,72 @@ func (c *call) finish(err error) {
 // submit hands a call to the batcher and waits for its end. Until the batcher
 // takes it the caller may give up; after that the outcome is worth waiting for.
 func (d *DB) submit(ctx context.Context, c *call) error {
+	if err := d.hand(ctx, c, d.calls); err != nil {
+		return err
+	}
+	return d.outcome(ctx, c, nil)
+}
+
+// submitLater is submit for what nobody is in a hurry for: the call goes along
+// with the next commit that others need, or makes one after patience.
+func (d *DB) submitLater(ctx context.Context, c *call, patience time.Duration) error {
+	if err := d.hand(ctx, c, d.later); err != nil {
+		return err
+	}
+	over := time.NewTicker(patience)
+	defer over.Stop()
+	return d.outcome(ctx, c, over.C)
+}
+
+func (d *DB) hand(ctx context.Context, c *call, to chan<- *call) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	select {
-	case d.calls <- c:
+	case to <- c:
+		return nil
 	case <-d.quit:
 		return ErrClosed
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	select {
-	case <-c.done:
-		return c.err
-	case <-ctx.Done():
-		if c.state.CompareAndSwap(waiting, withdrawn) {
-			return ctx.Err()
+}
+
+// outcome waits for the end of a call, and makes the batcher look at what waits
+// in later whenever hurry says so.
+func (d *DB) outcome(ctx context.Context, c *call, hurry <-chan time.Time) error {
+	for gone := ctx.Done(); ; {
+		select {
+		case <-c.done:
+			return c.err
+		case <-hurry:
+			d.nudge()
+		case <-gone:
+			if c.state.CompareAndSwap(waiting, withdrawn) {
+				return ctx.Err()
+			}
+			gone = nil // it was taken
+		case <-d.over:
+			select {
+			case <-c.done: // its last batch
+				return c.err
+			default:
+				return ErrClosed
+			}
 		}
-	case <-d.over:
 	}
+}
+
+// nudge makes a batch without waiting for a call.
+func (d *DB) nudge() {
 	select {
-	case <-c.done:
-		return c.err
-	case <-d.over:
-	}
-	select {
-	case <-c.done: // its last batch
-		return c.err
-	default:
-		return ErrClosed
+	case d.wake <- struct{}{}:
+	default: // somebody did
 	}
 }
 
 // batcher commits calls until Close: all that queued while the last commit ran
-// go into the next one. There is no timer.
+// go into the next one, and those in later go along. It has no timer.
 func (d *DB) batcher() {
 	defer close(d.over)
 	b := batcher{d: d}
@@ -83,10 +116,14 @@ func (d *DB) batcher() {
 		select {
 		case c := <-d.calls:
 			b.serve(c)
+		case <-d.wake:
+			b.serve(newCall(nil, nil))
 		case <-d.quit:
 			for {
 				select {
 				case c := <-d.calls:
+					b.serve(c)
+				case c := <-d.later:
 					b.serve(c)
 				default:
 					return
@@ -133,6 +170,7 @@ func (b *batcher) gather(c *call) (batch []*call, job *call) {
 		}
 		select {
 		case c = <-b.d.calls:
+		case c = <-b.d.later:
 		default:
 			return batch, nil
 		}

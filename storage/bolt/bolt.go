@@ -57,6 +57,8 @@ type DB struct {
 	decoded decodings
 
 	calls   chan *call
+	later   chan *call    // what the next commit takes along
+	wake    chan struct{} // see nudge
 	quit    chan struct{} // closed by Close
 	over    chan struct{} // closed by the batcher when it is done
 	closing sync.Once
@@ -90,6 +92,8 @@ func openFile(path string, o Options, c contents) (*DB, error) {
 	d := &DB{
 		path: path, o: o, file: file, decoded: newDecodings(),
 		calls: make(chan *call, 1024),
+		later: make(chan *call, 1024),
+		wake:  make(chan struct{}, 1),
 		quit:  make(chan struct{}),
 		over:  make(chan struct{}),
 	}
@@ -143,10 +147,7 @@ func (d *DB) begin() (*bbolt.Tx, error) {
 		return nil, ErrClosed
 	default:
 	}
-	select {
-	case d.calls <- newCall(nil, nil): // a call that asks for nothing makes the batcher try a repair
-	default:
-	}
+	d.nudge() // makes the batcher try a repair
 	return nil, fmt.Errorf("%w: closed after a failed write", ErrDamaged)
 }
 

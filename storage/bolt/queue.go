@@ -72,13 +72,16 @@ func (q *Queue) load(tx *bbolt.Tx) error {
 // write runs fn in the batcher, with others who write at the same time, and
 // takes along what is due of hands.
 func (q *Queue) write(ctx context.Context, check func(*bbolt.Bucket) error, fn func(*bbolt.Bucket) error) error {
-	err := q.submit(ctx, newCall(func(t *tables) (func() error, error) {
+	return filestore.MarkFull(q.submit(ctx, q.change(check, fn)))
+}
+
+func (q *Queue) change(check func(*bbolt.Bucket) error, fn func(*bbolt.Bucket) error) *call {
+	return newCall(func(t *tables) (func() error, error) {
 		if err := check(t.in(tableQueue)); err != nil {
 			return nil, err
 		}
 		return func() error { return errors.Join(fn(t.in(tableQueue)), q.hands.write(t.in(tableHands))) }, nil
-	}, nil))
-	return filestore.MarkFull(err)
+	}, nil)
 }
 
 func unchecked(*bbolt.Bucket) error { return nil }
@@ -142,14 +145,20 @@ func (q *Queue) holds(ctx context.Context, key, value []byte) (same bool, err er
 	return same, err
 }
 
+// removeWithin is how long a row of a mail that has left waits for a commit that
+// takes its removal along. Who submits waits for a commit, and should not wait for
+// two; a crash within this time sends the mail again.
+const removeWithin = 5 * time.Millisecond
+
 func (q *Queue) Delete(ctx context.Context, id queue.ID, fence uint64) error {
 	if _, err := q.plan.Begin(id, fence); err != nil {
 		return err
 	}
 	q.hands.leave(id)
-	if err := q.write(ctx, unchecked, func(b *bbolt.Bucket) error { return b.Delete([]byte(id)) }); err != nil {
+	remove := q.change(unchecked, func(b *bbolt.Bucket) error { return b.Delete([]byte(id)) })
+	if err := q.submitLater(ctx, remove, removeWithin); err != nil {
 		q.plan.Cancel(id)
-		return err
+		return filestore.MarkFull(err)
 	}
 	q.plan.Remove(id)
 	return nil
