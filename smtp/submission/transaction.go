@@ -32,6 +32,7 @@ type transaction struct {
 // the way in, so that a copy that fails is the only one that is made again.
 type neighbour struct {
 	account account.ID
+	wish    smtp.Recipient
 	in      smtp.Transaction
 }
 
@@ -98,7 +99,7 @@ func (t *transaction) addLocal(ctx context.Context, to mail.Address, o smtp.Rcpt
 		return err
 	}
 	t.seen[to.Key()], t.seen[string(a.ID)] = true, true
-	t.local = append(t.local, neighbour{a.ID, in})
+	t.local = append(t.local, neighbour{a.ID, smtp.Recipient{Address: to, Notify: o.Notify, ORcpt: o.ORcpt}, in})
 	return nil
 }
 
@@ -125,6 +126,7 @@ func (t *transaction) data(ctx context.Context, r io.Reader) (*smtp.Reply, error
 	if err := t.send(ctx, d); err != nil {
 		return nil, fmt.Errorf("send %s: %w", d.id, err)
 	}
+	t.arrived(ctx, d)
 	t.h.counted.accept(t)
 	// A log that gave exact sizes would undo the padding (ATTACKS E03).
 	t.h.Log.Info("mail submitted", "id", d.id, "kib", d.raw.Size()>>10,

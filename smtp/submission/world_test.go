@@ -250,6 +250,7 @@ type sending struct {
 	password string // the app password's name
 	from     string // MAIL FROM; empty: the account's name
 	to       []string
+	rcpt     []smtp.RcptOptions // of to; nil: nothing is wished
 	opts     smtp.MailOptions
 	data     string
 }
@@ -278,8 +279,12 @@ func (w *world) send(s sending) (a answers) {
 	}
 	defer t.Close()
 	taken := 0
-	for _, to := range s.to {
-		err := t.Rcpt(ctx, w.address(to), smtp.RcptOptions{})
+	for i, to := range s.to {
+		wish := smtp.RcptOptions{}
+		if s.rcpt != nil {
+			wish = s.rcpt[i]
+		}
+		err := t.Rcpt(ctx, w.address(to), wish)
 		a.rcpt = append(a.rcpt, w.told(err))
 		if err == nil {
 			taken++
