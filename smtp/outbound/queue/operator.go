@@ -232,14 +232,22 @@ func (q *Queue) gone(ctx context.Context, id ID) bool {
 	return errors.Is(err, ErrNoSuch)
 }
 
-// forgetting is how often Forget tries: each time somebody must have been faster.
-const forgetting = 100
+// Forget tries so often, with pauses between: each time somebody else must have been
+// changing the row, and their disk may be slow.
+const (
+	forgetting    = 1500
+	pauseToForget = 20 * time.Millisecond
+)
 
 // Forget removes a mail that Lost listed. Whatever an operator, or who looks for
 // mail that is due, does with it meanwhile does not keep it.
 func (q *Queue) Forget(ctx context.Context, id ID) error {
 	err := q.forgetRow(ctx, id)
-	for n := 1; errors.Is(err, ErrLease) && n < forgetting; n++ {
+	for n := 1; errors.Is(err, ErrLease) && n < forgetting && ctx.Err() == nil; n++ {
+		select {
+		case <-ctx.Done():
+		case <-time.After(pauseToForget):
+		}
 		err = q.forgetRow(ctx, id)
 	}
 	if err != nil && !errors.Is(err, ErrNoSuch) {
