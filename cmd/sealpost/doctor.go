@@ -253,7 +253,7 @@ func conclude(all []finding, local bool) string {
 	case broken[partPeople] || broken[partMachine]:
 		return "Mail flows, but not for everybody or not for long."
 	case local:
-		return "All is well here; nobody outside was asked."
+		return "Everything works here; nobody outside was asked."
 	}
 	return "Mail flows in and out."
 }

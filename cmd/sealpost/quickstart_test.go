@@ -201,7 +201,7 @@ func TestQuickstartInOneCommand(t *testing.T) {
 	if err := errors.Join(c.Mail("a@example.org"), c.Rcpt("bob@example.net")); err != nil {
 		t.Error(err)
 	}
-	if log := p.log(); !strings.Contains(log, "its secret half never was here") || !strings.Contains(log, "The server runs here until Ctrl-C.") || !printedPassword.MatchString(log) {
+	if log := p.log(); !strings.Contains(log, "whose secret half never was here") || !strings.Contains(log, "The server runs here until Ctrl-C.") || !printedPassword.MatchString(log) {
 		t.Error("it does not say what it did")
 	}
 	if _, err := os.Stat(filepath.Join(dir, "new", "owner")); err == nil {

@@ -46,7 +46,7 @@ func (q *quickstart) signIn() string {
 // ownKeys says where the secret key must go.
 func (q *quickstart) ownKeys() string {
 	if q.secret == "" && len(strayKeys(q.config)) == 0 {
-		return fmt.Sprintf("\n*Mail is sealed* to %s; its secret half never was here.\n", spaced(q.account.Fingerprint))
+		return fmt.Sprintf("\n*Mail is sealed* to this key, whose secret half never was here.\n  %s\n", spaced(q.account.Fingerprint))
 	}
 	folder := ownerFolder(q.dir)
 	return fmt.Sprintf("\n*Move the secret key away.* It opens all mail of %s, and belongs on\nits owner's device alone. From there:\n"+
