@@ -82,11 +82,18 @@ func wellFolded(value string) bool {
 	return true
 }
 
+// maxDomain is how long a domain may be to be brought into ASCII, in octets of UTF-8:
+// DNS holds 255 of ASCII, and Punycode takes the square of the length.
+const maxDomain = 1000
+
 // rewrittenList writes addresses with names in encoded words and domains in ASCII.
 func rewrittenList(f mail.Field) string {
 	list := mail.ReadEnvelope(mail.Header{Fields: []mail.Field{{Name: "To", Raw: f.Raw}}}).To
 	for i, m := range list {
-		if a, err := idna.Lookup.ToASCII(m.Domain); m.Domain != "" && err == nil {
+		if m.Domain == "" || len(m.Domain) > maxDomain {
+			continue
+		}
+		if a, err := idna.Lookup.ToASCII(m.Domain); err == nil {
 			list[i].Domain = a
 		}
 	}

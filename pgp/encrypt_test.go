@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
@@ -348,6 +349,22 @@ func TestEncryptRewrites(t *testing.T) {
 }
 
 // TestOthersOpenEncrypted hands what we write to other programs as it goes out.
+// A domain as long as a header may be takes no time: Punycode takes the square of it.
+func TestLongDomain(t *testing.T) {
+	t.Parallel()
+	var domain strings.Builder
+	for c := rune(0x4e00); domain.Len() < 200<<10; c++ {
+		domain.WriteRune(0x4e00 + (c*7919)%20000)
+	}
+	m := []byte("From: a@b.example\r\nTo: <x@" + domain.String() + ">\r\n\r\nx\r\n")
+	h := must2(mail.ReadHeader(bytes.NewReader(m), 0, maxOwnHeader))
+	began := time.Now()
+	shownFields(h)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
 func TestOthersOpenEncrypted(t *testing.T) {
 	t.Parallel()
 	o := testOwners()[Compat]
