@@ -34,6 +34,9 @@ type Door struct {
 type Caller struct {
 	Host netip.Addr
 	TLS  *tls.ConnectionState // nil: none
+	// Unbound says that this door does not offer channel binding: programs built on
+	// GNU SASL choose it wherever it is offered, and cannot do it on TLS 1.3.
+	Unbound bool
 }
 
 // Step takes each of the client's responses in turn (nil when the client waits
@@ -61,7 +64,7 @@ func (c Caller) Mechanisms() []string {
 // binding is the channel binding tls-exporter (RFC 9266), nil before TLS 1.3:
 // there it would need what not every client has (section 4.2).
 func (c Caller) binding() []byte {
-	if c.TLS == nil || c.TLS.Version < tls.VersionTLS13 {
+	if c.Unbound || c.TLS == nil || c.TLS.Version < tls.VersionTLS13 {
 		return nil
 	}
 	key, err := c.TLS.ExportKeyingMaterial("EXPORTER-Channel-Binding", nil, 32)

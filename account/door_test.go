@@ -138,7 +138,7 @@ func TestChannelBinding(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		step, err := (Door{Book: b}).Begin(Caller{ip("192.0.2.1"), tt.tls}, tt.mechanism)
+		step, err := (Door{Book: b}).Begin(Caller{Host: ip("192.0.2.1"), TLS: tt.tls}, tt.mechanism)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,6 +26,7 @@ type Screen struct {
 // Submission is the way in for this server's own people.
 type Submission struct {
 	ListenTLS, Listen []string
+	Binding           bool
 	Connections       int
 	PerAddress        int
 	Hold              time.Duration

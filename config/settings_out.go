@@ -8,6 +8,8 @@ func settingsOut() []setting {
 		{key: "submission.listen_tls", value: words{func(c *Config) *[]string { return &c.Submission.ListenTLS }, listen, 0, ""},
 			about: "Mail programs send here, TLS from the first byte (RFC 8314), and with STARTTLS. Both want an app\npassword. An empty list closes a door."},
 		{key: "submission.listen", value: words{func(c *Config) *[]string { return &c.Submission.Listen }, listen, 0, ""}},
+		{key: "submission.channel_binding", value: yes(func(c *Config) *bool { return &c.Submission.Binding }),
+			about: "Offer SCRAM-SHA-256-PLUS here too, as IMAP does. mutt and other programs built on GNU SASL then choose it\nand cannot sign in on TLS 1.3."},
 		{key: "submission.connections", value: count{func(c *Config) *int { return &c.Submission.Connections }, 1, 100_000},
 			about: "Connections in all, and from one IPv4 address or IPv6 /64."},
 		{key: "submission.connections_per_address", value: count{func(c *Config) *int { return &c.Submission.PerAddress }, 1, 100_000}},

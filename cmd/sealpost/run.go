@@ -152,7 +152,7 @@ func (s *server) build() error {
 	s.keyWatch = s.newKeyWatch()
 	s.submission = &smtp.Server{
 		Handler: s.outgoingMail, Hostname: c.Hostname, TLS: s.identity.config(), Limits: submissionLimits(c), Log: s.log, Mark: s.mark,
-		SignIn: submission.SignIn{Door: account.Door{Book: s.book, Throttle: s.throttle}},
+		SignIn: submission.SignIn{Door: account.Door{Book: s.book, Throttle: s.throttle}, Unbound: !c.Submission.Binding},
 	}
 	if !s.queue.Strict {
 		s.submission.Hold = c.Submission.Hold

@@ -11,7 +11,10 @@ import (
 
 // SignIn lets this server's people sign in to submit (RFC 4954), at the door that
 // IMAP has too.
-type SignIn struct{ Door account.Door }
+type SignIn struct {
+	Door    account.Door
+	Unbound bool // SCRAM-SHA-256-PLUS is not offered; see account.Caller
+}
 
 var (
 	errWrong     = &smtp.Reply{Code: 535, Enhanced: "5.7.8", Text: "user name or password is wrong"}
@@ -25,7 +28,7 @@ const oldMechanism = "LOGIN"
 
 // Mechanisms are the door's, and behind them the old one, where there is any.
 func (s SignIn) Mechanisms(p smtp.Peer) []string {
-	all := caller(p).Mechanisms()
+	all := s.caller(p).Mechanisms()
 	if len(all) > 0 {
 		all = append(all, oldMechanism)
 	}
@@ -38,7 +41,7 @@ func (s SignIn) Begin(_ context.Context, p smtp.Peer, mechanism string) (smtp.Si
 	if old {
 		mechanism = "PLAIN"
 	}
-	step, err := s.Door.Begin(caller(p), mechanism)
+	step, err := s.Door.Begin(s.caller(p), mechanism)
 	if err != nil {
 		return nil, signInReply(err)
 	}
@@ -89,8 +92,8 @@ func signInReply(err error) error {
 	return err
 }
 
-func caller(p smtp.Peer) account.Caller {
-	c := account.Caller{Host: netip.IPv4Unspecified(), TLS: p.TLS}
+func (s SignIn) caller(p smtp.Peer) account.Caller {
+	c := account.Caller{Host: netip.IPv4Unspecified(), TLS: p.TLS, Unbound: s.Unbound}
 	if a, err := netip.ParseAddrPort(p.Addr.String()); err == nil {
 		c.Host = a.Addr().Unmap().WithZone("")
 	}
