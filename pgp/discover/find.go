@@ -37,7 +37,7 @@ func (f *Finder) Find(ctx context.Context, account string, a mail.Address) (Foun
 	if !p.Pinned.IsZero() {
 		return f.pinned(ctx, account, p)
 	}
-	certs, err := f.wkd(ctx, a)
+	certs, err := f.wkd(ctx, account, a)
 	if err != nil && !errors.Is(err, ErrNoKey) {
 		return Found{}, fmt.Errorf("look up key: %w", err)
 	}
@@ -48,7 +48,7 @@ func (f *Finder) Find(ctx context.Context, account string, a mail.Address) (Foun
 // that this fails is no reason not to encrypt.
 func (f *Finder) pinned(ctx context.Context, account string, p Peer) (Found, error) {
 	if p.Source != Local && f.recent.due(p.Address, f.now()) {
-		certs, err := f.wkd(ctx, p.Address)
+		certs, err := f.wkd(ctx, account, p.Address)
 		if err := ctx.Err(); err != nil {
 			return Found{}, err
 		}
@@ -60,11 +60,21 @@ func (f *Finder) pinned(ctx context.Context, account string, p Peer) (Found, err
 			p = fresh
 		}
 	}
+	return f.inUse(p)
+}
+
+// inUse is the pinned key. One that encrypts no more has ended: that there was none
+// is what only one who never had one is said to have.
+func (f *Finder) inUse(p Peer) (Found, error) {
 	cert, err := pgp.ParseCert(p.Cert)
 	if err != nil {
 		return Found{}, fmt.Errorf("read pinned key: %w", err)
 	}
-	return f.usable(cert, p.found())
+	found, err := f.usable(cert, p.found())
+	if errors.Is(err, ErrNoKey) {
+		err = ErrExpired
+	}
+	return found, err
 }
 
 // found warns of changes since the pin was made or confirmed.
@@ -111,11 +121,7 @@ func (f *Finder) pinFirst(ctx context.Context, account string, a mail.Address, c
 	if p.Pinned.IsZero() {
 		return Found{}, ErrNoKey
 	}
-	cert, err := pgp.ParseCert(p.Cert)
-	if err != nil {
-		return Found{}, fmt.Errorf("read pinned key: %w", err)
-	}
-	return f.usable(cert, p.found())
+	return f.inUse(p)
 }
 
 // usable adds a certificate that mail may be encrypted to.

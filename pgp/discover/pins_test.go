@@ -179,6 +179,26 @@ func TestExpired(t *testing.T) {
 	w.expect(t, bob, WKD, false)
 }
 
+// A pinned key whose owner says that it encrypts no more is not "no key": what was
+// encrypted so far would become plaintext without a word.
+func TestPinnedKeyThatEncryptsNoMore(t *testing.T) {
+	t.Parallel()
+	bob := entity("bob@example.org")
+	answer := exported(t, bob)
+	w := newWorld(t, func(w http.ResponseWriter, _ *http.Request) { w.Write(answer) })
+	w.expect(t, bob, WKD, false)
+	sub := &bob.Subkeys[0]
+	sig := *sub.Bindings[0].Packet
+	sig.CreationTime, sig.FlagEncryptCommunications, sig.FlagEncryptStorage = testTime, false, false
+	must(0, sig.SignKey(sub.PublicKey, bob.PrivateKey, keyConfig(testTime)))
+	sub.Bindings = append(sub.Bindings, packet.NewVerifiableSig(&sig))
+	answer = exported(t, bob)
+	w.later(25 * time.Hour)
+	w.refuses(t, ErrExpired)
+	fresh := newWorld(t, w.web)
+	fresh.refuses(t, ErrNoKey)
+}
+
 func ptr[V any](v V) *V { return &v }
 
 // TestOwnPeople come first, with the key they have now.
