@@ -171,6 +171,14 @@ func TestLearnIsBounded(t *testing.T) {
 	if n := len(w.peers.peers); n != maxPeers {
 		t.Errorf("%d peers", n)
 	}
+	if n := w.peers.lists; n != 1 {
+		t.Errorf("all peers were read %d times, at the wish of strangers", n)
+	}
+	delete(w.peers.peers, "alice p1@example.org")
+	w.later(recountAfter)
+	if err := w.Learn(t.Context(), "alice", address("late@example.org"), header(autocryptOf(e, "late@example.org", "")), testTime); err != nil || len(w.peers.peers) != maxPeers {
+		t.Errorf("%d peers, %v", len(w.peers.peers), err)
+	}
 	w.peers.fail = errors.New("disk is gone")
 	if err := w.Learn(t.Context(), "alice", address("x@example.org"), header(autocryptOf(e, "x@example.org", "")), testTime); err == nil {
 		t.Error("a failing database was not noticed")

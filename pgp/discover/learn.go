@@ -14,6 +14,16 @@ import (
 // must not be able to fill the database.
 const maxPeers = 10_000
 
+// recountAfter is how soon the peers of an account that is full are counted again:
+// all of them are read for it, at the wish of whoever sends a mail.
+const recountAfter = time.Hour
+
+// count is how many peers an account had, and what was added since.
+type count struct {
+	peers int
+	at    time.Time
+}
+
 // Learn takes the Autocrypt header of a mail whose From is proved (DMARC pass) and
 // which is no list mail and no junk; h is its header section as it arrived, date its
 // Date. A pinned key is never replaced: its newer copies are merged, another key is
@@ -55,16 +65,20 @@ func (f *Finder) knows(ctx context.Context, account string, a mail.Address, add 
 		return false, nil
 	}
 	f.recent.start()
-	n, ok := f.recent.counted.Get(account)
-	if !ok || n >= maxPeers { // some may have been forgotten
+	c, ok := f.recent.counted.Get(account)
+	if !ok || c.peers >= maxPeers && f.now().Sub(c.at) >= recountAfter { // some may have been forgotten
 		list, err := f.Peers.Peers(ctx, account)
 		if err != nil {
 			return false, fmt.Errorf("count peers: %w", err)
 		}
-		n = len(list)
+		c = count{len(list), f.now()}
 	}
-	f.recent.counted.Add(account, n+1)
-	return n < maxPeers, nil
+	room := c.peers < maxPeers
+	if room {
+		c.peers++
+	}
+	f.recent.counted.Add(account, c)
+	return room, nil
 }
 
 // seen notes that mail came without a key, to a day, and says whether it did.

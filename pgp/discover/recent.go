@@ -16,6 +16,7 @@ const (
 	absentFor    = time.Hour      // how long an answer of "no key" is believed
 	refreshAfter = 24 * time.Hour // how long a pinned key is used without asking again
 	perHost      = 2              // lookups of one domain at a time
+	perAccount   = 8              // and of one account: servers that hang are cheap to have
 	everywhere   = 32             // lookups at a time
 	locks        = 64
 )
@@ -26,15 +27,15 @@ type recent struct {
 	seed    maphash.Seed
 	absent  *lru.Cache[string, time.Time] // address or "@domain": when WKD had nothing
 	asked   *lru.Cache[string, time.Time] // address: when its pin was refreshed
-	counted *lru.Cache[string, int]       // account: how many peers it has
+	counted *lru.Cache[string, count]     // by account
 	locks   [locks]sync.Mutex
 	mu      sync.Mutex
-	hosts   map[string]*host
+	bounds  map[string]*bound // by "@domain" and by account
 	slots   chan struct{}
 }
 
-// host bounds the lookups of one domain; it lives while there are any.
-type host struct {
+// bound is that of the lookups of one domain or account; it lives while there are any.
+type bound struct {
 	slots chan struct{}
 	users int
 }
@@ -44,8 +45,8 @@ func (r *recent) start() {
 		r.seed = maphash.MakeSeed()
 		r.absent, _ = lru.New[string, time.Time](maxRecent) // fails for a size of 0 only
 		r.asked, _ = lru.New[string, time.Time](maxRecent)
-		r.counted, _ = lru.New[string, int](maxRecent)
-		r.hosts = map[string]*host{}
+		r.counted, _ = lru.New[string, count](maxRecent)
+		r.bounds = map[string]*bound{}
 		r.slots = make(chan struct{}, everywhere)
 	})
 }
@@ -92,34 +93,46 @@ func (r *recent) forget(a mail.Address) {
 	r.asked.Remove(a.Key())
 }
 
-// enter waits for a place among the lookups of a domain.
-func (r *recent) enter(ctx context.Context, domain string) (leave func(), err error) {
+// enter waits for a place among the lookups of an account, of a domain, and of all.
+func (r *recent) enter(ctx context.Context, account, domain string) (leave func(), err error) {
 	r.start()
-	r.mu.Lock()
-	h := r.hosts[domain]
-	if h == nil {
-		h = &host{slots: make(chan struct{}, perHost)}
-		r.hosts[domain] = h
-	}
-	h.users++
-	r.mu.Unlock()
-	done := func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if h.users--; h.users == 0 {
-			delete(r.hosts, domain)
+	mine, doneMine := r.bound("account "+account, perAccount)
+	theirs, doneTheirs := r.bound("@"+domain, perHost)
+	taken := []chan struct{}{}
+	leave = func() {
+		for _, slots := range taken {
+			<-slots
 		}
+		doneMine()
+		doneTheirs()
 	}
-	for i, slots := range []chan struct{}{h.slots, r.slots} {
+	for _, slots := range []chan struct{}{mine, theirs, r.slots} {
 		select {
 		case slots <- struct{}{}:
+			taken = append(taken, slots)
 		case <-ctx.Done():
-			if i > 0 {
-				<-h.slots
-			}
-			done()
+			leave()
 			return nil, ctx.Err()
 		}
 	}
-	return func() { <-r.slots; <-h.slots; done() }, nil
+	return leave, nil
+}
+
+// bound finds or makes a bound, until done.
+func (r *recent) bound(name string, most int) (slots chan struct{}, done func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := r.bounds[name]
+	if b == nil {
+		b = &bound{slots: make(chan struct{}, most)}
+		r.bounds[name] = b
+	}
+	b.users++
+	return b.slots, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if b.users--; b.users == 0 {
+			delete(r.bounds, name)
+		}
+	}
 }

@@ -53,14 +53,14 @@ func addresses(a mail.Address) (advanced, direct string, ok bool) {
 	return "https://openpgpkey." + domain + place + domain + "/" + name, "https://" + domain + place + name, true
 }
 
-// wkd asks the address's domain for its certificates, cut down to the address.
-// ErrNoKey says that there is none, or nobody to ask.
-func (f *Finder) wkd(ctx context.Context, a mail.Address) ([]*pgp.Cert, error) {
+// wkd asks the address's domain for its certificates on behalf of an account, cut
+// down to the address. ErrNoKey says that there is none, or nobody to ask.
+func (f *Finder) wkd(ctx context.Context, account string, a mail.Address) ([]*pgp.Cert, error) {
 	advanced, direct, ok := addresses(a)
 	if !ok || f.HTTP == nil {
 		return nil, ErrNoKey
 	}
-	leave, err := f.recent.enter(ctx, a.Domain)
+	leave, err := f.recent.enter(ctx, account, a.Domain)
 	if err != nil {
 		return nil, err
 	}

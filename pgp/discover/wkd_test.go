@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os/exec"
@@ -288,8 +289,38 @@ func TestAbsentForAnHour(t *testing.T) {
 	if n := w.recent.absent.Len(); n > maxRecent {
 		t.Errorf("%d answers are remembered", n)
 	}
-	if len(w.recent.hosts) != 0 || len(w.recent.slots) != 0 {
+	if len(w.recent.bounds) != 0 || len(w.recent.slots) != 0 {
 		t.Error("places among the lookups were not given back")
+	}
+}
+
+// One account whose correspondents' servers hang takes its own places only: another's
+// mail would leave readable because nobody looked for a key in time.
+func TestLookupsOfAnAccount(t *testing.T) {
+	t.Parallel()
+	var r recent
+	var leave []func()
+	for i := range perAccount {
+		l, err := r.enter(t.Context(), "mallory", fmt.Sprint(i, ".example"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		leave = append(leave, l)
+	}
+	soon, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := r.enter(soon, "mallory", "more.example"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("mallory has one place more: %v", err)
+	}
+	l, err := r.enter(t.Context(), "alice", "0.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range append(leave, l) {
+		l()
+	}
+	if len(r.bounds) != 0 || len(r.slots) != 0 {
+		t.Errorf("%d bounds, %d places are left", len(r.bounds), len(r.slots))
 	}
 }
 

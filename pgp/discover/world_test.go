@@ -74,6 +74,7 @@ type memory struct {
 	peers map[string]Peer
 	fail  error
 	puts  int
+	lists int
 }
 
 func (m *memory) Peer(_ context.Context, account string, a mail.Address) (Peer, error) {
@@ -108,6 +109,7 @@ func (m *memory) DeletePeer(_ context.Context, account string, a mail.Address) e
 func (m *memory) Peers(_ context.Context, account string) ([]Peer, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.lists++
 	var list []Peer
 	for _, p := range m.peers {
 		list = append(list, p)

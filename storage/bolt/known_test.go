@@ -131,15 +131,20 @@ func TestValues(t *testing.T) {
 }
 
 // What makes room is what was learned and seen least lately, never a key that a
-// user gave or a domain published.
+// user gave or a domain published, nor one that mail was encrypted to: strangers
+// must not be able to push a pin out.
 func TestPeersBounded(t *testing.T) {
 	t.Parallel()
 	p := peers{newKnown(t), 10, 3}
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	put := func(name string, source discover.Source, seen int) error {
-		return p.PutPeer(t.Context(), "a", discover.Peer{
+		one := discover.Peer{
 			Address: mail.Address{Local: name, Domain: "example.org"}, Source: source, Cert: []byte{1}, SeenAt: start.Add(time.Duration(seen) * time.Hour),
-		})
+		}
+		if source != discover.Autocrypt || name == "p9" {
+			one.Pinned = start
+		}
+		return p.PutPeer(t.Context(), "a", one)
 	}
 	for i, source := range []discover.Source{discover.Manual, discover.WKD, discover.Autocrypt, discover.Autocrypt, discover.Autocrypt,
 		discover.Autocrypt, discover.Autocrypt, discover.Autocrypt, discover.Autocrypt, discover.Autocrypt} {
@@ -166,7 +171,7 @@ func TestPeersBounded(t *testing.T) {
 	if err := put("new", discover.Autocrypt, 300); err != nil {
 		t.Fatal(err)
 	}
-	if got := names(); !slices.Equal(got, []string{"new", "p0", "p1", "p2", "p3", "p4", "p5", "p6"}) {
+	if got := names(); !slices.Equal(got, []string{"new", "p0", "p1", "p2", "p3", "p4", "p5", "p9"}) {
 		t.Errorf("left are %v", got)
 	}
 	if err := p.ForgetPeers(t.Context(), "a"); err != nil {

@@ -15,8 +15,8 @@ import (
 	"sealpost/pgp/discover"
 )
 
-// maxPeers bounds what one account may learn. When it is reached, those that
-// were learned from a header and not seen for longest make room.
+// maxPeers bounds what one account may learn. When it is reached, those whose key
+// was never used and who were not seen for longest make room.
 const (
 	maxPeers   = 10_000
 	peersAside = maxPeers / 10
@@ -118,8 +118,8 @@ func (x peers) PutPeer(ctx context.Context, account string, p discover.Peer) err
 	return nil
 }
 
-// makeRoom removes some of what an account learned by itself, never what its
-// user or a domain's owner said.
+// makeRoom removes some of what an account learned by itself and never used: a pin
+// that went would be made anew, unseen, with whatever key is shown then.
 func (x peers) makeRoom(ctx context.Context, account string) error {
 	keys, all, err := x.all(ctx, account)
 	if err != nil {
@@ -127,7 +127,7 @@ func (x peers) makeRoom(ctx context.Context, account string) error {
 	}
 	var learned []int
 	for i, p := range all {
-		if p.Source == discover.Autocrypt || len(p.Cert) == 0 {
+		if p.Pinned.IsZero() {
 			learned = append(learned, i)
 		}
 	}
