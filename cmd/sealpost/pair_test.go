@@ -73,21 +73,10 @@ _dmarc.bank.example.     TXT "v=DMARC1; p=reject; rua=mailto:postmaster@bank.exa
 func newPair(t *testing.T, change func(text string) string) *pair {
 	t.Helper()
 	p := &pair{t: t, dns: dnstest.New(t, pairZone)}
-	a, b := freePort(t), freePort(t)
+	a, b := freeBase(t)+25, freeBase(t)+25
 	p.ann = p.open("demo.test", "ann", a, b, change)
 	p.bob = p.open("far.example", "bob", b, a, change)
 	return p
-}
-
-// freePort is one that was free a moment ago.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func (p *pair) open(domain, person string, in, out int, change func(string) string) *house {
