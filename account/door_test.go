@@ -153,7 +153,7 @@ func TestPlain(t *testing.T) {
 	t.Parallel()
 	b, _, _ := newBook(t)
 	phone := addPassword(t, b, add(t, b, "alice@demo.test").ID, "phone")
-	c := Caller{ip("192.0.2.1"), &tls.ConnectionState{}}
+	c := Caller{Host: ip("192.0.2.1"), TLS: &tls.ConnectionState{}}
 	for response, ok := range map[string]bool{
 		"\x00alice@demo.test\x00" + phone:                    true,
 		"alice@demo.test\x00alice@demo.test\x00" + phone:     true,
@@ -193,7 +193,7 @@ func TestGuessesFromEverywhere(t *testing.T) {
 	word := addPassword(t, b, add(t, b, "alice@demo.test").ID, "phone")
 	c := &clock{now: time.Unix(1e9, 0)}
 	d := Door{Book: b, Throttle: NewThrottle(DefaultPaces(), c.Now), hurry: true}
-	home := Caller{ip("198.51.100.7"), &tls.ConnectionState{}}
+	home := Caller{Host: ip("198.51.100.7"), TLS: &tls.ConnectionState{}}
 	if _, err := d.Login(t.Context(), home, "alice@demo.test", word); err != nil {
 		t.Fatal(err)
 	}

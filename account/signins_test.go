@@ -40,7 +40,7 @@ func TestSignInsAreCounted(t *testing.T) {
 	if _, err := converse(t.Context(), step, client.NewConversation()); err != nil {
 		t.Fatal(err)
 	}
-	thief := Caller{ip("192.0.2.9"), home.TLS}
+	thief := Caller{Host: ip("192.0.2.9"), TLS: home.TLS}
 	for range 3 {
 		plain(thief, "guess")
 	}
