@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -64,7 +65,7 @@ func (s *server) newScreen() *screen.Screen {
 		Block:    c.Block,
 		Allow:    c.Allow,
 		Greylist: c.Greylist,
-		Rspamd:   c.Rspamd,
+		Rspamd:   rspamdURL(c.Rspamd),
 		Milter:   c.Milter,
 		Rates:    screen.Rates{PerAddress: c.PerAddress, PerDomain: c.PerDomain},
 		Authserv: s.settings.Hostname,
@@ -271,4 +272,14 @@ func (o *office) healthy(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// rspamdURL is where mail is shown to rspamd: at its own place for that, unless
+// the setting names another.
+func rspamdURL(setting string) string {
+	u, err := url.Parse(setting)
+	if err != nil || setting == "" || u.Path != "" && u.Path != "/" {
+		return setting
+	}
+	return u.JoinPath("checkv2").String()
 }
