@@ -200,7 +200,7 @@ func TestGuessesFromEverywhere(t *testing.T) {
 	looked, start := 0, c.Now()
 	for i := range guesses {
 		c.Add(pause)
-		from := Caller{netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), home.TLS}
+		from := Caller{Host: netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), TLS: home.TLS}
 		_, err := d.Login(t.Context(), from, "alice@demo.test", "guess")
 		switch {
 		case errors.Is(err, ErrLogin):

@@ -17,7 +17,7 @@ func TestSignInsAreCounted(t *testing.T) {
 	word := addPassword(t, b, add(t, b, "alice@demo.test").ID, "phone")
 	th := NewThrottle(Paces{Pace{time.Hour, 9}, Pace{time.Hour, 3}, Pace{time.Hour, 9}, Pace{time.Hour, 9}, Pace{time.Hour, 9}}, time.Now)
 	d := Door{Book: b, Throttle: th, hurry: true}
-	home := Caller{ip("198.51.100.7"), handshake(t, tls.VersionTLS13)}
+	home := Caller{Host: ip("198.51.100.7"), TLS: handshake(t, tls.VersionTLS13)}
 	plain := func(from Caller, word string) {
 		t.Helper()
 		step, err := d.Begin(from, "PLAIN")
