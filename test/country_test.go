@@ -13,10 +13,12 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	mrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -43,9 +45,13 @@ type house struct {
 	domain, ip string
 	dir        string
 	country    *country
-	spki       string // hex, of its certificate
-	more       string // of its zone
-	settings   string // of its configuration, more
+	spki       string   // hex, of its certificate
+	more       string   // of its zone
+	settings   string   // of its configuration, more
+	edits      []string // of its configuration: what stands there, and what shall
+	bin        string   // what runs; empty: the binary that looks for races
+	wrap       []string // a program it runs under, such as strace
+	env        []string
 	person     person
 	imaps      string
 	submits    string
@@ -90,30 +96,39 @@ func newCountry(t *testing.T, domains ...string) *country {
 	return c
 }
 
-// freeOn finds a port that is free on each of some addresses.
+// freeOn finds a port that is free on each of some addresses, and keeps it for the
+// test. It is none of those that the system gives to clients: a server that starts
+// again finds its port as it left it.
 func freeOn(t *testing.T, hosts ...string) int {
 	t.Helper()
-	for range 50 {
-		first, err := net.Listen("tcp", hosts[0]+":0")
-		if err != nil {
-			t.Fatal(err)
+	taken.Lock()
+	defer taken.Unlock()
+	for range 500 {
+		port := 20_000 + mrand.IntN(12_000)
+		if taken.ports[port] || !freeAt(port, hosts) {
+			continue
 		}
-		port := first.Addr().(*net.TCPAddr).Port
-		open := []net.Listener{first}
-		for _, h := range hosts[1:] {
-			if l, err := net.Listen("tcp", fmt.Sprintf("%s:%d", h, port)); err == nil {
-				open = append(open, l)
-			}
-		}
-		for _, l := range open {
-			l.Close()
-		}
-		if len(open) == len(hosts) {
-			return port
-		}
+		taken.ports[port] = true
+		t.Cleanup(func() {
+			taken.Lock()
+			defer taken.Unlock()
+			delete(taken.ports, port)
+		})
+		return port
 	}
 	t.Fatal("found no port that is free everywhere")
 	return 0
+}
+
+func freeAt(port int, hosts []string) bool {
+	for _, h := range hosts {
+		l, err := net.Listen("tcp", fmt.Sprintf("%s:%d", h, port))
+		if err != nil {
+			return false
+		}
+		l.Close()
+	}
+	return true
 }
 
 func (c *country) zone() string {
@@ -200,14 +215,28 @@ func (h *house) makeSigners(t *testing.T) {
 	}
 }
 
-// sealpost runs the command with this house's configuration.
+// sealpost runs the command with this house's configuration. It asks the server, if
+// there is one, so races are looked for there.
 func (h *house) sealpost(t *testing.T, args ...string) string {
 	t.Helper()
-	bin, err := raceBinary()
+	bin, err := plainBinary()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(do(t, nil, bin, append(args, "--config", h.file("sealpost.toml"))...))
+}
+
+// program is what runs in this house.
+func (h *house) program(t *testing.T) string {
+	t.Helper()
+	if h.bin == "" {
+		bin, err := raceBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.bin = bin
+	}
+	return h.bin
 }
 
 // open writes the configuration, makes one account and starts the server.
@@ -215,7 +244,7 @@ func (h *house) open(t *testing.T, name string) {
 	t.Helper()
 	free := func() string { return fmt.Sprintf("127.0.0.1:%d", freeOn(t, "127.0.0.1")) }
 	h.imaps, h.submits, h.https = free(), free(), free()
-	h.write(t, "sealpost.toml", fmt.Appendf(nil, `data = "data"
+	settings := fmt.Sprintf(`data = "data"
 hostname = "mx.%[1]s"
 domains = [%[1]q]
 [tls]
@@ -242,7 +271,8 @@ trust = true
 [outbound]
 port = %[3]d
 %[8]s
-`, h.domain, h.ip, h.country.port, h.submits, h.imaps, h.https, h.country.dns.Addr, h.settings))
+`, h.domain, h.ip, h.country.port, h.submits, h.imaps, h.https, h.country.dns.Addr, h.settings)
+	h.write(t, "sealpost.toml", []byte(strings.NewReplacer(h.edits...).Replace(settings)))
 	secret, public, err := pgp.GenerateKey(name, name+"@"+h.domain, pgp.Compat, time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -256,12 +286,9 @@ port = %[3]d
 // serve starts the server and ends it with the test.
 func (h *house) serve(t *testing.T) {
 	t.Helper()
-	bin, err := raceBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.cmd = exec.Command(bin, "serve", "--config", h.file("sealpost.toml"))
-	h.cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+h.country.trusted(t))
+	line := append(slices.Clone(h.wrap), h.program(t), "serve", "--config", h.file("sealpost.toml"))
+	h.cmd = exec.Command(line[0], line[1:]...)
+	h.cmd.Env = append(append(os.Environ(), "SSL_CERT_FILE="+h.country.trusted(t)), h.env...)
 	h.cmd.Stderr = &h.log
 	if err := h.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -281,14 +308,31 @@ func (h *house) close(t *testing.T) {
 	if h.cmd == nil {
 		return
 	}
-	h.cmd.Process.Signal(syscall.SIGTERM)
-	if err := h.cmd.Wait(); err != nil {
+	h.signal(syscall.SIGTERM)
+	if err := h.cmd.Wait(); err != nil && len(h.wrap) == 0 {
 		t.Errorf("%s ended with %v", h.domain, err)
 	}
 	h.cmd = nil
 	if t.Failed() {
 		t.Logf("%s said:\n%s", h.domain, tail(h.log.String(), 4000))
 	}
+}
+
+// signal reaches the server itself, whatever it runs under.
+func (h *house) signal(s syscall.Signal) {
+	pid := h.cmd.Process.Pid
+	if len(h.wrap) > 0 {
+		children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+		fmt.Sscan(string(children), &pid)
+	}
+	syscall.Kill(pid, s)
+}
+
+// kill ends the server as a power cut would, as far as a process can.
+func (h *house) kill() {
+	h.signal(syscall.SIGKILL)
+	h.cmd.Wait()
+	h.cmd = nil
 }
 
 // trusted is a file of every house's certificate.
