@@ -22,6 +22,9 @@ type Importer struct {
 	To    pgp.Recipient
 	Look  mail.Limits
 	Now   func() time.Time
+	// Stop makes the source give up when Run has failed, even while it waits for more.
+	// nil: it never waits long.
+	Stop func()
 }
 
 // Arriving is a message that was read. Run closes its spool.
@@ -54,8 +57,9 @@ type slot struct {
 }
 
 // Run takes messages until in ends. done is told how many, from the first on, are
-// durable or listed as failed. When it fails, what was told stays done.
-func (im *Importer) Run(ctx context.Context, in iter.Seq2[Arriving, error], done func(n int) error) (Report, error) {
+// durable or have failed, and the numbers of those that failed since it was last
+// told. When Run fails, what was told stays done.
+func (im *Importer) Run(ctx context.Context, in iter.Seq2[Arriving, error], done func(n int, failed []int) error) (Report, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	queue := make(chan *slot, inFlight)
@@ -77,6 +81,9 @@ func (im *Importer) Run(ctx context.Context, in iter.Seq2[Arriving, error], done
 	})
 	r, err := im.store(ctx, queue, done)
 	cancel()
+	if err != nil && im.Stop != nil {
+		im.Stop()
+	}
 	for s := range queue { // the reader must not wait for room
 		<-s.ready
 		s.in.Mail.Close()
@@ -117,10 +124,10 @@ func (im *Importer) seal(ctx context.Context, a Arriving) (pgp.Sealed, error) {
 }
 
 // store takes what is sealed in the order it was read, as much at once as there is.
-func (im *Importer) store(ctx context.Context, queue <-chan *slot, done func(int) error) (r Report, err error) {
+func (im *Importer) store(ctx context.Context, queue <-chan *slot, done func(int, []int) error) (r Report, err error) {
 	total := 0
 	for first := range queue {
-		part := gather(first, queue)
+		part, told := gather(first, queue), len(r.Failed)
 		err := im.deliver(ctx, part, &r)
 		for _, s := range part {
 			s.in.Mail.Close()
@@ -129,7 +136,7 @@ func (im *Importer) store(ctx context.Context, queue <-chan *slot, done func(int
 			return r, err
 		}
 		total += len(part)
-		if err := done(total); err != nil {
+		if err := done(total, r.Failed[told:]); err != nil {
 			return r, err
 		}
 	}

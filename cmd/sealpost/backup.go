@@ -63,5 +63,5 @@ func makeBackup(ctx context.Context, o *office, w wantedBackup, tell func(step))
 }
 
 func steps(tell func(step)) backup.Tell {
-	return func(what string, done, of int64) { tell(step{what, done, of}) }
+	return func(what string, done, of int64) { tell(step{What: what, Done: done, Of: of}) }
 }

@@ -15,7 +15,8 @@ import (
 
 // A carrier is an operation that takes more than a wish: a line of JSON and then
 // messages, for as long as there are some, while it answers how far it has come.
-type carrier func(ctx context.Context, o *office, in io.Reader, answer io.Writer) error
+// Close of in ends a Read that waits.
+type carrier func(ctx context.Context, o *office, in io.ReadCloser, answer io.Writer) error
 
 func carriers() map[string]carrier {
 	return map[string]carrier{"mail.import": importMail}
@@ -25,19 +26,28 @@ func carriers() map[string]carrier {
 func carry(o *office, do carrier) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		defer o.survive()
-		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+		control := http.NewResponseController(w)
+		if err := control.EnableFullDuplex(); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
 		answer := &counted{Writer: w}
-		if err := do(r.Context(), o, r.Body, answer); err != nil {
+		if err := do(r.Context(), o, body{r.Body, control}, answer); err != nil {
 			panic(http.ErrAbortHandler)
 		}
 	}
 }
 
+// body is what a client sends. Its own Close would wait for a Read that waits.
+type body struct {
+	io.Reader
+	control *http.ResponseController
+}
+
+func (b body) Close() error { return b.control.SetReadDeadline(time.Unix(1, 0)) }
+
 // convey has the running server, or this process, do a carrier's work.
-func convey(ctx context.Context, file, name string, in io.Reader, answer io.Writer) error {
+func convey(ctx context.Context, file, name string, in io.ReadCloser, answer io.Writer) error {
 	settings, err := config.Load(file)
 	if err != nil {
 		return err
@@ -53,10 +63,10 @@ func convey(ctx context.Context, file, name string, in io.Reader, answer io.Writ
 type wantedImport struct{ Address string }
 
 // importMail seals and stores what comes. Its answer's steps count messages that
-// are durable.
-func importMail(ctx context.Context, o *office, in io.Reader, out io.Writer) error {
+// are durable; each is told, for the other end waits for them.
+func importMail(ctx context.Context, o *office, in io.ReadCloser, out io.Writer) error {
 	lines := bufio.NewReaderSize(in, 64<<10)
-	return telling(func(ctx context.Context, o *office, w wantedImport, tell func(step)) (move.Report, error) {
+	return tellingEvery(0, func(ctx context.Context, o *office, w wantedImport, tell func(step)) (move.Report, error) {
 		a, err := o.find(ctx, w.Address)
 		if err != nil {
 			return move.Report{}, err
@@ -65,10 +75,11 @@ func importMail(ctx context.Context, o *office, in io.Reader, out io.Writer) err
 		if err != nil {
 			return move.Report{}, err
 		}
-		look := mail.DefaultLimits
-		im := move.Importer{Store: o.store, Owner: owner(a), To: to, Look: look, Now: time.Now}
-		return im.Run(ctx, move.Arrivals(ctx, move.NewFrameReader(lines), o.settings.Spool.Folder), func(n int) error {
-			tell(step{What: "stored", Done: int64(n)})
+		im := move.Importer{
+			Store: o.store, Owner: owner(a), To: to, Look: mail.DefaultLimits, Now: time.Now, Stop: func() { in.Close() },
+		}
+		return im.Run(ctx, move.Arrivals(ctx, move.NewFrameReader(lines), o.settings.Spool.Folder), func(n int, failed []int) error {
+			tell(step{What: "stored", Done: int64(n), Failed: failed})
 			return nil
 		})
 	})(ctx, o, firstLine(lines), out)

@@ -126,6 +126,10 @@ func remote(ctx context.Context, c console, at string, startTLS bool, user, pass
 	return r, err
 }
 
+// onTheWay bounds the messages that were sent and are not yet known to be durable:
+// so many come twice when one end dies, and no more.
+const onTheWay = 128
+
 // A ferry carries one source to the server, and notes what has arrived.
 type ferry struct {
 	source        move.Source
@@ -133,6 +137,7 @@ type ferry struct {
 	file, address string
 	bar           *bar
 	bad           []string
+	room          chan struct{} // holds one for each message on the way
 
 	mu      sync.Mutex
 	sent    []move.Position // not yet noted
@@ -145,6 +150,7 @@ type ferry struct {
 func (f *ferry) run(ctx context.Context) (r move.Report, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	f.room = make(chan struct{}, onTheWay)
 	f.total, _ = f.source.Total(ctx)
 	body, feed := io.Pipe()
 	answers, answer := io.Pipe()
@@ -165,7 +171,9 @@ func (f *ferry) run(ctx context.Context) (r move.Report, err error) {
 	if err != nil {
 		cancel()
 	}
-	err = errors.Join(err, <-ended)
+	if failed := <-ended; err == nil || !errors.Is(failed, context.Canceled) { // which only follows from err
+		err = errors.Join(err, failed)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.failure != nil {
@@ -215,11 +223,32 @@ func (f *ferry) send(ctx context.Context, to *move.FrameWriter, m move.Message) 
 		return &move.Bad{Position: m.Position, Err: err}
 	}
 	defer text.Close()
+	if err := f.wait(ctx, to); err != nil {
+		return err
+	}
 	f.mu.Lock()
 	f.sent = append(f.sent, m.Position)
 	f.read += m.Size
 	f.mu.Unlock()
 	return to.Write(m, text)
+}
+
+// wait makes sure that there is room for one message more.
+func (f *ferry) wait(ctx context.Context, to *move.FrameWriter) error {
+	select {
+	case f.room <- struct{}{}:
+		return nil
+	default:
+	}
+	if err := to.Flush(); err != nil { // what is held back never becomes durable
+		return err
+	}
+	select {
+	case f.room <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // listen notes what the server says is durable.
@@ -233,12 +262,11 @@ func (f *ferry) listen(from io.Reader) (r move.Report, err error) {
 		case line.Error != "":
 			return r, errors.New(line.Error)
 		case line.Step != nil:
-			r.Messages = int(line.Step.Done)
-			err = f.note(r.Messages)
+			r.Failed = append(r.Failed, line.Step.Failed...)
+			r.Messages = int(line.Step.Done) - len(r.Failed)
+			err = f.note(int(line.Step.Done), line.Step.Failed)
 		case line.Answer != nil:
-			r = *line.Answer
-			f.blame(r.Failed)
-			return r, f.note(r.Messages + len(r.Failed))
+			return *line.Answer, nil
 		}
 		if err != nil {
 			return r, err
@@ -247,23 +275,27 @@ func (f *ferry) listen(from io.Reader) (r move.Report, err error) {
 	return r, errors.New("the server broke off: its log may say why")
 }
 
-func (f *ferry) note(done int) error {
+// note keeps how many messages, from the first on, need not come again, and which
+// of them could not be sealed.
+func (f *ferry) note(done int, failed []int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.blame(failed)
 	n := min(done-f.noted, len(f.sent))
 	if n <= 0 {
 		return nil
 	}
 	err := f.journal.Add(f.sent[:n]...)
+	for range n {
+		<-f.room
+	}
 	f.sent, f.noted = f.sent[n:], f.noted+n
 	f.bar.show(step{What: "sealing and storing", Done: min(f.read, f.total), Of: f.total})
 	return err
 }
 
-// blame names the messages that the server could not seal.
+// blame names the messages that the server could not seal, before they are noted.
 func (f *ferry) blame(failed []int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	for _, n := range failed {
 		if i := n - f.noted; i >= 0 && i < len(f.sent) {
 			p := f.sent[i]

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sealpost/move"
 )
 
 // writeMaildir makes a Maildir of n messages and returns their texts, sorted.
@@ -101,4 +103,35 @@ func TestImportWithoutAServer(t *testing.T) {
 	}
 	fails(t, exitFailed, []string{"expected one of --mbox"}, "import", "ann@demo.test", config)
 	fails(t, exitFailed, []string{"no such account"}, "import", "eve@demo.test", "--mbox", filepath.Join(s.dir, "Old.mbox"), "--journal", filepath.Join(s.dir, "j"), config)
+}
+
+// What could not be sealed is named, whenever the server says so.
+func TestImportNamesWhatStayedBehind(t *testing.T) {
+	t.Parallel()
+	j, err := move.OpenJournal("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := ferry{journal: j, bar: &bar{silent: true}, room: make(chan struct{}, onTheWay)}
+	for i := range 5 {
+		f.sent = append(f.sent, move.Position{Part: "box", Name: fmt.Sprint("m", i)})
+		f.room <- struct{}{}
+	}
+	said := `{"step":{"what":"stored","done":3,"of":0,"failed":[1]}}
+{"step":{"what":"stored","done":5,"of":0,"failed":[3,4]}}
+{"answer":{"messages":2,"bytes":9,"failed":[1,3,4]}}
+`
+	r, err := f.listen(strings.NewReader(said))
+	if err != nil || r.Messages != 2 || len(f.room) != 0 {
+		t.Errorf("%d messages, %d on the way, %v", r.Messages, len(f.room), err)
+	}
+	for i, want := range []string{"m1", "m3", "m4"} {
+		if len(f.bad) != 3 || !strings.Contains(f.bad[i], want) {
+			t.Errorf("stayed behind: %q, want %s", f.bad, want)
+		}
+	}
+	cut, err := f.listen(strings.NewReader(`{"step":{"done":7,"failed":[5]}}` + "\n"))
+	if err == nil || cut.Messages != 6 {
+		t.Errorf("%d messages are stored, %v", cut.Messages, err)
+	}
 }

@@ -16,6 +16,8 @@ type step struct {
 	What string `json:"what"` // "copying mail"
 	Done int64  `json:"done"`
 	Of   int64  `json:"of"` // 0: not known
+
+	Failed []int `json:"failed,omitempty"` // of an import: numbers among Done, each once
 }
 
 // spoken is one line of an operation that tells how it gets on: a step, and at
@@ -29,6 +31,11 @@ type spoken[Answer any] struct {
 // telling makes an operation of long work. Steps are told at most ten times a
 // second.
 func telling[Wish, Answer any](do func(ctx context.Context, o *office, w Wish, tell func(step)) (Answer, error)) operation {
+	return tellingEvery(100*time.Millisecond, do)
+}
+
+// tellingEvery tells at most one step in a pause.
+func tellingEvery[Wish, Answer any](pause time.Duration, do func(ctx context.Context, o *office, w Wish, tell func(step)) (Answer, error)) operation {
 	return func(ctx context.Context, o *office, wish []byte, out io.Writer) error {
 		var w Wish
 		if err := json.Unmarshal(wish, &w); err != nil {
@@ -46,7 +53,7 @@ func telling[Wish, Answer any](do func(ctx context.Context, o *office, w Wish, t
 		}
 		a, err := do(ctx, o, w, func(s step) {
 			unsaid = &s
-			if now := time.Now(); now.Sub(last) > 100*time.Millisecond {
+			if now := time.Now(); now.Sub(last) > pause {
 				last, unsaid = now, nil
 				say(spoken[Answer]{Step: &s})
 			}

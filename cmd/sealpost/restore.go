@@ -29,7 +29,7 @@ func (cmd restoreCommand) Run(ctx context.Context, c console) error {
 		return err
 	}
 	bar := newBar(c)
-	m, err := backup.Restore(ctx, cmd.Dir, cmd.At, settings.Data, func(what string, done, of int64) { bar.show(step{what, done, of}) })
+	m, err := backup.Restore(ctx, cmd.Dir, cmd.At, settings.Data, func(what string, done, of int64) { bar.show(step{What: what, Done: done, Of: of}) })
 	bar.clear()
 	if err != nil {
 		return err

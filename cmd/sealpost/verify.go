@@ -24,7 +24,7 @@ func (cmd verifyCommand) Run(ctx context.Context, c console) (err error) {
 		f, err = watch[backup.Findings](ctx, c, cmd.Config, "store.verify", struct{}{})
 	} else {
 		bar := newBar(c)
-		f, err = backup.Copy(ctx, cmd.Backup, func(what string, done, of int64) { bar.show(step{what, done, of}) })
+		f, err = backup.Copy(ctx, cmd.Backup, func(what string, done, of int64) { bar.show(step{What: what, Done: done, Of: of}) })
 		bar.clear()
 	}
 	if err != nil {
