@@ -69,25 +69,57 @@ func (r Remote) connect(ctx context.Context) (*imapclient.Client, error) {
 }
 
 // remoteBox is a mailbox there, and what it is called here.
-type remoteBox struct{ there, here string }
+type remoteBox struct {
+	there, here string
+	view        bool // shows messages of other mailboxes
+	skip        bool
+}
 
+// boxes lists the mailboxes to read, views last.
 func (r Remote) boxes(c *imapclient.Client) ([]remoteBox, error) {
-	list, err := c.List("", "*", nil).Collect()
+	caps := c.Caps()
+	var options *imap.ListOptions
+	if caps.Has(imap.CapListExtended) && caps.Has(imap.CapSpecialUse) {
+		options = &imap.ListOptions{ReturnSpecialUse: true}
+	}
+	list, err := c.List("", "*", options).Collect()
 	if err != nil {
 		return nil, fmt.Errorf("list mailboxes: %w", err)
 	}
-	var boxes []remoteBox
+	prefix := ownPrefix(c, caps)
+	var boxes, views []remoteBox
 	for _, l := range list {
-		if slices.Contains(l.Attrs, imap.MailboxAttrNoSelect) || slices.Contains(l.Attrs, imap.MailboxAttrNonExistent) ||
-			slices.Contains(l.Attrs, imap.MailboxAttrAll) || slices.Contains(r.Skip, l.Mailbox) {
-			continue // All is a view of the others
+		skip := slices.Contains(r.Skip, l.Mailbox)
+		switch {
+		case slices.Contains(l.Attrs, imap.MailboxAttrNoSelect), slices.Contains(l.Attrs, imap.MailboxAttrNonExistent), skip && isView(l):
+		case slices.Contains(l.Attrs, imap.MailboxAttrAll):
+			views = slices.Insert(views, 0, remoteBox{l.Mailbox, "Archive", true, false})
+		case isView(l):
+			views = append(views, remoteBox{l.Mailbox, "Archive", true, false})
+		default:
+			boxes = append(boxes, remoteBox{l.Mailbox, localName(l, prefix), false, skip})
 		}
-		boxes = append(boxes, remoteBox{l.Mailbox, localName(l)})
 	}
-	return boxes, nil
+	if len(views) == 0 { // else what is skipped must not come in by a view
+		boxes = slices.DeleteFunc(boxes, func(b remoteBox) bool { return b.skip })
+	}
+	return append(boxes, views...), nil
 }
 
-func localName(l *imap.ListData) string {
+// ownPrefix is what stands before all mailboxes of a person but INBOX, such as
+// "INBOX." (RFC 2342).
+func ownPrefix(c *imapclient.Client, caps imap.CapSet) string {
+	if !caps.Has(imap.CapNamespace) {
+		return ""
+	}
+	n, err := c.Namespace().Wait()
+	if err != nil || len(n.Personal) != 1 {
+		return ""
+	}
+	return n.Personal[0].Prefix
+}
+
+func localName(l *imap.ListData, prefix string) string {
 	uses := map[imap.MailboxAttr]string{
 		imap.MailboxAttrSent: "Sent", imap.MailboxAttrDrafts: "Drafts", imap.MailboxAttrTrash: "Trash",
 		imap.MailboxAttrJunk: "Junk", imap.MailboxAttrArchive: "Archive",
@@ -98,13 +130,16 @@ func localName(l *imap.ListData) string {
 		}
 	}
 	name := l.Mailbox
+	if inner := strings.TrimPrefix(name, prefix); inner != "" {
+		name = inner
+	}
 	if l.Delim != 0 && l.Delim != '/' {
 		name = strings.ReplaceAll(strings.ReplaceAll(name, "/", "_"), string(l.Delim), "/")
 	}
 	return standardName(name)
 }
 
-// Total counts the messages of all mailboxes.
+// Total counts the messages of all mailboxes; what only views have comes on top.
 func (r Remote) Total(ctx context.Context) (n int64, unit string) {
 	c, err := r.connect(ctx)
 	if err != nil {
@@ -116,6 +151,9 @@ func (r Remote) Total(ctx context.Context) (n int64, unit string) {
 		return 0, "messages"
 	}
 	for _, b := range boxes {
+		if b.skip || b.view {
+			continue
+		}
 		if s, err := c.Status(b.there, &imap.StatusOptions{NumMessages: true}).Wait(); err == nil && s.NumMessages != nil {
 			n += int64(*s.NumMessages)
 		}
@@ -137,8 +175,12 @@ func (r Remote) Messages(ctx context.Context, j *Journal) iter.Seq2[Message, err
 			yield(Message{}, err)
 			return
 		}
+		var had identities
+		if slices.ContainsFunc(boxes, func(b remoteBox) bool { return b.view }) {
+			had = identities{}
+		}
 		for _, b := range boxes {
-			more, err := r.box(ctx, c, b, j, yield)
+			more, err := r.box(ctx, c, b, j, had, yield)
 			if err != nil {
 				yield(Message{}, err)
 			}
@@ -149,60 +191,55 @@ func (r Remote) Messages(ctx context.Context, j *Journal) iter.Seq2[Message, err
 	}
 }
 
-func (r Remote) box(ctx context.Context, c *imapclient.Client, b remoteBox, j *Journal, yield func(Message, error) bool) (bool, error) {
+func (r Remote) box(ctx context.Context, c *imapclient.Client, b remoteBox, j *Journal, had identities, yield func(Message, error) bool) (bool, error) {
 	sel, err := c.Select(b.there, &imap.SelectOptions{ReadOnly: true}).Wait()
 	if err != nil {
 		return false, fmt.Errorf("open a mailbox: %w", err)
 	}
 	part := fmt.Sprintf("%s:%d", b.there, sel.UIDValidity)
 	last := imap.UID(max(0, j.Last(part)))
-	if sel.NumMessages == 0 || last+1 >= sel.UIDNext && sel.UIDNext != 0 {
+	if sel.NumMessages == 0 || had == nil && sel.UIDNext != 0 && last+1 >= sel.UIDNext {
 		return true, nil
 	}
-	all := imap.UIDSet{}
-	all.AddRange(last+1, 0)
-	sizes, err := c.Fetch(all, &imap.FetchOptions{UID: true, RFC822Size: true}).Collect()
+	mails, err := listMails(c, b, last, had)
 	if err != nil {
 		return false, fmt.Errorf("list messages: %w", err)
 	}
-	slices.SortFunc(sizes, func(x, y *imapclient.FetchMessageBuffer) int { return int(int64(x.UID) - int64(y.UID)) })
-	for len(sizes) > 0 {
+	if b.skip {
+		return true, nil
+	}
+	for len(mails) > 0 {
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}
-		n := batch(sizes)
-		more, err := r.fetch(c, sizes[:n], last, part, b.here, yield)
+		n := batch(mails)
+		more, err := r.fetch(c, mails[:n], part, b.here, yield)
 		if err != nil || !more {
 			return false, err
 		}
-		sizes = sizes[n:]
+		mails = mails[n:]
 	}
 	return true, nil
 }
 
 // batch is how many messages to fetch together.
-func batch(sizes []*imapclient.FetchMessageBuffer) int {
+func batch(mails []remoteMail) int {
 	var sum int64
-	for i, m := range sizes {
-		if sum += m.RFC822Size; i > 0 && (i == fetchBatch || sum > fetchMemory) {
+	for i, m := range mails {
+		if sum += m.size; i > 0 && (i == fetchBatch || sum > fetchMemory) {
 			return i
 		}
 	}
-	return len(sizes)
+	return len(mails)
 }
 
-func (r Remote) fetch(c *imapclient.Client, part []*imapclient.FetchMessageBuffer, last imap.UID, name, box string, yield func(Message, error) bool) (bool, error) {
+func (r Remote) fetch(c *imapclient.Client, part []remoteMail, name, box string, yield func(Message, error) bool) (bool, error) {
 	var uids imap.UIDSet
 	for _, m := range part {
-		at := Position{Part: name, Place: int64(m.UID)}
-		switch {
-		case m.UID <= last: // "n:*" always has the last message
-		case m.RFC822Size > MaxMessage:
-			if !yield(Message{}, &Bad{at, ErrTooLarge}) {
-				return false, nil
-			}
-		default:
-			uids.AddNum(m.UID)
+		if m.size <= MaxMessage {
+			uids.AddNum(m.uid)
+		} else if !yield(Message{}, &Bad{Position{Part: name, Place: int64(m.uid)}, ErrTooLarge}) {
+			return false, nil
 		}
 	}
 	if len(uids) == 0 {
