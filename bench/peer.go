@@ -84,6 +84,7 @@ type site struct {
 	own      *tls.Config // of servers elsewhere
 	zone     *zone
 	sealpost string // the binary
+	noKeys   bool   // nobody's keys are looked for
 }
 
 // folder makes a folder below the site that every user may enter.

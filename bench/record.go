@@ -83,6 +83,7 @@ type record struct {
 	machine machine
 	postfix string // versions
 	dovecot string
+	signer  string
 	skipped error // why the peers were not measured
 	milter  error // why no signing Postfix was measured
 	stored  trial // mail that comes

@@ -101,6 +101,9 @@ func (r *record) facts(b *strings.Builder) {
 		t.add("Postfix", r.postfix+" (Debian's package)")
 		t.add("Dovecot", r.dovecot+" (Debian's package)")
 	}
+	if r.signer != "" {
+		t.add("opendkim", r.signer+" (Debian's package)")
+	}
 	b.WriteString(t.String())
 	b.WriteString("\n" + servers)
 }
