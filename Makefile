@@ -18,7 +18,7 @@ test:
 	@test/install
 	@test -z "$$(gofmt -l cmd $(wildcard account bench config filestore imap mail mailstore move pgp smtp storage test webmail))" || { gofmt -l .; echo "gofmt: the files above are not formatted"; exit 1; }
 	go vet ./...
-	@SEALPOST_SKIPS=$(skips) go test -race -timeout 24m ./... ; status=$$?; \
+	@SEALPOST_SKIPS=$(skips) go test -race -timeout 40m ./... ; status=$$?; \
 	  if [ -s $(skips) ]; then echo; echo "Skipped, for want of something on this machine:"; sort -u $(skips) | sed 's/^/  /'; fi; \
 	  rm -f $(skips); exit $$status
 
