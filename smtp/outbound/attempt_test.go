@@ -292,6 +292,32 @@ func TestLateStart(t *testing.T) {
 	}
 }
 
+// A clock that jumps far ahead, and a server that comes back before its network does,
+// give no mail up at the first look at it; a clock that goes back again saves it.
+func TestClockJumpsAhead(t *testing.T) {
+	t.Parallel()
+	for _, back := range []bool{false, true} {
+		w := newWorld(t)
+		id := w.put("bob@far.example", "carol@dead.example")
+		w.clock.move(300 * 24 * time.Hour)
+		w.step() // no certificate is valid then, no name is found
+		if w.left(id) == "gone" || len(w.notices()) != 0 {
+			t.Fatalf("given up at once: %s, %d notices", w.left(id), len(w.notices()))
+		}
+		far := &inbox{}
+		w.net.far(far, nil, "far.example", "dead.example")
+		if back {
+			w.clock.move(-300 * 24 * time.Hour)
+		} else {
+			w.clock.move(time.Minute)
+		}
+		w.step()
+		if w.left(id) != "gone" || len(far.got()) != 1 || len(w.notices()) != 0 {
+			t.Errorf("back %v: %s, %d mails, %d notices", back, w.left(id), len(far.got()), len(w.notices()))
+		}
+	}
+}
+
 // TestBecameLocal: a domain that was somebody else's when the mail was queued.
 func TestBecameLocal(t *testing.T) {
 	t.Parallel()
@@ -348,6 +374,8 @@ func TestRequireTLSGivenUp(t *testing.T) {
 		id := w.putMail(queue.Mail{Envelope: smtp.Envelope{From: &from, RequireTLS: c.require}, Recipient: to("bob@far.example")})
 		w.step()
 		w.clock.move(6 * 24 * time.Hour)
+		w.step()
+		w.clock.move(5 * time.Minute)
 		w.step()
 		n := w.notices()
 		if w.left(id) != "gone" || len(n) != 1 {

@@ -73,7 +73,8 @@ func (h *hosts) enter(ctx context.Context, key string, now time.Time) wait {
 		d := h.get(key) // it may be another after a pause
 		switch {
 		case now.Before(d.until):
-			return wait{d.until.Add(rand.N(max(d.until.Sub(now)/4, busyWait))), true, d.why}
+			rest := d.until.Sub(now) // the clock on the wall may have jumped
+			return wait{now.Add(rest + rand.N(max(rest/4, busyWait))), true, d.why}
 		case d.busy < h.places(d):
 			if d.busy++; d.busy == 1 {
 				d.moved = time.Now()

@@ -48,7 +48,7 @@ func (a *attempt) judge() outcome {
 			a.arrived(&o, st, r)
 		case r.fate == failed:
 			a.giveUp(&o, st, "")
-		case (r.fate == later || r.resting) && !a.now.Before(a.lease.Mail.Expires):
+		case (r.fate == later || r.resting) && a.old(a.lease.Mail.Recipient[i]):
 			a.giveUp(&o, st, a.tooLate(st))
 		default:
 			o.left = append(o.left, st)
@@ -73,6 +73,18 @@ func (a *attempt) tooLate(st queue.State) string {
 		}
 	}
 	return expired
+}
+
+// overslept is how much later than planned an attempt is none to give up after: no
+// retry is put off for that long.
+const overslept = 5 * time.Hour
+
+// old says whether a recipient, as it was before this attempt, was tried for long
+// enough. One that nobody looked at when it was due, because the server was off or
+// its clock jumped, is tried once more: what failed now may be that clock, or a
+// network that is not up yet.
+func (a *attempt) old(before queue.State) bool {
+	return !a.now.Before(a.lease.Mail.Expires) && a.now.Sub(before.Next) < overslept
 }
 
 // note writes what was said into a recipient's state, and when it is next tried.
@@ -120,7 +132,7 @@ func (a *attempt) late(o *outcome) {
 	if m.Envelope.Hold.After(start) {
 		start = m.Envelope.Hold
 	}
-	if a.now.Sub(start) < a.Delay {
+	if a.now.Sub(start) < a.Delay || !a.now.Before(m.Expires) { // it will soon be told of as failed
 		return
 	}
 	for i := range o.left {
