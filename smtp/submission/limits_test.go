@@ -174,3 +174,26 @@ func TestRates(t *testing.T) {
 		}
 	})
 }
+
+// A clock that jumped ahead and came back locks nobody out, and what is given back
+// then is not given twice.
+func TestClockThatCameBack(t *testing.T) {
+	t.Parallel()
+	var r rates
+	now := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+	bounds := []bound{{"hour a", 5, time.Hour}}
+	undo, when := r.take(bounds, 5, now.AddDate(1, 0, 0))
+	if !when.IsZero() {
+		t.Fatal(when)
+	}
+	if _, when = r.take(bounds, 5, now); !when.IsZero() {
+		t.Errorf("has to wait until %v", when)
+	}
+	undo(5)
+	if _, when = r.take(bounds, 1, now); when.IsZero() || when.After(now.Add(2*time.Hour)) {
+		t.Errorf("one more than five: %v", when)
+	}
+	if _, when = r.take(bounds, 1, now.Add(-time.Minute)); when.IsZero() {
+		t.Error("a clock that was set back a little forgets")
+	}
+}

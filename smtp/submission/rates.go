@@ -35,9 +35,13 @@ type window struct {
 	now    int64 // number of the newest slice
 }
 
-// move drops what is older than the span. A clock that goes back stands still.
+// move drops what is older than the span. A clock that goes back stands still, unless
+// it had jumped ahead: then nobody waits for it to get there once more.
 func (w *window) move(now time.Time) {
 	n := now.UnixNano() / int64(w.slice)
+	if w.now-n > int64(len(w.counts)) {
+		w.counts, w.now = [parts + 1]int{}, n
+	}
 	for w.now < n {
 		w.now++
 		w.counts[w.now%int64(len(w.counts))] = 0
@@ -83,7 +87,7 @@ func (r *rates) take(bounds []bound, n int, now time.Time) (undo func(n int), wh
 		at := w.now
 		w.counts[at%int64(len(w.counts))] += n
 		back = append(back, func(n int) {
-			if w.now-at < int64(len(w.counts)) {
+			if age := w.now - at; age >= 0 && age < int64(len(w.counts)) {
 				w.counts[at%int64(len(w.counts))] -= n
 			}
 		})
