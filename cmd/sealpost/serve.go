@@ -15,7 +15,7 @@ type serveCommand struct{ settingsFile }
 
 func (cmd serveCommand) Help() string {
 	return "Runs until SIGTERM or SIGINT: then it finishes what it accepted, says goodbye to mail clients and stops. " +
-		"A second signal stops at once. SIGHUP reads domains, TLS certificate and DKIM keys again; other settings take a restart."
+		"A second signal stops at once. SIGHUP does what sealpost reload does: domains, keys, certificate and log level are taken up at once."
 }
 
 func (cmd serveCommand) Run(ctx context.Context, c console) error {
