@@ -43,6 +43,16 @@ func Cause(err error) string {
 	return otherCause(err)
 }
 
+// Trouble is Cause for an error that may be of the network or of ours, a disk say:
+// only what names another machine becomes a word.
+func Trouble(err error) string {
+	var network net.Error
+	if errors.As(err, &network) {
+		return Cause(err)
+	}
+	return err.Error()
+}
+
 // certificateCause is about what TLS says, or nothing.
 func certificateCause(err error) string {
 	var name x509.HostnameError

@@ -51,6 +51,15 @@ func TestCauseNamesNobody(t *testing.T) {
 			t.Errorf("%v becomes %q, want %q", err, got, want)
 		}
 	}
+	full := fmt.Errorf("store: %w", &os.PathError{Op: "write", Path: "/data", Err: syscall.ENOSPC})
+	for err, want := range map[error]string{
+		full: full.Error(), io.ErrUnexpectedEOF: "unexpected EOF", op(io.ErrUnexpectedEOF): "the connection was closed",
+		fmt.Errorf("take mail: %w", op(os.NewSyscallError("read", syscall.ECONNRESET))): "the connection was closed",
+	} {
+		if got := Trouble(err); got != want {
+			t.Errorf("%v becomes %q, want %q", err, got, want)
+		}
+	}
 	if got := Cause(&url.Error{Op: "Get", URL: "https://mta-sts.canary.example/", Err: errors.New("x")}); got != "network error" {
 		t.Error(got)
 	}

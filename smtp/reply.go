@@ -70,7 +70,7 @@ func (g *guard) told(err error) error {
 	}
 	var r *Reply
 	if !errors.As(err, &r) {
-		g.server.Log.Error("mail was put off by a fault of ours", "err", err)
+		g.server.Log.Error("mail was put off by a fault of ours", "err", Trouble(err))
 		r = errLater
 	}
 	return r.wire()

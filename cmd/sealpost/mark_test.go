@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/smtp"
 	"regexp"
@@ -46,7 +48,7 @@ func TestLogNamesNobody(t *testing.T) {
 	p.failReports()
 	said := []string{
 		"mail stored", "mail submitted", "mail queued", "mail attempted", "mail refused", "no session for a mail", "sign-in refused", "IMAP sign-in refused",
-		"http request", "a report waits", "marks of a mail", "TLS handshake failed", "TLS alert: tls: bad certificate", "reloaded",
+		"http request", "a report waits", "marks of a mail", "mail not taken", "TLS handshake failed", "TLS alert: tls: bad certificate", "reloaded",
 	}
 	must(t, "reload", "--config="+p.ann.config)
 	until(t, "everything to be said", func() bool {
@@ -98,11 +100,31 @@ func (p *pair) sendAll() {
 	if err := p.bob.submit(t, "ann@demo.test", letterTo("bob@far.example", "ann@demo.test", "canary")); err != nil {
 		t.Error(err)
 	}
+	hangUp(t, p.ann)
 	for _, c := range [][3]string{{"canary@bank.example", "ann@demo.test", "550"}, {"canary@bank.example", "nobodycanary@demo.test", "550"}, {"canary@bank.example", "x@relaycanary.example", "550"}} {
 		err := stranger(p.ann, c[0], c[1])
 		if err == nil || !strings.HasPrefix(err.Error(), c[2]) {
 			t.Errorf("a stranger's mail to %s: %v", c[1], err)
 		}
+	}
+}
+
+// hangUp breaks off in the middle of a mail, by a reset.
+func hangUp(t *testing.T, h *house) {
+	t.Helper()
+	conn, err := net.Dial("tcp", h.up.smtpDoors[0].Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &wireSMTP{conn, bufio.NewReader(conn)}
+	c.hear(t)
+	for _, line := range []string{"EHLO canary.example", "MAIL FROM:<canary@canary.example>", "RCPT TO:<ann@demo.test>", "DATA"} {
+		c.say(t, line)
+	}
+	fmt.Fprintf(conn, "Subject: canary\r\n\r\ncanary")
+	errs := conn.(*net.TCPConn).SetLinger(0)
+	if err := errors.Join(errs, conn.Close()); err != nil {
+		t.Fatal(err)
 	}
 }
 

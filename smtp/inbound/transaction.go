@@ -142,7 +142,7 @@ func (t *transaction) tell(what string, err error) error {
 	r := replyFor(err)
 	t.h.counted.refuse(classOf(err), r)
 	if r.Code/100 == 4 {
-		t.h.Log.Warn(what, "reply", r.Enhanced, "err", err)
+		t.h.Log.Warn(what, "reply", r.Enhanced, "err", smtp.Trouble(err))
 	}
 	return r
 }

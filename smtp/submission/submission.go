@@ -153,7 +153,7 @@ func (h *Handler) tell(what string, err error) *smtp.Reply {
 		h.counted.refused.Add(1)
 	}
 	if r.Code/100 == 4 && error(r) != err {
-		h.Log.Warn(what, "reply", r.Enhanced, "err", err)
+		h.Log.Warn(what, "reply", r.Enhanced, "err", smtp.Trouble(err))
 	}
 	return r
 }
