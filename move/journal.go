@@ -10,19 +10,35 @@ import (
 )
 
 // Journal remembers which messages of a source have arrived, so that an import
-// that was broken off goes on where it was. It is a file of JSON lines.
+// that was broken off goes on where it was. It is a file of JSON lines. Several
+// imports may share one file; none takes another's messages for its own, though
+// their mailboxes are called alike.
 //
 // Its methods are safe for concurrent use.
 type Journal struct {
-	mu    sync.Mutex
-	file  *os.File
+	mu      sync.Mutex
+	file    *os.File
+	of      string
+	imports map[string]*arrivals
+}
+
+// arrivals are those of one import, by part.
+type arrivals struct {
 	place map[string]int64
 	names map[string]map[string]bool
 }
 
-// OpenJournal reads or makes a journal. An empty name keeps it in memory.
-func OpenJournal(name string) (*Journal, error) {
-	j := &Journal{place: map[string]int64{}, names: map[string]map[string]bool{}}
+// journalLine is one line of the file.
+type journalLine struct {
+	Of string `json:"of,omitempty"`
+	Position
+	End bool `json:"end,omitempty"` // all of it has arrived
+}
+
+// OpenJournal reads or makes the journal of one import; of is the same for the same
+// source and the same account only. An empty name keeps it in memory.
+func OpenJournal(name, of string) (*Journal, error) {
+	j := &Journal{of: of, imports: map[string]*arrivals{}}
 	if name == "" {
 		return j, nil
 	}
@@ -30,46 +46,65 @@ func OpenJournal(name string) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, maxLine)
-	var whole int64
-	for lines.Scan() {
-		var p Position
-		if json.Unmarshal(lines.Bytes(), &p) != nil {
-			break // the last line was cut
-		}
-		j.note(p)
-		whole += int64(len(lines.Bytes())) + 1
-	}
-	if err := errors.Join(lines.Err(), f.Truncate(whole)); err != nil {
+	if err := j.read(f); err != nil {
 		return nil, errors.Join(fmt.Errorf("read journal: %w", err), f.Close())
-	}
-	if _, err := f.Seek(whole, 0); err != nil {
-		return nil, errors.Join(err, f.Close())
 	}
 	j.file = f
 	return j, nil
 }
 
-func (j *Journal) note(p Position) {
-	if p.Name == "" {
-		j.place[p.Part] = max(j.place[p.Part], p.Place)
+// read leaves the file at the end of its last whole line.
+func (j *Journal) read(f *os.File) error {
+	lines := bufio.NewReader(f)
+	var whole int64
+	for {
+		text, err := lines.ReadBytes('\n')
+		var l journalLine
+		if err != nil || len(text) > maxLine || json.Unmarshal(text, &l) != nil {
+			break // it was cut
+		}
+		j.note(l)
+		whole += int64(len(text))
+	}
+	if err := f.Truncate(whole); err != nil {
+		return err
+	}
+	_, err := f.Seek(whole, 0)
+	return err
+}
+
+func (j *Journal) note(l journalLine) {
+	if l.End {
+		delete(j.imports, l.Of)
 		return
 	}
-	if j.names[p.Part] == nil {
-		j.names[p.Part] = map[string]bool{}
+	a := j.imports[l.Of]
+	if a == nil {
+		a = &arrivals{place: map[string]int64{}, names: map[string]map[string]bool{}}
+		j.imports[l.Of] = a
 	}
-	j.names[p.Part][p.Name] = true
+	if l.Name == "" {
+		a.place[l.Part] = max(a.place[l.Part], l.Place)
+		return
+	}
+	if a.names[l.Part] == nil {
+		a.names[l.Part] = map[string]bool{}
+	}
+	a.names[l.Part][l.Name] = true
 }
 
 // Has says whether a message has arrived.
 func (j *Journal) Has(p Position) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if p.Name != "" {
-		return j.names[p.Part][p.Name]
+	a := j.imports[j.of]
+	switch {
+	case a == nil:
+		return false
+	case p.Name != "":
+		return a.names[p.Part][p.Name]
 	}
-	last, any := j.place[p.Part]
+	last, any := a.place[p.Part]
 	return any && p.Place <= last
 }
 
@@ -77,8 +112,10 @@ func (j *Journal) Has(p Position) bool {
 func (j *Journal) Last(part string) int64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if n, ok := j.place[part]; ok {
-		return n
+	if a := j.imports[j.of]; a != nil {
+		if n, ok := a.place[part]; ok {
+			return n
+		}
 	}
 	return -1
 }
@@ -87,10 +124,19 @@ func (j *Journal) Last(part string) int64 {
 func (j *Journal) Add(ps ...Position) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	all := make([]journalLine, len(ps))
+	for i, p := range ps {
+		all[i] = journalLine{Of: j.of, Position: p}
+	}
+	return j.write(all...)
+}
+
+// write notes lines here and in the file; j.mu is held.
+func (j *Journal) write(all ...journalLine) error {
 	var text []byte
-	for _, p := range ps {
-		j.note(p)
-		line, err := json.Marshal(p)
+	for _, l := range all {
+		j.note(l)
+		line, err := json.Marshal(l)
 		if err != nil {
 			return err
 		}
@@ -105,7 +151,8 @@ func (j *Journal) Add(ps ...Position) error {
 	return nil
 }
 
-// Close keeps the journal's file; Finish removes it, when all has arrived.
+// Close keeps the journal's file; Finish, when all has arrived, removes what is in it
+// of this import, and the file if there is nothing else.
 func (j *Journal) Close() error {
 	if j.file == nil {
 		return nil
@@ -113,10 +160,15 @@ func (j *Journal) Close() error {
 	return errors.Join(j.file.Sync(), j.file.Close())
 }
 
-// Finish removes the journal's file.
 func (j *Journal) Finish() error {
-	if j.file == nil {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	delete(j.imports, j.of)
+	switch {
+	case j.file == nil:
 		return nil
+	case len(j.imports) > 0:
+		return errors.Join(j.write(journalLine{Of: j.of, End: true}), j.Close())
 	}
 	return errors.Join(j.file.Close(), os.Remove(j.file.Name()))
 }

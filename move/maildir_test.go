@@ -1,6 +1,7 @@
 package move
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -113,7 +114,7 @@ func TestMboxRoundTrip(t *testing.T) {
 func TestJournalSurvivesATornLine(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "journal")
-	j, err := OpenJournal(file)
+	j, err := OpenJournal(file, "one")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +130,7 @@ func TestJournalSurvivesATornLine(t *testing.T) {
 	}
 	io.WriteString(f, `{"part":"a","pla`)
 	f.Close()
-	if j, err = OpenJournal(file); err != nil {
+	if j, err = OpenJournal(file, "one"); err != nil {
 		t.Fatal(err)
 	}
 	for p, want := range map[Position]bool{
@@ -144,10 +145,81 @@ func TestJournalSurvivesATornLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	j.Close()
-	if j, err = OpenJournal(file); err != nil || j.Last("a") != 9 || j.Last("c") != -1 {
+	if j, err = OpenJournal(file, "one"); err != nil || j.Last("a") != 9 || j.Last("c") != -1 {
 		t.Errorf("after the torn line: %v", err)
 	}
 	if err := j.Finish(); err != nil {
 		t.Error(err)
+	}
+}
+
+// Two imports whose mailboxes are called alike, from two servers or for two people,
+// share a journal without missing mail of each other's.
+func TestJournalOfTwo(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "journal")
+	open := func(of string) *Journal {
+		t.Helper()
+		j, err := OpenJournal(file, of)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return j
+	}
+	inbox := Position{Part: "INBOX:1", Place: 7}
+	one := open("one")
+	if err := errors.Join(one.Add(inbox), one.Close()); err != nil {
+		t.Fatal(err)
+	}
+	two := open("two")
+	if two.Has(inbox) || two.Last("INBOX:1") != -1 {
+		t.Error("the second import takes the first one's mail for its own")
+	}
+	if err := errors.Join(two.Add(inbox), two.Finish()); err != nil {
+		t.Fatal(err)
+	}
+	if two = open("two"); two.Has(inbox) {
+		t.Error("an import that has ended is still there")
+	}
+	two.Close()
+	if one = open("one"); !one.Has(inbox) {
+		t.Error("the end of one import took the other along")
+	}
+	if err := one.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("the file is still there")
+	}
+}
+
+// A line whose end was cut counts as cut, and is no crack for what follows.
+func TestJournalCutAtALineEnd(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "journal")
+	j, err := OpenJournal(file, "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(j.Add(Position{Part: "a", Place: 1}, Position{Part: "a", Place: 2}), j.Close()); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(file, info.Size()-1); err != nil {
+		t.Fatal(err)
+	}
+	for place := int64(3); place < 5; place++ {
+		if j, err = OpenJournal(file, "one"); err != nil {
+			t.Fatal(err)
+		}
+		if want := max(1, place-1); place > 3 && j.Last("a") != want {
+			t.Errorf("%d, want %d", j.Last("a"), want)
+		}
+		if err := errors.Join(j.Add(Position{Part: "a", Place: place}), j.Close()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

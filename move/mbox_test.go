@@ -40,7 +40,7 @@ func collect(t testing.TB, s Source, j *Journal) (all []got, positions []Positio
 
 func memory(t testing.TB) *Journal {
 	t.Helper()
-	j, err := OpenJournal("")
+	j, err := OpenJournal("", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,7 @@ func (cmd exportCommand) read(ctx context.Context, c console, out *exporting) er
 	if err != nil {
 		return err
 	}
-	none, err := move.OpenJournal("")
+	none, err := move.OpenJournal("", "")
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,7 +41,7 @@ func (cmd importCommand) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	j, err := move.OpenJournal(cmd.Journal)
+	j, err := move.OpenJournal(cmd.Journal, cmd.identity())
 	if err != nil {
 		return err
 	}
@@ -62,6 +64,24 @@ func (cmd importCommand) Run(ctx context.Context, c console) error {
 		return errors.Join(fmt.Errorf("%s could not be read or sealed and stayed behind:\n%s", counting(int64(len(bad)), "message"), strings.Join(bad, "\n")), j.Close())
 	}
 	return j.Finish()
+}
+
+// identity is the same for the same mail to the same account only, so that a journal
+// in the same place makes nobody miss mail; it names neither.
+func (cmd importCommand) identity() string {
+	what := []string{strings.ToLower(cmd.Address), cmd.Imap, cmd.User, cmd.Mailbox, absolute(cmd.Maildir)}
+	for _, f := range cmd.Mbox {
+		what = append(what, absolute(f))
+	}
+	sum := sha256.Sum256([]byte(strings.Join(what, "\x00")))
+	return hex.EncodeToString(sum[:8])
+}
+
+func absolute(path string) string {
+	if whole, err := filepath.Abs(path); path != "" && err == nil {
+		return whole
+	}
+	return path
 }
 
 // sources are what the flags name: one kind, and something.

@@ -108,7 +108,7 @@ func TestImportWithoutAServer(t *testing.T) {
 // What could not be sealed is named, whenever the server says so.
 func TestImportNamesWhatStayedBehind(t *testing.T) {
 	t.Parallel()
-	j, err := move.OpenJournal("")
+	j, err := move.OpenJournal("", "")
 	if err != nil {
 		t.Fatal(err)
 	}
