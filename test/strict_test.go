@@ -24,12 +24,12 @@ func TestStrictKillNine(t *testing.T) {
 			t.Fatalf("a notice is not sealed:\n%s", tail(string(sealed[i]), 1000))
 		}
 	}
-	// One for each mail that a kill caught between its notice and its row, or
-	// between its end and that of its notice.
-	if left, _ := x.mailbox(t, "Outbox"); len(left) > 8*6 {
+	// Kills caught mail between its notice and its row, and between its end and that
+	// of its notice. A start cleans up.
+	x.close(t)
+	x.serve(t)
+	if left, _ := x.mailbox(t, "Outbox"); len(left) > 0 {
 		t.Errorf("%d notices stay in Outbox", len(left))
-	} else {
-		t.Logf("%d notices stay in Outbox", len(left))
 	}
 }
 

@@ -217,6 +217,9 @@ func (s *server) openDoors(ctx context.Context) error {
 			*door.ls = append(*door.ls, l)
 		}
 	}
+	if err := s.returnLost(ctx); err != nil { // before anybody puts new mail beside it
+		return err
+	}
 	control, err := listenControl(c.Data)
 	if err != nil {
 		return err
@@ -230,9 +233,6 @@ func (s *server) openDoors(ctx context.Context) error {
 	s.open(s.httpDoors, func(l net.Listener) error { return s.plain.Serve(l) })
 	s.open(s.httpsDoors, func(l net.Listener) error { return s.web.ServeTLS(l, "", "") })
 	s.open(s.metricsDoors, func(l net.Listener) error { return s.metricsWeb.Serve(l) })
-	if err := s.returnLost(ctx); err != nil {
-		return err
-	}
 	sending, stop := context.WithCancel(ctx)
 	s.sending = stop
 	s.running.Go(func() { s.send(sending) })
@@ -334,22 +334,56 @@ func (s *server) send(ctx context.Context) {
 }
 
 // returnLost gives people back the mail that an earlier process of strict mode
-// took and could not send.
+// took and could not send. What cannot go back now goes at the next start.
 func (s *server) returnLost(ctx context.Context) error {
 	lost, err := s.queue.Lost(ctx)
 	if err != nil {
 		return fmt.Errorf("look for mail whose text is lost: %w", err)
 	}
 	for _, m := range lost {
-		if err := s.outgoingMail.Return(ctx, m); err != nil {
-			return fmt.Errorf("return mail %s: %w", m.ID, err)
+		err := s.outgoingMail.Return(ctx, m)
+		if err == nil {
+			err = s.queue.Forget(ctx, m.ID)
 		}
-		if err := s.queue.Forget(ctx, m.ID); err != nil {
-			return fmt.Errorf("forget mail %s: %w", m.ID, err)
+		if err != nil {
+			s.log.Error("unsent mail could not go back to its sender", "mail", string(m.ID), "error", err)
 		}
 	}
 	if len(lost) > 0 {
 		s.log.Warn("unsent mail went back to its senders", "count", len(lost))
+	}
+	if !s.queue.Strict {
+		return nil
+	}
+	return s.tidyOutboxes(ctx)
+}
+
+// tidyOutboxes removes the notices that no mail of the queue needs any more. While
+// one is there that was not returned, or cannot be read, all stay.
+func (s *server) tidyOutboxes(ctx context.Context) error {
+	waiting, err := s.queue.List(ctx)
+	if err != nil {
+		return fmt.Errorf("look for mail that needs a notice: %w", err)
+	}
+	for _, m := range waiting {
+		if m.Outbox != "" || len(m.Recipient) == 0 {
+			return nil
+		}
+	}
+	everybody, err := s.book.Accounts(ctx)
+	if err != nil {
+		return fmt.Errorf("list accounts: %w", err)
+	}
+	left := 0
+	for _, a := range everybody {
+		n, err := s.outgoingMail.Tidy(ctx, a.ID)
+		if err != nil {
+			s.log.Warn("notices stay in an Outbox", "account", string(a.ID), "error", err)
+		}
+		left += n
+	}
+	if left > 0 {
+		s.log.Info("notices that nobody needs were removed", "count", left)
 	}
 	return nil
 }

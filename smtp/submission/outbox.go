@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"sealpost/account"
 	"sealpost/mail"
 	"sealpost/mailstore"
 	"sealpost/smtp/outbound/queue"
@@ -14,6 +16,10 @@ import (
 
 // outbox is where notices wait while the mail they speak of lives in memory only.
 const outbox = "Outbox"
+
+// unsent marks the notices that wait there: whatever else its owner keeps in Outbox
+// is theirs.
+const unsent = "$SealpostUnsent"
 
 // notice stores, sealed to the sender, what they get when a restart loses the text
 // of a strict queue: that it was not sent, with the mail attached. It returns its
@@ -23,7 +29,7 @@ func (t *transaction) notice(ctx context.Context, d *draft, l letter) (string, e
 	if err != nil {
 		return "", err
 	}
-	e, err := t.h.deliver(ctx, c, outbox, mailstore.Seen)
+	e, err := t.h.deliver(ctx, c, outbox, mailstore.Seen, unsent)
 	if err != nil {
 		return "", err
 	}
@@ -99,13 +105,50 @@ func (h *Handler) Return(ctx context.Context, m queue.Mail) error {
 			continue
 		}
 		_, err := h.Store.Apply(ctx, owner,
-			mailstore.SetFlags{Box: box, UIDs: []mailstore.UID{uid}, Op: mailstore.Clear, Flags: []string{mailstore.Seen}},
+			mailstore.SetFlags{Box: box, UIDs: []mailstore.UID{uid}, Op: mailstore.Clear, Flags: []string{mailstore.Seen, unsent}},
 			mailstore.Move{From: box, To: b.ID, UIDs: []mailstore.UID{uid}})
 		if err != nil && !gone(err) {
 			return fmt.Errorf("return notice to account %s: %w", m.Account, err)
 		}
 	}
 	return nil
+}
+
+// Tidy removes the notices that an earlier process left in Outbox, and returns how
+// many: of mail that it was killed with before it was promised, or just after it had
+// left. It is called when Return has been, and before mail is taken.
+func (h *Handler) Tidy(ctx context.Context, who account.ID) (n int, err error) {
+	owner := mailstore.Owner(who)
+	boxes, err := h.Store.Index.Mailboxes(ctx, owner)
+	if err != nil {
+		return 0, fmt.Errorf("list mailboxes of account %s: %w", who, err)
+	}
+	for _, b := range boxes {
+		if b.Name != outbox {
+			continue
+		}
+		old, err := h.unsent(ctx, owner, b.ID)
+		if err == nil && len(old) > 0 {
+			_, err = h.Store.Apply(ctx, owner, mailstore.Expunge{Box: b.ID, UIDs: old})
+		}
+		if err != nil && !gone(err) {
+			return n, fmt.Errorf("tidy notices of account %s: %w", who, err)
+		}
+		n += len(old)
+	}
+	return n, nil
+}
+
+func (h *Handler) unsent(ctx context.Context, o mailstore.Owner, b mailstore.MailboxID) (some []mailstore.UID, err error) {
+	for e, err := range h.Store.Index.Entries(ctx, o, b, 0) {
+		if err != nil {
+			return nil, err
+		}
+		if !e.Gone && slices.Contains(e.Flags, unsent) {
+			some = append(some, e.UID)
+		}
+	}
+	return some, nil
 }
 
 // gone says that its owner, or their Outbox, is no more.

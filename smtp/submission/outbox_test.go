@@ -80,6 +80,37 @@ func TestStrict(t *testing.T) {
 	}
 }
 
+// TestTidy: notices that a crash left behind go, and nothing else that their owner
+// keeps in Outbox does.
+func TestTidy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	rows := w.strict()
+	alice := w.account("alice@demo.test")
+	if n, err := w.handler.Tidy(t.Context(), alice.ID); n != 0 || err != nil {
+		t.Errorf("without an Outbox: %d, %v", n, err)
+	}
+	for range 3 {
+		w.send(sending{as: alice, to: []string{"carol@example.org"}, data: letterOf("From: alice@demo.test")})
+	}
+	own := w.box(alice, "Outbox", true)[1]
+	boxes, err := w.handler.Store.Index.Mailboxes(t.Context(), mailstore.Owner(alice.ID))
+	w.must(err)
+	for _, b := range boxes {
+		if b.Name == "Outbox" { // as a mail program's own would be
+			_, err := w.handler.Store.Apply(t.Context(), mailstore.Owner(alice.ID),
+				mailstore.SetFlags{Box: b.ID, UIDs: []mailstore.UID{own.UID}, Op: mailstore.Clear, Flags: []string{unsent}})
+			w.must(err)
+		}
+	}
+	w.restart(rows)
+	n, err := w.handler.Tidy(t.Context(), alice.ID)
+	left := w.box(alice, "Outbox", true)
+	if err != nil || n != 2 || len(left) != 1 || left[0].UID != own.UID {
+		t.Errorf("%d removed, %d left, %v", n, len(left), err)
+	}
+}
+
 // TestStrictFails: no notice stays for a mail that was not taken.
 func TestStrictFails(t *testing.T) {
 	t.Parallel()
