@@ -259,6 +259,13 @@ func TestDNSCheckUnknown(t *testing.T) {
 	if got.code != exitFailed {
 		t.Error("nobody could tell, and all is well")
 	}
+	// One record of which nobody can tell is enough, where all others are well.
+	if one := (looked{Needed: true, Verdict: unknown}); !lacking([]looked{{Needed: true, Verdict: asWanted}, one}) {
+		t.Error("one needed record is not known, and nothing is lacking")
+	}
+	if lacking([]looked{{Needed: true, Verdict: asWanted}, {Verdict: missing}, {Verdict: differs}, {Verdict: unknown}}) {
+		t.Error("what is only good to have is lacking")
+	}
 }
 
 func TestDNSCheckCommand(t *testing.T) {

@@ -116,6 +116,18 @@ func removal(t *testing.T, s *site, config string, open *smtp.Client) {
 	}
 }
 
+func TestSetUpHelp(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{
+		"quickstart", "doctor", "dns", "dns check", "dns records", "domain", "domain add", "domain list", "domain remove", "dkim", "dkim list", "dkim rotate",
+	} {
+		s := do(t, "", append(strings.Fields(command), "--help")...)
+		if s.code != exitDone || !strings.HasPrefix(s.out, "Usage: sealpost "+command) || s.err != "" {
+			t.Errorf("%s --help: exit %d: %s%s", command, s.code, s.out, s.err)
+		}
+	}
+}
+
 // What root makes in the server's folders is the server's, and root is root after it.
 func TestAsOwnerOf(t *testing.T) {
 	if os.Geteuid() != 0 {
