@@ -18,7 +18,7 @@ type backupCommand struct {
 func (cmd backupCommand) Help() string {
 	return "Takes a consistent snapshot, also while the server runs: every account, mailbox and sealed letter of one moment. " +
 		"What it writes is as sealed as the store itself. Not in it, on purpose: the node key, DKIM keys and TLS keys " +
-		"(keep /etc/sealpost apart from it), and mail that waits to leave."
+		"(keep /etc/sealpost apart from it), the keys of others that were pinned, and mail that waits to leave."
 }
 
 type wantedBackup struct {

@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sealpost/cmd/sealpost/backup"
+	"sealpost/storage/disk"
 )
 
 // A store is backed up twice while its server runs, verified, restored
@@ -52,6 +55,35 @@ func TestBackupAndRestore(t *testing.T) {
 	if opened := do(t, string(got), "open", "--key", secret); !strings.Contains(opened.out, "again and again") {
 		t.Errorf("the restored mail opens as: %+v", opened)
 	}
+}
+
+// A snapshot that a clock in the future has named does not push out those that are
+// made later, and two backups at a time do not remove what the other relies on.
+func TestBackupsInTheWay(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	config := "--config=" + s.config
+	_, public := s.keys(t, "ann@demo.test")
+	must(t, "account", "add", "ann@demo.test", "--key", public, config)
+	to := filepath.Join(s.dir, "backup")
+	must(t, "backup", to, config)
+	names, err := backup.Snapshots(to)
+	if err != nil || len(names) != 1 {
+		t.Fatal(names, err)
+	}
+	if err := os.Rename(filepath.Join(to, "snapshots", names[0]), filepath.Join(to, "snapshots", "20991231T235959Z")); err != nil {
+		t.Fatal(err)
+	}
+	must(t, "backup", to, config, "--keep=1")
+	if names, err = backup.Snapshots(to); err != nil || len(names) != 1 || strings.HasPrefix(names[0], "2099") {
+		t.Errorf("left are %v, %v", names, err)
+	}
+	lock, err := disk.OS{}.Lock(filepath.Join(to, "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	fails(t, exitFailed, []string{"another backup is being written"}, "backup", to, config)
 }
 
 // holdSecond gives the snapshots of a backup the names of an earlier time:

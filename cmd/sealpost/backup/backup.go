@@ -4,10 +4,12 @@
 //	DIR/blobs/                  sealed letters, as in the data folder; only added to
 //	DIR/snapshots/TIME/         index.db and the other files of that moment
 //	DIR/snapshots/TIME/MANIFEST.json
+//	DIR/lock                    held while a backup is made
 //
 // It never opens a letter: what it copies is sealed already. It leaves out what
-// must not lie beside it: the node key, the keys that sign, the TLS key, and mail
-// that waits to leave, which a restored copy would send twice.
+// must not lie beside it: the node key, the keys that sign, the TLS key, what is
+// sealed under the node key (pins of other people's keys), and mail that waits to
+// leave, which a restored copy would send twice.
 //
 // Invariants: a snapshot's folder gets its name last, when all that its index
 // points at is durable in blobs; a backup broken off leaves the earlier ones whole.
@@ -74,10 +76,16 @@ type Report struct {
 }
 
 // Make adds a snapshot to dir, and then removes all but the newest keep; 0 keeps all.
+// One at a time: another would remove what this one has found there and relies on.
 func Make(ctx context.Context, s Source, dir string, keep int, tell Tell) (Report, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "snapshots"), 0o700); err != nil {
 		return Report{}, fmt.Errorf("make backup folder: %w", err)
 	}
+	lock, err := disk.OS{}.Lock(filepath.Join(dir, "lock"))
+	if err != nil {
+		return Report{}, fmt.Errorf("another backup is being written to %s: %w", dir, err)
+	}
+	defer lock.Close()
 	name := s.Now().UTC().Format(stamp)
 	work := filepath.Join(dir, "snapshots", "."+name)
 	if err := fresh(dir, work, name); err != nil {
@@ -98,7 +106,7 @@ func Make(ctx context.Context, s Source, dir string, keep int, tell Tell) (Repor
 	if err := syncDir(filepath.Join(dir, "snapshots")); err != nil || keep <= 0 {
 		return r, err
 	}
-	r.Pruned, err = prune(ctx, dir, keep)
+	r.Pruned, err = prune(ctx, dir, keep, name)
 	return r, err
 }
 

@@ -6,18 +6,21 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"sealpost/filestore"
 	"sealpost/storage/disk"
 )
 
 // prune removes all snapshots but the newest keep, and the blobs that only they
-// pointed at.
-func prune(ctx context.Context, dir string, keep int) (removed int, err error) {
+// pointed at. The one that was just made is the newest whatever its name says: names
+// are times, and a clock that had jumped ahead leaves some that nothing is later than.
+func prune(ctx context.Context, dir string, keep int, made string) (removed int, err error) {
 	names, err := Snapshots(dir)
 	if err != nil || len(names) <= keep {
 		return 0, err
 	}
+	names = append(slices.DeleteFunc(names, func(n string) bool { return n == made }), made)
 	old, kept := names[:len(names)-keep], names[len(names)-keep:]
 	for _, n := range old {
 		if err := os.RemoveAll(filepath.Join(dir, "snapshots", n)); err != nil {
