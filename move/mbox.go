@@ -70,13 +70,14 @@ func mboxParts(r io.Reader) iter.Seq2[mboxPart, error] {
 		lines := bufio.NewReaderSize(r, 64<<10)
 		var open *mboxPart
 		var at int64
-		blank := true
+		blank, mid := true, false // mid: within a long line
 		for {
 			line, err := lines.ReadSlice('\n')
-			if errors.Is(err, bufio.ErrBufferFull) { // a long line: none that matters here
+			begins := !mid
+			if mid = errors.Is(err, bufio.ErrBufferFull); mid {
 				err = nil
 			}
-			if blank && isFromLine(line) {
+			if begins && isFromLine(line, blank) {
 				if open != nil {
 					open.end = at
 					if !yield(*open, nil) {
@@ -108,9 +109,13 @@ func mboxParts(r io.Reader) iter.Seq2[mboxPart, error] {
 // timeOfDay is what every writer's From line has, and hardly any sentence.
 var timeOfDay = regexp.MustCompile(`\b[0-2]?[0-9]:[0-5][0-9]`)
 
-func isFromLine(line []byte) bool {
-	rest, ok := bytes.CutPrefix(line, []byte("From "))
-	return ok && len(rest) < 1000 && timeOfDay.Match(rest)
+// isFromLine takes what ends with a date for a From line wherever it stands: not
+// every writer leaves a line blank before it. After a blank line a time is enough.
+func isFromLine(line []byte, blank bool) bool {
+	if !bytes.HasPrefix(line, []byte("From ")) || len(line) > 1000 || !timeOfDay.Match(line) {
+		return false
+	}
+	return blank || !fromTime(string(line)).IsZero()
 }
 
 func (m Mbox) message(f *os.File, part mboxPart, at Position) Message {

@@ -82,6 +82,30 @@ func TestMbox(t *testing.T) {
 	}
 }
 
+// Where a mail begins: at a date anywhere, at a time after a blank line, and never
+// within a line however long.
+func TestMboxParts(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		"From a@b Wed May 14 18:37:47 2003\nx\nFrom c d@e Wed May  4 18:37:47 2003\r\ny\n":          2,
+		"From a x:00 10:00\nx\n\nFrom ten to 12:00 o'clock\ny":                                      2,
+		"From a x:00 10:00\nx\nFrom ten to 12:00 o'clock\ny":                                        1,
+		"From a x:00 10:00\nx\nFrom storage.c, line 325:\n":                                         1,
+		"From a x:00 10:00\n" + strings.Repeat("x", 64<<10) + "From a@b Wed May 14 18:37:47 2003\n": 1,
+		"\n\nFrom a x:00 10:00\n": 1,
+	} {
+		n := 0
+		for _, err := range mboxParts(strings.NewReader(text)) {
+			if n++; err != nil {
+				t.Error(err)
+			}
+		}
+		if n != want {
+			t.Errorf("%.100q holds %d mails, want %d", text, n, want)
+		}
+	}
+}
+
 func TestGmailLabels(t *testing.T) {
 	t.Parallel()
 	for labels, want := range map[string]string{
