@@ -5,9 +5,11 @@ set -eu
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+commit=$(git rev-parse HEAD) # it may move while this works
 for place in one "another place/much deeper"; do
 	mkdir -p "$work/$place"
 	git clone -q --no-local . "$work/$place/src"
+	git -C "$work/$place/src" checkout -q --detach "$commit"
 	echo "building in $place ..."
 	GOCACHE="$work/cache-$(echo "$place" | cksum | cut -d' ' -f1)" "$work/$place/src/dist/release.sh" "$work/$place/out" >/dev/null
 done
@@ -16,4 +18,4 @@ if ! diff "$work/one/out/SHA256SUMS" "$work/another place/much deeper/out/SHA256
 	exit 1
 fi
 cat "$work/one/out/SHA256SUMS"
-echo "two builds of $(git rev-parse --short HEAD) are the same, byte for byte"
+echo "two builds of $commit are the same, byte for byte"
