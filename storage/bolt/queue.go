@@ -268,9 +268,8 @@ func (q *Queue) Blobs(ctx context.Context) (ids []filestore.ID, err error) {
 	return ids, err
 }
 
-func (q *Queue) Count(_ context.Context, group string) (all, of int, err error) {
-	all, of = q.plan.Count(group)
-	return all, of, nil
+func (q *Queue) Count(_ context.Context, group string) (queue.Count, error) {
+	return q.plan.Count(group), nil
 }
 
 func (q *Queue) Depth(_ context.Context, now time.Time) (queue.Depth, error) {

@@ -20,7 +20,7 @@ func newID() ID { return ID(strings.ToLower(rand.Text()[:12])) }
 // ErrLater. An Envelope.Hold puts off recipients that say no time themselves.
 func (q *Queue) Put(ctx context.Context, m Mail, content mail.Bytes) (ID, error) {
 	group := q.group(m.Account)
-	if err := q.room(ctx, m.Account, group); err != nil {
+	if err := q.room(ctx, m.Account, group, content.Size()); err != nil {
 		return "", err
 	}
 	if err := q.complete(&m, content.Size()); err != nil {
@@ -44,12 +44,16 @@ func (q *Queue) Put(ctx context.Context, m Mail, content mail.Bytes) (ID, error)
 
 // room refuses what would be too much. The server's own notices count in all
 // only: those who made them necessary were counted.
-func (q *Queue) room(ctx context.Context, account, group string) error {
-	all, of, err := q.Store.Count(ctx, group)
+func (q *Queue) room(ctx context.Context, account, group string, size int64) error {
+	c, err := q.Store.Count(ctx, group)
 	if err != nil {
 		return fmt.Errorf("count queue: %w", err)
 	}
-	if all >= q.Limits.mails() || account != "" && of >= q.Limits.each() {
+	q.mu.Lock()
+	c.Bytes += q.shares[group]
+	q.mu.Unlock()
+	full := account != "" && (c.Group >= q.Limits.each() || c.Bytes+size > q.Limits.eachBytes(q.Strict))
+	if full || c.All >= q.Limits.mails() {
 		return ErrFull
 	}
 	return nil
@@ -106,7 +110,7 @@ func (q *Queue) storeText(ctx context.Context, id ID, content mail.Bytes) (files
 }
 
 func (q *Queue) putInMemory(ctx context.Context, r Row, content mail.Bytes) error {
-	if err := q.remember(r.ID, content); err != nil {
+	if err := q.remember(r.ID, r.Group, content); err != nil {
 		return err
 	}
 	err := q.Store.Insert(ctx, r)

@@ -82,8 +82,9 @@ type Store interface {
 	List(ctx context.Context, after ID, n int) ([]Row, error)
 	// Blobs lists the blobs of all rows, for the sweeper.
 	Blobs(ctx context.Context) ([]filestore.ID, error)
-	// Count is how many rows there are, in all and of one group.
-	Count(ctx context.Context, group string) (all, ofGroup int, err error)
+	// Count is how many rows there are, in all and of one group, and how large the
+	// stored texts of the group are.
+	Count(ctx context.Context, group string) (Count, error)
 	Depth(ctx context.Context, now time.Time) (Depth, error)
 }
 
@@ -97,6 +98,12 @@ type Row struct {
 	Held  bool
 	Body  filestore.Ref // zero: the text is in memory only (Strict)
 	Data  []byte        // sealed Mail
+}
+
+// Count is how much there is.
+type Count struct {
+	All, Group int   // rows
+	Bytes      int64 // of the group's texts that have a Body
 }
 
 // Depth is how much waits: numbers for metrics.
@@ -125,8 +132,9 @@ type Queue struct {
 	latest time.Time             // the latest time the clock has shown
 	flying map[filestore.ID]bool // stored, and their rows are not yet
 	texts  map[ID]*text
-	memory int64     // bytes promised to texts
-	asked  time.Time // when an operator last wanted something tried
+	memory int64            // bytes promised to texts
+	shares map[string]int64 // of them, those of each group
+	asked  time.Time        // when an operator last wanted something tried
 
 	landing sync.RWMutex // held by Put until it knows the id of what it stores
 }
@@ -134,12 +142,15 @@ type Queue struct {
 // Limits bound a queue. Zero takes the default. Mails that are put at the same
 // moment may pass a limit together.
 type Limits struct {
-	Mails int           // in all: 100,000
-	Each  int           // of one account: 5,000
-	Share int           // of one account in senders' hands at the same time: 15
-	Bytes int64         // of text in memory (Strict): 256 MiB
-	Age   time.Duration // until a mail is given up: 5 days
-	Lease time.Duration // 15 min, renewed while a sending goes on
+	Mails int // in all: 100,000
+	Each  int // of one account: 5,000
+	// EachBytes is how large the texts of one account may be: 2 GiB, Strict half of
+	// Bytes. Nobody fills the disk, or the memory, that others need.
+	EachBytes int64
+	Share     int           // of one account in senders' hands at the same time: 15
+	Bytes     int64         // of text in memory (Strict): 256 MiB
+	Age       time.Duration // until a mail is given up: 5 days
+	Lease     time.Duration // 15 min, renewed while a sending goes on
 }
 
 func or[T int | int64 | time.Duration](v, otherwise T) T {
@@ -149,8 +160,15 @@ func or[T int | int64 | time.Duration](v, otherwise T) T {
 	return v
 }
 
-func (l Limits) mails() int           { return or(l.Mails, 100_000) }
-func (l Limits) each() int            { return or(l.Each, 5000) }
+func (l Limits) mails() int { return or(l.Mails, 100_000) }
+func (l Limits) each() int  { return or(l.Each, 5000) }
+func (l Limits) eachBytes(strict bool) int64 {
+	if strict {
+		return or(l.EachBytes, l.bytes()/2)
+	}
+	return or(l.EachBytes, 2<<30)
+}
+
 func (l Limits) share() int           { return or(l.Share, 15) }
 func (l Limits) bytes() int64         { return or(l.Bytes, 256<<20) }
 func (l Limits) age() time.Duration   { return or(l.Age, 5*24*time.Hour) }

@@ -368,6 +368,34 @@ func TestLimits(t *testing.T) {
 	b.put(t, from("b"), "x")
 }
 
+// One account fills neither the disk nor the memory that others need; what has left
+// makes room, and notices of the server are not in the way.
+func TestLimitOfBytes(t *testing.T) {
+	t.Parallel()
+	modes(t, func(t *testing.T, mode func(*queue.Queue)) {
+		b := newBench(t, mode, func(q *queue.Queue) { q.Limits.Bytes = 4000 })
+		if !b.Strict {
+			b.Limits.EachBytes = 2100 // of what is stored
+		}
+		thousand := strings.Repeat("x", 1000)
+		b.put(t, from("a"), thousand)
+		b.put(t, from("a"), thousand)
+		for range 2 {
+			if _, err := b.Put(t.Context(), from("a"), strings.NewReader(thousand)); !errors.Is(err, queue.ErrFull) {
+				t.Errorf("3000 bytes of one account: %v", err)
+			}
+			b.put(t, from(""), "notice")
+		}
+		b.put(t, from("b"), thousand)
+		for range 5 {
+			if err := b.take(t).Done(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.put(t, from("a"), thousand)
+	})
+}
+
 // A crash ends leases, and loses nothing.
 func TestCrashWhileSending(t *testing.T) {
 	t.Parallel()

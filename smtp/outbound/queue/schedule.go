@@ -38,6 +38,7 @@ type entry struct {
 type group struct {
 	free  entries
 	count int // held, leased and changing ones too
+	bytes int64
 }
 
 // entries is a heap.
@@ -134,6 +135,9 @@ func (s *Schedule) count(r Row, by int) {
 		s.held += by
 	}
 	s.bytes += int64(by) * r.Body.Size
+	if g := s.groups[r.Group]; g != nil { // none yet of a row that is new
+		g.bytes += int64(by) * r.Body.Size
+	}
 }
 
 // Begin starts a change of a row. Until it ends nobody else has a change or a
@@ -248,13 +252,14 @@ func (s *Schedule) Get(id ID) (Row, bool) {
 }
 
 // Count is that of Store.
-func (s *Schedule) Count(name string) (all, of int) {
+func (s *Schedule) Count(name string) Count {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	c := Count{All: len(s.rows)}
 	if g := s.groups[name]; g != nil {
-		of = g.count
+		c.Group, c.Bytes = g.count, g.bytes
 	}
-	return len(s.rows), of
+	return c
 }
 
 // Depth is that of Store.

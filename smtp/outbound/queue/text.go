@@ -18,17 +18,18 @@ var errLost = errors.New("the text was in memory only, and is lost")
 // text is a text in memory. It is wiped when it is gone and nobody reads it.
 type text struct {
 	*spool.Spool
+	group   string
 	readers int
 	gone    bool
 }
 
 // remember copies a text into memory.
-func (q *Queue) remember(id ID, content mail.Bytes) error {
+func (q *Queue) remember(id ID, group string, content mail.Bytes) error {
 	size := content.Size()
 	q.mu.Lock()
 	fits := q.memory+size <= q.Limits.bytes()
 	if fits {
-		q.memory += size
+		q.promise(group, size)
 	}
 	q.mu.Unlock()
 	if !fits {
@@ -39,14 +40,25 @@ func (q *Queue) remember(id ID, content mail.Bytes) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if err != nil {
-		q.memory -= size
+		q.promise(group, -size)
 		return errors.Join(fmt.Errorf("copy text: %w", err), s.Close())
 	}
 	if q.texts == nil {
 		q.texts = map[ID]*text{}
 	}
-	q.texts[id] = &text{Spool: s}
+	q.texts[id] = &text{Spool: s, group: group}
 	return nil
+}
+
+// promise counts memory for a group; q.mu is held.
+func (q *Queue) promise(group string, size int64) {
+	if q.shares == nil {
+		q.shares = map[string]int64{}
+	}
+	q.memory += size
+	if q.shares[group] += size; q.shares[group] == 0 {
+		delete(q.shares, group)
+	}
 }
 
 // copyText writes all of a text to w. Nothing of it stays in the memory between.
@@ -84,7 +96,7 @@ func (q *Queue) forget(id ID) {
 // wipe gives the memory back if it may; q.mu is held.
 func (q *Queue) wipe(t *text) {
 	if t.gone && t.readers == 0 {
-		q.memory -= t.Size()
+		q.promise(t.group, -t.Size())
 		t.Spool.Close()
 	}
 }

@@ -13,7 +13,7 @@ import (
 // Memory is bounded, and comes back when a mail has left and nobody reads it.
 func TestStrictMemory(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, strict, func(q *queue.Queue) { q.Limits.Bytes = 100 })
+	b := newBench(t, strict, func(q *queue.Queue) { q.Limits.Bytes, q.Limits.EachBytes = 100, 100 })
 	b.put(t, from("a"), strings.Repeat("x", 60))
 	if _, err := b.Put(t.Context(), from("a"), strings.NewReader(strings.Repeat("y", 41))); !errors.Is(err, queue.ErrFull) {
 		t.Errorf("beyond: %v", err)

@@ -141,9 +141,8 @@ func (s *Store) Blobs(context.Context) (ids []filestore.ID, err error) {
 	return ids, nil
 }
 
-func (s *Store) Count(_ context.Context, group string) (all, of int, err error) {
-	all, of = s.plan.Count(group)
-	return all, of, nil
+func (s *Store) Count(_ context.Context, group string) (queue.Count, error) {
+	return s.plan.Count(group), nil
 }
 
 func (s *Store) Depth(_ context.Context, now time.Time) (queue.Depth, error) {

@@ -273,13 +273,31 @@ func list(t *testing.T, open func(*testing.T) queue.Store) {
 	}
 }
 
+func rowsOf(t *testing.T, s queue.Store) []queue.Row {
+	t.Helper()
+	rows, err := s.List(t.Context(), "", 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
 func counts(t *testing.T, open func(*testing.T) queue.Store) {
 	s := open(t)
 	check := func(group string, all, of int) {
 		t.Helper()
-		gotAll, gotOf, err := s.Count(t.Context(), group)
-		if err != nil || gotAll != all || gotOf != of {
-			t.Errorf("count of %q: %d, %d, %v; want %d, %d", group, gotAll, gotOf, err, all, of)
+		c, err := s.Count(t.Context(), group)
+		if err != nil || c.All != all || c.Group != of {
+			t.Errorf("count of %q: %+v, %v; want %d, %d", group, c, err, all, of)
+		}
+		var bytes int64 // of all rows, as they stand
+		for _, r := range rowsOf(t, s) {
+			if r.Group == group {
+				bytes += r.Body.Size
+			}
+		}
+		if c.Bytes != bytes {
+			t.Errorf("the texts of %q have %d bytes, counted are %d", group, bytes, c.Bytes)
 		}
 	}
 	check("a", 0, 0)
@@ -400,8 +418,8 @@ func reopen(t *testing.T, open func(*testing.T) queue.Store) {
 		t.Errorf("deleted, and back: %v", err)
 	}
 	want(t, "after reopening", lease(t, s, noon.Add(time.Minute), 9), r.ID)
-	if all, of, err := s.Count(t.Context(), "a"); all != 3 || of != 2 || err != nil {
-		t.Errorf("counts %d, %d, %v", all, of, err)
+	if c, err := s.Count(t.Context(), "a"); c != (queue.Count{All: 3, Group: 2, Bytes: r.Body.Size + 3}) || err != nil {
+		t.Errorf("counts %+v, %v", c, err)
 	}
 	if d, err := s.Depth(t.Context(), noon); err != nil || d.Held != 1 || d.Bytes != r.Body.Size+3+4 {
 		t.Errorf("depth %+v, %v", d, err)
