@@ -238,6 +238,7 @@ func (s *server) openDoors(ctx context.Context) error {
 	s.running.Go(func() { s.send(sending) })
 	s.running.Go(func() { s.keepHouse(ctx) })
 	s.running.Go(func() { forget(ctx) })
+	go s.identity.warm(ctx) // no stop waits for an authority
 	s.running.Go(func() { s.reports.run(ctx) })
 	s.running.Go(func() { s.keyWatch.run(ctx) })
 	return nil

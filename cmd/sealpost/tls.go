@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -33,13 +31,15 @@ type identity struct {
 	files    atomic.Pointer[config.TLS]
 	now      atomic.Pointer[tls.Certificate]
 	acme     *autocert.Manager // nil: files
+	serves   func(host string) bool
+	resting  resting
 	log      *slog.Logger
 	said     atomic.Int64 // when the authority was complained of last, in seconds
 }
 
 // newIdentity has an authority asked only for names that serves allows.
 func newIdentity(settings config.Config, serves func(host string) bool, log *slog.Logger) *identity {
-	i := &identity{hostname: settings.Hostname, log: log}
+	i := &identity{hostname: settings.Hostname, serves: serves, log: log}
 	i.from(settings.TLS)
 	if settings.ACME.On {
 		i.acme = &autocert.Manager{
@@ -48,30 +48,14 @@ func newIdentity(settings config.Config, serves func(host string) bool, log *slo
 			Email:  settings.ACME.Email,
 			Client: &acme.Client{DirectoryURL: settings.ACME.Directory, UserAgent: "sealpost"},
 			HostPolicy: func(_ context.Context, host string) error {
-				if host != settings.Hostname && !serves(host) {
-					return errors.New("not a name of this server")
+				if !i.ours(host) {
+					return errNotOurs
 				}
 				return nil
 			},
 		}
 	}
 	return i
-}
-
-// quiet is the time between two complaints about the ACME authority.
-const quiet = 10 * time.Minute
-
-// complain logs why there is no certificate for a name of this server. Names that
-// strangers make up, and their play with challenges, are no reason to.
-func (i *identity) complain(hello *tls.ClientHelloInfo, err error) {
-	if slices.Contains(hello.SupportedProtos, acme.ALPNProto) || i.acme.HostPolicy(hello.Context(), hello.ServerName) != nil {
-		return
-	}
-	now, last := time.Now().Unix(), i.said.Load()
-	if now-last < int64(quiet.Seconds()) || !i.said.CompareAndSwap(last, now) {
-		return
-	}
-	i.log.Warn("the ACME authority gave no certificate", "error", err)
 }
 
 // from says where the certificate is read from next time.
@@ -89,18 +73,6 @@ func (i *identity) reload() error {
 	return nil
 }
 
-// warm gets the certificate before somebody waits for it.
-func (i *identity) warm() error {
-	_, err := i.certificate(&tls.ClientHelloInfo{
-		ServerName:        i.hostname,
-		SupportedVersions: []uint16{tls.VersionTLS13},
-		CipherSuites:      []uint16{tls.TLS_AES_128_GCM_SHA256},
-		SignatureSchemes:  []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256},
-		SupportedCurves:   []tls.CurveID{tls.CurveP256},
-	})
-	return err
-}
-
 // expires is when the certificate of the host name ends; false: none was had yet.
 func (i *identity) expires() (time.Time, bool) {
 	cert := i.now.Load()
@@ -110,36 +82,43 @@ func (i *identity) expires() (time.Time, bool) {
 	return cert.Leaf.NotAfter, true
 }
 
-// certificate answers a client; who names nobody, as many mail servers do, means
-// this machine.
+// certificate answers a client; who names nobody means this machine.
 func (i *identity) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if i.acme == nil {
 		return i.now.Load(), nil
 	}
 	if hello.ServerName == "" {
-		named := *hello
-		named.ServerName = i.hostname
-		hello = &named
+		hello = withName(hello, i.hostname)
 	}
-	cert, err := i.acme.GetCertificate(hello)
-	switch {
-	case err != nil:
-		i.complain(hello, err)
-	case hello.ServerName == i.hostname:
-		i.now.Store(cert) // for expires
+	return i.fromAuthority(hello)
+}
+
+// mailCertificate answers a mail client or server. They name this machine as they
+// know it, or not at all, and are better off with its one certificate than without
+// TLS (RFC 7672, section 8.1).
+func (i *identity) mailCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if i.acme != nil && !i.ours(hello.ServerName) {
+		hello = withName(hello, i.hostname)
 	}
-	return cert, err
+	return i.certificate(hello)
+}
+
+func withName(hello *tls.ClientHelloInfo, name string) *tls.ClientHelloInfo {
+	other := *hello
+	other.ServerName = name
+	return &other
 }
 
 // config offers what RFC 9325 recommends; Go chooses the suites, and a hybrid
 // post-quantum key exchange where the other end can.
 func (i *identity) config() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: i.certificate}
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: i.mailCertificate}
 }
 
 // web is config with what browsers and the ACME authority speak.
 func (i *identity) web() *tls.Config {
 	c := i.config()
+	c.GetCertificate = i.certificate
 	c.NextProtos = []string{"h2", "http/1.1"}
 	if i.acme != nil {
 		c.NextProtos = append(c.NextProtos, acme.ALPNProto)
