@@ -212,7 +212,7 @@ func (h *house) age(t *testing.T, by time.Duration) {
 		}
 		l.Mail.Created, l.Mail.Expires = l.Mail.Created.Add(-by), l.Mail.Expires.Add(-by)
 		for i := range l.Mail.Recipient {
-			l.Mail.Recipient[i].Next = l.Mail.Created
+			l.Mail.Recipient[i].Next = time.Now()
 		}
 		if err := l.Save(t.Context()); err != nil {
 			t.Fatal(err)

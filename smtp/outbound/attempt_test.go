@@ -304,6 +304,7 @@ func TestClockJumpsAhead(t *testing.T) {
 		if w.left(id) == "gone" || len(w.notices()) != 0 {
 			t.Fatalf("given up at once: %s, %d notices", w.left(id), len(w.notices()))
 		}
+		w.idle() // until its next try, though it expired
 		far := &inbox{}
 		w.net.far(far, nil, "far.example", "dead.example")
 		if back {

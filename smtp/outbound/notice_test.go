@@ -73,7 +73,7 @@ func TestNotices(t *testing.T) {
 			if got != c.want[wish] {
 				t.Errorf("%s, %q: heard %q, expected %q", c.what, wish, got, c.want[wish])
 			}
-			for w.clock.move(6 * 24 * time.Hour); w.anyLeft(); w.clock.move(time.Minute) {
+			for w.clock.move(6 * 24 * time.Hour); w.anyLeft(); w.clock.move(5 * time.Minute) {
 				w.step()
 			}
 		}

@@ -297,7 +297,7 @@ func TestTwoProcesses(t *testing.T) {
 	}
 }
 
-// A mail is due when its first recipient is, and when it is to be given up.
+// A mail is due when its first recipient is: one that expired may be tried once more.
 func TestDue(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -314,10 +314,10 @@ func TestDue(t *testing.T) {
 	b.clock.move(1)
 	l = b.take(t)
 	l.Mail.Recipient = l.Mail.Recipient[:1]
-	l.Mail.Recipient[0].Next = start.Add(30 * time.Hour)
+	l.Mail.Recipient[0].Next = start.Add(4 * time.Hour)
 	l.Save(t.Context())
-	b.clock.move(2*time.Hour - 1)
-	b.idle(t, "before its age")
+	b.clock.move(3*time.Hour - 1)
+	b.idle(t, "expired, and not to be tried yet")
 	b.clock.move(1)
 	l = b.take(t)
 	if !l.Mail.Expires.Equal(start.Add(3*time.Hour)) || len(l.Mail.Recipient) != 1 {

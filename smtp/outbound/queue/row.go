@@ -64,12 +64,12 @@ func (q *Queue) row(m Mail, group string) (Row, error) {
 	return Row{ID: m.ID, Group: group, Due: m.due(), Held: m.Held, Data: data}, nil
 }
 
-// due is when somebody must look at a mail: a recipient is to be tried, or the
-// mail is to be given up.
+// due is when somebody must look at a mail: when its first recipient is to be
+// tried. That is so after it expired too, for one that is tried once more.
 func (m Mail) due() time.Time {
 	at := m.Expires
-	for _, s := range m.Recipient {
-		if s.Next.Before(at) {
+	for i, s := range m.Recipient {
+		if i == 0 || s.Next.Before(at) {
 			at = s.Next
 		}
 	}
