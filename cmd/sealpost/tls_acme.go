@@ -33,7 +33,7 @@ func (i *identity) fromAuthority(hello *tls.ClientHelloInfo) (*tls.Certificate, 
 	if i.resting.at(name, time.Now()) {
 		return nil, errResting
 	}
-	cert, err := i.acme.GetCertificate(withName(hello, name))
+	cert, err := i.acme.GetCertificate(question(hello, name))
 	if err != nil {
 		i.resting.failed(name, time.Now())
 		i.complain(err)
@@ -44,6 +44,17 @@ func (i *identity) fromAuthority(hello *tls.ClientHelloInfo) (*tls.Certificate, 
 		i.now.Store(cert) // for expires
 	}
 	return cert, nil
+}
+
+// question asks autocert for a name's certificate. From TLS 1.3 on the suites say
+// nothing of keys; autocert, which looks at them alone, would order a second
+// certificate with an RSA key, and two orders at once spoil each other's challenge.
+func question(hello *tls.ClientHelloInfo, name string) *tls.ClientHelloInfo {
+	asked := withName(hello, name)
+	if slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
+		asked.CipherSuites = append(slices.Clip(hello.CipherSuites), tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256)
+	}
+	return asked
 }
 
 // quiet is the time between two complaints about the ACME authority.
@@ -65,7 +76,6 @@ func (i *identity) warm(ctx context.Context) {
 		_, err := i.certificate(&tls.ClientHelloInfo{
 			ServerName:        i.hostname,
 			SupportedVersions: []uint16{tls.VersionTLS13},
-			CipherSuites:      []uint16{tls.TLS_AES_128_GCM_SHA256},
 			SignatureSchemes:  []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256},
 			SupportedCurves:   []tls.CurveID{tls.CurveP256},
 		})
