@@ -25,6 +25,7 @@ import (
 	"sealpost/mailstore"
 	"sealpost/pgp"
 	"sealpost/smtp"
+	"sealpost/smtp/copies"
 	"sealpost/smtp/inbound/screen"
 	"sealpost/smtp/mailauth"
 	"sealpost/smtp/mailauth/report"
@@ -64,7 +65,7 @@ type Handler struct {
 	// nil: nobody.
 	Received func(ctx context.Context, to []mail.Address, v mailauth.Verdict, h mail.Header, m mail.Bytes)
 
-	stored  remembered
+	stored  copies.Made
 	counted counters
 }
 

@@ -253,19 +253,3 @@ func TestReplies(t *testing.T) {
 		}
 	}
 }
-
-func TestRememberedIsBounded(t *testing.T) {
-	t.Parallel()
-	var m remembered
-	now := time.Now()
-	for i := range maxMarks + 10 {
-		m.add(mark{byte(i), byte(i >> 8)}, now.Add(time.Duration(i)))
-	}
-	if len(m.seen) != maxMarks || m.has(mark{}, now) || !m.has(mark{200, 1}, now) {
-		t.Errorf("%d marks", len(m.seen))
-	}
-	m.add(mark{1, 2, 3}, now.Add(2*markAge))
-	if len(m.seen) != 1 || len(m.old) != 1 || m.has(mark{200, 1}, now.Add(2*markAge)) {
-		t.Errorf("%d old marks are kept", len(m.seen))
-	}
-}

@@ -193,27 +193,35 @@ func hops(h mail.Header) int {
 // copy fails the sender will send the mail again, and the copies that were
 // stored are remembered so that nobody gets two.
 func (t *transaction) deliver(ctx context.Context, a *arrival) error {
-	marks := t.h.stored.marks(a.mail, t.from, t.to)
+	made := t.h.stored.Of(t.sender(), a.mail, a.time)
+	has := make([]bool, len(t.to))
+	for i, to := range t.to {
+		has[i] = made.Done(string(to.account))
+	}
 	errs := make([]error, len(t.to))
 	each(len(t.to), func(i int) {
-		if marks != nil && t.h.stored.has(marks[i], a.time) {
-			return
+		if !has[i] {
+			errs[i] = t.copy(ctx, a, t.to[i])
 		}
-		errs[i] = t.copy(ctx, a, t.to[i])
 	})
 	err := errors.Join(errs...)
-	if err == nil {
-		return nil
-	}
-	if marks == nil {
-		marks = t.h.stored.makeMarks(a.mail, t.from, t.to)
-	}
-	for i, err := range errs {
-		if err == nil {
-			t.h.stored.add(marks[i], a.time)
+	for i, to := range t.to {
+		switch {
+		case err == nil:
+			made.Forget(string(to.account))
+		case errs[i] == nil:
+			made.Keep(string(to.account))
 		}
 	}
 	return err
+}
+
+// sender is one word for who sends.
+func (t *transaction) sender() string {
+	if t.from == nil {
+		return "<>"
+	}
+	return t.from.Key()
 }
 
 // copy seals and stores the copy of one recipient.

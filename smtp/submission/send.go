@@ -8,6 +8,7 @@ import (
 	"sealpost/mail"
 	"sealpost/pgp"
 	"sealpost/smtp"
+	"sealpost/smtp/copies"
 	"sealpost/smtp/outbound/queue"
 )
 
@@ -16,7 +17,7 @@ import (
 type errand struct {
 	t       *transaction
 	d       *draft
-	marks   *marker
+	marks   *copies.Copies
 	local   []neighbour
 	letters []letter
 	sent    *sentCopy // nil: the client keeps its own, or has it
@@ -34,7 +35,7 @@ const sentName = "sent"
 // SMTP has one reply for all: when something fails the client will come again, and
 // what was done is remembered, so that nobody gets two.
 func (t *transaction) send(ctx context.Context, d *draft) error {
-	e := &errand{t: t, d: d, marks: t.h.finished.marker(t.who.ID, d.raw, d.time)}
+	e := &errand{t: t, d: d, marks: t.h.finished.Of(string(t.who.ID), d.raw, d.time)}
 	d.added = missing(d.header, d.author, d.time)
 	d.trace = t.h.received(d.id, protocol(t.peer, t.opts.UTF8), d.time)
 	d.autocrypt = t.autocrypt(ctx, d)
@@ -43,7 +44,7 @@ func (t *transaction) send(ctx context.Context, d *draft) error {
 	if e.letters, err = t.plan(ctx, d, remote); err != nil {
 		return err
 	}
-	if t.who.fileSent && !e.marks.done(sentName) {
+	if t.who.fileSent && !e.marks.Done(sentName) {
 		if e.sent, err = t.sealSent(ctx, d); err != nil {
 			return err
 		}
@@ -60,12 +61,12 @@ func (t *transaction) send(ctx context.Context, d *draft) error {
 // left finds out who has no copy yet.
 func (e *errand) left() (remote []smtp.Recipient) {
 	for _, n := range e.t.local {
-		if !e.marks.done(n.copy()) {
+		if !e.marks.Done(n.copy()) {
 			e.local = append(e.local, n)
 		}
 	}
 	for _, r := range e.t.remote {
-		if !e.marks.done(remoteName(r)) {
+		if !e.marks.Done(remoteName(r)) {
 			remote = append(remote, r)
 		}
 	}
@@ -76,10 +77,10 @@ func (e *errand) left() (remote []smtp.Recipient) {
 // for nothing; a mail that went to all is forgotten.
 func (e *errand) settle(err error, remote []smtp.Recipient, undo func(int)) {
 	if err == nil {
-		e.marks.forget(e.all())
+		e.marks.Forget(e.all()...)
 		return
 	}
-	e.marks.keep(e.done)
+	e.marks.Keep(e.done...)
 	reached := make(map[string]bool)
 	for _, name := range e.done {
 		reached[name] = true

@@ -3,7 +3,6 @@ package submission
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -240,27 +239,5 @@ func TestPanic(t *testing.T) {
 	w.handler.Local = panicking{w.handler.Local}
 	if a := w.send(sending{as: alice, to: []string{"alice@demo.test"}, data: letterOf("From: alice@demo.test")}); !strings.HasPrefix(a.data, "451 4.3.0") {
 		t.Errorf("%+v", a)
-	}
-}
-
-// TestRemembered: what is remembered is bounded in number and age.
-func TestRemembered(t *testing.T) {
-	t.Parallel()
-	var m remembered
-	now := time.Now()
-	text := strings.NewReader("a mail")
-	k := m.marker("one", text, now)
-	k.keep([]string{"x"})
-	if !k.done("x") || k.done("y") || m.marker("two", text, now).done("x") || m.marker("one", strings.NewReader("another"), now).done("x") {
-		t.Error("marks are mixed up")
-	}
-	if m.marker("one", text, now.Add(markAge)).done("x") {
-		t.Error("a mark is remembered too long")
-	}
-	for i := range maxMarks + 10 {
-		k.keep([]string{fmt.Sprint(i)})
-	}
-	if len(m.seen) > maxMarks || len(m.old) > maxMarks || k.done("x") {
-		t.Errorf("%d marks", len(m.seen))
 	}
 }

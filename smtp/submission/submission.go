@@ -25,6 +25,7 @@ import (
 	"sealpost/pgp"
 	"sealpost/pgp/discover"
 	"sealpost/smtp"
+	"sealpost/smtp/copies"
 	"sealpost/smtp/mailauth"
 	"sealpost/smtp/outbound/queue"
 )
@@ -61,7 +62,7 @@ type Handler struct {
 	Now        func() time.Time
 
 	sending  rates
-	finished remembered
+	finished copies.Made
 	shown    shown
 	counted  counters
 }
