@@ -15,9 +15,12 @@ type Envelope struct {
 	// RequireTLS asks that it goes over verified TLS only, to servers that promise
 	// the same (RFC 8689).
 	RequireTLS bool
-	EnvID      string    // DSN, RFC 3461, decoded
-	Ret        string    // FULL, HDRS or empty
-	Hold       time.Time // not before (RFC 4865); zero: now
+	// AnyTLS asks that it rather goes without TLS than not at all: it has the field
+	// "TLS-Required: No" (RFC 8689, section 5).
+	AnyTLS bool
+	EnvID  string    // DSN, RFC 3461, decoded
+	Ret    string    // FULL, HDRS or empty
+	Hold   time.Time // not before (RFC 4865); zero: now
 }
 
 // Recipient is one forward-path with its DSN wishes (RFC 3461).

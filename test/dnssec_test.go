@@ -252,13 +252,13 @@ func TestRouteWithDNSSEC(t *testing.T) {
 		fmt.Fprintf(&zone, "%[1]s.signed.example. 300 IN A 127.0.0.1\n%[1]s-mail.signed.example. 300 IN MX 10 %[1]s.signed.example.\n_%[2]d._tcp.%[1]s.signed.example. 300 IN TLSA 3 1 1 %[3]s\n", host, port, data)
 	}
 	r := &route.Router{DNS: startSignedDNS(t, zone.String()).resolver(), Hostname: "me.example", Port: port}
-	s, err := r.Open(ctx, "mx-mail.signed.example", false)
+	s, err := r.Open(ctx, "mx-mail.signed.example", route.Usual)
 	if err != nil || s.How != "dane" || !s.Verified {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	s.Close()
 	for domain, forged := range map[string]bool{"wrong-mail.signed.example": false, "forged-mail.signed.example": true} {
-		if _, err := r.Open(ctx, domain, false); !errors.Is(err, route.ErrPolicy) || errors.Is(err, dns.ErrTemporary) != forged {
+		if _, err := r.Open(ctx, domain, route.Usual); !errors.Is(err, route.ErrPolicy) || errors.Is(err, dns.ErrTemporary) != forged {
 			t.Errorf("%s: %v", domain, err)
 		}
 	}

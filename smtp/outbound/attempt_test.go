@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -385,6 +386,23 @@ func TestRequireTLSGivenUp(t *testing.T) {
 		if got := report(t, n[0]).Recipients[0].Status; got != c.status {
 			t.Errorf("%v: %s, want %s", c.err, got, c.status)
 		}
+	}
+}
+
+// What a mail asks of its way is asked of the way, and mails that ask for other
+// things share no session.
+func TestWishes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.net.far(&inbox{}, []string{"REQUIRETLS"}, "far.example")
+	from := address("alice@near.example")
+	for _, e := range []smtp.Envelope{{}, {AnyTLS: true}, {RequireTLS: true}, {}} {
+		e.From = &from
+		w.putMail(queue.Mail{Envelope: e, Recipient: to("bob@far.example")})
+		w.step()
+	}
+	if got := w.net.wishes; !slices.Equal(got[:2], []route.Wish{route.Usual, route.Lax}) || slices.Contains(got[2:], route.Lax) || slices.Contains(got[2:], route.Usual) {
+		t.Errorf("asked for %v", got)
 	}
 }
 

@@ -61,9 +61,24 @@ func (d *delivery) find(ctx context.Context) {
 	if d.local = d.IsLocal != nil && d.IsLocal(d.domain); d.local {
 		return
 	}
-	if d.key, d.err = d.Router.Destination(ctx, d.domain); d.lease.Mail.Envelope.RequireTLS {
-		d.key += " with REQUIRETLS" // its sessions are not those of other mail
+	d.key, d.err = d.Router.Destination(ctx, d.domain)
+	switch d.wish() { // its sessions are not those of other mail
+	case route.Strict:
+		d.key += " with REQUIRETLS"
+	case route.Lax:
+		d.key += " without TLS-Required"
 	}
+}
+
+// wish is what the mail asks of its way.
+func (a *attempt) wish() route.Wish {
+	switch e := a.lease.Mail.Envelope; {
+	case e.RequireTLS:
+		return route.Strict
+	case e.AnyTLS:
+		return route.Lax
+	}
+	return route.Usual
 }
 
 // merge joins what goes to the same destination.

@@ -24,7 +24,7 @@ import (
 
 // Router finds the way to a domain and opens it; *route.Router is one.
 type Router interface {
-	Open(ctx context.Context, domain string, require bool) (*route.Session, error)
+	Open(ctx context.Context, domain string, wish route.Wish) (*route.Session, error)
 	Destination(ctx context.Context, domain string) (string, error)
 }
 

@@ -23,6 +23,7 @@ type internet struct {
 	mu      sync.Mutex
 	servers map[string]*server
 	opened  map[string]int // by domain
+	wishes  []route.Wish
 	errs    map[string]error
 	panics  string // a domain
 }
@@ -43,13 +44,14 @@ func (n *internet) Destination(_ context.Context, domain string) (string, error)
 	return domain, nil
 }
 
-func (n *internet) Open(ctx context.Context, domain string, require bool) (*route.Session, error) {
+func (n *internet) Open(ctx context.Context, domain string, wish route.Wish) (*route.Session, error) {
 	n.mu.Lock()
 	s, err := n.servers[domain], n.errs[domain]
 	if n.opened == nil {
 		n.opened = map[string]int{}
 	}
 	n.opened[domain]++
+	n.wishes = append(n.wishes, wish)
 	n.mu.Unlock()
 	switch {
 	case n.panics == domain:
@@ -70,7 +72,7 @@ func (n *internet) Open(ctx context.Context, domain string, require bool) (*rout
 	for _, e := range s.without {
 		delete(c.Extensions, e)
 	}
-	return &route.Session{Client: c, Domain: domain, Host: s.name, RequireTLS: require}, nil
+	return &route.Session{Client: c, Domain: domain, Host: s.name, RequireTLS: wish == route.Strict}, nil
 }
 
 func (n *internet) opens(domain string) int {

@@ -23,7 +23,7 @@ func (d *delivery) session(ctx context.Context, any bool) (sess *route.Session, 
 			return k.Session, true, nil
 		}
 	}
-	sess, err = d.Router.Open(ctx, d.domain, d.lease.Mail.Envelope.RequireTLS)
+	sess, err = d.Router.Open(ctx, d.domain, d.wish())
 	if err == nil {
 		d.counted.sessions.Add(1)
 	}

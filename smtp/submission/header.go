@@ -76,6 +76,13 @@ func keeping(h mail.Header) []byte {
 	return b.Bytes()
 }
 
+// anyTLS says that a mail's author would rather have it go without TLS than not at
+// all (RFC 8689, section 5). Anything else in the field means nothing.
+func anyTLS(h mail.Header) bool {
+	f, has := h.Get("TLS-Required")
+	return has && strings.EqualFold(strings.TrimSpace(f.Value()), "No")
+}
+
 // writeField writes a field as it is. The last one of a mail without a body may
 // lack its line end.
 func writeField(b *bytes.Buffer, f mail.Field) {

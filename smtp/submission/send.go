@@ -202,7 +202,7 @@ func (t *transaction) put(ctx context.Context, d *draft, l letter, text mail.Byt
 	if err != nil {
 		return err
 	}
-	m := queue.Mail{Envelope: t.envelope(l, utf8, eight), Account: string(t.who.ID), Created: d.time}
+	m := queue.Mail{Envelope: t.envelope(d, l, utf8, eight), Account: string(t.who.ID), Created: d.time}
 	for _, r := range l.to {
 		m.Recipient = append(m.Recipient, queue.State{Recipient: r})
 	}
@@ -227,13 +227,14 @@ func (t *transaction) put(ctx context.Context, d *draft, l letter, text mail.Byt
 	return nil
 }
 
-func (t *transaction) envelope(l letter, utf8, eight bool) smtp.Envelope {
+func (t *transaction) envelope(d *draft, l letter, utf8, eight bool) smtp.Envelope {
 	utf8 = utf8 || t.from != nil && !ascii(t.from.Local)
 	for _, r := range l.to {
 		utf8 = utf8 || !ascii(r.Address.Local)
 	}
 	return smtp.Envelope{
 		From: t.from, UTF8: utf8, EightBit: eight,
-		RequireTLS: t.opts.RequireTLS, EnvID: t.opts.EnvID, Ret: t.opts.Ret, Hold: t.opts.Hold,
+		RequireTLS: t.opts.RequireTLS, AnyTLS: !t.opts.RequireTLS && anyTLS(d.header),
+		EnvID: t.opts.EnvID, Ret: t.opts.Ret, Hold: t.opts.Hold,
 	}
 }

@@ -204,6 +204,26 @@ func TestEnvelope(t *testing.T) {
 	}
 }
 
+// TestAnyTLS: a field of RFC 8689 rather than a word in the dialogue.
+func TestAnyTLS(t *testing.T) {
+	t.Parallel()
+	for field, want := range map[string]bool{"TLS-Required: No": true, "tls-required:  no ": true, "TLS-Required: Yes": false, "X-TLS: No": false} {
+		for _, require := range []bool{false, true} {
+			w := newWorld(t)
+			a := w.send(sending{
+				as: w.account("alice@demo.test"), to: []string{"carol@example.org"},
+				data: letterOf("From: alice@demo.test", field), opts: smtp.MailOptions{RequireTLS: require},
+			})
+			if !strings.HasPrefix(a.data, "250") {
+				t.Fatalf("%+v", a)
+			}
+			if q := w.only(); q.Envelope.AnyTLS != (want && !require) || !strings.Contains(q.text, field) {
+				t.Errorf("%s, REQUIRETLS %v: %+v", field, require, q.Envelope)
+			}
+		}
+	}
+}
+
 // TestCapped: recipients of one mail are bounded.
 func TestCapped(t *testing.T) {
 	t.Parallel()

@@ -26,6 +26,7 @@ type mailRow struct {
 	UTF8       bool        `json:"utf8,omitempty"`
 	EightBit   bool        `json:"8bit,omitempty"`
 	RequireTLS bool        `json:"require_tls,omitempty"`
+	AnyTLS     bool        `json:"any_tls,omitempty"`
 	EnvID      string      `json:"envid,omitempty"`
 	Ret        string      `json:"ret,omitempty"`
 	Hold       time.Time   `json:"hold,omitzero"`
@@ -79,7 +80,7 @@ func (m Mail) due() time.Time {
 func sealMail(k *nodekey.Key, m Mail) ([]byte, error) {
 	e := m.Envelope
 	row := mailRow{
-		UTF8: e.UTF8, EightBit: e.EightBit, RequireTLS: e.RequireTLS, EnvID: e.EnvID, Ret: e.Ret, Hold: e.Hold,
+		UTF8: e.UTF8, EightBit: e.EightBit, RequireTLS: e.RequireTLS, AnyTLS: e.AnyTLS, EnvID: e.EnvID, Ret: e.Ret, Hold: e.Hold,
 		Account: m.Account, Created: m.Created, Expires: m.Expires, Size: m.Size, Outbox: m.Outbox,
 	}
 	if e.From != nil {
@@ -112,7 +113,7 @@ func openMail(k *nodekey.Key, r Row) (Mail, error) {
 	m := Mail{
 		ID: r.ID, Held: r.Held, Account: row.Account, Created: row.Created, Expires: row.Expires, Size: row.Size, Outbox: row.Outbox,
 		Envelope: smtp.Envelope{
-			From: (*mail.Address)(row.From), UTF8: row.UTF8, EightBit: row.EightBit, RequireTLS: row.RequireTLS,
+			From: (*mail.Address)(row.From), UTF8: row.UTF8, EightBit: row.EightBit, RequireTLS: row.RequireTLS, AnyTLS: row.AnyTLS,
 			EnvID: row.EnvID, Ret: row.Ret, Hold: row.Hold,
 		},
 	}

@@ -21,11 +21,11 @@ const (
 
 // try goes through the exchangers until one session is as it must be. The error
 // of a policy outweighs others: it is what somebody has to repair.
-func (r *Router) try(ctx context.Context, p plan, require bool) (*Session, error) {
+func (r *Router) try(ctx context.Context, p plan, wish Wish) (*Session, error) {
 	var worst error
 	left := maxAttempts
 	for _, h := range p.hosts {
-		s, err := r.reach(ctx, p, h, require, &left)
+		s, err := r.reach(ctx, p, h, wish, &left)
 		if err == nil {
 			return s, nil
 		}
@@ -40,11 +40,11 @@ func (r *Router) try(ctx context.Context, p plan, require bool) (*Session, error
 }
 
 // reach tries the addresses of one exchanger.
-func (r *Router) reach(ctx context.Context, p plan, h host, require bool, left *int) (*Session, error) {
+func (r *Router) reach(ctx context.Context, p plan, h host, wish Wish, left *int) (*Session, error) {
 	if h.err != nil {
 		return nil, &Failure{Host: h.name, Err: h.err}
 	}
-	d, err := r.demand(ctx, p, h, require)
+	d, err := r.demand(ctx, p, h, wish)
 	if err != nil {
 		return nil, &Failure{Host: h.name, Err: err}
 	}

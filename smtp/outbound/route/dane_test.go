@@ -94,7 +94,7 @@ func TestDANE(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w, p := daneWorld(t, c.cert, c.records)
-			s := w.expect("dane.example", false, c.how, c.told, c.err)
+			s := w.expect("dane.example", Usual, c.how, c.told, c.err)
 			if p.sni() != "mx.dane.example" || p.count() != 1 {
 				t.Errorf("asked for %q in %d sessions", p.sni(), p.count())
 			}
@@ -147,7 +147,7 @@ func TestDANEDoubted(t *testing.T) {
 			t.Parallel()
 			w, p := daneWorld(t, plainCert, c.records)
 			c.change(w, p)
-			w.expect("dane.example", false, c.how, c.told, c.err)
+			w.expect("dane.example", Usual, c.how, c.told, c.err)
 		})
 	}
 }
@@ -160,7 +160,7 @@ func TestDANENextOne(t *testing.T) {
 	bad := w.listen("192.0.2.1:25", &peer{cert: plainCert(w.ca)})
 	good := w.listen("192.0.2.2:25", &peer{cert: w.ca.issue(long, "two.dane.example")})
 	w.records("_25._tcp.mx.dane.example.", zone+"_25._tcp.two.dane.example. IN TLSA "+tlsa311(good.cert)+"\n", tlsa311(good.cert))
-	if s := w.expect("dane.example", false, "dane", "tlsa validation-failure, tlsa ok", nil); s.Host != "two.dane.example" || bad.count() != 1 {
+	if s := w.expect("dane.example", Usual, "dane", "tlsa validation-failure, tlsa ok", nil); s.Host != "two.dane.example" || bad.count() != 1 {
 		t.Error(s)
 	}
 }
@@ -198,7 +198,7 @@ mx.host.example. IN A 192.0.2.1
 				w.names.Fault("alias.dane.example", dnstest.Insecure, "A", "AAAA")
 				w.names.Fault("mx.host.example", dnstest.Insecure)
 			}
-			s, err := w.open("dane.example", false)
+			s, err := w.open("dane.example", Usual)
 			if err != nil || s.How != c.how || p.sni() != c.sni {
 				t.Errorf("%+v, %v, asked for %q", s, err, p.sni())
 			}
@@ -207,15 +207,15 @@ mx.host.example. IN A 192.0.2.1
 	w := newWorld(t, zone)
 	w.names.Fault("alias.dane.example", dnstest.Insecure, "A", "AAAA")
 	w.names.Fault("alias.dane.example", dnstest.ServFail, "CNAME")
-	w.expect("dane.example", false, "", "tlsa dnssec-invalid", ErrPolicy)
+	w.expect("dane.example", Usual, "", "tlsa dnssec-invalid", ErrPolicy)
 }
 
 func TestREQUIRETLSByDANE(t *testing.T) {
 	t.Parallel()
 	w, p := daneWorld(t, selfSigned, func(_ *authority, c tls.Certificate) []string { return []string{tlsa311(c)} })
-	w.expect("dane.example", true, "", "tlsa ok", ErrPolicy)
+	w.expect("dane.example", Strict, "", "tlsa ok", ErrPolicy)
 	p.offers = []string{"REQUIRETLS"}
-	if s := w.expect("dane.example", true, "dane", "tlsa ok", nil); s == nil || !s.RequireTLS {
+	if s := w.expect("dane.example", Strict, "dane", "tlsa ok", nil); s == nil || !s.RequireTLS {
 		t.Error(s)
 	}
 }

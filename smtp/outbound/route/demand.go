@@ -20,6 +20,7 @@ type demand struct {
 	named   bool   // DNSSEC or MTA-STS vouches for the exchanger's name
 	extend  bool   // and REQUIRETLS must be offered
 	check   func(tls.ConnectionState) error
+	quiet   bool      // what becomes of it is told nobody
 	report  TLSResult // what is the same in all results
 }
 
@@ -27,8 +28,12 @@ var errNotNamed = errors.New("the MTA-STS policy does not name this exchanger")
 
 // demand finds out what the owner of p's domain, and of the exchanger, demand.
 // DANE goes before MTA-STS (RFC 8461, section 2).
-func (r *Router) demand(ctx context.Context, p plan, h host, require bool) (demand, error) {
+func (r *Router) demand(ctx context.Context, p plan, h host, wish Wish) (demand, error) {
 	d := r.opportunistic(p, h)
+	if wish == Lax {
+		d.quiet = true
+		return d, nil
+	}
 	base, records, err := r.tlsa(ctx, p, h)
 	if err != nil {
 		d.report.PolicyType = "tlsa"
@@ -50,7 +55,7 @@ func (r *Router) demand(ctx context.Context, p plan, h host, require bool) (dema
 			return d, err
 		}
 	}
-	if require {
+	if wish == Strict {
 		d.encrypt, d.verify, d.extend = true, true, true
 		if !d.named {
 			return d, fmt.Errorf("%w: REQUIRETLS needs an exchanger whose name is certain", ErrPolicy)

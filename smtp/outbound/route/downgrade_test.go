@@ -35,10 +35,10 @@ func TestDowngrade(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w, p, _ := stsWorld(t, enforced)
-			w.expect("sts.example", false, "mta-sts", "sts ok", nil)
+			w.expect("sts.example", Usual, "mta-sts", "sts ok", nil)
 			c.attack(w, p)
 			w.later(2 * time.Hour) // the resolver's memory has ended
-			w.expect("sts.example", false, "", c.told, ErrPolicy)
+			w.expect("sts.example", Usual, "", c.told, ErrPolicy)
 		})
 	}
 }
@@ -62,10 +62,10 @@ func TestDowngradeDANE(t *testing.T) {
 			w := newWorld(t, daneZone)
 			p := w.listen("192.0.2.1:25", &peer{cert: selfSigned(w.ca)})
 			w.records("_25._tcp.mx.dane.example.", daneZone, tlsa311(p.cert))
-			w.expect("dane.example", false, "dane", "tlsa ok", nil)
+			w.expect("dane.example", Usual, "dane", "tlsa ok", nil)
 			c.attack(w, p)
 			w.later(2 * time.Hour)
-			w.expect("dane.example", false, "", c.told, ErrPolicy)
+			w.expect("dane.example", Usual, "", c.told, ErrPolicy)
 		})
 	}
 }
@@ -75,23 +75,23 @@ func TestDowngradeDANE(t *testing.T) {
 func TestExpiredPolicy(t *testing.T) {
 	t.Parallel()
 	w, p, server := stsWorld(t, enforced)
-	w.expect("sts.example", false, "mta-sts", "sts ok", nil)
+	w.expect("sts.example", Usual, "mta-sts", "sts ok", nil)
 	p.noTLS = true
 	server.set(func(p *policyServer) { p.status = 503 })
 	w.later(7*24*time.Hour - time.Minute)
-	w.expect("sts.example", false, "", "sts sts-policy-fetch-error, sts starttls-not-supported", ErrPolicy)
+	w.expect("sts.example", Usual, "", "sts sts-policy-fetch-error, sts starttls-not-supported", ErrPolicy)
 	w.later(2 * time.Minute)
-	w.expect("sts.example", false, "", "sts sts-policy-fetch-error", ErrPolicy)
+	w.expect("sts.example", Usual, "", "sts sts-policy-fetch-error", ErrPolicy)
 	w.later(grace - time.Hour)
-	w.expect("sts.example", false, "", "sts sts-policy-fetch-error", ErrPolicy)
+	w.expect("sts.example", Usual, "", "sts sts-policy-fetch-error", ErrPolicy)
 	w.later(2 * time.Hour)
-	w.expect("sts.example", false, "plain", "sts sts-policy-fetch-error, no-policy-found starttls-not-supported", nil)
+	w.expect("sts.example", Usual, "plain", "sts sts-policy-fetch-error, no-policy-found starttls-not-supported", nil)
 
 	// Its owner gave MTA-STS up: the record is gone and the policy has ended.
 	w, p, _ = stsWorld(t, enforced)
-	w.expect("sts.example", false, "mta-sts", "sts ok", nil)
+	w.expect("sts.example", Usual, "mta-sts", "sts ok", nil)
 	p.noTLS = true
 	w.names.Set(stsZone)
 	w.later(7*24*time.Hour + time.Minute)
-	w.expect("sts.example", false, "plain", "no-policy-found starttls-not-supported", nil)
+	w.expect("sts.example", Usual, "plain", "no-policy-found starttls-not-supported", nil)
 }

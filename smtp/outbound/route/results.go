@@ -12,7 +12,7 @@ func (r *Router) tell(d demand, result string, err error) {
 }
 
 func (r *Router) tellAt(d demand, ip netip.Addr, result string, err error) {
-	if r.Results == nil {
+	if r.Results == nil || d.quiet {
 		return
 	}
 	t := d.report

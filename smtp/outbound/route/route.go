@@ -114,19 +114,30 @@ func (f *Failure) Error() string {
 }
 func (f *Failure) Unwrap() error { return f.Err }
 
-// Open connects to the best exchanger that answers and meets every policy. require
-// is REQUIRETLS (RFC 8689). The error says whether it is permanent (ErrNoMail,
+// Wish is what a mail asks of its way itself.
+type Wish int
+
+const (
+	Usual  Wish = iota // what the receiver's domain demands, or TLS where there is TLS
+	Strict             // REQUIRETLS (RFC 8689)
+	// Lax is "TLS-Required: No" (RFC 8689, section 5): better without TLS than not at
+	// all, whatever the domain demands. Its sessions are in no report, since reports
+	// of what is broken go this way (RFC 8460, section 3).
+	Lax
+)
+
+// Open connects to the best exchanger that answers and meets every policy. The error says whether it is permanent (ErrNoMail,
 // ErrLoop); every other one is temporary, and wraps a *Failure where an exchanger
 // was found. ctx is for the opening only.
-func (r *Router) Open(ctx context.Context, domain string, require bool) (*Session, error) {
+func (r *Router) Open(ctx context.Context, domain string, wish Wish) (*Session, error) {
 	if r.Smart != nil {
-		return r.openSmart(ctx, domain, require)
+		return r.openSmart(ctx, domain, wish)
 	}
 	p, err := r.plan(ctx, domain)
 	if err != nil {
 		return nil, err
 	}
-	return r.try(ctx, p, require)
+	return r.try(ctx, p, wish)
 }
 
 // Destination is the key under which sessions to a domain may be shared: domains

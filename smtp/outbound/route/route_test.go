@@ -69,7 +69,7 @@ func TestExchangers(t *testing.T) {
 		"own.example": ErrLoop, "address.example": ErrLoop, "zeroes.example": ErrLoop, "[192.0.2.99]": ErrLoop, "[IPv6:::ffff:192.0.2.99]": ErrLoop, "[0.0.0.0]": ErrLoop,
 		"servfail.example": dns.ErrTemporary, "half.example": dns.ErrTemporary,
 	} {
-		_, err := w.open(domain, false)
+		_, err := w.open(domain, Usual)
 		if !errors.Is(err, want) {
 			t.Errorf("%s: %v, wanted %v", domain, err, want)
 		}
@@ -83,7 +83,7 @@ func TestExchangers(t *testing.T) {
 func TestUnresolvable(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, mxZone)
-	_, err := w.open("gone.example", false)
+	_, err := w.open("gone.example", Usual)
 	var f *Failure
 	if !errors.As(err, &f) || f.Host != "nowhere.example" || errors.Is(err, ErrNoMail) || errors.Is(err, ErrLoop) {
 		t.Error(err)
@@ -132,7 +132,7 @@ func TestNextOne(t *testing.T) {
 	w := newWorld(t, mxZone)
 	w.listen("192.0.2.1:25", &peer{greeting: "554 5.7.1 not you"})
 	good := w.listen("192.0.2.2:25", &peer{cert: w.ca.issue(long, "b.example")})
-	s := w.expect("order.example", false, "opportunistic", "no-policy-found ok", nil)
+	s := w.expect("order.example", Usual, "opportunistic", "no-policy-found ok", nil)
 	if s.Host != "b.example" || good.count() != 1 || !s.Verified {
 		t.Errorf("%+v", s)
 	}
@@ -142,7 +142,7 @@ func TestNextOne(t *testing.T) {
 	if !slices.Equal(dialled, []string{"192.0.2.1:25", "[2001:db8::2]:25", "192.0.2.2:25"}) {
 		t.Error(dialled)
 	}
-	_, err := w.open("implicit.example", false)
+	_, err := w.open("implicit.example", Usual)
 	var no *smtp.Refused
 	var f *Failure
 	if !errors.As(err, &no) || no.Reply.Code != 554 || !errors.As(err, &f) || f.Address.String() != "192.0.2.1" || errors.Is(err, ErrNoMail) {
@@ -158,12 +158,12 @@ func TestHostilePeers(t *testing.T) {
 	w.listen("[2001:db8::2]:25", &peer{endless: true})
 	w.listen("192.0.2.2:25", &peer{greeting: strings.Repeat("220-x\r\n", 10000) + "220 x"})
 	w.listen("192.0.2.3:25", &peer{noTLS: true})
-	if s := w.expect("order.example", false, "plain", "no-policy-found starttls-not-supported", nil); s == nil || s.Host != "c.example" {
+	if s := w.expect("order.example", Usual, "plain", "no-policy-found starttls-not-supported", nil); s == nil || s.Host != "c.example" {
 		t.Error(s)
 	}
 	ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer stop()
-	if _, err := w.Open(ctx, "implicit.example", false); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := w.Open(ctx, "implicit.example", Usual); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
 }
@@ -192,7 +192,7 @@ func TestOpportunistic(t *testing.T) {
 			if p.cert.Leaf == nil {
 				p.cert = w.ca.issue(long, map[bool]string{true: "implicit.example", false: "a.example"}[name != "other name"])
 			}
-			s := w.expect("implicit.example", false, c.how, c.told, nil)
+			s := w.expect("implicit.example", Usual, c.how, c.told, nil)
 			if s == nil || s.Verified != c.verified || p.count() != c.sessions || s.RequireTLS {
 				t.Errorf("%+v, %d sessions", s, p.count())
 			}
@@ -208,20 +208,20 @@ func TestRequireTLS(t *testing.T) {
 	offer := []string{"REQUIRETLS"}
 	w := newWorld(t, mxZone)
 	p := w.listen("192.0.2.1:25", &peer{cert: w.ca.issue(long, "implicit.example"), offers: offer})
-	if s := w.expect("implicit.example", true, "opportunistic", "no-policy-found ok", nil); s == nil || !s.RequireTLS {
+	if s := w.expect("implicit.example", Strict, "opportunistic", "no-policy-found ok", nil); s == nil || !s.RequireTLS {
 		t.Error(s)
 	}
-	w.expect("[192.0.2.1]", true, "", "", ErrPolicy)
+	w.expect("[192.0.2.1]", Strict, "", "", ErrPolicy)
 	p.offers = nil
-	w.expect("implicit.example", true, "", "no-policy-found ok", ErrNoRequireTLS)
+	w.expect("implicit.example", Strict, "", "no-policy-found ok", ErrNoRequireTLS)
 	p.cert, p.offers = w.ca.issue(long, "other.example"), offer
-	w.expect("implicit.example", true, "", "no-policy-found certificate-host-mismatch", ErrPolicy)
+	w.expect("implicit.example", Strict, "", "no-policy-found certificate-host-mismatch", ErrPolicy)
 
 	unsigned := newWorld(t, mxZone)
 	unsigned.names.Secure(false)
 	q := unsigned.listen("192.0.2.1:25", &peer{cert: unsigned.ca.issue(long, "implicit.example"), offers: offer})
-	unsigned.expect("implicit.example", true, "", "", ErrPolicy)
-	if s := unsigned.expect("implicit.example", false, "opportunistic", "no-policy-found ok", nil); s.RequireTLS || q.count() != 1 {
+	unsigned.expect("implicit.example", Strict, "", "", ErrPolicy)
+	if s := unsigned.expect("implicit.example", Usual, "opportunistic", "no-policy-found ok", nil); s.RequireTLS || q.count() != 1 {
 		t.Error("a session whose exchanger anybody could have named counts for REQUIRETLS")
 	}
 }
@@ -263,21 +263,21 @@ func TestSmarthost(t *testing.T) {
 	w.listen("192.0.2.10:25", &peer{noTLS: true, offers: offers, auth: good.auth})
 	w.listen("192.0.2.10:2525", &peer{cert: w.ca.issue(long, "other.example"), offers: offers[:1], auth: good.auth})
 	for _, c := range []struct {
-		smart   Smarthost
-		require bool
-		ok      bool
+		smart Smarthost
+		wish  Wish
+		ok    bool
 	}{
-		{Smarthost{"relay.example:587", false, "me", "secret"}, false, true},
-		{Smarthost{"relay.example:465", true, "me", "secret"}, true, true},
-		{Smarthost{"relay.example:587", false, "", ""}, false, true},
-		{Smarthost{"relay.example:587", false, "me", "wrong"}, false, false},
-		{Smarthost{"relay.example:25", false, "me", "secret"}, false, false},
-		{Smarthost{"relay.example:2525", false, "me", "secret"}, false, false},
-		{Smarthost{"nowhere.example:25", false, "me", "secret"}, false, false},
-		{Smarthost{"no port", false, "me", "secret"}, false, false},
+		{Smarthost{"relay.example:587", false, "me", "secret"}, Usual, true},
+		{Smarthost{"relay.example:465", true, "me", "secret"}, Strict, true},
+		{Smarthost{"relay.example:587", false, "", ""}, Usual, true},
+		{Smarthost{"relay.example:587", false, "me", "wrong"}, Usual, false},
+		{Smarthost{"relay.example:25", false, "me", "secret"}, Usual, false},
+		{Smarthost{"relay.example:2525", false, "me", "secret"}, Usual, false},
+		{Smarthost{"nowhere.example:25", false, "me", "secret"}, Usual, false},
+		{Smarthost{"no port", false, "me", "secret"}, Usual, false},
 	} {
 		w.Smart = &c.smart
-		s, err := w.open("any.example", c.require)
+		s, err := w.open("any.example", c.wish)
 		if (err == nil) != c.ok || errors.Is(err, ErrNoMail) || err != nil && strings.Contains(err.Error(), "secret") {
 			t.Errorf("%+v: %v", c.smart, err)
 		}

@@ -11,7 +11,7 @@ import (
 
 // openSmart opens a session with the relay, under TLS that WebPKI verifies, and
 // signs in. Nothing less will do: its password goes there.
-func (r *Router) openSmart(ctx context.Context, domain string, require bool) (*Session, error) {
+func (r *Router) openSmart(ctx context.Context, domain string, wish Wish) (*Session, error) {
 	ctx, stop := context.WithTimeout(ctx, r.timeout())
 	defer stop()
 	name, port, err := net.SplitHostPort(r.Smart.Address)
@@ -27,7 +27,7 @@ func (r *Router) openSmart(ctx context.Context, domain string, require bool) (*S
 		return nil, &Failure{Host: name, Err: err}
 	}
 	s := &Session{Client: c, Domain: domain, Host: name, Address: conn.RemoteAddr(), Verified: true, How: "smarthost"}
-	if _, s.RequireTLS = c.Extensions["REQUIRETLS"]; require && !s.RequireTLS {
+	if _, s.RequireTLS = c.Extensions["REQUIRETLS"]; wish == Strict && !s.RequireTLS {
 		c.Close()
 		return nil, &Failure{Host: name, Err: fmt.Errorf("%w: %w", ErrPolicy, ErrNoRequireTLS)}
 	}

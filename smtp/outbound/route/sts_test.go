@@ -22,6 +22,24 @@ const (
 	enforced  = "version: STSv1\r\nmode: enforce\r\nmx: mx.sts.example\r\nmax_age: 604800\r\n"
 )
 
+// A mail that would rather go in the clear than not at all (RFC 8689, section 5)
+// meets no policy and is in no report.
+func TestLax(t *testing.T) {
+	t.Parallel()
+	w, p, _ := stsWorld(t, enforced)
+	p.cert = w.ca.issue(-time.Minute, "mx.sts.example")
+	w.expect("sts.example", Usual, "", "sts certificate-expired", ErrPolicy)
+	w.expect("sts.example", Lax, "opportunistic", "", nil)
+	p.noTLS = true
+	w.expect("sts.example", Lax, "plain", "", nil)
+
+	w = newWorld(t, daneZone)
+	p = w.listen("192.0.2.1:25", &peer{cert: selfSigned(w.ca)})
+	w.records("_25._tcp.mx.dane.example.", daneZone, tlsa311(selfSigned(w.ca)))
+	w.expect("dane.example", Usual, "", "tlsa validation-failure", ErrPolicy)
+	w.expect("dane.example", Lax, "opportunistic", "", nil)
+}
+
 // stsWorld is one exchanger under a policy. DNSSEC is nowhere.
 func stsWorld(t *testing.T, text string) (*world, *peer, *policyServer) {
 	t.Helper()
@@ -66,7 +84,7 @@ func TestMTASTS(t *testing.T) {
 			if c.change != nil {
 				c.change(w, p)
 			}
-			s := w.expect("sts.example", false, c.how, c.told, c.err)
+			s := w.expect("sts.example", Usual, c.how, c.told, c.err)
 			if c.how == "mta-sts" && (s == nil || !s.Verified || p.sni() != "mx.sts.example") {
 				t.Errorf("%+v, asked for %q", s, p.sni())
 			}
@@ -118,12 +136,12 @@ func TestMTASTSFetch(t *testing.T) {
 			if c.told != "" {
 				told = c.told + ", " + told
 			}
-			w.expect("sts.example", false, "opportunistic", told, nil)
+			w.expect("sts.example", Usual, "opportunistic", told, nil)
 		})
 	}
 	w, _, _ := stsWorld(t, enforced)
 	w.names.Fault("_mta-sts.sts.example", dnstest.ServFail)
-	if _, err := w.open("sts.example", false); err == nil {
+	if _, err := w.open("sts.example", Usual); err == nil {
 		t.Error("nobody knows whether there is a policy, and mail goes out")
 	}
 }
@@ -133,7 +151,7 @@ func TestPolicyIsKept(t *testing.T) {
 	w, p, server := stsWorld(t, enforced)
 	good := func(told string) {
 		t.Helper()
-		w.expect("sts.example", false, "mta-sts", told, nil)
+		w.expect("sts.example", Usual, "mta-sts", told, nil)
 	}
 	fetched := func(n int) {
 		t.Helper()
@@ -153,10 +171,10 @@ func TestPolicyIsKept(t *testing.T) {
 	w.later(2 * time.Hour)
 	good("sts ok")
 	p.noTLS = true
-	w.expect("sts.example", false, "", "sts starttls-not-supported", ErrPolicy)
+	w.expect("sts.example", Usual, "", "sts starttls-not-supported", ErrPolicy)
 	w.names.Fault("_mta-sts.sts.example", dnstest.ServFail)
 	w.later(2 * time.Hour)
-	w.expect("sts.example", false, "", "sts starttls-not-supported", ErrPolicy)
+	w.expect("sts.example", Usual, "", "sts starttls-not-supported", ErrPolicy)
 	w.names.Fault("_mta-sts.sts.example", 0)
 	p.noTLS = false
 	fetched(2)
@@ -173,7 +191,7 @@ func TestPolicyIsKept(t *testing.T) {
 		p.status, p.text = 200, "version: STSv1\nmode: none\nmax_age: 86400\n"
 	})
 	w.later(pause)
-	w.expect("sts.example", false, "opportunistic", "no-policy-found ok", nil)
+	w.expect("sts.example", Usual, "opportunistic", "no-policy-found ok", nil)
 	fetched(4)
 }
 
@@ -204,7 +222,7 @@ func TestPolicyStore(t *testing.T) {
 	w, p, _ := stsWorld(t, enforced)
 	m := &memory{all: map[string]Policy{}}
 	w.Policies = m
-	w.expect("STS.example", false, "mta-sts", "sts ok", nil)
+	w.expect("STS.example", Usual, "mta-sts", "sts ok", nil)
 	kept := m.all["sts.example"]
 	if kept.Mode != "enforce" || kept.ID != "20260101" || kept.Expires.Sub(kept.Fetched) != 7*24*time.Hour {
 		t.Errorf("%+v", kept)
@@ -215,19 +233,19 @@ func TestPolicyStore(t *testing.T) {
 	again.Policies = m
 	again.names.Set(stsZone)
 	q.noTLS = true
-	again.expect("sts.example", false, "", "sts starttls-not-supported", ErrPolicy)
+	again.expect("sts.example", Usual, "", "sts starttls-not-supported", ErrPolicy)
 
 	// A store that fails may hold a policy: mail waits. One that cannot keep does not matter.
 	m.fail = errors.New("disk")
 	third, _, _ := stsWorld(t, enforced)
 	third.Policies = m
-	if _, err := third.open("sts.example", false); !errors.Is(err, m.fail) {
+	if _, err := third.open("sts.example", Usual); !errors.Is(err, m.fail) {
 		t.Error(err)
 	}
 	w.names.Set(stsZone + strings.Replace(announced, "2026", "2027", 1))
 	w.later(2 * time.Hour)
 	p.noTLS = false
-	w.expect("sts.example", false, "mta-sts", "sts ok", nil)
+	w.expect("sts.example", Usual, "mta-sts", "sts ok", nil)
 }
 
 func TestPolicyIsFetchedOnce(t *testing.T) {
@@ -255,23 +273,23 @@ func TestDANEBeforeSTS(t *testing.T) {
 	w.names.Secure(true)
 	p.cert = selfSigned(w.ca)
 	w.records("_25._tcp.mx.sts.example.", stsZone+announced, tlsa311(p.cert))
-	w.expect("sts.example", false, "dane", "tlsa ok", nil)
+	w.expect("sts.example", Usual, "dane", "tlsa ok", nil)
 	w.names.Fault("_mta-sts.sts.example", dnstest.ServFail)
 	w.later(25 * time.Hour)
-	w.expect("sts.example", false, "dane", "tlsa ok", nil)
+	w.expect("sts.example", Usual, "dane", "tlsa ok", nil)
 	p.cert = w.ca.issue(long, "mx.sts.example")
-	w.expect("sts.example", false, "", "tlsa validation-failure", ErrPolicy)
+	w.expect("sts.example", Usual, "", "tlsa validation-failure", ErrPolicy)
 }
 
 func TestREQUIRETLSBySTS(t *testing.T) {
 	t.Parallel()
 	w, p, _ := stsWorld(t, enforced)
 	p.offers = []string{"REQUIRETLS"}
-	if s := w.expect("sts.example", true, "mta-sts", "sts ok", nil); s == nil || !s.RequireTLS {
+	if s := w.expect("sts.example", Strict, "mta-sts", "sts ok", nil); s == nil || !s.RequireTLS {
 		t.Error(s)
 	}
 	p.offers = nil
-	w.expect("sts.example", true, "", "sts ok", ErrPolicy)
+	w.expect("sts.example", Strict, "", "sts ok", ErrPolicy)
 }
 
 func TestRecordID(t *testing.T) {

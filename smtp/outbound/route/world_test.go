@@ -87,9 +87,9 @@ func cmpOr(a, b string) string {
 }
 
 // open opens a session that is closed when the test ends.
-func (w *world) open(domain string, require bool) (*Session, error) {
+func (w *world) open(domain string, wish Wish) (*Session, error) {
 	w.t.Helper()
-	s, err := w.Open(w.t.Context(), domain, require)
+	s, err := w.Open(w.t.Context(), domain, wish)
 	if err == nil {
 		w.t.Cleanup(func() { s.Close() })
 	}
@@ -98,9 +98,9 @@ func (w *world) open(domain string, require bool) (*Session, error) {
 
 // expect opens a session and says where it differs from what was expected: how it
 // is protected, what was told, or which error.
-func (w *world) expect(domain string, require bool, how, told string, want error) *Session {
+func (w *world) expect(domain string, wish Wish, how, told string, want error) *Session {
 	w.t.Helper()
-	s, err := w.open(domain, require)
+	s, err := w.open(domain, wish)
 	switch {
 	case want != nil && (!errors.Is(err, want) || s != nil):
 		w.t.Errorf("%s: got %v, wanted %v", domain, err, want)
