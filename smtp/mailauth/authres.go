@@ -5,7 +5,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"sealpost/mail"
 	"sealpost/smtp/mailauth/dkim"
 )
 
@@ -164,81 +163,4 @@ func quoted(s string) string {
 	}
 	b.WriteByte('"')
 	return b.String()
-}
-
-// Forged says that f is an Authentication-Results field that claims to be of one
-// of ids, as nobody but us may write: such fields are removed from what arrives
-// (RFC 8601, section 5). One whose authserv-id cannot be read but holds an id
-// counts as well.
-func Forged(f mail.Field, ids ...string) bool {
-	if !strings.EqualFold(f.Name, "Authentication-Results") {
-		return false
-	}
-	value := f.Value()
-	claimed, ok := authserv(value)
-	for _, id := range ids {
-		if !ok && strings.Contains(strings.ToLower(value), strings.ToLower(id)) {
-			return true
-		}
-		if ok && sameHost(claimed, id) {
-			return true
-		}
-	}
-	return false
-}
-
-func sameHost(a, b string) bool {
-	fold := func(s string) string {
-		return strings.ToLower(dkim.ASCII(strings.TrimRight(strings.TrimSpace(s), ".")))
-	}
-	return fold(a) == fold(b)
-}
-
-// authserv reads the authserv-id at the start of a field's body: a token or a
-// quoted string behind comments and white space.
-func authserv(s string) (id string, ok bool) {
-	if s, ok = skipCFWS(s); !ok {
-		return "", false
-	}
-	if strings.HasPrefix(s, `"`) {
-		end := quotedEnd(s, 0)
-		if end == 0 {
-			return "", false
-		}
-		return unescape(s[1 : end-1]), true
-	}
-	end := strings.IndexAny(s, "; \t(")
-	if end < 0 {
-		end = len(s)
-	}
-	return s[:end], !strings.ContainsAny(s[:end], `"\`)
-}
-
-func unescape(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+1 < len(s) {
-			i++
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
-}
-
-// skipCFWS passes over comments and white space; false is an open comment.
-func skipCFWS(s string) (string, bool) {
-	for depth := 0; ; s = s[1:] {
-		switch {
-		case s == "":
-			return "", depth == 0
-		case s[0] == '(':
-			depth++
-		case depth > 0 && s[0] == ')':
-			depth--
-		case depth > 0 && s[0] == '\\' && len(s) > 1:
-			s = s[1:]
-		case depth == 0 && s[0] != ' ' && s[0] != '\t':
-			return s, true
-		}
-	}
 }

@@ -121,17 +121,20 @@ func (w *specWalk) brackets() {
 
 // unquotedSpec is the word of a phrase that has an @ outside of quotes.
 func unquotedSpec(phrase string) string {
+	bare := []byte(phrase)
 	for i := 0; i < len(phrase); i++ {
 		if phrase[i] == '"' {
 			end := quotedEnd(phrase, i)
 			if end == 0 {
 				return phrase[i:]
 			}
-			phrase = phrase[:i] + strings.Repeat(" ", end-i) + phrase[end:]
-			i = end - 1
+			for ; i < end; i++ {
+				bare[i] = ' '
+			}
+			i--
 		}
 	}
-	for _, word := range strings.Fields(phrase) {
+	for word := range strings.FieldsSeq(string(bare)) {
 		if strings.Contains(word, "@") {
 			return word
 		}

@@ -28,16 +28,12 @@ func TestD08SlowFields(t *testing.T) {
 		"tags":      "DKIM-Signature: v=1" + strings.Repeat("; a=1", 40_000) + "\r\n" + letter,
 		"From":      "From: a@" + long + "\r\nTo: b@example.net\r\n\r\n",
 		"From name": "From: " + strings.Repeat("\"", 50_001) + strings.Repeat("(", 50_000) + "<a@b.org>\r\n\r\n",
+		"quotes":    "From: " + strings.Repeat("\"\"", 110_000) + "<a@b.org>\r\n\r\n",
 		"results":   "Authentication-Results: " + long + "; spf=pass\r\n" + letter,
 	} {
 		start := time.Now()
 		v := check(t, c, session(), text)
 		_ = v.AuthenticationResults("mx.example.net")
-		for _, f := range header(t, strings.NewReader(text)).Fields {
-			if mailauth.Forged(f, "mx.example.net") {
-				t.Errorf("%s: forged", name)
-			}
-		}
 		if took := time.Since(start); took > 3*time.Second {
 			t.Errorf("%s: judging takes %s", name, took)
 		}
