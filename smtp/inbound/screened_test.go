@@ -274,14 +274,22 @@ func TestUnknownLooksAlike(t *testing.T) {
 	}
 }
 
-// TestFailingDNS costs no mail.
+// TestFailingDNS costs no mail. Where it hides what the owner of From wants, only what
+// is proved to be theirs is taken at once.
 func TestFailingDNS(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	alice := w.account("alice@demo.test", pgp.Compat, 0)
 	d := w.screened(func(s *screen.Screen) { s.Block = []string{"block.test"} })
 	d.Fault("_dmarc.bank.example.", dnstest.ServFail)
-	if _, final := w.send(letterFrom("From: a@bank.example"), "x@good.example", "alice@demo.test"); !strings.HasPrefix(final, "250") {
+	d.Fault("_dmarc.good.example.", dnstest.ServFail)
+	if _, final := w.send(letterFrom("From: a@bank.example"), "x@good.example", "alice@demo.test"); !strings.HasPrefix(final, "451 4.7.26") {
+		t.Error(final)
+	}
+	if n := w.handler.Stats().Refused[Refused{"dmarc", true}]; n != 1 {
+		t.Errorf("%d counted", n)
+	}
+	if _, final := w.send(letterFrom("From: a@good.example"), "x@good.example", "alice@demo.test"); !strings.HasPrefix(final, "250") {
 		t.Error(final)
 	}
 	if got := w.inbox(alice, false); len(got) != 1 || !strings.Contains(got[0], "dmarc=temperror") {

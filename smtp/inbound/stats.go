@@ -129,7 +129,7 @@ func (c *counters) keep(s pgp.Sealed) {
 // that are not known to be ours are its.
 func objection(r *screen.Refusal) string {
 	switch r.Enhanced {
-	case "5.7.26":
+	case "5.7.26", "4.7.26":
 		return "dmarc"
 	case "5.6.0":
 		return "author"

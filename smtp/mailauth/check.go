@@ -16,11 +16,16 @@ import (
 // judging is how long one mail may be judged when nothing else is said.
 const judging = 20 * time.Second
 
-func (c *Checker) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+// bound is how long that is, or as much of it as ctx leaves.
+func (c *Checker) bound(ctx context.Context) time.Duration {
+	most := judging
 	if c.Time > 0 {
-		return context.WithTimeout(ctx, c.Time)
+		most = c.Time
 	}
-	return context.WithTimeout(ctx, judging)
+	if end, ok := ctx.Deadline(); ok {
+		most = min(most, time.Until(end))
+	}
+	return most
 }
 
 func (c *Checker) now() time.Time {
@@ -30,28 +35,21 @@ func (c *Checker) now() time.Time {
 	return time.Now()
 }
 
-// Connection checks what can be known before a mail comes: iprev and SPF. The
-// rest of the Verdict is empty.
-func (c *Checker) Connection(ctx context.Context, s Session) Verdict {
-	ctx, cancel := c.bound(ctx)
-	defer cancel()
-	var v Verdict
-	var all sync.WaitGroup
-	c.connection(ctx, &all, s, &v)
-	all.Wait()
-	return v
-}
-
 // Check judges a whole mail, h being its header as package mail read it. All that
 // takes time is done side by side; what is not known when the time is over, or
-// when ctx ends, is temperror.
+// when ctx ends, is temperror. DMARC comes last and has a third of the time to
+// itself: it asks the owner of From, all else whom the sender chose, and who is
+// slow on purpose must not keep it from being asked.
 func (c *Checker) Check(ctx context.Context, s Session, h mail.Header, m mail.Bytes) Verdict {
-	ctx, cancel := c.bound(ctx)
+	whole := c.bound(ctx)
+	ctx, cancel := context.WithTimeout(ctx, whole)
 	defer cancel()
+	first, stop := context.WithTimeout(ctx, whole*2/3)
+	defer stop()
 	var v Verdict
 	var all sync.WaitGroup
-	c.connection(ctx, &all, s, &v)
-	all.Go(func() { c.signatures(ctx, h, m, &v) })
+	c.connection(first, &all, s, &v)
+	all.Go(func() { c.signatures(first, h, m, &v) })
 	v.From, v.Reject = author(h, m, s.From == nil)
 	all.Wait()
 	if v.From != nil {

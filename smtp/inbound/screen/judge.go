@@ -60,7 +60,10 @@ func verified(v mailauth.Verdict) bool {
 }
 
 // authenticity refuses what has no author that could be shown, and what the owner
-// of its author's domain wants refused.
+// of its author's domain wants refused. Where the DNS does not say what the owner
+// wants, and nothing shows that it is theirs, the mail is to come again: a sender who
+// can keep the DNS from answering must not get in by that. If it stays so, the sender's
+// own queue tells them.
 func (s *Screen) authenticity(d *Decision, a Arrival) {
 	v := d.Verdict
 	switch {
@@ -69,38 +72,14 @@ func (s *Screen) authenticity(d *Decision, a Arrival) {
 	case s.forwarded(v): // whatever the owner asks for
 	case v.DMARC.Disposition == "reject":
 		d.Reply = &Refusal{550, "5.7.26", "the owner of " + plain(v.DMARC.Domain, 100) + " asks to refuse mail that fails DMARC"}
+	case v.DMARC.Later:
+		d.Reply = &Refusal{451, "4.7.26", "the DNS does not say whether this mail is from where it says, try again later"}
 	case v.DMARC.Disposition == "quarantine":
 		d.Junk = "it fails DMARC, and " + plain(v.DMARC.Domain, 100) + " asks to take such mail for junk"
 	}
 	if v.DMARC.Result == "temperror" {
 		s.note("DMARC could not be checked", "id", a.ID, "reason", v.DMARC.Reason)
 	}
-}
-
-// forwarded says that somebody we believe sealed the mail first (RFC 8617) and says
-// that it passed DMARC when it came to them. Of a longer chain the first seal is a
-// stranger's claim.
-func (s *Screen) forwarded(v mailauth.Verdict) bool {
-	if v.ARC.Result != mailauth.Pass || v.ARC.Count != 1 {
-		return false
-	}
-	for _, trusted := range s.Sealers {
-		if strings.EqualFold(trusted, v.ARC.Sealer) {
-			return saysPass(v.ARC.Results)
-		}
-	}
-	return false
-}
-
-// saysPass looks for the DMARC result in an ARC-Authentication-Results field, which
-// is a list of results between semicolons (RFC 8601, section 2.2).
-func saysPass(results string) bool {
-	for part := range strings.SplitSeq(results, ";") {
-		if word, _, _ := strings.Cut(strings.TrimSpace(part), " "); strings.HasPrefix(strings.ToLower(word), "dmarc=") {
-			return strings.EqualFold(word, "dmarc=pass")
-		}
-	}
-	return false
 }
 
 // suspicion is what makes a mail junk before any filter saw it.

@@ -84,6 +84,18 @@ func TestWeigh(t *testing.T) {
 			fails("none")(v)
 			v.DMARC.Result = "temperror"
 		}), forAlice, "taken", "", false},
+		"a policy nobody tells": {verdict(func(v *mailauth.Verdict) {
+			fails("none")(v)
+			v.DMARC.Result, v.DMARC.Later = "temperror", true
+		}), forAlice, "451 4.7.26", "", false},
+		"that, for postmaster": {verdict(func(v *mailauth.Verdict) {
+			fails("none")(v)
+			v.DMARC.Result, v.DMARC.Later = "temperror", true
+		}), forMaster, "junk: it is for postmaster", "", false},
+		"that, by a trusted forwarder": {verdict(func(v *mailauth.Verdict) {
+			forwardedBy("list.example", 1, "list.example; dmarc=pass")(v)
+			v.DMARC.Result, v.DMARC.Disposition, v.DMARC.Later = "temperror", "none", true
+		}), forAlice, "taken", "", false},
 		"two authors":     {verdict(func(v *mailauth.Verdict) { v.Reject, v.From = "two From fields\r\n250 ok", nil }), forAlice, "550 5.6.0", "", false},
 		"postmaster, D07": {verdict(func(v *mailauth.Verdict) { v.Reject, v.From = "no From", nil }), forMaster, "junk: it is for postmaster", "", false},
 		"SPF fail, unsigned": {verdict(func(v *mailauth.Verdict) {

@@ -7,7 +7,7 @@
 //
 // Invariants: a mail is refused in the dialogue or not at all, so nobody gets a
 // bounce for what they did not send; what cannot be asked, a list, a filter or the
-// DNS, never costs a mail; mail for postmaster and abuse alone is never refused;
+// DNS, never costs a mail, though what DMARC could not judge has to come again; mail for postmaster and abuse alone is never refused;
 // memory is bounded, and holds marks under a key of this process, no addresses.
 package screen
 

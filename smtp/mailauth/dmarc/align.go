@@ -2,6 +2,7 @@ package dmarc
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
@@ -21,9 +22,9 @@ func (w *walker) judge(ctx context.Context, v Verdict, from string, ids Identifi
 	case v.SPFAligned || v.DKIMAligned:
 		v.Result = "pass"
 	case unsure:
-		return temporary(v, "the DNS failed while alignment was checked")
+		return temporary(v, v.applied() != "none", "the DNS failed while alignment was checked")
 	case w.doubtful(ctx, v, from, ids):
-		return temporary(v, "the DNS failed while SPF or DKIM was checked")
+		return temporary(v, v.applied() != "none", "the DNS failed while SPF or DKIM was checked")
 	default:
 		v.Result, v.Reason = "fail", "nothing that passed is aligned with From"
 		v.Disposition = v.applied()
@@ -66,6 +67,15 @@ func (w *walker) aligned(ctx context.Context, v Verdict, from, proven string, st
 		return false, true
 	}
 	return organization(id, all) == v.Org, false
+}
+
+// proved says whether the very domain of From was, which is aligned whatever the
+// DNS says.
+func proved(from string, ids Identifiers) bool {
+	return slices.ContainsFunc(append(ids.DKIM, ids.SPF), func(d string) bool {
+		id, ok := canonical(d)
+		return ok && id == from
+	})
 }
 
 // within says whether name is domain or below it.

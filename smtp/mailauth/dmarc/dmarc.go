@@ -40,6 +40,8 @@ type Verdict struct {
 	DKIMAligned bool
 	Record      Record
 	Reason      string
+	// Later says of a temperror that an answer could have condemned the mail.
+	Later bool
 }
 
 // Record is a DMARC record (RFC 9989, section 4.7).
@@ -64,7 +66,7 @@ func Evaluate(ctx context.Context, r *dns.Resolver, ids Identifiers) Verdict {
 	v, err := w.discover(ctx, from)
 	switch {
 	case err != nil:
-		return temporary(v, "the DNS failed on the way to a policy")
+		return temporary(v, !proved(from, ids), "the DNS failed on the way to a policy")
 	case v.Domain == "":
 		return none("no record")
 	case v.Record.Broken && len(v.Record.RUA) == 0:
@@ -78,8 +80,8 @@ func none(reason string) Verdict {
 	return Verdict{Result: "none", Policy: "none", Disposition: "none", Reason: reason}
 }
 
-func temporary(v Verdict, reason string) Verdict {
-	v.Result, v.Disposition, v.Reason = "temperror", "none", reason
+func temporary(v Verdict, later bool, reason string) Verdict {
+	v.Result, v.Disposition, v.Reason, v.Later = "temperror", "none", reason, later
 	return v
 }
 

@@ -117,15 +117,15 @@ func TestDNSFailures(t *testing.T) {
 		ids   Identifiers
 		want  string
 	}{
-		"the record of From":            {[]string{"_dmarc.example.com."}, Identifiers{From: "example.com"}, "temperror none"},
+		"the record of From":            {[]string{"_dmarc.example.com."}, Identifiers{From: "example.com"}, "temperror none later"},
 		"a record above":                {[]string{"_dmarc.example.com."}, Identifiers{From: "x.example.com", SPF: "x.example.com"}, "temperror none"},
 		"above one's own, equal":        {[]string{"_dmarc.example.com."}, Identifiers{From: "own.example.com", SPF: "own.example.com"}, "pass none"},
 		"above one's own, not equal":    {[]string{"_dmarc.example.com."}, Identifiers{From: "own.example.com", SPF: "example.com"}, "temperror none"},
 		"above strict":                  {[]string{"_dmarc.example."}, Identifiers{From: "strict.example", SPF: "a.strict.example"}, "fail reject"},
-		"the signer's":                  {[]string{"_dmarc.s.example.com."}, Identifiers{From: "example.com", DKIM: []string{"s.example.com"}}, "temperror none"},
+		"the signer's":                  {[]string{"_dmarc.s.example.com."}, Identifiers{From: "example.com", DKIM: []string{"s.example.com"}}, "temperror none later"},
 		"the signer's, another signed":  {[]string{"_dmarc.s.example.com."}, Identifiers{From: "example.com", DKIM: []string{"s.example.com", "example.com"}}, "pass none"},
 		"a signer's who does not count": {[]string{"_dmarc.evil.test."}, Identifiers{From: "example.com", DKIM: []string{"evil.test"}}, "fail reject"},
-		"whether From exists":           {[]string{"ghost.example.com."}, Identifiers{From: "ghost.example.com"}, "temperror none"},
+		"whether From exists":           {[]string{"ghost.example.com."}, Identifiers{From: "ghost.example.com"}, "temperror none later"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -134,7 +134,11 @@ func TestDNSFailures(t *testing.T) {
 				s.Fault(f, dnstest.ServFail)
 			}
 			v := Evaluate(context.Background(), s.Resolver(), c.ids)
-			if got := v.Result + " " + v.Disposition; got != c.want {
+			got := v.Result + " " + v.Disposition
+			if v.Later {
+				got += " later"
+			}
+			if got != c.want {
 				t.Errorf("got %s (%s), want %s", got, v.Reason, c.want)
 			}
 		})
