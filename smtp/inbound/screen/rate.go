@@ -11,14 +11,14 @@ type bucket struct {
 	at   time.Time
 }
 
-// rate takes one mail from the allowance of a client and of the domain it sends
-// for, and says whether there was one.
+// rate takes one mail from the allowance of a client and of the domain for which its
+// network sends, and says whether there was one. Anybody may say any domain: what one
+// network says of it is charged to no other.
 func (s *Screen) rate(a Arrival) bool {
-	ok := s.take(s.mark("address", netOf(a.IP, false)), s.Rates.PerAddress)
-	if a.From != nil {
-		ok = s.take(s.mark("domain", a.From.Domain), s.Rates.PerDomain) && ok
+	if !s.take(s.mark("address", netOf(a.IP, false)), s.Rates.PerAddress) {
+		return false
 	}
-	return ok
+	return a.From == nil || s.take(s.mark("domain", netOf(a.IP, true), a.From.Domain), s.Rates.PerDomain)
 }
 
 func (s *Screen) take(k mark, hourly int) (ok bool) {

@@ -74,6 +74,15 @@ func TestRates(t *testing.T) {
 	if send("192.0.2.77", "y@busy.example") || !send("192.0.2.78", "y@other.example") {
 		t.Error("a domain has more than its rate, or another less")
 	}
+	if !send("198.51.100.1", "z@busy.example") {
+		t.Error("what one network says it sends for a domain is charged to another")
+	}
+	for range 9 { // six beyond its own rate
+		send("203.0.113.1", "x@third.example")
+	}
+	if !send("203.0.113.2", "x@third.example") || !send("203.0.113.3", "x@third.example") || send("203.0.113.4", "x@third.example") {
+		t.Error("what is refused is charged to the domain")
+	}
 	c.pass(20 * time.Minute)
 	if !send("2001:db8::1", "") || send("2001:db8::1", "") {
 		t.Error("after a third of an hour there should be one more of three")
