@@ -188,6 +188,24 @@ func TestLoadResolvesPaths(t *testing.T) {
 	}
 }
 
+// The name of the server is kept as the DNS has it, however it is spelled: the field
+// with our verdict has it so, and forged ones are known by that.
+func TestHostnameIsAsInTheDNS(t *testing.T) {
+	t.Parallel()
+	for spelled, want := range map[string]string{
+		"Mail.Example.ORG": "mail.example.org", "mail.bücher.example": "mail.xn--bcher-kva.example",
+		"MAIL.BÜCHER.example": "mail.xn--bcher-kva.example", "r3---a.example": "r3---a.example",
+	} {
+		c, err := Parse("f.toml", strings.Replace(least, "mail.example.org", spelled, 1))
+		if err != nil || c.Hostname != want {
+			t.Errorf("%s is kept as %s, %v", spelled, c.Hostname, err)
+		}
+	}
+	if _, err := Parse("f.toml", strings.Replace(least, "mail.example.org", "mail.\u0301a.example", 1)); err == nil {
+		t.Error("takes a name that no DNS has")
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(Sample())
 	f.Add(least)

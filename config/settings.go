@@ -29,7 +29,7 @@ func settingsHere() []setting {
 	return []setting{
 		{key: "data", value: path(func(c *Config) *string { return &c.Data }),
 			about: "Folder of everything the server keeps: accounts, index, sealed mail. Made when missing,\nreadable by nobody else. Relative paths in this file start at the file's own folder."},
-		{key: "hostname", must: true, value: word{func(c *Config) *string { return &c.Hostname }, hostname, `"mail.example.org"`},
+		{key: "hostname", must: true, value: name{word{func(c *Config) *string { return &c.Hostname }, hostname, `"mail.example.org"`}},
 			about: "Full name of this machine, as its DNS and TLS certificate have it."},
 		{key: "domains", must: true, value: words{func(c *Config) *[]string { return &c.Domains }, hostname, 1, `["example.org"]`},
 			about: "Mail domains this server is for. Mail to any other is refused."},
@@ -80,7 +80,7 @@ func settingsIn() []setting {
 		{key: "screen.patience", value: span{func(c *Config) *time.Duration { return &c.Screen.Patience }, 0, 20 * time.Second},
 			about: "Wait this long before the banner; who talks first is refused."},
 		{key: "screen.mails_per_hour", value: count{func(c *Config) *int { return &c.Screen.PerAddress }, 0, 10_000_000},
-			about: "Mails an hour from one address (IPv6: /64), and from one sender domain. 0: no bound."},
+			about: "Mails an hour from one address (IPv6: /64), and for one sender domain from one network (/24, IPv6: /64).\n0: no bound."},
 		{key: "screen.mails_per_hour_of_domain", value: count{func(c *Config) *int { return &c.Screen.PerDomain }, 0, 10_000_000}},
 		{key: "screen.rspamd", value: word{func(c *Config) *string { return &c.Screen.Rspamd }, emptyOr(anyURL), ""},
 			about: "Filters: rspamd, such as \"http://127.0.0.1:11333/checkv2\", and a milter, \"unix:/path\" or \"inet:host:port\";\nempty: none. A filter sees each mail in plaintext before it is sealed. What it logs or learns is its own."},

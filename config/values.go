@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/net/idna"
 )
 
 // expected is what is wrong with a value: what should have stood there.
@@ -63,6 +65,26 @@ func (w word) write(c *Config) string {
 		return w.example
 	}
 	return strconv.Quote(*w.at(c))
+}
+
+// name is a word that is the name of a host. It is kept as the DNS has it, in lower
+// case and A-labels (RFC 5890), so that who compares it later need not know of others.
+type name struct{ word }
+
+func (n name) read(c *Config, from any) error {
+	if err := n.word.read(c, from); err != nil {
+		return err
+	}
+	at := n.at(c)
+	if *at = strings.ToLower(*at); strings.IndexFunc(*at, func(r rune) bool { return r > '~' }) < 0 {
+		return nil
+	}
+	a, err := idna.Lookup.ToASCII(*at)
+	if err != nil {
+		return expected(shouldBeName, from)
+	}
+	*at = a
+	return nil
 }
 
 func path(at func(*Config) *string) word {
@@ -221,14 +243,15 @@ func FormatSize(n int64) string {
 	return best
 }
 
+const shouldBeName = "a domain name such as mail.example.org"
+
 func hostname(s string) string {
-	const should = "a domain name such as mail.example.org"
 	if len(s) == 0 || len(s) > 253 || strings.ContainsAny(s, " \t\r\n/:@_\x00") || net.ParseIP(s) != nil {
-		return should
+		return shouldBeName
 	}
 	for label := range strings.SplitSeq(s, ".") {
 		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
-			return should
+			return shouldBeName
 		}
 	}
 	return ""

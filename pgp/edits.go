@@ -6,6 +6,8 @@ import (
 	"sort"
 	"strings"
 
+	"golang.org/x/net/idna"
+
 	"sealpost/mail"
 )
 
@@ -95,6 +97,9 @@ func claims(f mail.Field, authserv string) bool {
 	}
 	if id == "" || !s.end() && s.b[s.pos] != ';' && !(s.b[s.pos] >= '0' && s.b[s.pos] <= '9') {
 		return true // a quoted id, or something that is none
+	}
+	if a, err := idna.Lookup.ToASCII(authserv); err == nil {
+		authserv = a // as it stands in the field that is ours; id has no other letters
 	}
 	return strings.EqualFold(strings.TrimRight(id, "."), strings.TrimRight(authserv, "."))
 }

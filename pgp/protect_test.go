@@ -138,6 +138,14 @@ func TestForgedVerdicts(t *testing.T) {
 			t.Errorf("%q: our own verdict is gone", field)
 		}
 	}
+	for _, authserv := range []string{"mail.bücher.example", "Mail.xn--bcher-kva.example."} {
+		m := arrived(crlf("Authentication-Results: mail.XN--bcher-kva.example; dmarc=pass\nFrom: a@b.example\n\nbody\n"))
+		m.Authserv = authserv
+		o := testOwners()[Modern]
+		if shown, _, err := o.open(false, raw(t, mustSeal(t, m, o.Recipient), KindMessage)); err != nil || !strings.Contains(shown, "\r\nX-Forged-Authentication-Results: mail") {
+			t.Errorf("%s: not renamed, %v: %s", authserv, err, shown)
+		}
+	}
 	shown, _ := shownPayload(t, crlf(forged+"From: a@b.example\n\nbody\n"))
 	if strings.Contains(shown, "X-Forged-") {
 		t.Error("renamed where nobody judges")
