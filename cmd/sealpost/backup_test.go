@@ -2,13 +2,17 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"sealpost/cmd/sealpost/backup"
+	"sealpost/mailstore"
+	"sealpost/storage/bolt"
 	"sealpost/storage/disk"
 )
 
@@ -50,6 +54,11 @@ func TestBackupAndRestore(t *testing.T) {
 	s.settings.Spool.Folder = filepath.Join(s.settings.Data, "tmp")
 	s.write(t, "sealpost.toml", []byte(strings.Replace(string(read(t, s.config)), `"data"`, `"elsewhere"`, 1)))
 	must(t, "restore", to, config)
+	names, err := backup.Snapshots(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	laterUIDs(t, filepath.Join(to, "snapshots", names[len(names)-1]), s.settings.Data)
 	again := s.serve(t)
 	got := fetch(t, again.imapsDoors[0].Addr().String(), filepath.Join(s.dir, "ca.pem"), "ann@demo.test", password, 2)
 	if opened := do(t, string(got), "open", "--key", secret); !strings.Contains(opened.out, "again and again") {
@@ -124,8 +133,101 @@ func nothingReadable(t *testing.T, dir, word string) (files int) {
 	return files
 }
 
-// A byte of a stored letter is turned: verify says so, a backup names it, and a
-// restore of a backup that was damaged later refuses.
+// laterUIDs checks that in a restored index each next UID is far from those that were
+// given after the snapshot, and that mailboxes are the same ones.
+func laterUIDs(t *testing.T, was, now string) {
+	t.Helper()
+	read := func(data string) (all []mailstore.Mailbox) {
+		db, err := bolt.Open(filepath.Join(data, "index.db"), bolt.Options{ReadOnly: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		people, err := db.Accounts().Accounts(t.Context())
+		if err != nil || len(people) != 1 {
+			t.Fatal(people, err)
+		}
+		if all, err = db.Index().Mailboxes(t.Context(), mailstore.Owner(people[0].ID)); err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	for i, m := range read(now) {
+		if old := read(was)[i]; m.ID != old.ID || m.UIDValidity != old.UIDValidity || m.UIDNext < old.UIDNext+1<<20 {
+			t.Errorf("restored: %+v; it was %+v", m, old)
+		}
+	}
+}
+
+// A restore that was broken off is gone on with; a folder that holds something else
+// is left alone.
+func TestRestoreGoesOn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	config := "--config=" + s.config
+	_, public := s.keys(t, "ann@demo.test")
+	must(t, "account", "add", "ann@demo.test", "--key", public, config)
+	to := filepath.Join(s.dir, "backup")
+	must(t, "backup", to, config)
+	s.write(t, "sealpost.toml", []byte(strings.Replace(string(read(t, s.config)), `"data"`, `"elsewhere"`, 1)))
+	data := filepath.Join(s.dir, "elsewhere")
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.write(t, "elsewhere/secret", []byte("half"))
+	fails(t, exitFailed, []string{"is not empty"}, "restore", to, config)
+	s.write(t, "elsewhere/restoring", nil)
+	s.write(t, "elsewhere/index.db.restoring", []byte("half"))
+	if err := os.Remove(s.settings.Queue.Key); err != nil {
+		t.Fatal(err)
+	}
+	if out := must(t, "restore", to, config); !strings.Contains(out, "is made anew") {
+		t.Errorf("the node key was missing, and restore says\n%s", out)
+	}
+	if _, err := os.Stat(filepath.Join(data, "restoring")); err == nil {
+		t.Error("the mark of a restore under way is still there")
+	}
+	if out := must(t, "account", "list", config); !strings.Contains(out, "ann@demo.test") {
+		t.Errorf("restored: %s", out)
+	}
+	if _, err := os.Stat(s.settings.Queue.Key); err != nil {
+		t.Error(err)
+	}
+	fails(t, exitFailed, []string{"is not empty"}, "restore", to, config)
+}
+
+// What a restore cannot bring back it tells how to come by.
+func TestRestoreTellsOfTheCertificate(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	config := "--config=" + s.config
+	_, public := s.keys(t, "ann@demo.test")
+	must(t, "account", "add", "ann@demo.test", "--key", public, config)
+	to := filepath.Join(s.dir, "backup")
+	must(t, "backup", to, config)
+	text := strings.Replace(string(read(t, s.config)), `"data"`, `"elsewhere"`, 1)
+	s.write(t, "sealpost.toml", []byte(text+"[acme]\non = true\nemail = \"ann@demo.test\"\n"))
+	if out := must(t, "restore", to, config); !strings.Contains(out, filepath.Join(s.dir, "elsewhere", "acme")) || !strings.Contains(out, "TLSA") {
+		t.Errorf("restore says\n%s", out)
+	}
+}
+
+// A folder that the service may not write to is a matter of the service's settings.
+func TestBackupWhereNothingMayBeWritten(t *testing.T) {
+	t.Parallel()
+	for _, cause := range []error{syscall.EROFS, syscall.EACCES} {
+		err := mayWrite(&fs.PathError{Op: "mkdir", Path: "/mnt/disk", Err: cause}, "/mnt/disk")
+		if !errors.Is(err, cause) || !strings.Contains(err.Error(), "ReadWritePaths=/mnt/disk") {
+			t.Error(err)
+		}
+	}
+	if err := mayWrite(syscall.ENOSPC, "/mnt/disk"); err != syscall.ENOSPC {
+		t.Error(err)
+	}
+}
+
+// A byte of a stored letter is turned: verify says so, a backup names it, a check of
+// the backup mends what it can, and a restore brings all that is sound.
 func TestVerifyFindsDamage(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -141,8 +243,25 @@ func TestVerifyFindsDamage(t *testing.T) {
 	must(t, "verify", "--backup", to, config)
 	flip(t, filepath.Join(to, "blobs", "segments"))
 	fails(t, exitFailed, []string{"wrong"}, "verify", "--backup", to, config)
+	holdSecond(t, to)
+	fails(t, exitFailed, []string{"1 letter could not be copied"}, "backup", to, "--check", config)
+	flip(t, filepath.Join(s.settings.Data, "blobs", "segments")) // it is whole again
+	must(t, "verify", config)
+	holdSecond(t, to)
+	must(t, "backup", to, config)
+	fails(t, exitFailed, []string{"wrong"}, "verify", "--backup", to, config)
 	s.write(t, "sealpost.toml", []byte(strings.Replace(string(read(t, s.config)), `"data"`, `"elsewhere"`, 1)))
-	fails(t, exitFailed, []string{"1 of 2 letters are missing or damaged"}, "restore", to, config)
+	got := do(t, "", "restore", to, config)
+	if got.code != exitFailed || !strings.Contains(got.err, "1 of 2 letters are missing or damaged") || strings.Count(got.out, "lost: letter ") != 1 {
+		t.Errorf("restore says %+v", got)
+	}
+	fails(t, exitFailed, []string{"1 thing wrong"}, "verify", config)
+	s.write(t, "sealpost.toml", []byte(strings.Replace(string(read(t, s.config)), `"elsewhere"`, `"data"`, 1)))
+	holdSecond(t, to)
+	if out := must(t, "backup", to, "--check", config); !strings.Contains(out, "1 of these were damaged") {
+		t.Errorf("backup --check says\n%s", out)
+	}
+	must(t, "verify", "--backup", to, config)
 }
 
 // flip turns a byte in the first letter of the first segment.

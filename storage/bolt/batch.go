@@ -258,7 +258,7 @@ func (d *DB) reopen() error {
 			return err
 		}
 	}
-	file, err := attach(d.path, d.o.Wait)
+	file, err := attach(d.path, d.o)
 	d.file = file
 	return err
 }

@@ -44,6 +44,7 @@ type Options struct {
 	Now      func() time.Time // nil: time.Now
 	Remember int              // expunged UIDs kept of a mailbox; 0: 100,000
 	Log      *slog.Logger     // nil: none
+	ReadOnly bool             // the file is there, and stays as it is; others may read it too
 }
 
 // DB is an open index file. Its methods are safe for concurrent use.
@@ -81,13 +82,9 @@ func openFile(path string, o Options, c contents) (*DB, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	file, err := open(path, o.Wait, c)
+	file, err := open(path, o, c)
 	if err != nil {
 		return nil, fmt.Errorf("open index: %w", err)
-	}
-	// What a crash left of a compaction; only the holder of the lock may say so.
-	if err := os.Remove(path + compactSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, errors.Join(fmt.Errorf("remove half a compaction: %w", err), file.Close())
 	}
 	d := &DB{
 		path: path, o: o, file: file, decoded: newDecodings(),
@@ -156,21 +153,34 @@ func (d *DB) begin() (*bbolt.Tx, error) {
 const mapped = 64 << 20 << (strconv.IntSize / 64 * 4) // 64 MiB, or 1 GiB
 
 // open opens the file, and makes sure that what it shows is on stable storage.
-func open(path string, wait time.Duration, c contents) (*bbolt.DB, error) {
-	db, err := attach(path, wait)
+func open(path string, o Options, c contents) (*bbolt.DB, error) {
+	db, err := attach(path, o)
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(settle(path, db.Info().PageSize), prepare(db, c)); err != nil {
+	if o.ReadOnly {
+		err = db.View(func(tx *bbolt.Tx) error { return checkSchema(tx, c) })
+	} else {
+		err = errors.Join(settle(path, db.Info().PageSize), prepare(db, c), forgetCompaction(path))
+	}
+	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
 }
 
+// forgetCompaction removes what a crash left of one; only the holder of the lock may.
+func forgetCompaction(path string) error {
+	if err := os.Remove(path + compactSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove half a compaction: %w", err)
+	}
+	return nil
+}
+
 // attach opens the file that has the path now.
-func attach(path string, wait time.Duration) (*bbolt.DB, error) {
+func attach(path string, o Options) (*bbolt.DB, error) {
 	for range 5 {
-		db, opened, err := lock(path, wait)
+		db, opened, err := lock(path, o)
 		// While this process waited for the lock, a compaction may have put
 		// another file in the place of the one it opened, and wiped that.
 		if opened != nil && !isAt(path, opened) {
@@ -185,14 +195,15 @@ func attach(path string, wait time.Duration) (*bbolt.DB, error) {
 }
 
 // lock opens the file and says which it was, even if it fails after that.
-func lock(path string, wait time.Duration) (db *bbolt.DB, opened os.FileInfo, err error) {
+func lock(path string, o Options) (db *bbolt.DB, opened os.FileInfo, err error) {
 	defer func() {
 		if r := recover(); r != nil { // bbolt's answer to a broken page
 			err = fmt.Errorf("%w: %v", ErrDamaged, r)
 		}
 	}()
 	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout:         wait,
+		Timeout:         o.Wait,
+		ReadOnly:        o.ReadOnly,
 		FreelistType:    bbolt.FreelistMapType,
 		InitialMmapSize: mapped,
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {

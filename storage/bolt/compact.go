@@ -100,7 +100,7 @@ func (d *DB) CopyTo(ctx context.Context, path string) error {
 
 // copyOf makes a synced copy of all rows.
 func (d *DB) copyOf(ctx context.Context, file *bbolt.DB, path string) (*bbolt.DB, error) {
-	fresh, _, err := lock(path, d.o.Wait)
+	fresh, _, err := lock(path, Options{Wait: d.o.Wait})
 	if err != nil {
 		return nil, err
 	}

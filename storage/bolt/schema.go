@@ -46,7 +46,10 @@ func prepare(db *bbolt.DB, c contents) error {
 }
 
 func checkSchema(tx *bbolt.Tx, c contents) error {
-	value := tx.Bucket(bucketMeta).Get(keySchema)
+	var value []byte
+	if meta := tx.Bucket(bucketMeta); meta != nil {
+		value = meta.Get(keySchema)
+	}
 	if len(value) != 4 {
 		return fmt.Errorf("%w: no schema version", ErrDamaged)
 	}

@@ -18,6 +18,7 @@ import (
 type Copied struct {
 	Blobs, Bytes int64 // copied now
 	Had          int64 // blobs that were there before
+	Mended       int64 // of Blobs: were there, and damaged
 	Missing      []filestore.ID
 	Damaged      []filestore.ID // not copied: their bytes are not what was stored
 }
@@ -28,6 +29,15 @@ type Copied struct {
 // Deletions and compactions may run meanwhile. progress may be nil; it gets the
 // number of blobs done.
 func (b *Blobs) CopyTo(ctx context.Context, dir string, ids []filestore.ID, progress func(done int)) (Copied, error) {
+	return b.copyTo(ctx, dir, ids, progress, false)
+}
+
+// MendTo is CopyTo that reads what is there as well, and copies anew what is damaged.
+func (b *Blobs) MendTo(ctx context.Context, dir string, ids []filestore.ID, progress func(done int)) (Copied, error) {
+	return b.copyTo(ctx, dir, ids, progress, true)
+}
+
+func (b *Blobs) copyTo(ctx context.Context, dir string, ids []filestore.ID, progress func(done int), mend bool) (Copied, error) {
 	if err := b.usable(ctx); err != nil {
 		return Copied{}, err
 	}
@@ -36,6 +46,7 @@ func (b *Blobs) CopyTo(ctx context.Context, dir string, ids []filestore.ID, prog
 		return Copied{}, fmt.Errorf("open folder to copy to: %w", filestore.MarkFull(err))
 	}
 	defer t.close()
+	t.mend = mend
 	if progress == nil {
 		progress = func(int) {}
 	}
@@ -56,6 +67,7 @@ type target struct {
 	lock    io.Closer
 	handles *handles
 	large   large
+	mend    bool
 	done    Copied
 	buf     []byte
 }
@@ -115,15 +127,21 @@ func (t *target) segment(ctx context.Context, n uint32, tails []tail) error {
 	if err != nil {
 		return err
 	}
-	had := make(map[tail]bool, len(list))
-	for _, e := range list {
-		had[e.tail] = true
+	had, hurt, err := t.had(n, list)
+	if err != nil {
+		return err
 	}
 	wanted, h, err := t.wanted(n, tails, had)
 	if err != nil || len(wanted) == 0 {
 		return err
 	}
 	defer t.from.handles.release(h)
+	for _, e := range wanted {
+		if hurt[e.tail] {
+			t.done.Mended++
+			list = slices.DeleteFunc(list, func(old entry) bool { return old.tail == e.tail })
+		}
+	}
 	f, err := t.fs.OpenFile(t.handles.path(segmentName(n)), os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return err
@@ -143,6 +161,29 @@ func (t *target) segment(ctx context.Context, n uint32, tails []tail) error {
 		return err
 	}
 	return writeFooter(f, append(list, wanted...), n, w.end)
+}
+
+// had says which of the blobs in the target's segment are not to be copied, and, when
+// it is to be mended, which are damaged.
+func (t *target) had(n uint32, list []entry) (had, hurt map[tail]bool, err error) {
+	had, hurt = make(map[tail]bool, len(list)), map[tail]bool{}
+	for _, e := range list {
+		had[e.tail] = true
+	}
+	if !t.mend || len(list) == 0 {
+		return had, hurt, nil
+	}
+	f, err := t.fs.OpenFile(t.handles.path(segmentName(n)), os.O_RDONLY)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	for _, e := range list {
+		if !t.sound(f, n, e.tail, e.place) {
+			had[e.tail], hurt[e.tail] = false, true
+		}
+	}
+	return had, hurt, nil
 }
 
 // present lists what the target's segment has, and where its frames end.
@@ -249,7 +290,8 @@ func (s *segment) view() ([]entry, *handle, error) {
 
 // file copies a large blob.
 func (t *target) file(ctx context.Context, id filestore.ID) error {
-	if _, err := t.large.info(id); err == nil {
+	there, err := t.hasFile(id)
+	if there && err == nil {
 		t.done.Had++
 		return nil
 	}
@@ -275,7 +317,38 @@ func (t *target) file(ctx context.Context, id filestore.ID) error {
 		return err
 	}
 	t.done.Blobs, t.done.Bytes = t.done.Blobs+1, t.done.Bytes+h.length
+	if there {
+		t.done.Mended++
+	}
 	return nil
+}
+
+// hasFile says whether the target has a large blob; the error is that it cannot be
+// read, or, when it is to be mended, what is wrong with it.
+func (t *target) hasFile(id filestore.ID) (there bool, err error) {
+	if _, err := t.large.info(id); err != nil {
+		return !errors.Is(err, filestore.ErrNotFound), err
+	}
+	if !t.mend {
+		return true, nil
+	}
+	f, err := t.fs.OpenFile(t.large.path(id), os.O_RDONLY)
+	if err != nil {
+		return true, err
+	}
+	defer f.Close()
+	b := t.buf[:headerSize]
+	if _, err := f.ReadAt(b, 0); err != nil {
+		return true, err
+	}
+	h, err := parseHeader(b)
+	if err == nil && h.id != id {
+		err = filestore.ErrCorrupt
+	}
+	if err == nil {
+		err = checkChunks(f, headerSize, h, t.buf)
+	}
+	return true, err
 }
 
 func (t *target) writeFile(ctx context.Context, from io.ReaderAt, h header) error {

@@ -132,3 +132,64 @@ func TestCopyToIsGoneOnWith(t *testing.T) {
 	}
 	sameBlobs(t, open(t, to, disk.Options{}), want)
 }
+
+// TestMendTo damages a small and a large blob of a copy: another copy takes them for
+// good, and one that mends brings them again, unless the source has lost them too.
+func TestMendTo(t *testing.T) {
+	t.Parallel()
+	dir, to := t.TempDir(), filepath.Join(t.TempDir(), "copy")
+	b := open(t, dir, disk.Options{Small: 50_000})
+	small, big, lost := bytes.Repeat([]byte("small-7d"), 50), bytes.Repeat([]byte("large-7d"), 50_000), []byte("lost-7d")
+	want := map[filestore.ID][]byte{}
+	var ids []filestore.ID
+	for _, c := range [][]byte{small, []byte("sound"), big, lost} {
+		id := put(t, b, c)[0].ID
+		ids, want[id] = append(ids, id), c
+	}
+	if _, err := b.CopyTo(ctx, to, ids, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Delete(ctx, ids[3]); err != nil {
+		t.Fatal(err)
+	}
+	turn(t, to, "-7d")
+	if got, err := b.CopyTo(ctx, to, ids, nil); err != nil || got.Had != 4 || got.Blobs != 0 {
+		t.Errorf("a copy that does not mend: %+v, %v", got, err)
+	}
+	got, err := b.MendTo(ctx, to, ids, nil)
+	if err != nil || got.Had != 1 || got.Blobs != 2 || got.Mended != 2 || len(got.Missing) != 1 {
+		t.Errorf("mended %+v, %v", got, err)
+	}
+	if got, err := b.MendTo(ctx, to, ids, nil); err != nil || got.Had != 3 || got.Blobs != 0 {
+		t.Errorf("mended again: %+v, %v", got, err)
+	}
+	copied := open(t, to, disk.Options{})
+	if blob, err := copied.Open(ctx, ids[3]); err == nil {
+		if text, err := io.ReadAll(io.NewSectionReader(blob, 0, blob.Size())); err == nil {
+			t.Errorf("what was lost in both reads as %q", text)
+		}
+	}
+	if err := copied.Delete(ctx, ids[3]); err != nil {
+		t.Fatal(err)
+	}
+	delete(want, ids[3])
+	sameBlobs(t, copied, want)
+}
+
+// turn changes the first octet of word wherever it stands in files under dir.
+func turn(t *testing.T, dir, word string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(name, bytes.ReplaceAll(text, []byte(word), []byte("+"+word[1:])), 0o600)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -53,6 +53,7 @@ type Source struct {
 	Blobs   *disk.Blobs
 	Files   map[string]string // name in the snapshot: where it lies
 	Version string            // of this program
+	Check   bool              // read what the backup has, and copy anew what is damaged there
 	Now     func() time.Time
 }
 
@@ -69,8 +70,9 @@ type Manifest struct {
 type Report struct {
 	Snapshot string   `json:"snapshot"`
 	Blobs    int      `json:"blobs"`
-	Copied   int64    `json:"copied"` // blobs
-	Bytes    int64    `json:"bytes"`  // of them
+	Copied   int64    `json:"copied"`           // blobs
+	Bytes    int64    `json:"bytes"`            // of them
+	Mended   int64    `json:"mended,omitempty"` // of Copied: were in the backup, and damaged
 	Damaged  []string `json:"damaged,omitempty"`
 	Pruned   int      `json:"pruned"` // older snapshots removed
 }
@@ -143,10 +145,14 @@ func (s Source) copy(ctx context.Context, dir, work string, tell Tell) (r Report
 		if err != nil {
 			return r, err
 		}
-		done, err := s.Blobs.CopyTo(ctx, filepath.Join(dir, "blobs"), ids, func(n int) {
+		copyTo := s.Blobs.CopyTo
+		if s.Check {
+			copyTo = s.Blobs.MendTo
+		}
+		done, err := copyTo(ctx, filepath.Join(dir, "blobs"), ids, func(n int) {
 			tell("copying sealed letters", int64(n), int64(len(ids)))
 		})
-		r.Blobs, r.Copied, r.Bytes = len(ids), r.Copied+done.Blobs, r.Bytes+done.Bytes
+		r.Blobs, r.Copied, r.Bytes, r.Mended = len(ids), r.Copied+done.Blobs, r.Bytes+done.Bytes, r.Mended+done.Mended
 		if err != nil {
 			return r, err
 		}
@@ -186,9 +192,9 @@ func (s Source) lost(ctx context.Context, ids []filestore.ID) (lost []string, er
 	return lost, nil
 }
 
-// pointedAt lists what an index that nobody has open points at, each once.
+// pointedAt lists what an index that nobody writes to points at, each once.
 func pointedAt(ctx context.Context, file string) ([]filestore.ID, error) {
-	db, err := bolt.Open(file, bolt.Options{})
+	db, err := bolt.Open(file, bolt.Options{ReadOnly: true})
 	if err != nil {
 		return nil, fmt.Errorf("open copied index: %w", err)
 	}

@@ -30,7 +30,7 @@ func prune(ctx context.Context, dir string, keep int, made string) (removed int,
 	}
 	needed := map[filestore.ID]bool{}
 	for _, n := range kept {
-		ids, err := pointedAtIn(ctx, filepath.Join(dir, "snapshots", n))
+		ids, err := pointedAt(ctx, filepath.Join(dir, "snapshots", n, indexFile))
 		if err != nil {
 			return removed, err
 		}
