@@ -175,10 +175,10 @@ func TestTextInPieces(t *testing.T) {
 		}
 		m.finish()
 		whole, err := inspect(strings.NewReader(content))
-		if err != nil || m.size != whole.size || m.dots != whole.dots || m.bare != whole.bare {
+		if err != nil || m.size != whole.size {
 			r.Fatalf("%+v and %+v", m, whole)
 		}
-		if want := crlfOnly(content); m.size != int64(len(want)) || m.bare != (content != want) {
+		if want := crlfOnly(content); m.size != int64(len(want)) {
 			r.Fatalf("%+v for %q", m, content)
 		}
 	})

@@ -17,8 +17,6 @@ type text struct {
 	size  int64 // as sent, without stuffed dots
 	eight bool  // octets beyond ASCII
 	null  bool  // NUL
-	dots  bool  // a line begins with a dot
-	bare  bool  // a CR or LF stands alone, or the last line has no end
 }
 
 const textBlock = 32 << 10
@@ -44,7 +42,7 @@ func inspect(content mail.Bytes) (text, error) {
 		}
 	}
 	m.finish()
-	t.size, t.dots, t.bare = m.size, m.dots, m.bare
+	t.size = m.size
 	return t, nil
 }
 
@@ -70,10 +68,9 @@ type mender struct {
 	inspect bool // count only
 	stuff   bool
 
-	size       int64 // written, without stuffed dots
-	dots, bare bool
-	cr         bool // the last octet was a CR, whose CRLF was written already
-	inLine     bool // the line has octets
+	size   int64 // written, without stuffed dots
+	cr     bool  // the last octet was a CR, whose CRLF was written already
+	inLine bool  // the line has octets
 }
 
 // feed takes the next octets of the content, and takes a line at a time.
@@ -82,8 +79,6 @@ func (m *mender) feed(p []byte) error {
 		m.cr = false
 		if p[0] == '\n' {
 			p = p[1:]
-		} else {
-			m.bare = true
 		}
 	}
 	for len(p) > 0 {
@@ -113,12 +108,11 @@ func (m *mender) feed(p []byte) error {
 	return nil
 }
 
-// afterEnd takes the line end off p, whatever its form, and notes a bare one.
+// afterEnd takes the line end off p, whatever its form.
 func (m *mender) afterEnd(p []byte) []byte {
 	m.inLine = false
 	switch {
 	case p[0] == '\n':
-		m.bare = true
 		return p[1:]
 	case len(p) == 1:
 		m.cr = true
@@ -126,7 +120,6 @@ func (m *mender) afterEnd(p []byte) []byte {
 	case p[1] == '\n':
 		return p[2:]
 	}
-	m.bare = true
 	return p[1:]
 }
 
@@ -136,7 +129,7 @@ func (m *mender) words(p []byte) error {
 		return nil
 	}
 	dot := !m.inLine && p[0] == '.'
-	m.inLine, m.dots = true, m.dots || dot
+	m.inLine = true
 	m.size += int64(len(p))
 	if m.inspect {
 		return nil
@@ -152,13 +145,10 @@ func (m *mender) words(p []byte) error {
 
 // finish ends the last line.
 func (m *mender) finish() error {
-	if m.cr {
-		m.bare = true
-	}
 	if !m.inLine {
 		return nil
 	}
-	m.inLine, m.bare, m.size = false, true, m.size+2
+	m.inLine, m.size = false, m.size+2
 	if m.inspect {
 		return nil
 	}
