@@ -166,18 +166,40 @@ func (q *Queue) Delete(ctx context.Context, id queue.ID, fence uint64) error {
 
 // Get returns a damaged row without its data.
 func (q *Queue) Get(ctx context.Context, id queue.ID) (queue.Row, error) {
-	r, ok := q.plan.Get(id)
-	if !ok {
+	rows, err := q.whole(ctx, id)
+	switch {
+	case err != nil:
+		return queue.Row{}, err
+	case len(rows) == 0:
 		return queue.Row{}, queue.ErrNoSuch
 	}
-	err := q.view(ctx, func(tx *bbolt.Tx) (err error) {
-		if r.Data, err = dataOf(tx, r.ID); errors.Is(err, ErrDamaged) {
-			q.o.Log.Error("a row of the queue cannot be read", "mail", r.ID, "error", err)
-			return nil
+	return rows[0], nil
+}
+
+// whole reads those rows that are there. The plan comes first, the file after it: a
+// fence that is newer than the data beside it would let somebody write them back over
+// what a sender has saved meanwhile.
+func (q *Queue) whole(ctx context.Context, ids ...queue.ID) (rows []queue.Row, err error) {
+	planned := make([]queue.Row, 0, len(ids))
+	for _, id := range ids {
+		if r, ok := q.plan.Get(id); ok { // not one that is being put
+			planned = append(planned, r)
 		}
-		return err
+	}
+	err = q.view(ctx, func(tx *bbolt.Tx) (err error) {
+		for _, r := range planned {
+			r.Data, err = dataOf(tx, r.ID)
+			if errors.Is(err, queue.ErrNoSuch) {
+				continue // it left just now
+			}
+			if err != nil {
+				q.o.Log.Error("a row of the queue cannot be read", "mail", r.ID, "error", err)
+			}
+			rows = append(rows, r)
+		}
+		return nil
 	})
-	return r, err
+	return rows, err
 }
 
 // dataOf reads what the plan does not hold of a row.
@@ -231,24 +253,36 @@ func (q *Queue) giveBack(rows []queue.Row) {
 
 func (q *Queue) Next(context.Context) (time.Time, error) { return q.plan.Next(), nil }
 
+// List goes on until it has n rows: fewer are the last.
 func (q *Queue) List(ctx context.Context, after queue.ID, n int) (rows []queue.Row, err error) {
+	for len(rows) < n {
+		ids, err := q.after(ctx, after, n-len(rows))
+		if err != nil || len(ids) == 0 {
+			return rows, err
+		}
+		some, err := q.whole(ctx, ids...)
+		if err != nil {
+			return nil, err
+		}
+		rows, after = append(rows, some...), ids[len(ids)-1]
+	}
+	return rows, nil
+}
+
+// after are up to n ids that come behind one.
+func (q *Queue) after(ctx context.Context, id queue.ID, n int) (ids []queue.ID, err error) {
 	err = q.view(ctx, func(tx *bbolt.Tx) error {
 		c := tx.Bucket(tableNames[tableQueue]).Cursor()
-		k, v := c.Seek([]byte(after))
-		if string(k) == string(after) {
-			k, v = c.Next()
+		k, _ := c.Seek([]byte(id))
+		if string(k) == string(id) {
+			k, _ = c.Next()
 		}
-		for ; k != nil && len(rows) < n; k, v = c.Next() {
-			if r, ok := q.plan.Get(queue.ID(k)); ok { // not one that is being put
-				if found, ok := decodeQueued(k, v); ok {
-					r.Data = bytes.Clone(found.Data)
-				}
-				rows = append(rows, r)
-			}
+		for ; k != nil && len(ids) < n; k, _ = c.Next() {
+			ids = append(ids, queue.ID(k))
 		}
 		return nil
 	})
-	return rows, err
+	return ids, err
 }
 
 // Blobs reads the file, not the plan: a row whose commit failed may be there.

@@ -28,6 +28,7 @@ func Store(t *testing.T, open func(t *testing.T) queue.Store) {
 		"skip":         skip,
 		"next":         next,
 		"list":         list,
+		"list beside":  listBeside,
 		"counts":       counts,
 		"once each":    onceEach,
 		"one change":   oneChange,
@@ -270,6 +271,49 @@ func list(t *testing.T, open func(*testing.T) queue.Store) {
 	blobs, err := s.Blobs(t.Context())
 	if err != nil || len(blobs) != 25 || !slices.Contains(blobs, Row(7, "", noon).Body.ID) {
 		t.Errorf("%d blobs, %v", len(blobs), err)
+	}
+}
+
+// What is listed with a fence is no older than that: whoever changes the row under
+// it would undo what somebody has saved.
+func listBeside(t *testing.T, open func(*testing.T) queue.Store) {
+	s := open(t)
+	const rows, saves = 200, 60
+	var all sync.WaitGroup
+	for i := range rows {
+		all.Go(func() {
+			if err := s.Insert(context.Background(), Row(i, "a", noon)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	saved := make(chan struct{})
+	defer all.Wait()
+	all.Go(func() {
+		defer close(saved)
+		for r := Row(rows-1, "a", noon); r.Fence < saves; {
+			r.Fence++
+			r.Data = fmt.Append(nil, r.Fence)
+			if err := s.Update(context.Background(), r, r.Fence-1); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for over := false; !over; {
+		select {
+		case <-saved:
+			over = true
+		default:
+		}
+		listed := rowsOf(t, s)
+		last := listed[len(listed)-1]
+		var save uint64
+		fmt.Sscan(string(last.Data), &save) // not one before the first
+		if len(listed) != rows || save < last.Fence {
+			t.Fatalf("%d rows, save %d under fence %d", len(listed), save, last.Fence)
+		}
 	}
 }
 
