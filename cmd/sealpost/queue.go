@@ -135,6 +135,8 @@ func plainly(id queue.ID, err error) error {
 	switch {
 	case errors.Is(err, queue.ErrNoSuch):
 		return fmt.Errorf("no mail %q waits; `sealpost queue list` shows those that do", string(id))
+	case errors.Is(err, queue.ErrEarly):
+		return fmt.Errorf("mail %s is to be sent later, as its sender asked; `sealpost queue show %s` says when", id, id)
 	case errors.Is(err, queue.ErrBusy):
 		return fmt.Errorf("mail %s is being sent at this moment; try again when that has ended", id)
 	}

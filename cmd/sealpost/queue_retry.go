@@ -19,7 +19,8 @@ func (cmd queueRetryCommand) Run(ctx context.Context, c console) error {
 	return err
 }
 
-// retryQueued makes mails due now, and answers how many. It frees none that is held.
+// retryQueued makes mails due now, and answers how many. It frees none that is held,
+// and none comes before the time that its sender asked for.
 func retryQueued(ctx context.Context, o *office, w queued) (int, error) {
 	if w.id() == "all" {
 		return o.queue.RetryAll(ctx)

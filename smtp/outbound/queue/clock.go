@@ -37,7 +37,7 @@ func (q *Queue) watchClock(ctx context.Context) error {
 	return err
 }
 
-// unstrand makes due now what is due absurdly late.
+// unstrand makes due now, or when its sender asked for, what is due absurdly late.
 func (q *Queue) unstrand(ctx context.Context, now time.Time) error {
 	late, n := now.Add(farthest), 0
 	for r, err := range q.rows(ctx) {
@@ -51,11 +51,16 @@ func (q *Queue) unstrand(ctx context.Context, now time.Time) error {
 		if err != nil || !r.Due.After(m.Envelope.Hold.Add(farthest)) {
 			continue // it cannot be sent, or is to wait
 		}
-		switch err := q.rewrite(ctx, r, func(m *Mail) {
-			m.dueAt(now)
-			if last := now.Add(q.Limits.age()); m.Expires.After(last) {
+		switch err := q.rewrite(ctx, r, func(m *Mail) error {
+			from := now
+			if m.Envelope.Hold.After(now) {
+				from = m.Envelope.Hold
+			}
+			m.dueAt(from)
+			if last := from.Add(q.Limits.age()); m.Expires.After(last) {
 				m.Expires = last
 			}
+			return nil
 		}); {
 		case err == nil:
 			n++

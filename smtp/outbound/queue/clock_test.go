@@ -43,6 +43,27 @@ func TestClockSetBack(t *testing.T) {
 	}
 }
 
+// What a wrong clock put off comes no sooner than its sender asked for, and is tried
+// for as long as any other.
+func TestClockSetBackKeepsHold(t *testing.T) {
+	t.Parallel()
+	year := 365 * 24 * time.Hour
+	b := newBench(t)
+	m := from("a")
+	m.Envelope.Hold = b.clock.now().Add(72 * time.Hour)
+	b.clock.move(year)
+	id := b.put(t, m, "x")
+	l := b.take(t)
+	l.Mail.Recipient[0].Next = b.clock.now().Add(queue.Backoff(1))
+	l.Save(t.Context())
+	b.clock.move(-year)
+	b.idle(t, "to be sent later")
+	got, err := b.Get(t.Context(), id)
+	if err != nil || !got.Recipient[0].Next.Equal(m.Envelope.Hold) || !got.Expires.Equal(m.Envelope.Hold.Add(5*24*time.Hour)) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 // Take looks once a minute, so that a clock set while it sleeps is noticed.
 func TestClockSetWhileAsleep(t *testing.T) {
 	t.Parallel()

@@ -68,14 +68,18 @@ func (q *Queue) Get(ctx context.Context, id ID) (Mail, error) {
 	return q.read(r), nil
 }
 
-// Retry makes every recipient of a mail due now, or fails with ErrNoSuch or ErrBusy.
+// ErrEarly says that a mail's sender asked for a later time (RFC 4865).
+var ErrEarly = errors.New("the mail is to be sent later")
+
+// Retry makes every recipient of a mail due now, or fails with ErrNoSuch, ErrBusy or
+// ErrEarly.
 func (q *Queue) Retry(ctx context.Context, id ID) error {
 	q.ask()
-	return q.change(ctx, id, func(m *Mail) { m.dueAt(q.now()) })
+	return q.change(ctx, id, q.dueNow)
 }
 
-// RetryAll makes every mail due now that is neither held nor being sent, and
-// returns how many. A page of rows is rewritten at once, so that an engine can
+// RetryAll makes every mail due now that is neither held nor being sent nor to be
+// sent later, and returns how many. A page of rows is rewritten at once, so that an engine can
 // commit them together.
 func (q *Queue) RetryAll(ctx context.Context) (n int, err error) {
 	q.ask()
@@ -119,13 +123,14 @@ func (q *Queue) retry(ctx context.Context, rows []Row) (n int, err error) {
 	var all sync.WaitGroup
 	results := make([]error, len(rows))
 	for i, r := range rows {
-		all.Go(func() { results[i] = q.rewrite(ctx, r, func(m *Mail) { m.dueAt(q.now()) }) })
+		all.Go(func() { results[i] = q.rewrite(ctx, r, q.dueNow) })
 	}
 	all.Wait()
 	for _, result := range results {
 		switch {
 		case result == nil:
 			n++
+		case errors.Is(result, ErrEarly):
 		case errors.Is(result, ErrBusy), errors.Is(result, ErrNoSuch), errors.Is(result, nodekey.ErrSeal): // somebody was faster, or nobody can
 		default:
 			err = errors.Join(err, result)
@@ -134,18 +139,30 @@ func (q *Queue) retry(ctx context.Context, rows []Row) (n int, err error) {
 	return n, err
 }
 
-func (m *Mail) dueAt(now time.Time) {
+func (q *Queue) dueNow(m *Mail) error {
+	now := q.now()
+	if m.Envelope.Hold.After(now) {
+		return ErrEarly
+	}
+	m.dueAt(now)
+	return nil
+}
+
+func (m *Mail) dueAt(t time.Time) {
 	for i := range m.Recipient {
-		m.Recipient[i].Next = now
+		m.Recipient[i].Next = t
 	}
 }
 
 // Hold holds a mail back, or frees it, or fails with ErrNoSuch or ErrBusy.
 func (q *Queue) Hold(ctx context.Context, id ID, hold bool) error {
-	return q.change(ctx, id, func(m *Mail) { m.Held = hold })
+	return q.change(ctx, id, func(m *Mail) error {
+		m.Held = hold
+		return nil
+	})
 }
 
-func (q *Queue) change(ctx context.Context, id ID, fn func(*Mail)) error {
+func (q *Queue) change(ctx context.Context, id ID, fn func(*Mail) error) error {
 	r, err := q.idle(ctx, id)
 	if err == nil {
 		err = q.rewrite(ctx, r, fn)
@@ -157,13 +174,15 @@ func (q *Queue) change(ctx context.Context, id ID, fn func(*Mail)) error {
 	return nil
 }
 
-// rewrite changes a row that nobody has leased.
-func (q *Queue) rewrite(ctx context.Context, r Row, fn func(*Mail)) error {
+// rewrite changes a row that nobody has leased, unless fn fails.
+func (q *Queue) rewrite(ctx context.Context, r Row, fn func(*Mail) error) error {
 	m, err := openMail(q.Key, r)
 	if err != nil {
 		return err
 	}
-	fn(&m)
+	if err := fn(&m); err != nil {
+		return err
+	}
 	if r.Data, err = sealMail(q.Key, m); err != nil {
 		return err
 	}

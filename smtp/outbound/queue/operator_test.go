@@ -91,6 +91,37 @@ func TestRetryAll(t *testing.T) {
 	}
 }
 
+// No retry, of one or of all, brings a mail forward that is to be sent later.
+func TestRetryKeepsHold(t *testing.T) {
+	t.Parallel()
+	for name, retry := range map[string]func(*bench, queue.ID) (int, error){
+		"one": func(b *bench, id queue.ID) (int, error) { return 1, b.Retry(t.Context(), id) },
+		"all": func(b *bench, _ queue.ID) (int, error) { return b.RetryAll(t.Context()) },
+	} {
+		b := newBench(t)
+		m := from("a")
+		m.Envelope.Hold = b.clock.now().Add(time.Hour)
+		id := b.put(t, m, "x")
+		if n, err := retry(b, id); n > 0 && !errors.Is(err, queue.ErrEarly) {
+			t.Errorf("%s: %d, %v", name, n, err)
+		}
+		if m, err := b.Get(t.Context(), id); err != nil || !m.Recipient[0].Next.Equal(m.Envelope.Hold) {
+			t.Errorf("%s: %+v, %v", name, m, err)
+		}
+		b.idle(t, "to be sent later")
+		b.clock.move(time.Hour)
+		l := b.take(t)
+		l.Mail.Recipient[0].Next = b.clock.now().Add(time.Hour)
+		if err := l.Save(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := retry(b, id); n != 1 || err != nil {
+			t.Errorf("%s, when its time had come: %d, %v", name, n, err)
+		}
+		b.take(t)
+	}
+}
+
 func second[T any](_ T, err error) error { return err }
 
 // A stale sender does not undo what an operator did after its lease had ended.
