@@ -7,9 +7,12 @@ import (
 )
 
 // Pauses of Take. A clock that was set back, or another process on the same
-// store, wakes nobody: so it looks once a minute whatever it knows.
+// store, wakes nobody: so it looks once a minute whatever it knows. While what is due
+// first is of an account that has its share, it looks more often: when the next mail
+// of others is due nobody says.
 const (
 	longestPause  = time.Minute
+	behindFull    = time.Second
 	shortestPause = 10 * time.Millisecond
 )
 
@@ -76,8 +79,8 @@ func (q *Queue) pause(ctx context.Context) (time.Duration, error) {
 		return longestPause, nil
 	case wait > 0:
 		return wait, nil
-	case q.somebodyIsFull(): // the next mail is theirs, and the end of a lease wakes us
-		return longestPause, nil
+	case q.somebodyIsFull():
+		return behindFull, nil
 	}
 	return shortestPause, nil
 }

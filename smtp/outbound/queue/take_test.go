@@ -151,6 +151,29 @@ func TestFair(t *testing.T) {
 	b.idle(t, "the flood has its share")
 }
 
+// Behind a flood that has its share, others are retried when that is due.
+func TestFairToRetries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := &queue.Queue{Store: memqueue.New(), Key: nodekey.Random(), Strict: true, Limits: queue.Limits{Share: 1}}
+		retry := from("other")
+		retry.Recipient[0].Next = time.Now().Add(3 * time.Second)
+		for _, m := range []queue.Mail{from("flood"), from("flood"), retry} {
+			if _, err := q.Put(t.Context(), m, strings.NewReader("x")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := q.Take(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		l, err := q.Take(t.Context())
+		if err != nil || l.Mail.Account != "other" || time.Since(start) > 4*time.Second {
+			t.Errorf("%v, %v after %v", l, err, time.Since(start))
+		}
+	})
+}
+
 // Whoever has fewer mails in senders' hands comes first.
 func TestFairAmongBusy(t *testing.T) {
 	t.Parallel()
