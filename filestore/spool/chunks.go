@@ -8,6 +8,14 @@ const (
 	chunkClasses  = 6
 )
 
+// Memory is what a spool that holds size bytes in memory takes of it: whole chunks.
+func Memory(size int64) (taken int64) {
+	for class := 0; taken < size; class++ {
+		taken += smallestChunk << min(class, chunkClasses-1)
+	}
+	return taken
+}
+
 // Pools of empty, wiped buffers: a mail's bytes never lie in one of them.
 var (
 	chunkPools [chunkClasses]sync.Pool

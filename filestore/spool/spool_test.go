@@ -72,6 +72,20 @@ func sameRead(t *rapid.T, got, want io.ReaderAt, off int64, n int) {
 	}
 }
 
+// Memory says what is really taken.
+func TestMemoryTaken(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{0, 1, smallestChunk, smallestChunk + 1, 3 * smallestChunk, 2 << 20} {
+		s, taken := filled(t, 64<<20, noise(size)), int64(0)
+		for _, c := range s.ram {
+			taken += int64(cap(c))
+		}
+		if got := Memory(int64(size)); got != taken {
+			t.Errorf("%d bytes take %d, said to be %d", size, taken, got)
+		}
+	}
+}
+
 func TestMaximum(t *testing.T) {
 	t.Parallel()
 	for _, memory := range []int64{0, 50, 1000} {

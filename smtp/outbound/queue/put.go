@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"sealpost/filestore"
+	"sealpost/filestore/spool"
 	"sealpost/mail"
 )
 
@@ -48,6 +49,9 @@ func (q *Queue) room(ctx context.Context, account, group string, size int64) err
 	c, err := q.Store.Count(ctx, group)
 	if err != nil {
 		return fmt.Errorf("count queue: %w", err)
+	}
+	if q.Strict {
+		size = spool.Memory(size)
 	}
 	q.mu.Lock()
 	c.Bytes += q.shares[group]

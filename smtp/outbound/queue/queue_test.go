@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sealpost/filestore/nodekey"
+	"sealpost/filestore/spool"
 	"sealpost/mail"
 	"sealpost/smtp"
 	"sealpost/smtp/outbound/queue"
@@ -373,7 +374,7 @@ func TestLimits(t *testing.T) {
 func TestLimitOfBytes(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, mode func(*queue.Queue)) {
-		b := newBench(t, mode, func(q *queue.Queue) { q.Limits.Bytes = 4000 })
+		b := newBench(t, mode, func(q *queue.Queue) { q.Limits.Bytes = 5 * spool.Memory(1000) })
 		if !b.Strict {
 			b.Limits.EachBytes = 2100 // of what is stored
 		}
@@ -382,7 +383,7 @@ func TestLimitOfBytes(t *testing.T) {
 		b.put(t, from("a"), thousand)
 		for range 2 {
 			if _, err := b.Put(t.Context(), from("a"), strings.NewReader(thousand)); !errors.Is(err, queue.ErrFull) {
-				t.Errorf("3000 bytes of one account: %v", err)
+				t.Errorf("three texts of one account: %v", err)
 			}
 			b.put(t, from(""), "notice")
 		}

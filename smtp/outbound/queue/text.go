@@ -26,10 +26,11 @@ type text struct {
 // remember copies a text into memory.
 func (q *Queue) remember(id ID, group string, content mail.Bytes) error {
 	size := content.Size()
+	taken := spool.Memory(size)
 	q.mu.Lock()
-	fits := q.memory+size <= q.Limits.bytes()
+	fits := q.memory+taken <= q.Limits.bytes()
 	if fits {
-		q.promise(group, size)
+		q.promise(group, taken)
 	}
 	q.mu.Unlock()
 	if !fits {
@@ -40,7 +41,7 @@ func (q *Queue) remember(id ID, group string, content mail.Bytes) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if err != nil {
-		q.promise(group, -size)
+		q.promise(group, -taken)
 		return errors.Join(fmt.Errorf("copy text: %w", err), s.Close())
 	}
 	if q.texts == nil {
@@ -96,7 +97,7 @@ func (q *Queue) forget(id ID) {
 // wipe gives the memory back if it may; q.mu is held.
 func (q *Queue) wipe(t *text) {
 	if t.gone && t.readers == 0 {
-		q.promise(t.group, -t.Size())
+		q.promise(t.group, -spool.Memory(t.Size()))
 		t.Spool.Close()
 	}
 }

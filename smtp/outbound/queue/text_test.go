@@ -6,19 +6,25 @@ import (
 	"strings"
 	"testing"
 
+	"sealpost/filestore/spool"
 	"sealpost/smtp/outbound/queue"
 	"sealpost/smtp/outbound/queue/memqueue"
 )
 
-// Memory is bounded, and comes back when a mail has left and nobody reads it.
+// Memory is bounded, as it is taken and not as texts are long, and comes back when a
+// mail has left and nobody reads it.
 func TestStrictMemory(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, strict, func(q *queue.Queue) { q.Limits.Bytes, q.Limits.EachBytes = 100, 100 })
+	least := spool.Memory(1)
+	b := newBench(t, strict, func(q *queue.Queue) { q.Limits.Bytes, q.Limits.EachBytes = 2*least, 2*least })
 	b.put(t, from("a"), strings.Repeat("x", 60))
-	if _, err := b.Put(t.Context(), from("a"), strings.NewReader(strings.Repeat("y", 41))); !errors.Is(err, queue.ErrFull) {
+	if _, err := b.Put(t.Context(), from("b"), strings.NewReader(strings.Repeat("y", int(least)+1))); !errors.Is(err, queue.ErrFull) {
 		t.Errorf("beyond: %v", err)
 	}
-	b.put(t, from("b"), strings.Repeat("y", 40))
+	b.put(t, from("b"), "y")
+	if _, err := b.Put(t.Context(), from("b"), strings.NewReader("y")); !errors.Is(err, queue.ErrFull) {
+		t.Errorf("a small one beyond: %v", err)
+	}
 	l := b.take(t)
 	c, err := l.Content(t.Context())
 	if err != nil {
@@ -31,12 +37,12 @@ func TestStrictMemory(t *testing.T) {
 	if _, err := c.ReadAt(first, 0); err != nil || first[0] == 0 {
 		t.Errorf("a text was wiped under its reader: %q, %v", first, err)
 	}
-	if d, _ := b.Depth(t.Context()); d.Bytes != 100 {
+	if d, _ := b.Depth(t.Context()); d.Bytes != 2*least {
 		t.Errorf("%d bytes while it is read", d.Bytes)
 	}
 	c.Close()
 	c.Close()
-	if d, _ := b.Depth(t.Context()); d.Bytes != 100-int64(l.Mail.Size) {
+	if d, _ := b.Depth(t.Context()); d.Bytes != least {
 		t.Errorf("%d bytes after it was read", d.Bytes)
 	}
 	if b.blobCount(t) != 0 {
