@@ -13,6 +13,7 @@ package discover
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -24,6 +25,9 @@ import (
 var (
 	// ErrNoKey says that nobody has a usable key for an address.
 	ErrNoKey = errors.New("no key found")
+	// ErrUnsure is the ErrNoKey of a domain whose web server did not answer. Most
+	// such domains publish no keys; but it may be our own way to it that is shut.
+	ErrUnsure = fmt.Errorf("%w: the server that may publish it did not answer", ErrNoKey)
 	// ErrRevoked says that the key that was used so far is revoked. It is pgp's own.
 	ErrRevoked = pgp.ErrRevoked
 	// ErrExpired says that the key that was used so far has expired, and that its

@@ -16,7 +16,7 @@ import (
 // ErrRevoked or ErrExpired when the pinned key may not be used any more, so that
 // nothing that was encrypted so far becomes plaintext without a word; or with another
 // error when it cannot tell now: the database or the DNS failed. A web server that
-// cannot be reached publishes no key.
+// cannot be reached publishes no key, as far as one can tell: ErrUnsure.
 func (f *Finder) Find(ctx context.Context, account string, a mail.Address) (Found, error) {
 	if f.Own != nil {
 		cert, err := f.Own(ctx, a)
@@ -37,17 +37,21 @@ func (f *Finder) Find(ctx context.Context, account string, a mail.Address) (Foun
 	if !p.Pinned.IsZero() {
 		return f.pinned(ctx, account, p)
 	}
-	certs, err := f.wkd(ctx, account, a)
-	if err != nil && !errors.Is(err, ErrNoKey) {
-		return Found{}, fmt.Errorf("look up key: %w", err)
+	certs, none := f.wkd(ctx, account, a)
+	if none != nil && !errors.Is(none, ErrNoKey) {
+		return Found{}, fmt.Errorf("look up key: %w", none)
 	}
-	return f.pinFirst(ctx, account, a, certs)
+	found, err := f.pinFirst(ctx, account, a, certs)
+	if err == ErrNoKey && errors.Is(none, ErrUnsure) {
+		err = none
+	}
+	return found, err
 }
 
 // pinned uses the pin. About once a day it asks WKD for the same key's newest copy;
 // that this fails is no reason not to encrypt.
 func (f *Finder) pinned(ctx context.Context, account string, p Peer) (Found, error) {
-	if p.Source != Local && f.recent.due(p.Address, f.now()) {
+	if p.Source != Local && f.recent.due(account, p.Address, f.now()) {
 		certs, err := f.wkd(ctx, account, p.Address)
 		if err := ctx.Err(); err != nil {
 			return Found{}, err
@@ -58,6 +62,9 @@ func (f *Finder) pinned(ctx context.Context, account string, p Peer) (Found, err
 				return Found{}, err
 			}
 			p = fresh
+		}
+		if err == nil || errors.Is(err, ErrNoKey) && !errors.Is(err, ErrUnsure) {
+			f.recent.refreshed(account, p.Address, f.now())
 		}
 	}
 	return f.inUse(p)
@@ -103,7 +110,7 @@ func (f *Finder) pinFirst(ctx context.Context, account string, a mail.Address, c
 		for _, c := range certs {
 			if usable(c, f.now()) == nil {
 				p.replace(c, WKD, f.now())
-				f.recent.due(a, f.now())
+				f.recent.refreshed(account, a, f.now())
 				return true
 			}
 			p.merge(c) // a revocation of what Autocrypt offered

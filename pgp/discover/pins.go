@@ -77,7 +77,7 @@ func (f *Finder) Accept(ctx context.Context, account string, a mail.Address, fin
 func (f *Finder) Forget(ctx context.Context, account string, a mail.Address) error {
 	unlock := f.recent.lock(account, a)
 	defer unlock()
-	f.recent.forget(a)
+	f.recent.forget(account, a)
 	if err := f.Peers.DeletePeer(ctx, account, a); err != nil {
 		return fmt.Errorf("forget peer: %w", err)
 	}

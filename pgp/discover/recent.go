@@ -13,11 +13,12 @@ import (
 
 const (
 	maxRecent    = 10_000
-	absentFor    = time.Hour      // how long an answer of "no key" is believed
-	refreshAfter = 24 * time.Hour // how long a pinned key is used without asking again
-	perHost      = 2              // lookups of one domain at a time
-	perAccount   = 8              // and of one account: servers that hang are cheap to have
-	everywhere   = 32             // lookups at a time
+	absentFor    = time.Hour       // how long an answer of "no key" is believed
+	silentFor    = 5 * time.Minute // and that nobody answers, which may be our own network's fault
+	refreshAfter = 24 * time.Hour  // how long a pinned key is used without asking again
+	perHost      = 2               // lookups of one domain at a time
+	perAccount   = 8               // and of one account: servers that hang are cheap to have
+	everywhere   = 32              // lookups at a time
 	locks        = 64
 )
 
@@ -25,13 +26,19 @@ const (
 type recent struct {
 	once    sync.Once
 	seed    maphash.Seed
-	absent  *lru.Cache[string, time.Time] // address or "@domain": when WKD had nothing
-	asked   *lru.Cache[string, time.Time] // address: when its pin was refreshed
+	absent  *lru.Cache[string, absence]   // by address or "@domain"
+	asked   *lru.Cache[string, time.Time] // by pin: when it is to be refreshed
 	counted *lru.Cache[string, count]     // by account
 	locks   [locks]sync.Mutex
 	mu      sync.Mutex
 	bounds  map[string]*bound // by "@domain" and by account
 	slots   chan struct{}
+}
+
+// absence is why WKD has no key, and until when that is believed.
+type absence struct {
+	why   error
+	until time.Time
 }
 
 // bound is that of the lookups of one domain or account; it lives while there are any.
@@ -43,7 +50,7 @@ type bound struct {
 func (r *recent) start() {
 	r.once.Do(func() {
 		r.seed = maphash.MakeSeed()
-		r.absent, _ = lru.New[string, time.Time](maxRecent) // fails for a size of 0 only
+		r.absent, _ = lru.New[string, absence](maxRecent) // fails for a size of 0 only
 		r.asked, _ = lru.New[string, time.Time](maxRecent)
 		r.counted, _ = lru.New[string, count](maxRecent)
 		r.bounds = map[string]*bound{}
@@ -55,42 +62,58 @@ func (r *recent) start() {
 // others.
 func (r *recent) lock(account string, a mail.Address) (unlock func()) {
 	r.start()
-	m := &r.locks[maphash.String(r.seed, account+"\x00"+a.Key())%locks]
+	m := &r.locks[maphash.String(r.seed, pinOf(account, a))%locks]
 	m.Lock()
 	return m.Unlock
 }
 
-// due says that a pin should be refreshed, and takes note that it is.
-func (r *recent) due(a mail.Address, now time.Time) bool {
+func pinOf(account string, a mail.Address) string { return account + "\x00" + a.Key() }
+
+// due says that a pin should be refreshed now: about once a day, and a little later
+// when that fails.
+func (r *recent) due(account string, a mail.Address, now time.Time) bool {
 	r.start()
-	at, ok := r.asked.Get(a.Key())
-	if ok && now.Sub(at) < refreshAfter {
+	if at, ok := r.asked.Get(pinOf(account, a)); ok && now.Before(at) {
 		return false
 	}
-	r.asked.Add(a.Key(), now)
+	r.asked.Add(pinOf(account, a), now.Add(silentFor))
 	return true
 }
 
-// isAbsent says that WKD had no key for an address lately, or that its domain's
-// server could not be reached or gave nonsense.
-func (r *recent) isAbsent(a mail.Address, now time.Time) bool {
-	r.start()
-	for _, key := range []string{a.Key(), "@" + a.Domain} {
-		if at, ok := r.absent.Get(key); ok && now.Sub(at) < absentFor {
-			return true
-		}
-	}
-	return false
+// refreshed takes note of an answer.
+func (r *recent) refreshed(account string, a mail.Address, now time.Time) {
+	r.asked.Add(pinOf(account, a), now.Add(refreshAfter))
 }
 
-func (r *recent) setAbsent(a mail.Address, now time.Time) { r.absent.Add(a.Key(), now) }
+// isAbsent is nil, or why WKD had no key for an address lately.
+func (r *recent) isAbsent(a mail.Address, now time.Time) error {
+	r.start()
+	for _, key := range []string{a.Key(), "@" + a.Domain} {
+		if had, ok := r.absent.Get(key); ok && now.Before(had.until) {
+			return had.why
+		}
+	}
+	return nil
+}
 
-func (r *recent) setUnreachable(domain string, now time.Time) { r.absent.Add("@"+domain, now) }
+func (r *recent) setAbsent(a mail.Address, now time.Time) {
+	r.absent.Add(a.Key(), absence{ErrNoKey, now.Add(absentFor)})
+}
 
-func (r *recent) forget(a mail.Address) {
+// setNone is about a domain without a key directory.
+func (r *recent) setNone(domain string, now time.Time) {
+	r.absent.Add("@"+domain, absence{ErrNoKey, now.Add(absentFor)})
+}
+
+// setSilent is about a domain whose server did not answer.
+func (r *recent) setSilent(domain string, now time.Time) {
+	r.absent.Add("@"+domain, absence{ErrUnsure, now.Add(silentFor)})
+}
+
+func (r *recent) forget(account string, a mail.Address) {
 	r.absent.Remove(a.Key())
 	r.absent.Remove("@" + a.Domain)
-	r.asked.Remove(a.Key())
+	r.asked.Remove(pinOf(account, a))
 }
 
 // enter waits for a place among the lookups of an account, of a domain, and of all.

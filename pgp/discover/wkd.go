@@ -54,7 +54,8 @@ func addresses(a mail.Address) (advanced, direct string, ok bool) {
 }
 
 // wkd asks the address's domain for its certificates on behalf of an account, cut
-// down to the address. ErrNoKey says that there is none, or nobody to ask.
+// down to the address. ErrNoKey says that there is none, or nobody to ask; ErrUnsure
+// that nobody answered.
 func (f *Finder) wkd(ctx context.Context, account string, a mail.Address) ([]*pgp.Cert, error) {
 	advanced, direct, ok := addresses(a)
 	if !ok || f.HTTP == nil {
@@ -65,8 +66,8 @@ func (f *Finder) wkd(ctx context.Context, account string, a mail.Address) ([]*pg
 		return nil, err
 	}
 	defer leave()
-	if f.recent.isAbsent(a, f.now()) {
-		return nil, ErrNoKey
+	if err := f.recent.isAbsent(a, f.now()); err != nil {
+		return nil, err
 	}
 	data, err := f.fetchEither(ctx, advanced, direct)
 	if err == nil {
@@ -82,12 +83,38 @@ func (f *Finder) wkd(ctx context.Context, account string, a mail.Address) ([]*pg
 		return nil, err
 	case errors.Is(err, ErrNoKey):
 		f.recent.setAbsent(a, f.now())
-	default:
-		f.recent.setUnreachable(a.Domain, f.now())
-		f.log().Info("key lookup failed", "method", "wkd", "reason", reason(err))
+		return nil, ErrNoKey
 	}
+	f.log().Debug("key lookup failed", "method", "wkd", "reason", reason(err)) // as for every domain that knows of no WKD
+	if silent(err) {
+		f.recent.setSilent(a.Domain, f.now())
+		return nil, ErrUnsure
+	}
+	f.recent.setNone(a.Domain, f.now())
 	return nil, ErrNoKey
 }
+
+// silent says that nobody answered: a server that is down, or our own way to it. One
+// that speaks no TLS, or shows another's certificate, has answered.
+func silent(err error) bool {
+	var network *net.OpError
+	var late net.Error
+	var said status
+	switch {
+	case errors.As(err, &said):
+		return said >= http.StatusInternalServerError
+	case errors.As(err, &network):
+		return network.Op == "dial" || network.Op == "read" || network.Op == "write"
+	case errors.As(err, &late) && late.Timeout():
+		return true
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// status is an answer that is neither a key nor "none".
+type status int
+
+func (s status) Error() string { return fmt.Sprintf("status %d", int(s)) }
 
 // fetchEither takes the direct method only where the advanced one's host does not
 // exist (section 3.1), or the DNS cannot say.
@@ -121,7 +148,7 @@ func (f *Finder) fetch(ctx context.Context, address string) ([]byte, error) {
 	case resp.StatusCode == http.StatusNotFound:
 		return nil, ErrNoKey
 	case resp.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("status %d", resp.StatusCode)
+		return nil, status(resp.StatusCode)
 	}
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err == nil && len(data) > maxAnswer {

@@ -158,7 +158,7 @@ func newWorld(t *testing.T, web func(w http.ResponseWriter, r *http.Request)) *w
 		tls: &tls.Config{RootCAs: testRoots()},
 	}
 	w.Finder = &Finder{
-		Peers: w.peers, HTTP: g.client(), Log: slog.New(slog.NewTextHandler(w.logs, nil)),
+		Peers: w.peers, HTTP: g.client(), Log: slog.New(slog.NewTextHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now: func() time.Time { return time.Unix(w.clock.Load(), 0).UTC() },
 	}
 	return w

@@ -133,6 +133,8 @@ func (t *transaction) key(ctx context.Context, a mail.Address) (*pgp.Cert, error
 	switch {
 	case err == nil:
 		return found.Cert, nil
+	case errors.Is(err, discover.ErrUnsure):
+		return nil, errLater
 	case errors.Is(err, discover.ErrNoKey), errors.Is(err, discover.ErrRevoked), errors.Is(err, discover.ErrExpired):
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -153,21 +154,31 @@ func (w *world) forget(q queued) {
 	w.must(l.Done(w.t.Context()))
 }
 
-// noDNS is a web without a DNS.
-type noDNS struct{}
+// noWeb is a web whose servers cannot be asked.
+type noWeb struct{ error }
 
-func (noDNS) RoundTrip(*http.Request) (*http.Response, error) {
-	return nil, &net.DNSError{Err: "server misbehaving", IsTemporary: true}
-}
+func (w noWeb) RoundTrip(*http.Request) (*http.Response, error) { return nil, w.error }
 
 // TestNobodyKnows: a key that cannot be looked for now is waited for where it is
 // demanded; where not, the mail leaves, but never readable to who is pinned.
 func TestNobodyKnows(t *testing.T) {
 	t.Parallel()
+	for name, fault := range map[string]error{
+		"no DNS":   &net.DNSError{Err: "server misbehaving", IsTemporary: true},
+		"no HTTPS": &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ENETUNREACH},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			nobodyKnows(t, noWeb{fault})
+		})
+	}
+}
+
+func nobodyKnows(t *testing.T, web noWeb) {
 	w := newWorld(t)
 	alice := w.account("alice@demo.test")
 	w.correspondent(alice, "carol@example.org")
-	w.handler.Keys.HTTP = &http.Client{Transport: noDNS{}}
+	w.handler.Keys.HTTP = &http.Client{Transport: web}
 	send := func(to ...string) string {
 		return w.send(sending{as: alice, to: to, data: letterOf("From: alice@demo.test", "Subject: canary")}).data
 	}
