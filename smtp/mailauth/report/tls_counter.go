@@ -60,7 +60,7 @@ func (c *TLSCounter) Add(s TLSSession) {
 		n.Good++
 		return
 	}
-	n.fail(TLSFailure{Type: clean(s.Result), MX: clean(s.MX), IP: clean(s.IP), More: clean(s.Detail)}, 1)
+	n.fail(TLSFailure{Type: clean(s.Result), MX: clean(s.MX), IP: clean(s.IP), Reason: clean(s.Detail)}, 1)
 }
 
 // at finds or makes the count of a policy, within the bounds.

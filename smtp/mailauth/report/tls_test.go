@@ -60,7 +60,7 @@ func TestTLSReport(t *testing.T) {
 	if !reflect.DeepEqual(*r.TLS, want) {
 		t.Errorf("read   %+v\nwanted %+v", *r.TLS, want)
 	}
-	if p := r.TLS.Policies; len(p) != 2 || p[1].Summary != (TLSSummary{2, 1}) || p[1].Policy.MX[0] != "*.there.example" || p[1].Failures[0].Sessions != 1 || p[0].Summary.Successes != 1 {
+	if p := r.TLS.Policies; len(p) != 2 || p[1].Summary != (TLSSummary{2, 1}) || p[1].Policy.MX[0] != "*.there.example" || p[1].Failures[0].Sessions != 1 || p[1].Failures[0].Reason != "x509: expired" || p[1].Failures[0].More != "" || p[0].Summary.Successes != 1 {
 		t.Errorf("policies %+v", p)
 	}
 	for _, line := range []string{

@@ -4,6 +4,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"net/netip"
+
+	"sealpost/smtp"
 )
 
 // tell hands over a result; err is nil for success.
@@ -42,12 +44,9 @@ func resultOf(err error) string {
 	return "validation-failure"
 }
 
-// detail is a cause without what a stranger's certificate says, which fills
-// whole pages and may name anybody.
+// detail is a cause for strangers to read: without addresses of this house's network,
+// and without what another stranger's certificate says.
 func detail(err error) string {
-	if result := resultOf(err); result != "validation-failure" {
-		return result
-	}
-	s := err.Error()
+	s := smtp.Cause(err)
 	return s[:min(len(s), 200)]
 }
