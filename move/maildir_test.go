@@ -223,3 +223,36 @@ func TestJournalCutAtALineEnd(t *testing.T) {
 		}
 	}
 }
+
+// What stayed behind is not taken for arrived by what came after it.
+func TestJournalOfWhatStayedBehind(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "journal")
+	at := func(place int64) Position { return Position{Part: "a", Place: place} }
+	j, err := OpenJournal(file, "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenJournal(file, "two"); !errors.Is(err, ErrJournalInUse) {
+		t.Errorf("two imports at a time in one journal: %v", err)
+	}
+	if err := errors.Join(j.Add(at(1)), j.Behind(at(5), at(3)), j.Add(at(9)), j.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, mended := range []bool{false, true} {
+		if j, err = OpenJournal(file, "one"); err != nil {
+			t.Fatal(err)
+		}
+		for place, want := range map[int64]bool{1: true, 2: true, 3: mended, 4: true, 5: false, 6: true, 9: true, 10: false} {
+			if j.Has(at(place)) != want {
+				t.Errorf("place %d, once 3 has come (%v): %v", place, mended, !want)
+			}
+		}
+		if want := map[bool]int64{false: 2, true: 4}[mended]; j.Last("a") != want {
+			t.Errorf("all has arrived up to %d, want %d", j.Last("a"), want)
+		}
+		if err := errors.Join(j.Add(at(3)), j.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

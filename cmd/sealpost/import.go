@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -218,8 +219,8 @@ func (f *ferry) feed(ctx context.Context, to io.Writer) error {
 		}
 		var bad *move.Bad
 		if errors.As(err, &bad) {
-			f.bad = append(f.bad, fmt.Sprintf("  %s %d%s: %v", bad.Position.Part, bad.Position.Place, bad.Position.Name, bad.Err))
-			continue
+			f.complain(bad.Position, bad.Err.Error())
+			err = f.journal.Behind(bad.Position)
 		}
 		if err != nil {
 			return f.fail(err)
@@ -298,28 +299,44 @@ func (f *ferry) listen(from io.Reader) (r move.Report, err error) {
 // note keeps how many messages, from the first on, need not come again, and which
 // of them could not be sealed.
 func (f *ferry) note(done int, failed []int) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.blame(failed)
-	n := min(done-f.noted, len(f.sent))
-	if n <= 0 {
+	behind, arrived := f.tell(done, failed)
+	n := len(behind) + len(arrived)
+	if n == 0 {
 		return nil
 	}
-	err := f.journal.Add(f.sent[:n]...)
+	for _, p := range behind {
+		f.complain(p, "could not be sealed")
+	}
+	err := errors.Join(f.journal.Behind(behind...), f.journal.Add(arrived...))
 	for range n {
 		<-f.room
 	}
-	f.sent, f.noted = f.sent[n:], f.noted+n
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.bar.show(step{What: "sealing and storing", Done: min(f.read, f.total), Of: f.total})
 	return err
 }
 
-// blame names the messages that the server could not seal, before they are noted.
-func (f *ferry) blame(failed []int) {
-	for _, n := range failed {
-		if i := n - f.noted; i >= 0 && i < len(f.sent) {
-			p := f.sent[i]
-			f.bad = append(f.bad, fmt.Sprintf("  %s %d%s: could not be sealed", p.Part, p.Place, p.Name))
+// tell takes the messages that are done from those that were sent, and tells those that
+// have arrived from those that the server could not seal.
+func (f *ferry) tell(done int, failed []int) (behind, arrived []move.Position) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := max(0, min(done-f.noted, len(f.sent)))
+	for i, p := range f.sent[:n] {
+		if slices.Contains(failed, f.noted+i) {
+			behind = append(behind, p)
+		} else {
+			arrived = append(arrived, p)
 		}
 	}
+	f.sent, f.noted = f.sent[n:], f.noted+n
+	return behind, arrived
+}
+
+// complain names a message that stayed behind.
+func (f *ferry) complain(p move.Position, why string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.bad = append(f.bad, fmt.Sprintf("  %s %d%s: %s", p.Part, p.Place, p.Name, why))
 }

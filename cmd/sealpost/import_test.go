@@ -2,7 +2,11 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -125,6 +129,11 @@ func TestImportNamesWhatStayedBehind(t *testing.T) {
 	if err != nil || r.Messages != 2 || len(f.room) != 0 {
 		t.Errorf("%d messages, %d on the way, %v", r.Messages, len(f.room), err)
 	}
+	for i, name := range []string{"m0", "m1", "m2", "m3", "m4"} {
+		if arrived := i == 0 || i == 2; j.Has(move.Position{Part: "box", Name: name}) != arrived {
+			t.Errorf("the journal has %s: %v", name, !arrived)
+		}
+	}
 	for i, want := range []string{"m1", "m3", "m4"} {
 		if len(f.bad) != 3 || !strings.Contains(f.bad[i], want) {
 			t.Errorf("stayed behind: %q, want %s", f.bad, want)
@@ -133,5 +142,53 @@ func TestImportNamesWhatStayedBehind(t *testing.T) {
 	cut, err := f.listen(strings.NewReader(`{"step":{"done":7,"failed":[5]}}` + "\n"))
 	if err == nil || cut.Messages != 6 {
 		t.Errorf("%d messages are stored, %v", cut.Messages, err)
+	}
+}
+
+// flaky is an mbox of ten messages, of which some cannot be read.
+type flaky struct{ bad []int64 }
+
+func (flaky) Total(context.Context) (int64, string) { return 0, "messages" }
+
+func (f flaky) Messages(_ context.Context, j *move.Journal) iter.Seq2[move.Message, error] {
+	return func(yield func(move.Message, error) bool) {
+		for n := range int64(10) {
+			at := move.Position{Part: "x.mbox", Place: n * 100}
+			m := move.Message{Mailbox: "INBOX", Position: at, Open: func(context.Context) (io.ReadCloser, error) {
+				if slices.Contains(f.bad, n) {
+					return nil, errors.New("no such sector")
+				}
+				return io.NopCloser(strings.NewReader(fmt.Sprintf("Subject: %d\r\n\r\ntext\r\n", n))), nil
+			}}
+			if !j.Has(at) && !yield(m, nil) {
+				return
+			}
+		}
+	}
+}
+
+// What stayed behind comes the next time, and nothing comes twice.
+func TestImportBringsWhatStayedBehind(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	config := "--config=" + s.config
+	_, public := s.keys(t, "ann@demo.test")
+	must(t, "account", "add", "ann@demo.test", "--key", public, config)
+	for _, run := range []struct {
+		bad         []int64
+		stored, all int
+	}{{[]int64{0, 4, 9}, 7, 7}, {[]int64{4}, 2, 9}, {[]int64{4}, 0, 9}, {nil, 1, 10}, {nil, 0, 10}} {
+		j, err := move.OpenJournal(filepath.Join(s.dir, "journal"), "one")
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := ferry{source: flaky{run.bad}, journal: j, file: s.config, address: "ann@demo.test", bar: &bar{silent: true}}
+		r, err := f.run(t.Context())
+		if err := errors.Join(err, j.Close()); err != nil || r.Messages != run.stored || len(f.bad) != len(run.bad) {
+			t.Errorf("without %v: %d stored, %q stayed behind, %v", run.bad, r.Messages, f.bad, err)
+		}
+		if out := must(t, "verify", config); !strings.Contains(out, fmt.Sprintf(" %d messages,", run.all)) {
+			t.Errorf("without %v there are %s, want %d", run.bad, out, run.all)
+		}
 	}
 }
