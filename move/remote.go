@@ -1,12 +1,9 @@
 package move
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"net"
 	"slices"
@@ -25,6 +22,7 @@ type Remote struct {
 	User, Password string
 	TLS            *tls.Config // nil: as the system trusts
 	Skip           []string    // mailboxes
+	Max            int64       // octets of one message; 0: MaxMessage
 }
 
 const (
@@ -208,6 +206,7 @@ func (r Remote) box(ctx context.Context, c *imapclient.Client, b remoteBox, j *J
 	if b.skip {
 		return true, nil
 	}
+	mails = slices.DeleteFunc(mails, func(m remoteMail) bool { return j.Has(Position{Part: part, Place: int64(m.uid)}) })
 	for len(mails) > 0 {
 		if ctx.Err() != nil {
 			return false, ctx.Err()
@@ -231,42 +230,6 @@ func batch(mails []remoteMail) int {
 		}
 	}
 	return len(mails)
-}
-
-func (r Remote) fetch(c *imapclient.Client, part []remoteMail, name, box string, yield func(Message, error) bool) (bool, error) {
-	var uids imap.UIDSet
-	for _, m := range part {
-		if m.size <= MaxMessage {
-			uids.AddNum(m.uid)
-		} else if !yield(Message{}, &Bad{Position{Part: name, Place: int64(m.uid)}, ErrTooLarge}) {
-			return false, nil
-		}
-	}
-	if len(uids) == 0 {
-		return true, nil
-	}
-	whole := &imap.FetchItemBodySection{Peek: true}
-	got, err := c.Fetch(uids, &imap.FetchOptions{UID: true, Flags: true, InternalDate: true, BodySection: []*imap.FetchItemBodySection{whole}}).Collect()
-	if err != nil {
-		return false, fmt.Errorf("fetch messages: %w", err)
-	}
-	slices.SortFunc(got, func(x, y *imapclient.FetchMessageBuffer) int { return int(int64(x.UID) - int64(y.UID)) })
-	for _, m := range got {
-		text := m.FindBodySection(whole)
-		if text == nil {
-			return false, errors.New("the IMAP server left out a message's text")
-		}
-		if !yield(Message{
-			Mailbox: box, Flags: flagsOf(m.Flags), Received: m.InternalDate, Size: 1,
-			Position: Position{Part: name, Place: int64(m.UID)},
-			Open: func(context.Context) (io.ReadCloser, error) {
-				return io.NopCloser(newWireLines(bytes.NewReader(text))), nil
-			},
-		}, nil) {
-			return false, nil
-		}
-	}
-	return true, nil
 }
 
 func flagsOf(there []imap.Flag) (flags []string) {
