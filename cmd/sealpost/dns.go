@@ -109,7 +109,7 @@ func checkDNS(ctx context.Context, settings config.Config, domains []string, w w
 		if err != nil {
 			return nil, err
 		}
-		check := dnsCheck{plan: p, world: w, relay: settings.Outbound.Smarthost != ""}
+		check := dnsCheck{plan: p, world: w}
 		if i == 0 {
 			all = check.host(ctx)
 		}
@@ -130,17 +130,43 @@ func chosen(settings config.Config, name string) ([]string, error) {
 	return settings.Domains[at : at+1], nil
 }
 
-// addressesOf are those that a server's name has or, as long as the DNS does not
-// know it, those of this machine.
-func addressesOf(ctx context.Context, hostname string, w world) (all []netip.Addr) {
-	a, err := w.dns.IP(ctx, hostname)
-	if err != nil {
-		return w.own()
+// A hostAddr is a public address where the server is.
+type hostAddr struct {
+	netip.Addr
+	Told bool // by the DNS alone: this machine is behind another, and cannot see it
+}
+
+// addressesOf are the public addresses of this machine: of each kind those that the
+// server's name has already, or else the one it sends from. The name may still lead to
+// another machine; it is believed only where this one has no such address itself.
+func addressesOf(ctx context.Context, hostname string, w world) (all []hostAddr) {
+	own := w.own()
+	var named []netip.Addr
+	if a, err := w.dns.IP(ctx, hostname); err == nil {
+		named = slices.SortedFunc(slices.Values(a.Records), netip.Addr.Compare)
 	}
-	all = slices.DeleteFunc(slices.Clone(a.Records), func(ip netip.Addr) bool { return !public(ip) })
-	if len(all) == 0 {
-		return w.own()
+	for _, bits := range []int{32, 128} {
+		all = append(all, placesOf(ofLength(own, bits), ofLength(named, bits), len(own) == 0 || bits == 32, w.has)...)
 	}
-	slices.SortFunc(all, netip.Addr.Compare)
 	return all
+}
+
+// placesOf picks from the addresses of one kind.
+func placesOf(own, named []netip.Addr, behind bool, has func(netip.Addr) bool) (all []hostAddr) {
+	for _, ip := range named {
+		if len(own) > 0 && has(ip) || len(own) == 0 && behind {
+			all = append(all, hostAddr{ip, len(own) == 0})
+		}
+	}
+	if len(all) == 0 {
+		for _, ip := range own {
+			all = append(all, hostAddr{Addr: ip})
+		}
+	}
+	return all
+}
+
+// ofLength are the public addresses of one kind, by their length in bits.
+func ofLength(all []netip.Addr, bits int) []netip.Addr {
+	return slices.DeleteFunc(slices.Clone(all), func(ip netip.Addr) bool { return ip.BitLen() != bits || !public(ip) })
 }

@@ -39,12 +39,15 @@ type looked struct {
 type dnsCheck struct {
 	plan
 	world
-	relay bool // mail leaves by another server
 }
 
 // host looks at the server's own records, the same for each of its domains.
 func (c dnsCheck) host(ctx context.Context) []looked {
-	return together(ctx, c.Host, c.address, c.reverse, c.greeting, c.tlsa, c.caa)
+	judges := []func(context.Context) looked{c.address, c.reverse, c.greeting}
+	for i := range max(len(c.Certs), 1) {
+		judges = append(judges, func(ctx context.Context) looked { return c.tlsa(ctx, i) })
+	}
+	return together(ctx, c.Host, append(judges, c.caa)...)
 }
 
 // domain looks at the records of one domain.

@@ -40,7 +40,11 @@ func (c dnsCheck) mx(ctx context.Context) looked {
 
 // spf: this server may send.
 func (c dnsCheck) spf(ctx context.Context) looked {
-	return c.judgeSPF(ctx, want("SPF", record{c.Domain, "TXT", "v=spf1 mx -all"}, true), c.Domain)
+	l := c.judgeSPF(ctx, want("SPF", c.plan.spf(), true), c.Domain)
+	if c.Relay != "" && l.Verdict == missing {
+		l.Fix = "ask the provider of the relay what to put in place of PROVIDER, and add"
+	}
+	return l
 }
 
 // judgeSPF evaluates a record for each address that this server sends from.
@@ -55,8 +59,11 @@ func (c dnsCheck) judgeSPF(ctx context.Context, l looked, domain string) looked 
 		l.found(false, text, "there are two records, and so none counts: make one of them")
 		return l
 	}
-	if c.relay {
-		l.found(true, text+" (mail leaves by a relay: its provider says what must stand here)", "")
+	if c.Relay != "" {
+		l.found(true, text, "")
+		if !namesOthers(text) {
+			l.Fix = "mail leaves by " + c.Relay + ", and this names only what is here, so others take that mail for forged: add the include: that its provider tells"
+		}
 		return l
 	}
 	for _, ip := range c.sending(ctx) {
@@ -79,6 +86,15 @@ func (c dnsCheck) judgeSPF(ctx context.Context, l looked, domain string) looked 
 		l.Fix = "everybody may send by it: end it with -all"
 	}
 	return l
+}
+
+// namesOthers says whether an SPF record has a term for other senders than the domain's
+// own exchangers and addresses.
+func namesOthers(text string) bool {
+	return slices.ContainsFunc(strings.Fields(strings.ToLower(text)), func(term string) bool {
+		term = strings.TrimLeft(term, "+?~")
+		return slices.ContainsFunc([]string{"include:", "redirect=", "ip4:", "ip6:", "a:", "mx:", "exists:"}, func(start string) bool { return strings.HasPrefix(term, start) })
+	})
 }
 
 // sending are the addresses that mail leaves from: those of this machine or, where

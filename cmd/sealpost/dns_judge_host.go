@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -85,53 +83,10 @@ func (c dnsCheck) reverse(ctx context.Context) looked {
 // greeting: SPF for the name this server says in EHLO (RFC 7208, section 2.3).
 func (c dnsCheck) greeting(ctx context.Context) looked {
 	l := want("SPF of host", record{c.Host, "TXT", "v=spf1 a -all"}, false)
-	if c.Host == c.Domain || c.relay {
+	if c.Host == c.Domain || c.Relay != "" {
 		return looked{}
 	}
 	return c.judgeSPF(ctx, l, c.Host)
-}
-
-// tlsa: what DANE says must be what the server shows, or who believes it sends nothing.
-func (c dnsCheck) tlsa(ctx context.Context) looked {
-	l := want("DANE", record{"_25._tcp." + c.Host, "TLSA", ""}, false)
-	var data [][]byte
-	for _, cert := range c.Certs {
-		l.Wanted = tlsa(cert)
-		sum, _ := hex.DecodeString(strings.TrimPrefix(l.Wanted, "3 1 1 "))
-		data = append(data, sum)
-	}
-	a, err := c.dns.TLSA(ctx, l.Name)
-	if errors.Is(err, dns.ErrNotFound) { // most have none, and most zones are not signed
-		l.Verdict, l.Text = missing, "no TLSA record; one helps only where the zone is signed (DNSSEC)"
-		return l.optional()
-	}
-	if !l.answered(err) {
-		return l
-	}
-	matched := false
-	for _, t := range a.Records {
-		l.Seen = append(l.Seen, fmt.Sprintf("%d %d %d %x", t.Usage, t.Selector, t.Matching, t.Data))
-		same := t.Usage == 3 && t.Selector == 1 && t.Matching == 1 && slices.ContainsFunc(data, func(d []byte) bool { return bytes.Equal(d, t.Data) })
-		other := t.Usage != 3 || t.Selector != 1 || t.Matching != 1 // not ours to say
-		matched = matched || same || other
-	}
-	l.Needed = !matched
-	if len(data) == 0 {
-		l.found(true, "there is a TLSA record, and no certificate here to compare it with", "")
-		l.Needed = false
-		return l
-	}
-	if l.found(matched, "leads to the certificate in use", ""); !matched {
-		l.Text = "is for another key than the certificate in use"
-		l.say("replace it, or servers that believe DNSSEC send nothing:", l.record())
-	}
-	return l
-}
-
-// optional is a look at what nobody must have.
-func (l looked) optional() looked {
-	l.Verdict, l.Fix, l.Record = asWanted, "", ""
-	return l
 }
 
 func choose(yes bool, a, b string) string {
@@ -147,13 +102,13 @@ func (c dnsCheck) caa(ctx context.Context) looked {
 	if c.Authority == "" {
 		return looked{}
 	}
-	l := want("CAA", record{c.Domain, "CAA", fmt.Sprintf("0 issue %q", c.Authority)}, false)
+	l := want("CAA", c.plan.caa(), false)
 	for name := c.Host; name != ""; _, name, _ = strings.Cut(name, ".") {
 		a, err := c.dns.CAA(ctx, name)
 		if errors.Is(err, dns.ErrNotFound) {
 			continue
 		}
-		if l.Name = name; !l.answered(err) {
+		if !l.answered(err) {
 			return l
 		}
 		issuers, may := 0, false

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -23,14 +22,15 @@ import (
 
 // A plan is what the DNS has to say of one mail domain of this server.
 type plan struct {
-	Domain    string       // A-labels
-	Host      string       // of the server
-	HostHere  bool         // Host stands in the zone of Domain
-	HostZone  string       // the domain of this server whose zone it stands in; empty: another's
-	Addresses []netip.Addr // of Host, where they are known
-	Keys      []dkimRecord // that sign
-	Certs     []*x509.Certificate
-	Authority string // that issues certificates, as CAA names it; empty: not known
+	Domain    string                // A-labels
+	Host      string                // of the server
+	HostHere  bool                  // Host stands in the zone of Domain
+	HostZone  string                // the domain of this server whose zone it stands in; empty: another's
+	Addresses []hostAddr            // of Host, where they are known
+	Keys      []dkimRecord          // that sign
+	Certs     [][]*x509.Certificate // chains that the server shows, each for some clients
+	Authority string                // that issues certificates, as CAA names it; empty: not known
+	Relay     string                // host and port by which mail leaves; empty: it leaves from here
 	STS       config.MTASTS
 	Ports     struct{ IMAPS, SMTPS, Submission, HTTPS int }
 }
@@ -39,8 +39,8 @@ type plan struct {
 type dkimRecord struct{ Selector, Text string }
 
 // newPlan gathers what settings, keys and certificates say.
-func newPlan(settings config.Config, domain string, addresses []netip.Addr) (plan, error) {
-	p := plan{Addresses: addresses, STS: settings.MTASTS, Authority: authority(settings.ACME)}
+func newPlan(settings config.Config, domain string, addresses []hostAddr) (plan, error) {
+	p := plan{Addresses: addresses, STS: settings.MTASTS, Authority: authority(settings.ACME), Relay: settings.Outbound.Smarthost}
 	var err error
 	if p.Domain, err = dns.Normal(domain); err != nil {
 		return p, fmt.Errorf("%q: %w", domain, err)
@@ -116,9 +116,9 @@ func publicKeys(folder string) (all []dkimRecord, err error) {
 	return all, nil
 }
 
-// certificates are the leaves that the server shows: none where an authority has
+// certificates are the chains that the server shows: none where an authority has
 // issued none yet.
-func certificates(settings config.Config) (all []*x509.Certificate, err error) {
+func certificates(settings config.Config) (all [][]*x509.Certificate, err error) {
 	files := []string{settings.TLS.Certificate}
 	if settings.ACME.On {
 		name := strings.ToLower(settings.Hostname) // as autocert names its files
@@ -132,26 +132,31 @@ func certificates(settings config.Config) (all []*x509.Certificate, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("read TLS certificate: %w", err)
 		}
-		leaf, err := leafOf(text)
+		chain, err := chainOf(text)
 		if err != nil {
 			return nil, fmt.Errorf("read TLS certificate %s: %w", file, err)
 		}
-		all = append(all, leaf)
+		all = append(all, chain)
 	}
 	return all, nil
 }
 
-// leafOf reads the first certificate of a PEM file.
-func leafOf(text []byte) (*x509.Certificate, error) {
-	for {
-		var block *pem.Block
-		if block, text = pem.Decode(text); block == nil {
-			return nil, errors.New("there is no certificate in it")
+// chainOf reads the certificates of a PEM file: the leaf, and those above it.
+func chainOf(text []byte) (chain []*x509.Certificate, err error) {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
 		}
-		if block.Type == "CERTIFICATE" {
-			return x509.ParseCertificate(block.Bytes)
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, err
 		}
+		chain = append(chain, c)
 	}
+	if len(chain) == 0 {
+		return nil, errors.New("there is no certificate in it")
+	}
+	return chain, nil
 }
 
 // tlsa is a certificate's key in a TLSA record 3 1 1 (RFC 7672, section 3.1.1). It

@@ -211,7 +211,7 @@ func TestDNSCheckWrong(t *testing.T) {
 		{"policy", "mta-sts.demo.test. A 192.0.2.1", differs, true, "another machine answers"},
 		{"TLS-RPT", `_smtp._tls.demo.test. TXT "v=TLSRPTv1"`, differs, false, "with rua="},
 		{"DANE", "_25._tcp.mail.demo.test. TLSA 3 1 1 aabbccddaabbccddaabbccddaabbccddaabbccddaabbccddaabbccddaabbccdd", differs, true, "send nothing"},
-		{"CAA", `demo.test. CAA 0 issue "other.example"`, differs, true, `add demo.test. IN CAA 0 issue "letsencrypt.org"`},
+		{"CAA", `demo.test. CAA 0 issue "other.example"`, differs, true, `add mail.demo.test. IN CAA 0 issue "letsencrypt.org"`},
 		{"imaps", "_imaps._tcp.demo.test. SRV 0 1 143 mail.demo.test.", differs, false, "0 1 993"},
 		{"openpgpkey", "openpgpkey.demo.test. A 192.0.2.77\nmail.demo.test. A 192.0.2.1", differs, false, "leads elsewhere"},
 	} {

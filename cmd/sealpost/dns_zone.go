@@ -20,19 +20,20 @@ type record struct {
 type topic struct {
 	Why     string
 	Records []record
+	Open    bool // to be filled in first: a zone has them as comments
 }
 
 // topics are all records of a domain, in the order of its zone file.
 func (p plan) topics() []topic {
 	return []topic{
-		{"Mail for the domain comes to this server.", p.wayIn()},
-		{"This server sends mail of the domain, and nobody else does (SPF).", p.senders()},
-		{"What this server sends is signed with these keys (DKIM).", p.signatures()},
-		{"Mail that is neither is forged, and reports of it are wanted (DMARC). Once\nthese name no sender of yours, p=reject is better.", p.policy()},
-		{"Mail is to come encrypted to who can prove to be this server (MTA-STS), and\nreports of trouble with that are wanted (TLS-RPT).", p.transport()},
-		{"The same, proved by DNSSEC (DANE): only where the zone is signed.", p.dane()},
-		{"Nobody else issues certificates.", p.issuers()},
-		{"Mail programs find their servers, and other people your public keys.", p.services()},
+		{Why: "Mail for the domain comes to this server.", Records: p.wayIn()},
+		p.senders(),
+		{Why: "What this server sends is signed with these keys (DKIM).", Records: p.signatures()},
+		{Why: "Mail that is neither is forged, and reports of it are wanted (DMARC). Once\nthese name no sender of yours, p=reject is better.", Records: p.policy()},
+		{Why: "Mail is to come encrypted to who can prove to be this server (MTA-STS), and\nreports of trouble with that are wanted (TLS-RPT).", Records: p.transport()},
+		{Why: "The same, proved by DNSSEC (DANE): only where the zone is signed.", Records: p.dane()},
+		{Why: "Nobody else issues certificates for the server.", Records: p.issuers()},
+		{Why: "Mail programs find their servers, and other people your public keys.", Records: p.services()},
 	}
 }
 
@@ -60,12 +61,20 @@ func (p plan) host() (all []record) {
 	return all
 }
 
-func (p plan) senders() []record {
-	all := []record{{p.Domain, "TXT", "v=spf1 mx -all"}}
+// senders are who may send. What stands there for a relay only its provider knows.
+func (p plan) senders() topic {
+	if p.Relay != "" {
+		return topic{"Mail of the domain leaves by " + p.Relay + ". Its provider says\nwhat to put in place of PROVIDER; without the semicolon then (SPF).", []record{p.spf()}, true}
+	}
+	all := []record{p.spf()}
 	if p.HostHere && p.Host != p.Domain {
 		all = append(all, record{p.Host, "TXT", "v=spf1 a -all"})
 	}
-	return all
+	return topic{Why: "This server sends mail of the domain, and nobody else does (SPF).", Records: all}
+}
+
+func (p plan) spf() record {
+	return record{p.Domain, "TXT", choose(p.Relay == "", "v=spf1 mx -all", "v=spf1 mx include:PROVIDER ~all")}
 }
 
 func (p plan) signatures() (all []record) {
@@ -95,19 +104,23 @@ func (p plan) dane() (all []record) {
 		return nil
 	}
 	for _, c := range p.Certs {
-		if !selfMade(c) {
-			all = append(all, record{"_25._tcp." + p.Host, "TLSA", tlsa(c)})
+		if !selfMade(c[0]) {
+			all = append(all, record{"_25._tcp." + p.Host, "TLSA", tlsa(c[0])})
 		}
 	}
 	return all
 }
 
+// issuers bind the name of the server, to which its other names lead by CNAME (RFC 8659,
+// section 3). The rest of the domain may have a web site with another authority.
 func (p plan) issuers() []record {
-	if p.Authority == "" {
+	if p.Authority == "" || !p.HostHere {
 		return nil
 	}
-	return []record{{p.Domain, "CAA", fmt.Sprintf("0 issue %q", p.Authority)}}
+	return []record{p.caa()}
 }
+
+func (p plan) caa() record { return record{p.Host, "CAA", fmt.Sprintf("0 issue %q", p.Authority)} }
 
 func (p plan) services() (all []record) {
 	for _, s := range []struct {
@@ -130,7 +143,8 @@ func (p plan) services() (all []record) {
 func (p plan) zone(now time.Time) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "; What the zone of %s needs for mail, by sealpost on %s.\n", p.Domain, day(now))
-	b.WriteString("; Add this to what is there. Where a name has such a record, replace it.\n")
+	fmt.Fprintf(&b, "; Add this to what is there. Only these are replaced, if they are there: the MX\n"+
+		"; and SPF records, what stands at _dmarc, _mta-sts and _smtp._tls, and other\n; addresses of %s.\n", p.Host)
 	fmt.Fprintf(&b, "$ORIGIN %s.\n$TTL 3600\n", p.Domain)
 	for _, t := range p.topics() {
 		if len(t.Records) == 0 {
@@ -138,7 +152,7 @@ func (p plan) zone(now time.Time) string {
 		}
 		b.WriteString("\n; " + strings.ReplaceAll(t.Why, "\n", "\n; ") + "\n")
 		for _, r := range t.Records {
-			fmt.Fprintf(&b, "%-*s IN %-5s %s\n", p.widest(t), r.relative(p.Domain), r.Type, r.value())
+			fmt.Fprintf(&b, "%s%-*s IN %-5s %s\n", choose(t.Open, "; ", ""), p.widest(t), r.relative(p.Domain), r.Type, r.value())
 		}
 	}
 	for _, line := range p.elsewhere() {
@@ -166,11 +180,16 @@ func (p plan) elsewhere() (lines []string) {
 	if p.HostHere && len(p.Certs) > 0 && len(p.dane()) == 0 {
 		lines = append(lines, "", "The certificate is self-signed. Only if it is to stay, and the zone is signed:")
 		for _, c := range p.Certs {
-			lines = append(lines, "_25._tcp."+p.Host+". IN TLSA "+tlsa(c))
+			lines = append(lines, "_25._tcp."+p.Host+". IN TLSA "+tlsa(c[0]))
 		}
 	}
 	if len(p.Certs) == 0 && p.Authority != "" {
 		lines = append(lines, "", "The TLSA record follows when there is a certificate: sealpost dns records.")
+	}
+	for _, ip := range p.Addresses {
+		if ip.Told {
+			lines = append(lines, "", ip.String()+" is what the DNS says of "+p.Host+" today.", "This machine cannot see whether it leads here: correct it if it does not.")
+		}
 	}
 	if len(p.Addresses) > 0 {
 		lines = append(lines, "", "At the provider of this machine, not in a zone: the reverse DNS of")
@@ -188,9 +207,12 @@ func (p plan) strange() []string {
 		lines = append(lines, r.String())
 	}
 	for _, c := range p.Certs {
-		if !selfMade(c) {
-			lines = append(lines, record{"_25._tcp." + p.Host, "TLSA", tlsa(c)}.String())
+		if !selfMade(c[0]) {
+			lines = append(lines, record{"_25._tcp." + p.Host, "TLSA", tlsa(c[0])}.String())
 		}
+	}
+	if p.Authority != "" {
+		lines = append(lines, p.caa().String())
 	}
 	return lines
 }

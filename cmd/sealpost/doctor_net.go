@@ -84,7 +84,7 @@ func (w world) listed(ctx context.Context, settings config.Config) finding {
 			continue
 		}
 		for _, ip := range mine {
-			l, err := w.dns.Listed(ctx, zone, ip)
+			l, err := w.dns.Listed(ctx, zone, ip.Addr)
 			switch {
 			case err != nil, l.Refused:
 				silent = append(silent, zone)

@@ -545,19 +545,19 @@ func filter(t testing.TB, set string) map[string]bool {
 // A certificate of an authority, one of our own behind the words that mark it, and none.
 func TestSelfMade(t *testing.T) {
 	t.Parallel()
-	leaf, err := leafOf(read(t, filepath.Join("testdata", "leaf.pem")))
-	if err != nil || selfMade(leaf) {
+	leaf, err := chainOf(read(t, filepath.Join("testdata", "leaf.pem")))
+	if err != nil || selfMade(leaf[0]) {
 		t.Errorf("one of an authority: %v", err)
 	}
 	file := filepath.Join(t.TempDir(), "tls.pem")
 	if err := issue(template("a.test", time.Hour), nil, file, file+".key"); err != nil {
 		t.Fatal(err)
 	}
-	own, err := leafOf(append([]byte(selfSigned), read(t, file)...))
-	if err != nil || !selfMade(own) || own.PublicKeyAlgorithm != x509.ECDSA {
+	own, err := chainOf(append([]byte(selfSigned), read(t, file)...))
+	if err != nil || !selfMade(own[0]) || own[0].PublicKeyAlgorithm != x509.ECDSA {
 		t.Errorf("our own: %v", err)
 	}
-	if _, err := leafOf([]byte("nothing")); err == nil {
+	if _, err := chainOf([]byte("nothing")); err == nil {
 		t.Error("nothing is a certificate")
 	}
 }
