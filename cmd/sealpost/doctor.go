@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -15,7 +16,8 @@ import (
 type doctorCommand struct {
 	settingsFile
 	JSON  bool `name:"json" help:"Print it as JSON."`
-	Local bool `help:"Ask nobody outside this machine: quick, for a container's health check."`
+	Local bool `help:"Ask nobody outside this machine."`
+	Alive bool `help:"Look only at what a new start could mend, the server, its doors and the disk: a container's health check."`
 }
 
 func (cmd doctorCommand) Help() string {
@@ -74,7 +76,7 @@ func (cmd doctorCommand) examine(ctx context.Context, settings config.Config, w 
 	var far [3][]finding
 	var names []finding
 	var asked sync.WaitGroup
-	if !cmd.Local {
+	if !cmd.Local && !cmd.Alive {
 		asked.Go(func() { far[0] = []finding{w.portOut(ctx, settings.Outbound.Smarthost)} })
 		asked.Go(func() { far[1] = []finding{w.listed(ctx, settings)} })
 		asked.Go(func() { far[2] = []finding{w.clock(ctx)} })
@@ -90,12 +92,15 @@ func (cmd doctorCommand) examine(ctx context.Context, settings config.Config, w 
 	all = append(all, names...)
 	all = append(all, in(partOut, append(far[0], far[1]...)...)...)
 	machine := append(far[2], machineFindings(settings, f)...)
-	if trouble == nil {
+	if cmd.Alive {
+		all = slices.DeleteFunc(all, func(f finding) bool { return f.Name == "certificate" })
+		machine = slices.DeleteFunc(machine, func(f finding) bool { return f.Name != "disk" })
+	} else if trouble == nil {
 		all = append(all, in(partOut, f.queue(w.now()))...)
 		all = append(all, in(partPeople, f.keys(w.now())...)...)
 	}
 	all = arranged(append(all, in(partMachine, machine...)...))
-	return page{Version: version(), Hostname: settings.Hostname, Verdict: conclude(all, cmd.Local), Findings: all}
+	return page{Version: version(), Hostname: settings.Hostname, Verdict: conclude(all, cmd.Local || cmd.Alive), Findings: all}
 }
 
 // server says whether a server runs, and what it knows.

@@ -23,18 +23,19 @@ type doorway struct {
 	name, key string
 	at        []string
 	tls       bool
-	greets    string // what it says first; empty: nothing
+	greets    string        // what it says first; empty: nothing
+	waits     time.Duration // before it says that
 }
 
 func doorways(c config.Config) []doorway {
 	return []doorway{
-		{"SMTP", "smtp.listen", c.SMTP.Listen, false, "220"},
-		{"submissions", "submission.listen_tls", c.Submission.ListenTLS, true, "220"},
-		{"submission", "submission.listen", c.Submission.Listen, false, "220"},
-		{"IMAPS", "imap.listen_tls", c.IMAP.ListenTLS, true, "* OK"},
-		{"IMAP", "imap.listen", c.IMAP.Listen, false, "* OK"},
-		{"HTTPS", "http.listen_tls", c.HTTP.ListenTLS, true, ""},
-		{"HTTP", "http.listen", c.HTTP.Listen, false, ""},
+		{"SMTP", "smtp.listen", c.SMTP.Listen, false, "220", c.Screen.Patience},
+		{"submissions", "submission.listen_tls", c.Submission.ListenTLS, true, "220", 0},
+		{"submission", "submission.listen", c.Submission.Listen, false, "220", 0},
+		{"IMAPS", "imap.listen_tls", c.IMAP.ListenTLS, true, "* OK", 0},
+		{"IMAP", "imap.listen", c.IMAP.Listen, false, "* OK", 0},
+		{"HTTPS", "http.listen_tls", c.HTTP.ListenTLS, true, "", 0},
+		{"HTTP", "http.listen", c.HTTP.Listen, false, "", 0},
 	}
 }
 
@@ -76,7 +77,7 @@ func reachable(listen string) string {
 }
 
 func (w world) knock(ctx context.Context, at, name string, d doorway) (chain []*x509.Certificate, err error) {
-	ctx, stop := context.WithTimeout(ctx, doorPatience)
+	ctx, stop := context.WithTimeout(ctx, doorPatience+d.waits)
 	defer stop()
 	conn, err := w.dial(ctx, "tcp", at)
 	if err != nil {
@@ -96,12 +97,14 @@ func (w world) knock(ctx context.Context, at, name string, d doorway) (chain []*
 	return chain, err
 }
 
-// greeting connects to a mail server, hears its greeting and leaves.
+// greeting connects to a mail server, hears its greeting and leaves. At port 465 TLS
+// comes first (RFC 8314), as it does when a relay is sent to.
 func (w world) greeting(ctx context.Context, at string) (string, error) {
 	ctx, stop := context.WithTimeout(ctx, doorPatience)
 	defer stop()
 	dial := w.dial
-	if host, _, err := net.SplitHostPort(at); err == nil && net.ParseIP(host) == nil {
+	host, port, err := net.SplitHostPort(at)
+	if err == nil && net.ParseIP(host) == nil {
 		dial = w.dialName
 	}
 	conn, err := dial(ctx, "tcp", at)
@@ -110,6 +113,13 @@ func (w world) greeting(ctx context.Context, at string) (string, error) {
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	if port == "465" {
+		secure := tls.Client(conn, &tls.Config{ServerName: host, RootCAs: w.roots, Time: w.now})
+		if err := secure.HandshakeContext(ctx); err != nil {
+			return "", fmt.Errorf("TLS: %w", err)
+		}
+		conn = secure
+	}
 	line, err := heard(conn, "220")
 	if err == nil {
 		_, err = io.WriteString(conn, "QUIT\r\n")

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	wire "encoding/binary"
 	"encoding/json"
@@ -68,6 +69,11 @@ func mailServer(t testing.TB, line string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	greet(t, l, line)
+	return l.Addr().String()
+}
+
+func greet(t testing.TB, l net.Listener, line string) {
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
@@ -80,7 +86,25 @@ func mailServer(t testing.TB, line string) string {
 			c.Close()
 		}
 	}()
-	return l.Addr().String()
+}
+
+// secureMailServer greets whoever comes by TLS from the first byte.
+func secureMailServer(t testing.TB, name string) (at string, roots *x509.CertPool) {
+	t.Helper()
+	cert := filepath.Join(t.TempDir(), "tls.pem")
+	if err := issue(template(name, time.Hour), nil, cert, cert+".key"); err != nil {
+		t.Fatal(err)
+	}
+	pair, err := loadPair(cert, cert+".key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{*pair}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	greet(t, l, "220 ready\r\n")
+	return l.Addr().String(), trust(t, cert).RootCAs
 }
 
 // timeServer says a time that is off.
@@ -220,11 +244,21 @@ func TestDoctorIll(t *testing.T) {
 			s.settings.Outbound.Smarthost = "relay.example:587"
 			f.more("relay.example. A 198.51.100.9")
 		}},
+		{"relay", bad, "relay.example:465: TLS", "What is sent does not arrive", func(s *site, f *far) {
+			s.settings.Outbound.Smarthost = "relay.example:465"
+			f.more("relay.example. A 198.51.100.9")
+			f.open["198.51.100.9:465"] = mailServer(t, "220 in the clear\r\n")
+		}},
+		{"relay", "ok", "relay.example:465 answers", "", func(s *site, f *far) {
+			s.settings.Outbound.Smarthost = "relay.example:465"
+			f.more("relay.example. A 198.51.100.9")
+			f.open["198.51.100.9:465"], f.roots = secureMailServer(t, "relay.example")
+		}},
 		{"blocklists", bad, "192.0.2.1 is on zen.spamhaus.org (127.0.0.4)", "What is sent does not arrive", func(_ *site, f *far) { f.more("1.2.0.192.zen.spamhaus.org. A 127.0.0.4") }},
 		{"blocklists", "ok", "zen.spamhaus.org did not answer this resolver", "", func(_ *site, f *far) { f.more("2.0.0.127.zen.spamhaus.org. A 127.255.255.254") }},
 		{"blocklists", "ok", "on none of 2; zen.spamhaus.org did not answer", "", func(_ *site, f *far) { f.more("1.2.0.192.zen.spamhaus.org. A 127.255.255.255") }},
 		{"clock", bad, "5 min behind", "", func(_ *site, f *far) { f.open["198.51.100.123:123"] = timeServer(t, 5*time.Minute+time.Second) }},
-		{"clock", warn, "20 s ahead", "", func(_ *site, f *far) { f.open["198.51.100.123:123"] = timeServer(t, -20*time.Second-time.Millisecond) }},
+		{"clock", warn, "20 s ahead", "", func(_ *site, f *far) { f.open["198.51.100.123:123"] = timeServer(t, -20*time.Second-500*time.Millisecond) }},
 		{"clock", warn, "not compared", "", func(_ *site, f *far) { delete(f.open, "198.51.100.123:123") }},
 		{"DNS", bad, "MX missing (demo.test)", "Mail flows neither in nor out", func(_ *site, f *far) { f.less("IN MX ", "gone") }},
 		{"DNS", bad, "reverse DNS 192.0.2.1 is nobody", "What is sent does not arrive", func(_ *site, f *far) { f.less(" PTR ", "gone") }},
