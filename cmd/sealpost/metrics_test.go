@@ -3,11 +3,14 @@ package main
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+
+	"sealpost/smtp/outbound/queue"
 )
 
 // scraped are the numbers of one look, by name and labels as they were written.
@@ -152,6 +155,30 @@ func TestMetrics(t *testing.T) {
 	a, err := p.ann.up.book.Accounts(t.Context())
 	if err != nil || len(a) != 1 || strings.Contains(text, string(a[0].ID)) {
 		t.Errorf("the metrics name an account (%v)", err)
+	}
+}
+
+// TestMetricsAfterCrash: what was being sent when the last process ended is counted.
+func TestMetricsAfterCrash(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.offline(t, func(o *office) {
+		if err := o.queue.Retry(t.Context(), queue.ID(waiting(t, o, false, "bob@far.example"))); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := o.queue.Take(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	})
+	next, err := newServer(t.Context(), s.settings, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.office.Close()
+	e := new(exposition)
+	next.measureQueue(t.Context(), e)
+	if got := readMetrics(t, e.String())[`sealpost_outbound_recipients_total{result="duplicate"}`]; got != 1 {
+		t.Errorf("%v mails may arrive twice, want 1", got)
 	}
 }
 
