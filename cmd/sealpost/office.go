@@ -35,9 +35,9 @@ type office struct {
 	store    *mailstore.Store
 	log      *slog.Logger
 	*vault
-	// dropTelling takes a mail out of the queue and tells its sender; nil where
-	// nothing is sent.
-	dropTelling func(context.Context, queue.ID) error
+	// drop takes a mail out of the queue, and may tell its sender; nil where nothing
+	// is sent.
+	drop func(ctx context.Context, id queue.ID, tell bool) (told bool, err error)
 	// readAgain reads again what may change while connections stay; nil without a server.
 	readAgain func() reloadView
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 )
 
@@ -13,13 +12,16 @@ type queueDropCommand struct {
 }
 
 func (cmd queueDropCommand) Run(ctx context.Context, c console) error {
-	v, err := ask[queuedView](ctx, cmd.Config, "queue.drop", dropWish{cmd.ID, cmd.Notify})
+	v, err := ask[droppedView](ctx, cmd.Config, "queue.drop", dropWish{cmd.ID, cmd.Notify})
 	if err != nil {
 		return err
 	}
 	told := "nobody was told"
-	if cmd.Notify {
+	switch {
+	case v.Told:
 		told = "its sender was told"
+	case cmd.Notify:
+		told = "there is nobody to tell"
 	}
 	_, err = fmt.Fprintf(c.Out, "Mail %s to %s is removed; %s.\n", v.ID, counting(int64(len(v.Recipients)), "recipient"), told)
 	return err
@@ -30,19 +32,21 @@ type dropWish struct {
 	Notify bool
 }
 
-func dropQueued(ctx context.Context, o *office, w dropWish) (queuedView, error) {
+type droppedView struct {
+	queuedView
+	Told bool
+}
+
+func dropQueued(ctx context.Context, o *office, w dropWish) (droppedView, error) {
 	id := queued{w.ID}.id()
 	m, err := o.queue.Get(ctx, id)
 	if err != nil {
-		return queuedView{}, plainly(id, err)
+		return droppedView{}, plainly(id, err)
 	}
-	if w.Notify {
-		if o.dropTelling == nil {
-			return queuedView{}, errors.New("nobody can be told: the server is not running, or sends no mail")
-		}
-		err = o.dropTelling(ctx, id)
-	} else {
-		err = o.dropQuietly(ctx, m.ID)
+	drop := o.drop
+	if drop == nil {
+		drop = o.dropHere
 	}
-	return viewQueued(m), plainly(id, err)
+	told, err := drop(ctx, id, w.Notify)
+	return droppedView{viewQueued(m), told}, plainly(id, err)
 }

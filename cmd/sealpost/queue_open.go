@@ -40,8 +40,11 @@ func openVault(settings config.Config, log *slog.Logger) (*vault, error) {
 	}
 	v.queue = &queue.Queue{
 		Store: v.rows, Blobs: v.texts, Key: v.key, Strict: settings.Queue.Mode == "strict",
-		Limits: queue.Limits{Mails: settings.Queue.Mails, Each: settings.Queue.Each, Age: settings.Queue.Age},
-		Now:    time.Now, Log: log,
+		Limits: queue.Limits{
+			Mails: settings.Queue.Mails, Each: settings.Queue.Each, Age: settings.Queue.Age,
+			Share: max(1, settings.Outbound.Workers*3/4), // some are left for others
+		},
+		Now: time.Now, Log: log,
 	}
 	return v, nil
 }
@@ -144,11 +147,15 @@ func (v *vault) tidy(ctx context.Context) (swept int, err error) {
 	return swept, v.compact(ctx, worthwhile)
 }
 
-// dropQuietly removes a mail of which nobody is told.
-func (v *vault) dropQuietly(ctx context.Context, id queue.ID) error {
+// dropHere removes a mail where nothing is sent. What waits in an Outbox for it goes
+// when the server starts.
+func (v *vault) dropHere(ctx context.Context, id queue.ID, tell bool) (told bool, err error) {
+	if tell {
+		return false, errors.New("nobody can be told: the server is not running, or sends no mail")
+	}
 	l, err := v.queue.Drop(ctx, id)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return l.Done(ctx)
+	return false, l.Done(ctx)
 }

@@ -124,6 +124,49 @@ func TestQueueRetryAndUnhold(t *testing.T) {
 	}
 }
 
+// Who drops a mail hears whether its sender did.
+func TestQueueDropTells(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	config := "--config=" + s.config
+	_, public := s.keys(t, "ann@demo.test")
+	must(t, "account", "add", "ann@demo.test", "--key", public, config)
+	ids := map[string]string{}
+	s.offline(t, func(o *office) {
+		ids["its sender was told"], ids["nobody was told"] = waiting(t, o, true, "bob@far.example"), waiting(t, o, true, "bob@far.example")
+		notice := queue.Mail{Held: true, Recipient: []queue.State{{Recipient: smtp.Recipient{Address: mail.Address{Local: "bob", Domain: "far.example"}}}}}
+		id, err := o.queue.Put(t.Context(), notice, strings.NewReader("x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids["there is nobody to tell"] = string(id)
+	})
+	s.serve(t)
+	for want, id := range ids {
+		args := []string{"queue", "drop", id, config}
+		if want != "nobody was told" {
+			args = append(args, "--notify")
+		}
+		if out := must(t, args...); !strings.Contains(out, "to 1 recipient is removed; "+want) {
+			t.Errorf("%q says %q", want, out)
+		}
+	}
+}
+
+// One account never has all workers, however many there are, where there are two.
+func TestShareOfWorkers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for workers, want := range map[int]int{1: 1, 2: 1, 10: 7, 20: 15, 1000: 750} {
+		s.settings.Outbound.Workers = workers
+		s.offline(t, func(o *office) {
+			if got := o.queue.Limits.Share; got != want {
+				t.Errorf("of %d workers one account has %d, want %d", workers, got, want)
+			}
+		})
+	}
+}
+
 // The node key is made once, for its owner alone, and never where the data is.
 func TestNodeKey(t *testing.T) {
 	t.Parallel()

@@ -160,7 +160,7 @@ func (s *server) build() error {
 	if s.sender, err = s.newSender(s.arrivals.server); err != nil {
 		return err
 	}
-	s.dropTelling, s.readAgain = s.sender.Drop, s.reload
+	s.drop, s.readAgain = s.sender.Drop, s.reload
 	s.imap = &imap.Server{
 		Book: s.book, Store: s.store, Throttle: s.throttle, TLS: s.identity.config(), Log: s.log, Now: time.Now,
 		Spool: c.Spool.Folder, Limits: imapLimits(c), Mark: s.mark,

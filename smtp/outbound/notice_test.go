@@ -1,6 +1,7 @@
 package outbound
 
 import (
+	"context"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sealpost/mail"
 	"sealpost/smtp"
 	"sealpost/smtp/mailauth"
 	"sealpost/smtp/outbound/dsn"
@@ -58,8 +60,8 @@ func TestNotices(t *testing.T) {
 			pause, _ := time.ParseDuration(after)
 			w.clock.move(pause)
 			w.step()
-			if pause > 120*time.Hour { // nobody looked at it when it was due: once more
-				w.clock.move(time.Minute)
+			if pause > 120*time.Hour { // nobody looked at it when it was due: it has more time
+				w.clock.move(another)
 				w.step()
 			}
 			got := ""
@@ -73,7 +75,7 @@ func TestNotices(t *testing.T) {
 			if got != c.want[wish] {
 				t.Errorf("%s, %q: heard %q, expected %q", c.what, wish, got, c.want[wish])
 			}
-			for w.clock.move(6 * 24 * time.Hour); w.anyLeft(); w.clock.move(5 * time.Minute) {
+			for w.clock.move(6 * 24 * time.Hour); w.anyLeft(); w.clock.move(another) {
 				w.step()
 			}
 		}
@@ -231,18 +233,63 @@ func TestDrop(t *testing.T) {
 	w := newWorld(t)
 	id := w.put("bob@far.example", "carol@far.example NEVER")
 	w.inbox.refuse = errors.New("disk on fire")
-	if err := w.sender.Drop(t.Context(), id); err == nil || w.left(id) == "gone" {
-		t.Fatal(err, w.left(id))
+	if told, err := w.sender.Drop(t.Context(), id, true); err == nil || told || w.left(id) == "gone" {
+		t.Fatal(told, err, w.left(id))
 	}
 	w.inbox.refuse = nil
-	if err := w.sender.Drop(t.Context(), id); err != nil || w.left(id) != "gone" {
-		t.Fatal(err, w.left(id))
+	if told, err := w.sender.Drop(t.Context(), id, true); err != nil || !told || w.left(id) != "gone" {
+		t.Fatal(told, err, w.left(id))
 	}
 	all := w.notices()
 	if len(all) != 1 || len(report(t, all[0]).Recipients) != 1 || report(t, all[0]).MessageID != "<id-1@near.example>" || strings.Contains(all[0].text, "canary") {
 		t.Errorf("%+v", all)
 	}
-	if err := w.sender.Drop(t.Context(), id); !errors.Is(err, queue.ErrNoSuch) {
+	if _, err := w.sender.Drop(t.Context(), id, true); !errors.Is(err, queue.ErrNoSuch) {
 		t.Error(err)
+	}
+}
+
+// TestDropTells: whether a sender is told or not, the mail has left (Strict: its copy
+// in Outbox goes).
+func TestDropTells(t *testing.T) {
+	t.Parallel()
+	alice := address("alice@near.example")
+	for name, c := range map[string]struct {
+		from *mail.Address
+		to   string
+		tell bool
+		told bool
+	}{
+		"told":                      {&alice, "bob@far.example", true, true},
+		"quietly":                   {&alice, "bob@far.example", false, false},
+		"who wants to hear nothing": {&alice, "bob@far.example NEVER", true, false},
+		"nobody":                    {nil, "bob@far.example", true, false},
+	} {
+		var left []queue.ID
+		w := newWorld(t, func(w *world) {
+			w.sender.Sent = func(_ context.Context, m queue.Mail) { left = append(left, m.ID) }
+		})
+		id := w.putMail(queue.Mail{Account: "alice", Envelope: smtp.Envelope{From: c.from}, Recipient: to(c.to)})
+		told, err := w.sender.Drop(t.Context(), id, c.tell)
+		if err != nil || told != c.told || len(w.notices()) > 0 != c.told || w.left(id) != "gone" || !slices.Equal(left, []queue.ID{id}) {
+			t.Errorf("%s: told %v, %v; %d notices, %s, gone are %v", name, told, err, len(w.notices()), w.left(id), left)
+		}
+	}
+}
+
+// TestDropAbandoned: who goes away once the sender was told leaves no mail behind.
+func TestDropAbandoned(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.put("bob@far.example")
+	ctx, leave := context.WithCancel(t.Context())
+	w.inbox.came, w.inbox.gate = make(chan struct{}), make(chan struct{})
+	go func() {
+		<-w.inbox.came
+		leave()
+		close(w.inbox.gate)
+	}()
+	if told, err := w.sender.Drop(ctx, id, true); err != nil || !told || w.left(id) != "gone" {
+		t.Error(told, err, w.left(id))
 	}
 }
