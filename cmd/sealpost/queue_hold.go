@@ -11,7 +11,7 @@ type queueHoldCommand struct {
 }
 
 func (cmd queueHoldCommand) Help() string {
-	return "A held mail is not sent, and its age goes on: when it is freed after its time, it is given up."
+	return "A held mail is not sent, and its age goes on: when it is freed after its time, it is tried once more."
 }
 
 func (cmd queueHoldCommand) Run(ctx context.Context, c console) error {
