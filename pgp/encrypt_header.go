@@ -16,14 +16,15 @@ import (
 
 // outside are the fields that stay visible: an address list is written anew, the
 // others stand as they are. Autocrypt is for those who cannot open the mail yet, and
-// is nothing that its reader is shown, so it stands outside alone.
+// is nothing that its reader is shown, so it stands outside alone. TLS-Required is for
+// the servers on the way (RFC 8689, section 5).
 var outside = []struct {
 	name string
 	list bool
 }{
 	{"From", true}, {"Sender", true}, {"Reply-To", true}, {"To", true}, {"Cc", true},
 	{"Date", false}, {"Message-ID", false}, {"In-Reply-To", false}, {"References", false},
-	{"Auto-Submitted", false}, {"Autocrypt", false},
+	{"Auto-Submitted", false}, {"TLS-Required", false}, {"Autocrypt", false},
 }
 
 // shownFields are the fields of the outer header, in the order of outside.

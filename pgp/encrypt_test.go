@@ -36,6 +36,7 @@ References: <00@example.org>
  <0@example.org>
 Keywords: secret canary
 User-Agent: secret canary
+TLS-Required: No
 HP-Outer: Subject: forged
 Sealpost-Encrypt: forged
 Autocrypt: addr=alice@demo.test; keydata=
@@ -153,7 +154,7 @@ func checkWire(t *testing.T, m []byte) {
 			t.Errorf("%q is visible", never)
 		}
 	}
-	for _, always := range []string{"From: Alice <alice@demo.test>\r\n", "To: Bob Example <bob@example.org>,\r\n carol@example.net\r\n", "Cc: =?utf-8?Q?J=C3=BCrgen?=", "Subject: [...]\r\n", "Date: Sat, 22 Nov 2025 10:20:00 +0100\r\n", "Message-ID: <1@demo.test>\r\n", "In-Reply-To: <0@example.org>\r\n", "References: <00@example.org>\r\n <0@example.org>\r\n", "Autocrypt: addr=alice@demo.test; keydata=\r\n AAAA\r\n", "MIME-Version: 1.0", "Reply-To: alice@demo.test\r\n"} {
+	for _, always := range []string{"From: Alice <alice@demo.test>\r\n", "To: Bob Example <bob@example.org>,\r\n carol@example.net\r\n", "Cc: =?utf-8?Q?J=C3=BCrgen?=", "Subject: [...]\r\n", "Date: Sat, 22 Nov 2025 10:20:00 +0100\r\n", "Message-ID: <1@demo.test>\r\n", "In-Reply-To: <0@example.org>\r\n", "References: <00@example.org>\r\n <0@example.org>\r\n", "Autocrypt: addr=alice@demo.test; keydata=\r\n AAAA\r\n", "MIME-Version: 1.0", "Reply-To: alice@demo.test\r\n", "TLS-Required: No\r\n"} {
 		if !strings.Contains(head+"\r\n", always) {
 			t.Errorf("%q is not visible", always)
 		}
@@ -219,7 +220,7 @@ func checkInside(t *testing.T, m []byte, shown string) {
 			t.Errorf("%s stands inside", never)
 		}
 	}
-	for _, always := range []string{"From: Alice", "Subject: the secret canary\r\n", "Keywords: secret canary\r\n", `Content-Type: text/plain;` + "\r\n " + `hp="cipher"; protected-headers="v1"; charset=utf-8; x-hp="clear"`} {
+	for _, always := range []string{"From: Alice", "Subject: the secret canary\r\n", "Keywords: secret canary\r\n", "TLS-Required: No\r\n", `Content-Type: text/plain;` + "\r\n " + `hp="cipher"; protected-headers="v1"; charset=utf-8; x-hp="clear"`} {
 		if !strings.Contains(shown[:h.End], always) {
 			t.Errorf("%q does not stand inside", always)
 		}
