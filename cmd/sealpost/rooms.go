@@ -79,10 +79,21 @@ func (s *server) newScreen() *screen.Screen {
 func (o *office) newFinder() *discover.Finder {
 	return &discover.Finder{
 		Peers: o.known.Peers(),
-		HTTP:  discover.NewHTTP(nil),
+		HTTP:  discover.NewHTTP(lookup(newResolver(o.settings.DNS)), nil),
 		Own:   o.ownKey,
 		Log:   o.log,
 		Now:   time.Now,
+	}
+}
+
+// lookup finds addresses by the servers of dns.servers.
+func lookup(r *dns.Resolver) discover.Lookup {
+	return func(ctx context.Context, host string) ([]netip.Addr, error) {
+		found, err := r.IP(ctx, host)
+		if err != nil {
+			return nil, &net.DNSError{Err: "no address", Name: host, IsNotFound: errors.Is(err, dns.ErrNotFound)}
+		}
+		return found.Records, nil
 	}
 }
 
@@ -117,7 +128,6 @@ func (s *server) newSubmission() *submission.Handler {
 		Queue:      s.queue,
 		Keys:       s.finder,
 		Local:      s.arrivals.people,
-		Signer:     s.signers.of,
 		Hostname:   c.Hostname,
 		Spool:      c.Spool.Folder,
 		Memory:     c.Spool.Memory,

@@ -19,18 +19,23 @@ var (
 
 const maxRedirects = 3
 
+// Lookup finds the addresses of a host. Its error is a *net.DNSError where the DNS
+// did not answer, or said that there are none.
+type Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+
 // NewHTTP is a client that reaches no private, loopback or link-local address
 // (unless allow says so, for tests; nil: never), speaks TLS 1.2 or later only,
-// follows no redirect to another host, and is bounded in time.
-func NewHTTP(allow func(ip string) bool) *http.Client {
-	return guard{allow: allow}.client()
+// follows no redirect to another host, and is bounded in time. Names are resolved by
+// lookup; nil: as the system does.
+func NewHTTP(lookup Lookup, allow func(ip string) bool) *http.Client {
+	return guard{lookup: lookup, allow: allow}.client()
 }
 
 // guard is a dialer that looks at addresses after the names were resolved, and dials
 // those it looked at, so that no second answer of the DNS counts (ATTACKS B08).
 type guard struct {
 	allow  func(ip string) bool
-	lookup func(ctx context.Context, host string) ([]netip.Addr, error)         // nil: the system's
+	lookup Lookup                                                              // nil: the system's
 	dial   func(ctx context.Context, network, address string) (net.Conn, error) // nil: the system's
 	tls    *tls.Config                                                          // nil: the system's roots
 }

@@ -56,7 +56,7 @@ func TestGuardDials(t *testing.T) {
 // TestNewHTTP looks at the real client: nothing between it and the guard.
 func TestNewHTTP(t *testing.T) {
 	t.Parallel()
-	c := NewHTTP(nil)
+	c := NewHTTP(nil, nil)
 	tr := c.Transport.(httpsOnly).Transport
 	if tr.Proxy != nil || tr.TLSClientConfig.MinVersion < 0x0303 || tr.TLSClientConfig.InsecureSkipVerify || c.Jar != nil || tr.DialTLSContext != nil || !tr.DisableCompression {
 		t.Error("the client may take a proxy, old TLS, cookies or compression")
@@ -66,7 +66,7 @@ func TestNewHTTP(t *testing.T) {
 			t.Errorf("%s: %v", url, err)
 		}
 	}
-	allowed := NewHTTP(func(ip string) bool { return ip == "127.0.0.1" })
+	allowed := NewHTTP(nil, func(ip string) bool { return ip == "127.0.0.1" })
 	if _, err := allowed.Get("https://127.0.0.1:1/"); errors.Is(err, errPrivate) || err == nil {
 		t.Errorf("what a test allows: %v", err)
 	}

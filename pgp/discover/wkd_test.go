@@ -233,7 +233,7 @@ func TestWKDSlow(t *testing.T) {
 	if n := w.asked.Load(); n > 2 {
 		t.Errorf("%d requests: that the domain is slow was forgotten", n)
 	}
-	if NewHTTP(nil).Timeout > 10*time.Second || NewHTTP(nil).Timeout == 0 {
+	if NewHTTP(nil, nil).Timeout > 10*time.Second || NewHTTP(nil, nil).Timeout == 0 {
 		t.Error("the real client waits longer than 10 s")
 	}
 }

@@ -9,22 +9,29 @@ import (
 	"sync"
 	"time"
 
+	"sealpost/mail"
 	"sealpost/smtp/outbound/queue"
 )
 
 const (
 	longestAttempt = 2 * time.Hour    // at one mail: large ones to slow servers
 	atOnce         = 8                // destinations of one mail
-	recording      = 30 * time.Second // to write down what became of a mail, even when Run ends
+	recording      = 30 * time.Second // to tell a sender, or to write down what became of a mail, even when Run ends
 )
 
 // attempt is one mail in hands.
 type attempt struct {
 	*Sender
 	lease   *queue.Lease
+	before  []queue.State // of its recipients
 	content queue.Content // nil: cannot be read
 	results []result      // by recipient
 	now     time.Time
+	spared  bool // it expired while nobody looked at it
+
+	signing  sync.Once
+	text     mail.Bytes // the content, signed
+	unsigned error      // why it is not
 }
 
 // fate is what an attempt did to a recipient.
@@ -50,13 +57,13 @@ type result struct {
 // attempt sends one mail to all who are due, writes down what became of it, and
 // tells its sender. A panic ends this attempt only.
 func (s *Sender) attempt(ctx context.Context, lease *queue.Lease) {
-	a := &attempt{Sender: s, lease: lease, results: make([]result, len(lease.Mail.Recipient)), now: s.Now()}
+	before := lease.Mail.Recipient
+	a := &attempt{Sender: s, lease: lease, before: before, results: make([]result, len(before)), now: s.Now()}
+	ctx, stop := a.hold(ctx)
+	defer stop()
 	a.guard(func() { a.send(ctx) }, func() { a.all(result{fate: later, said: said{Reply: replyFault}}) })
-	// What became of it is written down, even when the attempt was cut short.
-	record, cancel := context.WithTimeout(context.WithoutCancel(ctx), recording)
-	defer cancel()
-	a.guard(func() { a.settle(record) }, func() {
-		a.guard(func() { a.save(record, a.bare()) }, nil)
+	a.guard(func() { a.settle(ctx) }, func() {
+		a.guard(func() { a.save(ctx, a.bare()) }, nil)
 	})
 	if a.content != nil {
 		a.content.Close()
@@ -89,15 +96,13 @@ func (a *attempt) send(ctx context.Context) {
 		a.all(result{fate: later, said: said{Reply: replyFault}})
 		return
 	}
-	ctx, stop := a.hold(ctx)
-	defer stop()
 	a.deliver(ctx, a.group(ctx))
 }
 
 func (a *attempt) id() string { return string(a.lease.Mail.ID) }
 
 // due says whether a recipient is to be tried now.
-func (a *attempt) due(i int) bool { return !a.lease.Mail.Recipient[i].Next.After(a.now) }
+func (a *attempt) due(i int) bool { return !a.before[i].Next.After(a.now) }
 
 // all gives a result to every recipient that is due and has none.
 func (a *attempt) all(r result) {

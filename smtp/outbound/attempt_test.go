@@ -377,7 +377,7 @@ func TestRequireTLSGivenUp(t *testing.T) {
 		w.step()
 		w.clock.move(6 * 24 * time.Hour)
 		w.step()
-		w.clock.move(5 * time.Minute)
+		w.clock.move(another)
 		w.step()
 		n := w.notices()
 		if w.left(id) != "gone" || len(n) != 1 {
@@ -456,8 +456,24 @@ func TestNotWrittenDown(t *testing.T) {
 		t.Error(w.left(id), w.sender.Stats())
 	}
 	id = w.put("bob@far.example")
-	w.store.fail = 100
-	w.step()
+	w.store.fail = 1 << 30 // the disk does not come back
+	ctx, stop := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	l, err := w.queue.Take(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(over)
+		w.sender.attempt(ctx, l)
+	}()
+	for len(far.got()) < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	w.clock.move(time.Minute)
+	w.idle()
+	stop() // Run ends
+	<-over
 	w.store.fail = 0
 	if s := w.sender.Stats(); s.Duplicates != 1 || s.Sent != 2 || w.left(id) == "gone" {
 		t.Errorf("%+v", s)

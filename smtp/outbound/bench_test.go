@@ -36,7 +36,7 @@ func (sink) Close() {}
 type oneWay struct{ address string }
 
 func (o oneWay) Destination(context.Context, string) (string, error) { return "sink", nil }
-func (o oneWay) Open(ctx context.Context, domain string, _ route.Wish) (*route.Session, error) {
+func (o oneWay) Open(ctx context.Context, domain string, _ route.Wish, _ ...string) (*route.Session, error) {
 	conn, err := net.Dial("tcp", o.address)
 	if err != nil {
 		return nil, err

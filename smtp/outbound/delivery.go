@@ -36,7 +36,10 @@ func (a *attempt) group(ctx context.Context) []*delivery {
 	var byDomain []*delivery
 	known := map[string]*delivery{}
 	for i, r := range a.lease.Mail.Recipient {
-		if !a.due(i) {
+		if r.Failed && a.due(i) {
+			a.results[i] = result{fate: failed}
+		}
+		if r.Failed || !a.due(i) {
 			continue
 		}
 		d := known[r.Address.Domain]

@@ -145,15 +145,13 @@ func (h *hosts) leave(key string, now time.Time) {
 	h.change(key, func(d *host) {
 		d.busy--
 		d.moved = time.Now()
+		if d.busy == 0 && len(d.idle) == 0 && d.failures == 0 {
+			delete(h.all, key)
+		}
+		if len(h.all) > rememberedHosts {
+			h.forget(now)
+		}
 	})
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if d := h.all[key]; d.busy == 0 && len(d.idle) == 0 && d.failures == 0 {
-		delete(h.all, key)
-	}
-	if len(h.all) > rememberedHosts {
-		h.forget(now)
-	}
 }
 
 // forget drops destinations that failed and may be tried again; h.mu is held.

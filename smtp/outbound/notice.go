@@ -87,19 +87,11 @@ func (a *attempt) handIn(ctx context.Context, n dsn.Notice, text []byte) error {
 	return nil
 }
 
-// postOut queues a notice for another server, signed if there is a key.
+// postOut queues a notice for another server.
 func (a *attempt) postOut(ctx context.Context, n dsn.Notice, text []byte) error {
-	if a.Signer != nil {
-		if s := a.Signer(n.From.Domain); s != nil {
-			signature, err := s.Sign(bytes.NewReader(text))
-			if err != nil {
-				return fmt.Errorf("sign a notice: %w", err)
-			}
-			text = append(signature, text...)
-		}
-	}
 	to := queue.State{Recipient: smtp.Recipient{Address: n.To, Notify: []string{"NEVER"}}}
-	_, err := a.Queue.Put(ctx, queue.Mail{Envelope: smtp.Envelope{UTF8: n.UTF8(), EightBit: n.UTF8()}, Recipient: []queue.State{to}}, bytes.NewReader(text))
+	m := queue.Mail{Envelope: smtp.Envelope{UTF8: n.UTF8(), EightBit: n.UTF8()}, Recipient: []queue.State{to}, Sign: n.From.Domain}
+	_, err := a.Queue.Put(ctx, m, bytes.NewReader(text))
 	if err != nil {
 		return fmt.Errorf("queue a notice: %w", err)
 	}

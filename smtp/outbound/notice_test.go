@@ -60,8 +60,8 @@ func TestNotices(t *testing.T) {
 			pause, _ := time.ParseDuration(after)
 			w.clock.move(pause)
 			w.step()
-			if pause > 120*time.Hour { // nobody looked at it when it was due: once more
-				w.clock.move(time.Minute)
+			if pause > 120*time.Hour { // nobody looked at it when it was due: it has more time
+				w.clock.move(another)
 				w.step()
 			}
 			got := ""
@@ -75,7 +75,7 @@ func TestNotices(t *testing.T) {
 			if got != c.want[wish] {
 				t.Errorf("%s, %q: heard %q, expected %q", c.what, wish, got, c.want[wish])
 			}
-			for w.clock.move(6 * 24 * time.Hour); w.anyLeft(); w.clock.move(5 * time.Minute) {
+			for w.clock.move(6 * 24 * time.Hour); w.anyLeft(); w.clock.move(another) {
 				w.step()
 			}
 		}

@@ -1,8 +1,9 @@
-// Package outbound sends what is queued: it takes a lease, finds the route, hands
-// the mail over, keeps sessions for the next one, and tells senders what became of
-// theirs.
+// Package outbound sends what is queued: it takes a lease, signs for the domain, finds
+// the route, hands the mail over, keeps sessions for the next one, and tells senders
+// what became of theirs.
 //
-// It never decides who may send, and never reads a mail but for its Message-ID.
+// It never decides who may send, and never reads a mail but for its Message-ID and to
+// sign it.
 //
 // Invariants: every recipient of a lease ends as done, put off or given up, and a
 // sender hears of the last; a fault of ours is a deferral; at most PerDestination
@@ -24,7 +25,7 @@ import (
 
 // Router finds the way to a domain and opens it; *route.Router is one.
 type Router interface {
-	Open(ctx context.Context, domain string, wish route.Wish) (*route.Session, error)
+	Open(ctx context.Context, domain string, wish route.Wish, skip ...string) (*route.Session, error)
 	Destination(ctx context.Context, domain string) (string, error)
 }
 
@@ -35,7 +36,7 @@ type Sender struct {
 	Hostname string
 	Local    smtp.Handler // takes notices for people of this server, through the same sealing
 	IsLocal  func(domain string) bool
-	Signer   func(domain string) *mailauth.Signer // for notices that leave; may return nil
+	Signer   func(domain string) *mailauth.Signer // of mail that leaves; may return nil
 	// Sent is told when a mail left the queue wholly (Strict: its copy in Outbox goes).
 	Sent           func(ctx context.Context, m queue.Mail)
 	Workers        int           // mails sent at the same time; 0: 20

@@ -3,13 +3,14 @@ package outbound
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"sealpost/smtp"
 	"sealpost/smtp/outbound/route"
 )
 
-// tries is how many sessions one delivery may use: a kept one may be dead, and a
-// server may want the rest in another.
+// tries is how many sessions one delivery may use: a kept one may be dead, a server
+// may want the rest in another, and one that does not work may have a neighbour.
 const tries = 3
 
 // outside sends to another server.
@@ -22,22 +23,58 @@ func (d *delivery) outside(ctx context.Context) {
 		return
 	}
 	defer func() { d.hosts.leave(d.key, d.Now()) }()
+	if _, err := d.signed(); err != nil {
+		d.Log.Error("a mail cannot be signed", "mail", d.id(), "error", err)
+		d.rest(result{fate: later, said: said{Reply: replyFault}})
+		return
+	}
+	d.exchange(ctx)
+}
+
+// exchange goes through sessions until everybody has an answer that is worth keeping.
+// An exchanger that broke off, or puts off, may have a neighbour that does not (RFC
+// 5321, section 5.1).
+func (d *delivery) exchange(ctx context.Context) {
+	var broken error
+	var skip []string // exchangers that had their chance
 	todo := d.who
 	for n := range tries {
-		sess, reused, err := d.session(ctx, n == 0)
-		if err != nil {
+		sess, reused, err := d.session(ctx, n == 0, skip)
+		if err != nil && skip == nil {
 			d.notOpened(ctx, err)
 			return
 		}
-		rest, again, err := d.over(ctx, sess, reused, todo)
-		if len(rest) == 0 || d.cut(ctx) {
+		if err != nil {
+			break
+		}
+		var rest []int
+		var again bool
+		if rest, again, broken = d.over(ctx, sess, reused, todo); d.cut(ctx) {
 			return
 		}
-		if todo = rest; !again || n == tries-1 {
-			d.broke(ctx, err)
+		if todo = rest; len(rest) == 0 || !again {
+			skip = append(skip, sess.Host)
+			todo = d.open()
+		}
+		if len(todo) == 0 {
 			return
 		}
 	}
+	if slices.ContainsFunc(d.who, d.unanswered) {
+		d.broke(ctx, broken)
+	}
+}
+
+func (d *delivery) unanswered(i int) bool { return d.results[i] == (result{}) }
+
+// open are those who have no answer, or were put off by the other server.
+func (d *delivery) open() (who []int) {
+	for _, i := range d.who {
+		if r := d.results[i]; d.unanswered(i) || r.fate == later && r.said.server != "" {
+			who = append(who, i)
+		}
+	}
+	return who
 }
 
 // over sends to some recipients over one session, and returns those who have no
@@ -56,7 +93,7 @@ func (d *delivery) over(ctx context.Context, sess *route.Session, reused bool, t
 	for _, i := range todo {
 		e.To = append(e.To, d.lease.Mail.Recipient[i].Recipient)
 	}
-	out, err := sess.Send(ctx, e, d.content)
+	out, err := sess.Send(ctx, e, d.text)
 	whole = err == nil
 	rest, heard := d.record(out, sess.Host, todo, reused && err != nil)
 	if heard {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -44,9 +45,15 @@ func (n *internet) Destination(_ context.Context, domain string) (string, error)
 	return domain, nil
 }
 
-func (n *internet) Open(ctx context.Context, domain string, wish route.Wish) (*route.Session, error) {
+func (n *internet) Open(ctx context.Context, domain string, wish route.Wish, skip ...string) (*route.Session, error) {
 	n.mu.Lock()
 	s, err := n.servers[domain], n.errs[domain]
+	if s != nil && slices.Contains(skip, s.name) {
+		if s = n.servers["second."+domain]; s == nil || slices.Contains(skip, s.name) {
+			n.mu.Unlock()
+			return nil, errors.New("no other exchanger")
+		}
+	}
 	if n.opened == nil {
 		n.opened = map[string]int{}
 	}

@@ -11,8 +11,9 @@ import (
 // asked. One that is not costs a second attempt.
 const freshEnough = time.Second
 
-// session takes a kept session if it may, or opens one.
-func (d *delivery) session(ctx context.Context, any bool) (sess *route.Session, reused bool, err error) {
+// session takes a kept session if it may, or opens one, with none of the exchangers
+// of skip.
+func (d *delivery) session(ctx context.Context, any bool, skip []string) (sess *route.Session, reused bool, err error) {
 	for any {
 		k := d.hosts.take(d.key)
 		if k == nil {
@@ -23,7 +24,7 @@ func (d *delivery) session(ctx context.Context, any bool) (sess *route.Session, 
 			return k.Session, true, nil
 		}
 	}
-	sess, err = d.Router.Open(ctx, d.domain, d.wish())
+	sess, err = d.Router.Open(ctx, d.domain, d.wish(), skip...)
 	if err == nil {
 		d.counted.sessions.Add(1)
 	}

@@ -24,11 +24,14 @@ type outcome struct {
 	putOff  int // of left: those that were due
 }
 
-// settle tells the sender, then writes down what became of the mail: a crash
-// between gives two notices, not none.
+// settle tells the sender, then writes down what became of the mail, even when the
+// attempt was cut short: a crash between gives two notices, not none.
 func (a *attempt) settle(ctx context.Context) {
 	o := a.judge()
-	if err := a.notify(ctx, o.tell); err != nil {
+	telling, cancel := context.WithTimeout(context.WithoutCancel(ctx), recording)
+	err := a.notify(telling, o.tell)
+	cancel()
+	if err != nil {
 		a.Log.Error("sender of a mail could not be told", "mail", a.id(), "error", err)
 		a.untold(&o)
 	}
@@ -39,16 +42,18 @@ func (a *attempt) settle(ctx context.Context) {
 // judge applies the results to the recipients' states.
 func (a *attempt) judge() outcome {
 	var o outcome
-	for i, st := range a.lease.Mail.Recipient {
+	a.reprieve()
+	old := !a.now.Before(a.lease.Mail.Expires)
+	for i, st := range a.before {
 		r := a.results[i]
 		a.note(&st, r)
 		switch {
 		case r.fate == done:
 			o.done++
 			a.arrived(&o, st, r)
-		case r.fate == failed:
+		case r.fate == failed && st.Last.Code/100 == 5:
 			a.giveUp(&o, st, "")
-		case (r.fate == later || r.resting) && a.old(a.lease.Mail.Recipient[i]):
+		case r.fate == failed, (r.fate == later || r.resting) && old:
 			a.giveUp(&o, st, a.tooLate(st))
 		default:
 			o.left = append(o.left, st)
@@ -75,16 +80,24 @@ func (a *attempt) tooLate(st queue.State) string {
 	return expired
 }
 
-// overslept is how much later than planned an attempt is none to give up after: no
-// retry is put off for that long.
-const overslept = 5 * time.Hour
+const (
+	// overslept is how much later than planned an attempt is none to give up after:
+	// no retry is put off for that long.
+	overslept = 5 * time.Hour
+	// another is how long a mail has then.
+	another = 4 * time.Hour
+)
 
-// old says whether a recipient, as it was before this attempt, was tried for long
-// enough. One that nobody looked at when it was due, because the server was off or
-// its clock jumped, is tried once more: what failed now may be that clock, or a
-// network that is not up yet.
-func (a *attempt) old(before queue.State) bool {
-	return !a.now.Before(a.lease.Mail.Expires) && a.now.Sub(before.Next) < overslept
+// reprieve gives a mail more time that expired while nobody looked at it, because the
+// server was off or its clock jumped: what fails now may be that clock, or a network
+// that is not up yet.
+func (a *attempt) reprieve() {
+	m := &a.lease.Mail
+	for i, st := range a.before {
+		if a.due(i) && !st.Failed && !a.now.Before(m.Expires) && a.now.Sub(st.Next) >= overslept {
+			m.Expires, a.spared = a.now.Add(another), true
+		}
+	}
 }
 
 // note writes what was said into a recipient's state, and when it is next tried.
@@ -132,7 +145,7 @@ func (a *attempt) late(o *outcome) {
 	if m.Envelope.Hold.After(start) {
 		start = m.Envelope.Hold
 	}
-	if a.now.Sub(start) < a.Delay || !a.now.Before(m.Expires) { // it will soon be told of as failed
+	if a.now.Sub(start) < a.Delay || a.spared { // that it is late may be the clock's fault
 		return
 	}
 	for i := range o.left {
@@ -159,13 +172,23 @@ func notice(st queue.State, action dsn.Action, status string) dsn.Recipient {
 	return dsn.Recipient{Address: st.Address, ORcpt: st.ORcpt, Action: action, Reply: st.Last, Server: st.Server, Status: status}
 }
 
-// untold takes back what must not happen before the sender knows.
+// inVain is how long after a mail expired its sender can still be told. One whose
+// mailbox is full or whose key is gone for so long hears nothing.
+const inVain = 5 * 24 * time.Hour
+
+// untold takes back what must not happen before the sender knows: who failed is not
+// tried any more, and told of at the next attempts.
 func (a *attempt) untold(o *outcome) {
+	if a.now.Sub(a.lease.Mail.Expires) > inVain {
+		a.Log.Error("sender of a mail was never told that it failed", "mail", a.id())
+		return
+	}
 	for _, i := range o.delayed {
 		o.left[i].Delayed = false
 	}
 	o.putOff += len(o.failed)
 	for _, st := range o.failed {
+		st.Failed = true
 		st.Attempts++
 		st.Next = a.now.Add(queue.Backoff(st.Attempts))
 		o.left = append(o.left, st)
@@ -177,7 +200,7 @@ func (a *attempt) untold(o *outcome) {
 // is tried again.
 func (a *attempt) bare() outcome {
 	var o outcome
-	for i, st := range a.lease.Mail.Recipient {
+	for i, st := range a.before {
 		if a.results[i].fate == done {
 			o.done++
 			continue
@@ -190,28 +213,28 @@ func (a *attempt) bare() outcome {
 	return o
 }
 
-// saving is how often the outcome is written, if it cannot be, and pauseToSave
-// the first pause between.
-const (
-	saving      = 3
-	pauseToSave = 300 * time.Millisecond
-)
+// pauseToSave is the first pause between tries to write an outcome, longPause the
+// last.
+const pauseToSave = 300 * time.Millisecond
 
-// save writes the outcome down and ends the lease.
+// save writes the outcome down and ends the lease. A disk that fails keeps it here
+// until it does not any more: the mail would go out again, and so would others.
 func (a *attempt) save(ctx context.Context, o outcome) {
-	m := a.lease.Mail // as it was
+	m := a.lease.Mail
+	m.Recipient = a.before
 	a.lease.Mail.Recipient = o.left
 	write := a.lease.Save
 	if len(o.left) == 0 {
 		write = a.lease.Done
 	}
-	err := write(ctx)
-	for n := 1; err != nil && n < saving && !ended(err); n++ {
+	err := record(ctx, write)
+	for pause := pauseToSave; err != nil && !ended(err) && ctx.Err() == nil; pause = min(2*pause, longPause) {
+		a.Log.Warn("what became of a mail cannot be written down", "mail", a.id(), "error", err)
 		select {
 		case <-ctx.Done():
-		case <-time.After(time.Duration(n) * pauseToSave):
+		case <-time.After(pause):
 		}
-		err = write(ctx)
+		err = record(ctx, write)
 	}
 	a.counted.sent.Add(int64(o.done))
 	a.counted.deferred.Add(int64(o.putOff))
@@ -228,4 +251,11 @@ func (a *attempt) save(ctx context.Context, o outcome) {
 	if len(o.left) == 0 && a.Sent != nil {
 		a.guard(func() { a.Sent(ctx, m) }, nil) // the mail is gone, whatever happens there
 	}
+}
+
+// record has its time even when Run ends.
+func record(ctx context.Context, write func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recording)
+	defer cancel()
+	return write(ctx)
 }

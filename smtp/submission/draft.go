@@ -67,17 +67,17 @@ type onlyReader struct{ io.Reader }
 
 // leaving is what others get of it: its header without what is nobody's business. The
 // body stays octet for octet, so signatures in it hold.
-func (d *draft) leaving() joined {
+func (d *draft) leaving() mail.Joined {
 	return join(d.autocrypt, d.added, leaving(d.header), "\r\n", d.body())
 }
 
 // kept is what its sender keeps of it, blind copies and all.
-func (d *draft) kept() joined {
+func (d *draft) kept() mail.Joined {
 	return join(d.added, keeping(d.header), "\r\n", d.body())
 }
 
 // body is what follows the header, ended by CRLF as every mail that travels is.
-func (d *draft) body() joined {
+func (d *draft) body() mail.Joined {
 	size := d.raw.Size() - d.header.End
 	j := join(io.NewSectionReader(d.raw, d.header.End, size))
 	if size > 0 && !d.lines.ended() {

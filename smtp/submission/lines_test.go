@@ -140,7 +140,7 @@ func TestJoined(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		var all []byte
-		var j joined
+		var j mail.Joined
 		for _, p := range rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 0, 9), 0, 6).Draw(t, "parts") {
 			all = append(all, p...)
 			j = join(j, p)

@@ -38,7 +38,7 @@ func (t *transaction) notice(ctx context.Context, d *draft, l letter) (string, e
 
 // lost writes the notice. Every name in it goes through mail.Address, which holds no
 // control characters; the mail is attached as its sender wrote it.
-func (h *Handler) lost(to mail.Address, d *draft, l letter) joined {
+func (h *Handler) lost(to mail.Address, d *draft, l letter) mail.Joined {
 	boundary := newID() + newID()
 	var list strings.Builder
 	for _, r := range l.to {

@@ -171,28 +171,7 @@ func (t *transaction) post(ctx context.Context, d *draft, l letter) error {
 		}
 		text = join(s)
 	}
-	text = join(d.trace, text)
-	signature, err := t.sign(d, text)
-	if err != nil {
-		return err
-	}
-	return t.put(ctx, d, l, join(signature, text))
-}
-
-// sign is the signature of the domain the mail is from, if there is a key for it.
-func (t *transaction) sign(d *draft, text mail.Bytes) ([]byte, error) {
-	if t.h.Signer == nil {
-		return nil, nil
-	}
-	s := t.h.Signer(d.author.Domain)
-	if s == nil {
-		return nil, nil
-	}
-	signature, err := s.Sign(text)
-	if err != nil {
-		return nil, fmt.Errorf("sign: %w", err)
-	}
-	return signature, nil
+	return t.put(ctx, d, l, join(d.trace, text))
 }
 
 // put queues a text that is ready to leave. In a strict queue, where it lives in
@@ -202,7 +181,7 @@ func (t *transaction) put(ctx context.Context, d *draft, l letter, text mail.Byt
 	if err != nil {
 		return err
 	}
-	m := queue.Mail{Envelope: t.envelope(d, l, utf8, eight), Account: string(t.who.ID), Created: d.time}
+	m := queue.Mail{Envelope: t.envelope(d, l, utf8, eight), Account: string(t.who.ID), Created: d.time, Sign: d.author.Domain}
 	for _, r := range l.to {
 		m.Recipient = append(m.Recipient, queue.State{Recipient: r})
 	}

@@ -1,9 +1,9 @@
 // Package submission takes mail from this server's own people (RFC 6409): may they
 // use this From, what must be taken off and put on, encrypt to those who have keys,
-// sign, and hand each copy on: to local people through their seal, to others through
-// the queue, to the sender as the Sent copy.
+// and hand each copy on: to local people through their seal, to others through the
+// queue, to the sender as the Sent copy.
 //
-// It never opens a stored mail and never signs in anybody's name but the domain's.
+// It never opens a stored mail and never signs in anybody's name.
 //
 // Invariants: 250 is said only after every copy is durable or queued; plaintext goes
 // to nobody when the account demands encryption; mail between local people is never
@@ -26,7 +26,6 @@ import (
 	"sealpost/pgp/discover"
 	"sealpost/smtp"
 	"sealpost/smtp/copies"
-	"sealpost/smtp/mailauth"
 	"sealpost/smtp/outbound/queue"
 )
 
@@ -47,7 +46,6 @@ type Handler struct {
 	Queue      *queue.Queue
 	Keys       *discover.Finder // nil: nobody has a key
 	Local      smtp.Handler     // the way in for people of this server, with nobody screened
-	Signer     func(domain string) *mailauth.Signer
 	Hostname   string
 	Spool      string // folder, as in inbound
 	Memory     int64  // octets of a mail that stay in memory; 0: 1 MiB

@@ -2,14 +2,15 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 )
 
-// Lease is one mail in one sender's hands. What a method that ends it could not
-// write may be tried again by the same method, as long as nobody else has the
-// mail; after that it fails with ErrLease.
+// Lease is one mail in one sender's hands. What Save or Done could not write may be
+// tried again by the same method, and the mail stays leased as long as it is
+// renewed; once somebody else has it they fail with ErrLease.
 type Lease struct {
 	Mail Mail
 
@@ -61,10 +62,12 @@ func (l *Lease) Save(ctx context.Context) error {
 	return l.giveBack(ctx, r)
 }
 
-// Release gives the mail back unchanged.
+// Release gives the mail back unchanged. If that fails it is free when the lease
+// ends.
 func (l *Lease) Release(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	defer l.letGo(nil)
 	return l.giveBack(ctx, l.row)
 }
 
@@ -73,7 +76,7 @@ func (l *Lease) giveBack(ctx context.Context, r Row) error {
 	fence := r.Fence
 	r.Fence, r.Until = fence+1, time.Time{}
 	err := l.q.Store.Update(ctx, r, fence)
-	l.letGo()
+	l.letGo(err)
 	if err != nil {
 		return fmt.Errorf("give back mail %s: %w", r.ID, err)
 	}
@@ -86,7 +89,7 @@ func (l *Lease) Done(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	err := l.q.Store.Delete(ctx, l.row.ID, l.row.Fence)
-	l.letGo()
+	l.letGo(err)
 	if err != nil {
 		return fmt.Errorf("remove mail %s: %w", l.row.ID, err)
 	}
@@ -94,10 +97,10 @@ func (l *Lease) Done(ctx context.Context) error {
 	return nil
 }
 
-// letGo counts the lease as ended, once. The store keeps it until its end if
-// that could not be written.
-func (l *Lease) letGo() {
-	if l.inHand {
+// letGo counts the lease as ended, once, unless err says that it goes on.
+func (l *Lease) letGo(err error) {
+	over := err == nil || errors.Is(err, ErrLease) || errors.Is(err, ErrNoSuch)
+	if l.inHand && over {
 		l.inHand = false
 		l.q.unhand(l.row.Group)
 	}

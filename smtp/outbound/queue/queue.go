@@ -43,6 +43,7 @@ type State struct {
 	Last     smtp.Reply // what was said last; Code 0: never tried
 	Server   string     // who said it
 	Delayed  bool       // a delay notice was sent
+	Failed   bool       // given up, and its sender could not be told so yet
 }
 
 // Mail is one queued mail: an envelope whose recipients each have a state. Those
@@ -57,6 +58,7 @@ type Mail struct {
 	Held      bool
 	Sending   bool // of List and Get: it is in a sender's hands
 	Size      int64
+	Sign      string // the domain whose keys sign it when it leaves; empty: none do
 	// Outbox says (Strict) where the sealed notice waits that its owner gets if the
 	// text is lost: see submission. Opaque here.
 	Outbox string

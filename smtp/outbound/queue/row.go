@@ -35,6 +35,7 @@ type mailRow struct {
 	Created    time.Time   `json:"created"`
 	Expires    time.Time   `json:"expires"`
 	Size       int64       `json:"size"`
+	Sign       string      `json:"sign,omitempty"`
 	Outbox     string      `json:"outbox,omitempty"`
 }
 
@@ -54,6 +55,7 @@ type stateRow struct {
 	Text     string     `json:"text,omitempty"`
 	Server   string     `json:"server,omitempty"`
 	Delayed  bool       `json:"delayed,omitempty"`
+	Failed   bool       `json:"failed,omitempty"`
 }
 
 // row makes the row of a mail, without lease and body.
@@ -81,7 +83,7 @@ func sealMail(k *nodekey.Key, m Mail) ([]byte, error) {
 	e := m.Envelope
 	row := mailRow{
 		UTF8: e.UTF8, EightBit: e.EightBit, RequireTLS: e.RequireTLS, AnyTLS: e.AnyTLS, EnvID: e.EnvID, Ret: e.Ret, Hold: e.Hold,
-		Account: m.Account, Created: m.Created, Expires: m.Expires, Size: m.Size, Outbox: m.Outbox,
+		Account: m.Account, Created: m.Created, Expires: m.Expires, Size: m.Size, Sign: m.Sign, Outbox: m.Outbox,
 	}
 	if e.From != nil {
 		row.From = (*addressRow)(e.From)
@@ -89,7 +91,7 @@ func sealMail(k *nodekey.Key, m Mail) ([]byte, error) {
 	for _, s := range m.Recipient {
 		row.Recipients = append(row.Recipients, stateRow{
 			Address: addressRow(s.Address), Notify: s.Notify, ORcpt: s.ORcpt, Attempts: s.Attempts, Next: s.Next,
-			Code: s.Last.Code, Enhanced: s.Last.Enhanced, Text: s.Last.Text[:min(len(s.Last.Text), maxReply)], Server: s.Server, Delayed: s.Delayed,
+			Code: s.Last.Code, Enhanced: s.Last.Enhanced, Text: s.Last.Text[:min(len(s.Last.Text), maxReply)], Server: s.Server, Delayed: s.Delayed, Failed: s.Failed,
 		})
 	}
 	plain, err := json.Marshal(row)
@@ -111,7 +113,7 @@ func openMail(k *nodekey.Key, r Row) (Mail, error) {
 		return Mail{}, fmt.Errorf("mail %s is no row that this sealpost wrote", r.ID)
 	}
 	m := Mail{
-		ID: r.ID, Held: r.Held, Account: row.Account, Created: row.Created, Expires: row.Expires, Size: row.Size, Outbox: row.Outbox,
+		ID: r.ID, Held: r.Held, Account: row.Account, Created: row.Created, Expires: row.Expires, Size: row.Size, Sign: row.Sign, Outbox: row.Outbox,
 		Envelope: smtp.Envelope{
 			From: (*mail.Address)(row.From), UTF8: row.UTF8, EightBit: row.EightBit, RequireTLS: row.RequireTLS, AnyTLS: row.AnyTLS,
 			EnvID: row.EnvID, Ret: row.Ret, Hold: row.Hold,
@@ -121,7 +123,7 @@ func openMail(k *nodekey.Key, r Row) (Mail, error) {
 		m.Recipient = append(m.Recipient, State{
 			Recipient: smtp.Recipient{Address: mail.Address(s.Address), Notify: s.Notify, ORcpt: s.ORcpt},
 			Attempts:  s.Attempts, Next: s.Next, Last: smtp.Reply{Code: s.Code, Enhanced: s.Enhanced, Text: s.Text},
-			Server: s.Server, Delayed: s.Delayed,
+			Server: s.Server, Delayed: s.Delayed, Failed: s.Failed,
 		})
 	}
 	return m, nil

@@ -87,8 +87,8 @@ func inTurn(all []netip.Addr) []netip.Addr {
 }
 
 // open makes one session with one address, or says why it is not to be.
-func (r *Router) open(ctx context.Context, d demand, ip netip.Addr) (*Session, error) {
-	ctx, stop := context.WithTimeout(ctx, r.timeout())
+func (r *Router) open(whole context.Context, d demand, ip netip.Addr) (*Session, error) {
+	ctx, stop := context.WithTimeout(whole, r.timeout())
 	defer stop()
 	s, err := r.greet(ctx, d, ip)
 	if err != nil {
@@ -100,6 +100,10 @@ func (r *Router) open(ctx context.Context, d demand, ip netip.Addr) (*Session, e
 		return r.secured(s, d, ip, seen)
 	}
 	absent := declined(err)
+	if absent && s.Spent() { // 421: it takes no mail now, with TLS or without
+		s.Close()
+		return nil, err
+	}
 	if absent {
 		r.tellAt(d, ip, "starttls-not-supported", err)
 	} else {
@@ -112,6 +116,8 @@ func (r *Router) open(ctx context.Context, d demand, ip netip.Addr) (*Session, e
 	case absent:
 		return s, nil
 	}
+	ctx, again := context.WithTimeout(whole, r.timeout()) // a handshake that hangs takes all of one
+	defer again()
 	return r.greet(ctx, d, ip) // nobody demands TLS, and this one cannot do it
 }
 

@@ -51,6 +51,12 @@ func (r *Router) plan(ctx context.Context, domain string) (plan, error) {
 	return p, nil
 }
 
+// without is the plan but for some exchangers.
+func (p plan) without(skip []string) plan {
+	p.hosts = slices.DeleteFunc(slices.Clone(p.hosts), func(h host) bool { return slices.Contains(skip, h.name) })
+	return p
+}
+
 // literal reads [192.0.2.1] and [IPv6:2001:db8::1] (RFC 5321, section 4.1.3).
 func literal(domain string) (netip.Addr, bool) {
 	if !strings.HasPrefix(domain, "[") || !strings.HasSuffix(domain, "]") {

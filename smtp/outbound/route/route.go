@@ -126,16 +126,26 @@ const (
 	Lax
 )
 
-// Open connects to the best exchanger that answers and meets every policy. The error says whether it is permanent (ErrNoMail,
-// ErrLoop); every other one is temporary, and wraps a *Failure where an exchanger
-// was found. ctx is for the opening only.
-func (r *Router) Open(ctx context.Context, domain string, wish Wish) (*Session, error) {
-	if r.Smart != nil {
+// errNoOther says that nothing is left beside what is to be skipped.
+var errNoOther = errors.New("there is no other exchanger")
+
+// Open connects to the best exchanger that answers and meets every policy, and is none
+// of skip. The error says whether it is permanent (ErrNoMail, ErrLoop); every other one
+// is temporary, and wraps a *Failure where an exchanger was found. ctx is for the
+// opening only.
+func (r *Router) Open(ctx context.Context, domain string, wish Wish, skip ...string) (*Session, error) {
+	if r.Smart != nil && len(skip) == 0 {
 		return r.openSmart(ctx, domain, wish)
+	}
+	if r.Smart != nil {
+		return nil, errNoOther
 	}
 	p, err := r.plan(ctx, domain)
 	if err != nil {
 		return nil, err
+	}
+	if p = p.without(skip); len(p.hosts) == 0 {
+		return nil, errNoOther
 	}
 	return r.try(ctx, p, wish)
 }

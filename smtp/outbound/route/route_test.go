@@ -203,6 +203,21 @@ func TestOpportunistic(t *testing.T) {
 	}
 }
 
+// A server that ends the session when it is asked for TLS has not said that it has
+// none: it is no session, and in no report.
+func TestEndsAtSTARTTLS(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, mxZone)
+	w.listen("192.0.2.1:25", &peer{no421: true})
+	var at *Failure
+	if s, err := w.open("implicit.example", Usual); s != nil || !errors.As(err, &at) || errors.Is(err, ErrPolicy) {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if told := w.told(); told != "" {
+		t.Errorf("told %q", told)
+	}
+}
+
 func TestRequireTLS(t *testing.T) {
 	t.Parallel()
 	offer := []string{"REQUIRETLS"}

@@ -118,6 +118,7 @@ type peer struct {
 	cert     tls.Certificate
 	noTLS    bool   // STARTTLS is not offered, or was stripped on the way
 	no454    bool   // it is offered and then refused
+	no421    bool   // it is offered, and the session ends where it is asked for
 	broken   bool   // the handshake ends with garbage
 	silent   bool   // says nothing at all
 	endless  bool   // a reply without end
@@ -191,6 +192,9 @@ func (p *peer) serve(c net.Conn) {
 			p.ehlo(c, secure)
 		case verb == "STARTTLS" && p.no454:
 			fmt.Fprint(c, "454 4.7.0 not now\r\n")
+		case verb == "STARTTLS" && p.no421:
+			fmt.Fprint(c, "421 4.3.2 closing\r\n")
+			return
 		case verb == "STARTTLS":
 			fmt.Fprint(c, "220 go\r\n")
 			if p.broken {
