@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
+	"os"
 	"time"
 
 	"sealpost/config"
@@ -58,6 +61,29 @@ func convey(ctx context.Context, file, name string, in io.ReadCloser, answer io.
 		return err
 	}
 	return inOffice(ctx, settings, func(o *office) error { return carriers()[name](ctx, o, in, answer) })
+}
+
+// standIn makes this process the owner of the data folder when there is no server to do
+// the work: before any file is opened, so that one that the owner may not read is told
+// of before half of the work is done.
+func standIn(ctx context.Context, file string) (alone bool, err error) {
+	settings, err := config.Load(file)
+	if err != nil {
+		return false, err
+	}
+	err = askServer(ctx, settings.Data, "", http.NoBody, io.Discard)
+	if !errors.Is(err, errNoServer) {
+		return false, nil // what else is wrong the work itself will tell
+	}
+	return true, becomeOwner(settings.Data)
+}
+
+// aloneMay adds to an error what a process that stands in for the server can do.
+func aloneMay(alone bool, err error) error {
+	if !alone || !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return fmt.Errorf("%w\nno server is running, so this is done as user %d, who owns the data folder: start the server first, or let that user read and write there", err, os.Geteuid())
 }
 
 type wantedImport struct{ Address string }

@@ -42,6 +42,13 @@ func (cmd exportCommand) Run(ctx context.Context, c console) error {
 			return err
 		}
 	}
+	alone := false
+	if cmd.Imap == "" {
+		var err error
+		if alone, err = standIn(ctx, cmd.Config); err != nil {
+			return err
+		}
+	}
 	out := exporting{to: &move.MaildirWriter{Dir: cmd.To}, opener: opener, bar: newBar(c)}
 	if cmd.Format == "mbox" {
 		out.to = &move.MboxWriter{Dir: cmd.To}
@@ -49,7 +56,7 @@ func (cmd exportCommand) Run(ctx context.Context, c console) error {
 	err := errors.Join(cmd.read(ctx, c, &out), out.to.Close())
 	out.bar.clear()
 	if err != nil {
-		return err
+		return aloneMay(alone, err)
 	}
 	kind := "sealed"
 	if opener != nil {

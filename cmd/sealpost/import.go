@@ -46,17 +46,15 @@ func (cmd importCommand) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
+	alone, err := standIn(ctx, cmd.Config)
+	if err != nil {
+		return errors.Join(err, j.Close())
+	}
 	start := time.Now()
-	var sum move.Report
-	var bad []string
-	for _, s := range sources {
-		one := ferry{source: s, journal: j, file: cmd.Config, address: cmd.Address, bar: newBar(c)}
-		r, err := one.run(ctx)
-		sum.Messages, sum.Bytes = sum.Messages+r.Messages, sum.Bytes+r.Bytes
-		bad = append(bad, one.bad...)
-		if err != nil {
-			return errors.Join(fmt.Errorf("%w\n%s stored so far; the same command goes on from there", err, counting(int64(sum.Messages), "message")), j.Close())
-		}
+	sum, bad, err := cmd.carry(ctx, c, sources, j)
+	if err != nil {
+		err = fmt.Errorf("%w\n%s stored so far; the same command goes on from there", err, counting(int64(sum.Messages), "message"))
+		return errors.Join(aloneMay(alone, err), j.Close())
 	}
 	took := time.Since(start)
 	fmt.Fprintf(c.Out, "%s (%s) sealed and stored in %s, %.0f a second\n", counting(int64(sum.Messages), "message"), readable(sum.Bytes),
@@ -65,6 +63,20 @@ func (cmd importCommand) Run(ctx context.Context, c console) error {
 		return errors.Join(fmt.Errorf("%s could not be read or sealed and stayed behind:\n%s", counting(int64(len(bad)), "message"), strings.Join(bad, "\n")), j.Close())
 	}
 	return j.Finish()
+}
+
+// carry brings the mail of all sources, and names what stayed behind.
+func (cmd importCommand) carry(ctx context.Context, c console, sources []move.Source, j *move.Journal) (sum move.Report, bad []string, err error) {
+	for _, s := range sources {
+		one := ferry{source: s, journal: j, file: cmd.Config, address: cmd.Address, bar: newBar(c)}
+		r, err := one.run(ctx)
+		sum.Messages, sum.Bytes = sum.Messages+r.Messages, sum.Bytes+r.Bytes
+		bad = append(bad, one.bad...)
+		if err != nil {
+			return sum, bad, err
+		}
+	}
+	return sum, bad, nil
 }
 
 // identity is the same for the same mail to the same account only, so that a journal

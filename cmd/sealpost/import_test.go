@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -190,5 +192,45 @@ func TestImportBringsWhatStayedBehind(t *testing.T) {
 		if out := must(t, "verify", config); !strings.Contains(out, fmt.Sprintf(" %d messages,", run.all)) {
 			t.Errorf("without %v there are %s, want %d", run.bad, out, run.all)
 		}
+	}
+}
+
+// Root without a server works as the owner of the data folder, and says so when the
+// owner may not read the source, before anything is stored. The journal is root's.
+func TestImportStandsIn(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be another")
+	}
+	s := newSite(t)
+	config := "--config=" + s.config
+	_, public := s.keys(t, "ann@demo.test")
+	must(t, "account", "add", "ann@demo.test", "--key", public, config)
+	err := filepath.WalkDir(s.settings.Data, func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Chown(path, 65534, 65534))
+	})
+	mine := filepath.Join(s.dir, "mine")
+	if err := errors.Join(err, os.Chown(s.settings.Queue.Key, 65534, 65534), os.Chmod(filepath.Dir(s.dir), 0o755), os.Chmod(s.dir, 0o755), os.Mkdir(mine, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	text := []byte("From x Mon Jan  2 15:04:05 2006\nSubject: x\n\ntext\n\n")
+	closed, open, journal := s.write(t, "mine/Old.mbox", text), s.write(t, "Old.mbox", text), filepath.Join(mine, "journal")
+	if err := errors.Join(os.Chmod(open, 0o644), os.Chmod(s.config, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	program, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(program, "import", "ann@demo.test", "--mbox", closed, "--journal", journal, config).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "start the server first") || !strings.Contains(string(out), "0 messages stored") {
+		t.Errorf("a source that the owner may not read: %v, %s", err, out)
+	}
+	if out, err := exec.Command(program, "import", "ann@demo.test", "--mbox", open, "--journal", journal, config).CombinedOutput(); err != nil {
+		t.Errorf("a source that the owner may read: %v, %s", err, out)
+	}
+	out, err = exec.Command(program, "export", "ann@demo.test", "--to", filepath.Join(mine, "out"), config).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "start the server first") {
+		t.Errorf("a folder that the owner may not write to: %v, %s", err, out)
 	}
 }
