@@ -6,76 +6,97 @@ import (
 	"fmt"
 	"io"
 
+	"sealpost/filestore"
 	"sealpost/filestore/spool"
 	"sealpost/mailstore"
 	"sealpost/pgp"
 )
 
-// Stored gives each every message of an owner, sealed, as IMAP serves it.
-func Stored(ctx context.Context, s *mailstore.Store, o mailstore.Owner, each func(Message, io.Reader) error) error {
+// Stored gives each every message of an owner, sealed, as IMAP serves it, and counts
+// those whose letter is missing or damaged.
+func Stored(ctx context.Context, s *mailstore.Store, o mailstore.Owner, each func(Message, io.Reader) error) (lost int, err error) {
 	boxes, err := s.Index.Mailboxes(ctx, o)
 	if err != nil {
-		return fmt.Errorf("list mailboxes: %w", err)
+		return 0, fmt.Errorf("list mailboxes: %w", err)
 	}
 	for _, b := range boxes {
-		if err := storedIn(ctx, s, o, b, each); err != nil {
-			return fmt.Errorf("mailbox %d: %w", b.ID, err)
+		n, err := storedIn(ctx, s, o, b, each)
+		if err != nil {
+			return lost, fmt.Errorf("mailbox %d: %w", b.ID, err)
 		}
+		lost += n
 	}
-	return nil
+	return lost, nil
 }
 
-func storedIn(ctx context.Context, s *mailstore.Store, o mailstore.Owner, b mailstore.Mailbox, each func(Message, io.Reader) error) error {
+func storedIn(ctx context.Context, s *mailstore.Store, o mailstore.Owner, b mailstore.Mailbox, each func(Message, io.Reader) error) (lost int, err error) {
 	var uids []mailstore.UID
 	entries := map[mailstore.UID]mailstore.Entry{}
 	for e, err := range s.Index.Entries(ctx, o, b.ID, 0) {
 		if err != nil {
-			return err
+			return 0, err
 		}
 		uids = append(uids, e.UID)
 		entries[e.UID] = e
 	}
 	for m, err := range s.Index.Mails(ctx, o, b.ID, uids) {
 		if err = errors.Join(err, ctx.Err()); err != nil {
-			return err
+			return lost, err
 		}
 		letter, err := s.Letter(ctx, m, pgp.KindMessage)
+		if errors.Is(err, filestore.ErrNotFound) || errors.Is(err, filestore.ErrCorrupt) {
+			lost++
+			continue
+		}
 		if err != nil {
-			return fmt.Errorf("UID %d: %w", m.UID, err)
+			return lost, fmt.Errorf("UID %d: %w", m.UID, err)
 		}
 		served := pgp.Served{Outer: m.Outer, Form: m.Form, Raw: letter, RawSize: letter.Size()}
 		e := entries[m.UID]
 		err = each(Message{Mailbox: b.Name, Flags: e.Flags, Received: e.Received}, io.NewSectionReader(served, 0, served.Size()))
 		letter.Close()
 		if err != nil {
-			return err
+			return lost, err
 		}
 	}
-	return nil
+	return lost, nil
 }
 
 // Opened opens a sealed message on its owner's machine, and gives back what is in
 // it: the exact octets that arrived where that is possible, and else what a client
-// shows. What nobody sealed, or what does not open, comes back as it is, the latter
-// with false. temp is a folder for what is large; it is encrypted there. The caller
-// closes the spool.
-func Opened(ctx context.Context, o pgp.Opener, sealed io.Reader, temp string) (*spool.Spool, bool, error) {
-	in := spool.New(temp, importMemory, MaxMessage)
-	if _, err := io.Copy(struct{ io.Writer }{in}, sealed); err != nil {
+// shows. What nobody sealed, or what does not open or is over MaxSealed, comes back as
+// it is, the latter two with false. temp is a folder for what is large; it is encrypted
+// there. The caller reads the text before it goes on with sealed, and closes it.
+func Opened(ctx context.Context, o pgp.Opener, sealed io.Reader, temp string) (text io.ReadCloser, opened bool, err error) {
+	return openedUpTo(ctx, MaxSealed, o, sealed, temp)
+}
+
+func openedUpTo(ctx context.Context, limit int64, o pgp.Opener, sealed io.Reader, temp string) (text io.ReadCloser, opened bool, err error) {
+	in := spool.New(temp, importMemory, limit)
+	if _, err := io.Copy(struct{ io.Writer }{in}, io.LimitReader(sealed, limit)); err != nil {
 		in.Close()
 		return nil, false, err
 	}
+	if in.Size() == limit {
+		return spooled{io.MultiReader(io.NewSectionReader(in, 0, limit), sealed), in}, false, nil
+	}
 	for _, restore := range []bool{true, false} {
-		out := spool.New(temp, importMemory, MaxMessage)
+		out := spool.New(temp, importMemory, limit)
 		o.Restore = restore
 		_, err := o.Open(ctx, io.NewSectionReader(in, 0, in.Size()), out)
 		if err == nil {
-			return out, true, in.Close()
+			return spooled{io.NewSectionReader(out, 0, out.Size()), out}, true, in.Close()
 		}
 		out.Close()
 		if !errors.Is(err, pgp.ErrNeedHeader) {
-			return in, errors.Is(err, pgp.ErrNotSealed), ctx.Err()
+			return spooled{io.NewSectionReader(in, 0, in.Size()), in}, errors.Is(err, pgp.ErrNotSealed), ctx.Err()
 		}
 	}
-	return in, false, nil
+	return spooled{io.NewSectionReader(in, 0, in.Size()), in}, false, nil
+}
+
+// spooled is a text whose end is a spool's.
+type spooled struct {
+	io.Reader
+	io.Closer
 }

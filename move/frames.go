@@ -19,6 +19,7 @@ import (
 // that says so ends them; without it they were cut.
 type frame struct {
 	End      bool      `json:"end,omitempty"`
+	Lost     int       `json:"lost,omitempty"` // messages that could not be written, with End
 	Mailbox  string    `json:"mailbox,omitempty"`
 	Flags    []string  `json:"flags,omitempty"`
 	Received time.Time `json:"received,omitzero"`
@@ -28,8 +29,9 @@ const frameChunk = 64 << 10
 
 // FrameWriter writes messages as frames.
 type FrameWriter struct {
-	to  *bufio.Writer
-	buf [frameChunk]byte
+	Lost int // messages that could not be written; Close tells the reader
+	to   *bufio.Writer
+	buf  [frameChunk]byte
 }
 
 func NewFrameWriter(w io.Writer) *FrameWriter {
@@ -78,17 +80,20 @@ func (w *FrameWriter) chunk(b []byte) error {
 func (w *FrameWriter) Flush() error { return w.to.Flush() }
 
 func (w *FrameWriter) Close() error {
-	if err := w.line(frame{End: true}); err != nil {
+	if err := w.line(frame{End: true, Lost: w.Lost}); err != nil {
 		return err
 	}
 	return w.to.Flush()
 }
 
 // FrameReader reads frames.
-type FrameReader struct{ from *bufio.Reader }
+type FrameReader struct {
+	Lost int // what the writer said at its end
+	from *bufio.Reader
+}
 
 func NewFrameReader(r io.Reader) *FrameReader {
-	return &FrameReader{bufio.NewReaderSize(r, 2*frameChunk)}
+	return &FrameReader{from: bufio.NewReaderSize(r, 2*frameChunk)}
 }
 
 // errFrame says that frames are not what FrameWriter writes.
@@ -106,6 +111,7 @@ func (r *FrameReader) Next() (Message, io.Reader, error) {
 		return Message{}, nil, errFrame
 	}
 	if f.End {
+		r.Lost = f.Lost
 		return Message{}, nil, io.EOF
 	}
 	return Message{Mailbox: f.Mailbox, Flags: f.Flags, Received: f.Received}, &chunks{from: r.from}, nil
@@ -153,7 +159,7 @@ func Arrivals(ctx context.Context, r *FrameReader, dir string) iter.Seq2[Arrivin
 			if err == io.EOF {
 				return
 			}
-			s := spool.New(dir, importMemory, MaxMessage)
+			s := spool.New(dir, importMemory, 2*MaxMessage) // CRLF for LF may double it
 			if err == nil {
 				_, err = io.Copy(struct{ io.Writer }{s}, struct{ io.Reader }{text})
 			}

@@ -19,12 +19,14 @@ func TestFrames(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	w.Lost = 3
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
 	whole := wire.Bytes()
 	n := 0
-	for a, err := range Arrivals(t.Context(), NewFrameReader(bytes.NewReader(whole)), t.TempDir()) {
+	frames := NewFrameReader(bytes.NewReader(whole))
+	for a, err := range Arrivals(t.Context(), frames, t.TempDir()) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,8 +37,8 @@ func TestFrames(t *testing.T) {
 		a.Mail.Close()
 		n++
 	}
-	if n != len(texts) {
-		t.Errorf("%d messages, want %d", n, len(texts))
+	if n != len(texts) || frames.Lost != 3 {
+		t.Errorf("%d messages, want %d; and %d lost", n, len(texts), frames.Lost)
 	}
 	// Cut anywhere, they end with an error and never as whole.
 	for cut := 0; cut < len(whole); cut += 1 + cut/50 {

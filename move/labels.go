@@ -9,8 +9,9 @@ import (
 
 // labels are what a message of an mbox says of its own state.
 type labels struct {
-	status string   // Status and X-Status
-	gmail  []string // X-Gmail-Labels
+	status   string   // Status and X-Status
+	keywords []string // X-Keywords, as Dovecot writes them
+	gmail    []string // X-Gmail-Labels
 }
 
 const labelHeader = 64 << 10
@@ -25,6 +26,10 @@ func readLabels(r io.ReaderAt) labels {
 		for _, v := range h.Values(name) {
 			l.status += v
 		}
+	}
+	if all := h.Values("X-Keywords"); len(all) > 0 { // those below the first may be its sender's
+		l.keywords = strings.Fields(strings.ReplaceAll(all[0], ",", " "))
+		l.keywords = l.keywords[:min(len(l.keywords), maxFlags)]
 	}
 	for _, v := range h.Values("X-Gmail-Labels") {
 		for label := range strings.SplitSeq(mail.Decode(v), ",") {
@@ -45,6 +50,7 @@ func (l labels) place(otherwise string) (box string, flags []string) {
 			flags = append(flags, f)
 		}
 	}
+	flags = append(flags, keywords(l.keywords)...)
 	if len(l.gmail) == 0 {
 		return box, flags
 	}

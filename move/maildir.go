@@ -70,11 +70,18 @@ func (m Maildir) boxes() (boxes []maildirBox, err error) {
 			if err != nil {
 				return err
 			}
-			boxes = append(boxes, maildirBox{path, m.name(rel)})
+			boxes = append(boxes, maildirBox{path, m.nameOf(path, rel)})
 		}
 		return nil
 	})
 	return boxes, err
+}
+
+func (m Maildir) nameOf(dir, rel string) string {
+	if levels, plus := strings.CutPrefix(rel, "."); plus && levels != "" && ownMaildir(dir) {
+		return ownName(levels)
+	}
+	return m.name(rel)
 }
 
 // name makes a mailbox name of a path below the topmost folder.
@@ -132,6 +139,7 @@ func (m Maildir) box(ctx context.Context, b maildirBox, j *Journal, yield func(M
 		}
 		return strings.Compare(x.unique, y.unique)
 	})
+	names := readKeywords(b.dir)
 	for _, f := range found {
 		at := Position{Part: b.dir, Name: f.unique}
 		if j.Has(at) {
@@ -140,7 +148,7 @@ func (m Maildir) box(ctx context.Context, b maildirBox, j *Journal, yield func(M
 		if ctx.Err() != nil {
 			return yield(Message{}, ctx.Err()) && false
 		}
-		if !yield(f.message(b.name, at)) {
+		if !yield(f.message(b.name, names, at)) {
 			return false
 		}
 	}
@@ -165,7 +173,7 @@ func newMaildirFile(dir, sub, name string) maildirFile {
 	return f
 }
 
-func (f maildirFile) message(box string, at Position) (Message, error) {
+func (f maildirFile) message(box string, names [maxKeywords]string, at Position) (Message, error) {
 	info, err := os.Stat(f.path)
 	if err != nil {
 		return Message{}, &Bad{at, err}
@@ -175,6 +183,9 @@ func (f maildirFile) message(box string, at Position) (Message, error) {
 	for _, c := range f.info {
 		if flag, ok := letters[c]; ok {
 			m.Flags = append(m.Flags, flag)
+		}
+		if c >= 'a' && c <= 'z' && names[c-'a'] != "" {
+			m.Flags = append(m.Flags, names[c-'a'])
 		}
 	}
 	m.Open = func(context.Context) (io.ReadCloser, error) {

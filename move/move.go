@@ -20,6 +20,7 @@ import (
 // Limits of what is read.
 const (
 	MaxMessage = 256 << 20 // octets of one message
+	MaxSealed  = 384 << 20 // octets of its sealed form: base64 and line ends add 3/8
 	maxLine    = 1 << 20   // octets of a line that is looked at as a whole
 	maxFlags   = 64        // of one message
 )

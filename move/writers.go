@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -37,12 +38,22 @@ func fileName(level string) string {
 	return b.String()
 }
 
+// What a writer leaves is known by these, so that import reads names as they were.
+const (
+	ownSuffix = ".sealpost"
+	ownFrom   = "From sealpost "
+)
+
 // MaildirWriter writes a Maildir++: INBOX is the folder itself, others lie below
 // it as ".Work.2026".
 type MaildirWriter struct {
-	Dir   string
-	made  map[string]bool
-	count int
+	Dir string
+	// Nameless counts keywords of messages that are not written: a folder names 26.
+	Nameless int
+
+	made     map[string]bool
+	keywords map[string][]string // by folder, each at the place of its letter
+	count    int
 }
 
 func (w *MaildirWriter) Write(m Message, text io.Reader) error {
@@ -57,7 +68,7 @@ func (w *MaildirWriter) Write(m Message, text io.Reader) error {
 	w.count++
 	var unique [8]byte
 	rand.Read(unique[:])
-	name := fmt.Sprintf("%d.%d_%s.sealpost", at.Unix(), w.count, hex.EncodeToString(unique[:]))
+	name := fmt.Sprintf("%d.%d_%s"+ownSuffix, at.Unix(), w.count, hex.EncodeToString(unique[:]))
 	temp := filepath.Join(dir, "tmp", name)
 	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -70,7 +81,38 @@ func (w *MaildirWriter) Write(m Message, text io.Reader) error {
 	if err := os.Chtimes(temp, at, at); err != nil {
 		return err
 	}
-	return os.Rename(temp, filepath.Join(dir, "cur", name+":2,"+maildirInfo(m.Flags)))
+	letters, err := w.letters(dir, m.Flags)
+	if err != nil {
+		return err
+	}
+	return os.Rename(temp, filepath.Join(dir, "cur", name+":2,"+maildirInfo(m.Flags)+letters))
+}
+
+// letters are those of a message's keywords in a folder, which learns new ones.
+func (w *MaildirWriter) letters(dir string, flags []string) (string, error) {
+	var all []byte
+	for _, k := range keywords(flags) {
+		known := w.keywords[dir]
+		n := slices.IndexFunc(known, func(other string) bool { return strings.EqualFold(k, other) })
+		switch {
+		case strings.EqualFold(k, "$Forwarded"): // has a letter of its own
+			continue
+		case n < 0 && len(known) == maxKeywords:
+			w.Nameless++
+			continue
+		case n < 0:
+			if w.keywords == nil {
+				w.keywords = map[string][]string{}
+			}
+			n, w.keywords[dir] = len(known), append(known, k)
+			if err := addKeyword(dir, n, k); err != nil {
+				return "", err
+			}
+		}
+		all = append(all, byte('a'+n))
+	}
+	slices.Sort(all)
+	return string(all), nil
 }
 
 // maildirInfo are the letters of flags, in the order of the alphabet.
@@ -128,7 +170,7 @@ func (w *MboxWriter) Write(m Message, text io.Reader) error {
 		return err
 	}
 	out := bufio.NewWriterSize(f, 64<<10)
-	fmt.Fprintf(out, "From MAILER-DAEMON %s\n", m.Received.UTC().Format(time.ANSIC))
+	fmt.Fprintf(out, ownFrom+"%s\n", m.Received.UTC().Format(time.ANSIC))
 	if s := mboxStatus(m.Flags); s != "" {
 		out.WriteString(s)
 	}
@@ -175,6 +217,9 @@ func mboxStatus(flags []string) string {
 	}
 	if others != "" {
 		others = "X-Status: " + others + "\n"
+	}
+	if k := keywords(flags); len(k) > 0 {
+		others += "X-Keywords: " + strings.Join(k, " ") + "\n"
 	}
 	return seen + others
 }

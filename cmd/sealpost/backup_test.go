@@ -256,6 +256,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 		t.Errorf("restore says %+v", got)
 	}
 	fails(t, exitFailed, []string{"1 thing wrong"}, "verify", config)
+	fails(t, exitFailed, []string{"1 message could not be had"}, "export", "ann@demo.test", "--to", filepath.Join(s.dir, "out"), config)
 	s.write(t, "sealpost.toml", []byte(strings.Replace(string(read(t, s.config)), `"elsewhere"`, `"data"`, 1)))
 	holdSecond(t, to)
 	if out := must(t, "backup", to, "--check", config); !strings.Contains(out, "1 of these were damaged") {

@@ -129,7 +129,7 @@ func exportMail(ctx context.Context, o *office, w wantedExport, out io.Writer) e
 		return err
 	}
 	frames := move.NewFrameWriter(out)
-	if err := move.Stored(ctx, o.store, owner(a), frames.Write); err != nil {
+	if frames.Lost, err = move.Stored(ctx, o.store, owner(a), frames.Write); err != nil {
 		return err
 	}
 	return frames.Close()

@@ -49,7 +49,8 @@ func (cmd exportCommand) Run(ctx context.Context, c console) error {
 			return err
 		}
 	}
-	out := exporting{to: &move.MaildirWriter{Dir: cmd.To}, opener: opener, bar: newBar(c)}
+	maildir := &move.MaildirWriter{Dir: cmd.To}
+	out := exporting{to: maildir, opener: opener, bar: newBar(c)}
 	if cmd.Format == "mbox" {
 		out.to = &move.MboxWriter{Dir: cmd.To}
 	}
@@ -63,10 +64,22 @@ func (cmd exportCommand) Run(ctx context.Context, c console) error {
 		kind = "opened"
 	}
 	fmt.Fprintf(c.Out, "%s written to %s, %s.\n", counting(int64(out.done), "message"), cmd.To, kind)
-	if out.closed > 0 {
-		return fmt.Errorf("%s did not open with this key and were written sealed", counting(int64(out.closed), "message"))
+	if maildir.Nameless > 0 {
+		fmt.Fprintf(c.Out, "%s left out: a folder of a Maildir has names for 26.\n", counting(int64(maildir.Nameless), "keyword"))
 	}
-	return nil
+	return out.shortOf()
+}
+
+// shortOf says what an export has not done that it was to do.
+func (e *exporting) shortOf() error {
+	var errs []error
+	if e.closed > 0 {
+		errs = append(errs, fmt.Errorf("%s did not open with this key and were written sealed", counting(int64(e.closed), "message")))
+	}
+	if e.lost > 0 {
+		errs = append(errs, fmt.Errorf("%s could not be had, and are not among them", counting(int64(e.lost), "message")))
+	}
+	return errors.Join(errs...)
 }
 
 // read hands every message to out.
@@ -82,8 +95,13 @@ func (cmd exportCommand) read(ctx context.Context, c console, out *exporting) er
 	if err != nil {
 		return err
 	}
+	r.Max = move.MaxSealed
 	out.total, _ = r.Total(ctx)
 	for m, err := range r.Messages(ctx, none) {
+		if bad := new(move.Bad); errors.As(err, &bad) {
+			out.lost++
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -121,12 +139,14 @@ type exporting struct {
 	bar          *bar
 	total        int64
 	done, closed int
+	lost         int // could not be had
 }
 
 func (e *exporting) all(ctx context.Context, r *move.FrameReader) error {
 	for {
 		m, text, err := r.Next()
 		if err == io.EOF {
+			e.lost = r.Lost
 			return nil
 		}
 		if err != nil {
@@ -152,5 +172,5 @@ func (e *exporting) write(ctx context.Context, m move.Message, text io.Reader) e
 	if !opened {
 		e.closed++
 	}
-	return e.to.Write(m, io.NewSectionReader(s, 0, s.Size()))
+	return e.to.Write(m, s)
 }

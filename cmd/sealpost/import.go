@@ -137,6 +137,9 @@ func orElse(s, otherwise string) string {
 
 // mboxName is the mailbox an mbox file stands for: its name without ".mbox".
 func mboxName(file string) string {
+	if name, ours := move.OwnMbox(file); ours {
+		return name
+	}
 	name := strings.TrimSuffix(filepath.Base(file), ".mbox")
 	if strings.EqualFold(name, "inbox") || name == "mbox" || strings.HasPrefix(name, "All mail") {
 		return "INBOX"
