@@ -121,8 +121,8 @@ func TestFailedOnce(t *testing.T) {
 	w.net.breaks("far.example", errors.New("asked again"))
 	w.clock.move(time.Minute)
 	w.step()
-	if got := w.left(id); got != "unknown 550 5.1.1 after 2" {
-		t.Error(got)
+	if got, s := w.left(id), w.sender.Stats(); got != "unknown 550 5.1.1 after 2" || s.Reused > 0 || w.net.opens("far.example") != 1 {
+		t.Errorf("%s, %+v", got, s)
 	}
 	for range 100 {
 		if w.clock.move(4 * time.Hour); !w.anyLeft() {
