@@ -53,5 +53,5 @@ const method = "`make bench` (or `go run ./bench`) makes all of it again: as roo
 - **In favour of sealpost.** It logs less: Postfix and Dovecot write some ten lines a mail, Postfix through its own log daemon, as they do in service. On the way in it keeps no queue,
   since a mail that is stored before its 250 needs none; that, with syncs that many mails share, is most of the difference. Postfix's queue buys what sealpost does not
   offer: a mail is accepted while the store behind it is down.
-- **Not measured.** Networks, STARTTLS handshakes, mailboxes of a million mails, disks whose sync takes 5 ms. There the shared sync weighs more, not less.
+- **Not measured.** Networks, STARTTLS handshakes, mailboxes of a million mails, disks whose sync takes 5 ms: there the sync that many mails share weighs more on the way in; a mail on the way out waits for several, one after the other, and at Postfix for one.
 `
