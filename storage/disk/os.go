@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"syscall"
+	"time"
 )
 
 // OS is the file system of this machine.
@@ -51,15 +52,24 @@ func (OS) SyncDir(name string) error {
 	return d.Sync()
 }
 
+// leaving is how long a process that ends may keep its lock, or a program that was
+// started a moment ago its copy of it.
+const leaving = 500 * time.Millisecond
+
 // Lock is an flock: it ends with the process, however that ends.
 func (OS) Lock(name string) (io.Closer, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if err == nil {
-		return f, nil
+	for end := time.Now().Add(leaving); ; time.Sleep(20 * time.Millisecond) {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return f, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(end) {
+			break
+		}
 	}
 	f.Close()
 	if errors.Is(err, syscall.EWOULDBLOCK) {
