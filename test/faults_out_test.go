@@ -50,4 +50,8 @@ var faultsOut = []fault{
 	{"once", "smtp/outbound/delivery.go", "if r.Failed && a.due(i) {", "if r.Failed = false; r.Failed {", "./smtp/outbound", "^TestFailedOnce$", ""},
 	{"next", "smtp/outbound/remote.go", "r.fate == later && r.said.server != \"\"", "r.fate == later && r.said.server == \"x\"", "./smtp/outbound", "^TestNextExchanger$", ""},
 	{"unsigned", "smtp/outbound/signed.go", "return nil, fmt.Errorf(\"sign mail %s: %w\", a.id(), err)", "if a.content != nil {\n\t\t\treturn a.content, nil\n\t\t}\n\t\treturn nil, fmt.Errorf(\"%w\", err)", "./smtp/outbound", "^TestCannotSign$", ""},
+	{"D08", "smtp/mailauth/check.go", "whole*2/3", "whole", "./smtp/mailauth", "^TestSlowSender$", ""},
+	{"D08", "smtp/inbound/screen/judge.go", "case v.DMARC.Later:", "case false:", "./smtp/inbound", "^TestFailingDNS$", ""},
+	{"D08", "smtp/inbound/screen/forwarded.go", "case quoted:", "case false:", "./smtp/inbound/screen", "^TestSaysPass$", ""},
+	{"B11", "pgp/edits.go", "authserv = a //", "_ = a //", "./pgp", "^TestForgedVerdicts$", ""},
 }
