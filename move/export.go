@@ -43,9 +43,11 @@ func storedIn(ctx context.Context, s *mailstore.Store, o mailstore.Owner, b mail
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return lost, err
 		}
-		letter, err := s.Letter(ctx, m, pgp.KindMessage)
+		letter, err := wholeLetter(ctx, s, m)
 		if errors.Is(err, filestore.ErrNotFound) || errors.Is(err, filestore.ErrCorrupt) {
-			lost++
+			if still(ctx, s, o, b.ID, m.UID) {
+				lost++
+			}
 			continue
 		}
 		if err != nil {
@@ -60,6 +62,27 @@ func storedIn(ctx context.Context, s *mailstore.Store, o mailstore.Owner, b mail
 		}
 	}
 	return lost, nil
+}
+
+// wholeLetter opens the letter of a message and reads it once: a message that was begun
+// to be written cannot be taken back when its end turns out to be damaged.
+func wholeLetter(ctx context.Context, s *mailstore.Store, m mailstore.Mail) (filestore.Blob, error) {
+	letter, err := s.Letter(ctx, m, pgp.KindMessage)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(io.Discard, io.NewSectionReader(letter, 0, letter.Size())); err != nil {
+		return nil, errors.Join(err, letter.Close())
+	}
+	return letter, nil
+}
+
+// still says whether a message was not removed since its row was read.
+func still(ctx context.Context, s *mailstore.Store, o mailstore.Owner, box mailstore.MailboxID, uid mailstore.UID) bool {
+	for range s.Index.Mails(ctx, o, box, []mailstore.UID{uid}) {
+		return true // or an error, and then nobody removed it
+	}
+	return false
 }
 
 // Opened opens a sealed message on its owner's machine, and gives back what is in

@@ -184,14 +184,14 @@ func TestRestoreGoesOn(t *testing.T) {
 	if out := must(t, "restore", to, config); !strings.Contains(out, "is made anew") {
 		t.Errorf("the node key was missing, and restore says\n%s", out)
 	}
+	if _, err := os.Stat(s.settings.Queue.Key); err != nil {
+		t.Error(err)
+	}
 	if _, err := os.Stat(filepath.Join(data, "restoring")); err == nil {
 		t.Error("the mark of a restore under way is still there")
 	}
 	if out := must(t, "account", "list", config); !strings.Contains(out, "ann@demo.test") {
 		t.Errorf("restored: %s", out)
-	}
-	if _, err := os.Stat(s.settings.Queue.Key); err != nil {
-		t.Error(err)
 	}
 	fails(t, exitFailed, []string{"is not empty"}, "restore", to, config)
 }
