@@ -54,4 +54,7 @@ var faultsOut = []fault{
 	{"D08", "smtp/inbound/screen/judge.go", "case v.DMARC.Later:", "case false:", "./smtp/inbound", "^TestFailingDNS$", ""},
 	{"D08", "smtp/inbound/screen/forwarded.go", "case quoted:", "case false:", "./smtp/inbound/screen", "^TestSaysPass$", ""},
 	{"B11", "pgp/edits.go", "authserv = a //", "_ = a //", "./pgp", "^TestForgedVerdicts$", ""},
+	{"restore", "cmd/sealpost/backup/restore.go", "errors.Join(db.Skip(ctx), db.Close())", "db.Close()", "./cmd/sealpost", "^TestBackupAndRestore$", ""},
+	{"import", "move/journal.go", "a.behind[l.Position] = true", "_ = a", "./move", "^TestJournalOfWhatStayedBehind$", ""},
+	{"import", "move/remote_fetch.go", "text, there, err = alone(c, m.uid)", "there = false", "./move", "^TestRemoteThatDoesNotGiveAll$", ""},
 }
