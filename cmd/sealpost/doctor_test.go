@@ -258,7 +258,9 @@ func TestDoctorIll(t *testing.T) {
 		{"blocklists", "ok", "zen.spamhaus.org did not answer this resolver", "", func(_ *site, f *far) { f.more("2.0.0.127.zen.spamhaus.org. A 127.255.255.254") }},
 		{"blocklists", "ok", "on none of 2; zen.spamhaus.org did not answer", "", func(_ *site, f *far) { f.more("1.2.0.192.zen.spamhaus.org. A 127.255.255.255") }},
 		{"clock", bad, "5 min behind", "", func(_ *site, f *far) { f.open["198.51.100.123:123"] = timeServer(t, 5*time.Minute+time.Second) }},
-		{"clock", warn, "20 s ahead", "", func(_ *site, f *far) { f.open["198.51.100.123:123"] = timeServer(t, -20*time.Second-500*time.Millisecond) }},
+		{"clock", warn, "20 s ahead", "", func(_ *site, f *far) {
+			f.open["198.51.100.123:123"] = timeServer(t, -20*time.Second-500*time.Millisecond)
+		}},
 		{"clock", warn, "not compared", "", func(_ *site, f *far) { delete(f.open, "198.51.100.123:123") }},
 		{"DNS", bad, "MX missing (demo.test)", "Mail flows neither in nor out", func(_ *site, f *far) { f.less("IN MX ", "gone") }},
 		{"DNS", bad, "reverse DNS 192.0.2.1 is nobody", "What is sent does not arrive", func(_ *site, f *far) { f.less(" PTR ", "gone") }},

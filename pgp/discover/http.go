@@ -35,7 +35,7 @@ func NewHTTP(lookup Lookup, allow func(ip string) bool) *http.Client {
 // those it looked at, so that no second answer of the DNS counts (ATTACKS B08).
 type guard struct {
 	allow  func(ip string) bool
-	lookup Lookup                                                              // nil: the system's
+	lookup Lookup                                                               // nil: the system's
 	dial   func(ctx context.Context, network, address string) (net.Conn, error) // nil: the system's
 	tls    *tls.Config                                                          // nil: the system's roots
 }
