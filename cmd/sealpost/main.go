@@ -71,8 +71,12 @@ func run(ctx context.Context, args []string, c console) (code int) {
 	out := &output{Writer: c.Out}
 	c.Out = out
 	defer func() {
-		if stop, ok := recover().(exit); ok {
-			code = int(stop)
+		switch v := recover().(type) {
+		case nil:
+		case exit:
+			code = int(v)
+		default:
+			panic(v)
 		}
 	}()
 	if len(args) == 0 {

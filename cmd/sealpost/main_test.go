@@ -231,3 +231,19 @@ func TestCheck(t *testing.T) {
 	fails(t, exitFailed, []string{"broken.toml:2: domain"}, "serve", "--config", broken)
 	fails(t, exitFailed, []string{"none.toml"}, "account", "list", "--config", filepath.Join(s.dir, "none.toml"))
 }
+
+// broken is an output whose use panics, as a bug in a command would.
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { panic("a bug") }
+
+// A bug in a command is not taken for its good end.
+func TestPanicIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if v := recover(); v != "a bug" {
+			t.Errorf("recovered %v", v)
+		}
+	}()
+	t.Errorf("ended with %d", run(t.Context(), []string{"--help"}, console{strings.NewReader(""), broken{}, broken{}}))
+}
