@@ -265,6 +265,38 @@ func TestVerifyFindsDamage(t *testing.T) {
 	must(t, "verify", "--backup", to, config)
 }
 
+// Whichever page of a snapshot's index is broken: verify says so, and ends.
+func TestVerifyOfBrokenPages(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	config := "--config=" + s.config
+	_, public := s.keys(t, "ann@demo.test")
+	must(t, "account", "add", "ann@demo.test", "--key", public, config)
+	up := s.serve(t)
+	send(t, up, "ann@demo.test", "Subject: first\r\n\r\nwords\r\n")
+	to := filepath.Join(s.dir, "backup")
+	must(t, "backup", to, config)
+	names, err := backup.Snapshots(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	index := filepath.Join(to, "snapshots", names[0], "index.db")
+	whole := read(t, index)
+	const page = 4096
+	for at := 0; at < min(len(whole), 60*page); at += page {
+		broken := bytes.Clone(whole)
+		for i := range page {
+			broken[at+i] ^= 0xa5
+		}
+		if err := os.WriteFile(index, broken, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := do(t, "", "verify", "--backup", to, config); got.code != exitFailed || !strings.Contains(got.err, "wrong") {
+			t.Errorf("page %d: %+v", at/page, got)
+		}
+	}
+}
+
 // flip turns a byte in the first letter of the first segment.
 func flip(t *testing.T, dir string) {
 	t.Helper()

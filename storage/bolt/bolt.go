@@ -158,15 +158,26 @@ func open(path string, o Options, c contents) (*bbolt.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.ReadOnly {
-		err = db.View(func(tx *bbolt.Tx) error { return checkSchema(tx, c) })
-	} else {
-		err = errors.Join(settle(path, db.Info().PageSize), prepare(db, c), forgetCompaction(path))
-	}
+	err = unbroken(func() error {
+		if o.ReadOnly {
+			return db.View(func(tx *bbolt.Tx) error { return checkSchema(tx, c) })
+		}
+		return errors.Join(settle(path, db.Info().PageSize), prepare(db, c), forgetCompaction(path))
+	})
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
+}
+
+// unbroken makes an error of a panic, which is bbolt's answer to a broken page.
+func unbroken(fn func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", ErrDamaged, r)
+		}
+	}()
+	return fn()
 }
 
 // forgetCompaction removes what a crash left of one; only the holder of the lock may.
@@ -196,12 +207,7 @@ func attach(path string, o Options) (*bbolt.DB, error) {
 
 // lock opens the file and says which it was, even if it fails after that.
 func lock(path string, o Options) (db *bbolt.DB, opened os.FileInfo, err error) {
-	defer func() {
-		if r := recover(); r != nil { // bbolt's answer to a broken page
-			err = fmt.Errorf("%w: %v", ErrDamaged, r)
-		}
-	}()
-	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+	settings := &bbolt.Options{
 		Timeout:         o.Wait,
 		ReadOnly:        o.ReadOnly,
 		FreelistType:    bbolt.FreelistMapType,
@@ -213,6 +219,10 @@ func lock(path string, o Options) (db *bbolt.DB, opened os.FileInfo, err error) 
 			}
 			return f, err
 		},
+	}
+	err = unbroken(func() (err error) {
+		db, err = bbolt.Open(path, 0o600, settings)
+		return err
 	})
 	switch {
 	case err == nil:

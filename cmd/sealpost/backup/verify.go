@@ -75,9 +75,12 @@ type checker struct {
 	found Findings
 	read  map[filestore.ID]bool // letters that were read and are whole
 	total int64
+
+	halted bool // at a broken page
 }
 
 func (c *checker) snapshot(ctx context.Context, dir string) error {
+	c.halted = false
 	m, err := readManifest(dir)
 	if err != nil {
 		return err
@@ -96,7 +99,22 @@ func (c *checker) snapshot(ctx context.Context, dir string) error {
 		return err
 	}
 	c.index = db.Index()
-	return errors.Join(c.accounts(ctx, db), db.Close())
+	if err := c.unbroken(dir, func() error { return c.accounts(ctx, db) }); err != nil || c.halted {
+		return err // what halted it may hold the file
+	}
+	return db.Close()
+}
+
+// unbroken notes a page of the index that cannot be read: bbolt, which trusts its file,
+// panics at one.
+func (c *checker) unbroken(dir string, look func() error) error {
+	defer func() {
+		if v := recover(); v != nil {
+			c.halted = true
+			c.found.wrong("%s: %s has broken pages, and was read in part only", filepath.Base(dir), indexFile)
+		}
+	}()
+	return look()
 }
 
 func readManifest(dir string) (m Manifest, err error) {
