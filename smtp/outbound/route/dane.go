@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sealpost/smtp/dns"
@@ -68,15 +69,23 @@ func (r *Router) bases(ctx context.Context, p plan, h host) ([]string, error) {
 }
 
 // usable leaves the records we can work with (RFC 7672, section 3.1; RFC 7671,
-// section 4.3): DANE-TA and DANE-EE, known selectors and digests, whole data.
+// section 4.3): DANE-TA and DANE-EE, known selectors and digests, whole data. Of the
+// digests of one kind only the strongest counts (RFC 7671, section 9), so that who
+// breaks SHA-256 one day does not break DANE.
 func usable(records []dns.TLSA) []dns.TLSA {
+	type kind struct{ usage, selector uint8 }
+	strongest := map[kind]uint8{}
 	var out []dns.TLSA
 	for _, t := range records {
 		if (t.Usage == daneTA || t.Usage == daneEE) && t.Selector <= 1 && whole(t) {
 			out = append(out, t)
+			k := kind{t.Usage, t.Selector}
+			strongest[k] = max(strongest[k], t.Matching)
 		}
 	}
-	return out
+	return slices.DeleteFunc(out, func(t dns.TLSA) bool {
+		return t.Matching != 0 && t.Matching < strongest[kind{t.Usage, t.Selector}]
+	})
 }
 
 func whole(t dns.TLSA) bool {

@@ -70,6 +70,15 @@ func TestDANE(t *testing.T) {
 		"EE for another name": {wrong, ee, "dane", "tlsa ok", nil},
 		"EE self-signed":      {selfSigned, ee, "dane", "tlsa ok", nil},
 		"one of several":      {plainCert, func(a *authority, c tls.Certificate) []string { return []string{tlsa311(strange), tlsa311(c)} }, "dane", "tlsa ok", nil},
+		"a weaker digest beside": {plainCert, func(_ *authority, c tls.Certificate) []string {
+			return []string{tlsa311(strange), fmt.Sprintf("3 1 2 %x", sha512.Sum512(c.Leaf.RawSubjectPublicKeyInfo))}
+		}, "dane", "tlsa ok", nil},
+		"only the weaker digest": {plainCert, func(_ *authority, c tls.Certificate) []string {
+			return []string{tlsa311(c), fmt.Sprintf("3 1 2 %x", sha512.Sum512([]byte("another")))}
+		}, "", "tlsa validation-failure", ErrPolicy},
+		"digests of two kinds": {plainCert, func(_ *authority, c tls.Certificate) []string {
+			return []string{tlsa311(c), fmt.Sprintf("3 0 2 %x", sha512.Sum512([]byte("another")))}
+		}, "dane", "tlsa ok", nil},
 		"EE of somebody else": {plainCert, func(*authority, tls.Certificate) []string { return []string{tlsa311(strange)} }, "", "tlsa validation-failure", ErrPolicy},
 		"EE with the TA's key": {plainCert, func(a *authority, _ tls.Certificate) []string {
 			return []string{tlsa311(tls.Certificate{Leaf: a.cert})}
