@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -342,6 +344,61 @@ func medians(b *Book, step func(b *Book, user string) func()) (known, unknown ti
 	}
 	middle := func(d []time.Duration) time.Duration { slices.Sort(d); return d[len(d)/2] }
 	return middle(took["alice@demo.test"]), middle(took["nobody@demo.test"])
+}
+
+// TestRefusalsCannotBeTold: of ten thousand refusals of each kind nobody tells which
+// named a user (ATTACKS D14): medians within a millisecond, and one distribution by the
+// test of Kolmogorov and Smirnov at one in a thousand.
+func TestRefusalsCannotBeTold(t *testing.T) {
+	if !*long {
+		t.Skip("minutes; with -long")
+	}
+	t.Parallel()
+	b, _, _ := newBook(t)
+	alice := add(t, b, "alice@demo.test")
+	addPassword(t, b, alice.ID, "phone")
+	b.pace = answerPace
+	for name, step := range refusals(t.Context()) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const n = 10_000
+			var took [2][]time.Duration
+			for range n {
+				first := rand.IntN(2)
+				for _, who := range []int{first, 1 - first} {
+					do := step(b, []string{"alice@demo.test", "nobody@demo.test"}[who])
+					start := time.Now()
+					do()
+					took[who] = append(took[who], time.Since(start))
+				}
+			}
+			slices.Sort(took[0])
+			slices.Sort(took[1])
+			apart, most := (took[0][n/2] - took[1][n/2]).Abs(), 1.95*math.Sqrt(2.0/n)
+			d := distance(took[0], took[1])
+			t.Logf("medians %v apart, distributions %.4f, at most %.4f", apart, d, most)
+			if apart > time.Millisecond || d > most {
+				t.Error("they can be told apart")
+			}
+		})
+	}
+}
+
+// distance is how far the distributions of two sorted samples of one size are apart.
+func distance(a, b []time.Duration) (most float64) {
+	for i, j := 0, 0; i < len(a) && j < len(b); {
+		switch {
+		case a[i] < b[j]:
+			i++
+		case a[i] > b[j]:
+			j++
+		default:
+			i++
+			j++
+		}
+		most = max(most, math.Abs(float64(i-j))/float64(len(a)))
+	}
+	return most
 }
 
 // The last step of SCRAM looks nobody up; it does the same for everybody, and
