@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"crypto/sha512"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -12,6 +9,7 @@ import (
 	"strings"
 
 	"sealpost/smtp/dns"
+	"sealpost/smtp/outbound/route"
 )
 
 // tlsa: what DANE says must be what the server shows, whichever of its certificates a
@@ -74,19 +72,5 @@ func leadsTo(t dns.TLSA, chain []*x509.Certificate) bool {
 	if len(chain) > 0 && t.Usage == 3 {
 		chain = chain[:1]
 	}
-	return slices.ContainsFunc(chain, func(c *x509.Certificate) bool {
-		data := c.Raw
-		if t.Selector == 1 {
-			data = c.RawSubjectPublicKeyInfo
-		}
-		switch t.Matching {
-		case 1:
-			sum := sha256.Sum256(data)
-			data = sum[:]
-		case 2:
-			sum := sha512.Sum512(data)
-			data = sum[:]
-		}
-		return bytes.Equal(t.Data, data)
-	})
+	return slices.ContainsFunc(chain, func(c *x509.Certificate) bool { return route.Matches(t, c) })
 }

@@ -36,10 +36,11 @@ func (a *attempt) group(ctx context.Context) []*delivery {
 	var byDomain []*delivery
 	known := map[string]*delivery{}
 	for i, r := range a.lease.Mail.Recipient {
-		if r.Failed && a.due(i) {
+		switch {
+		case !a.due(i):
+			continue
+		case r.Failed:
 			a.results[i] = result{fate: failed}
-		}
-		if r.Failed || !a.due(i) {
 			continue
 		}
 		d := known[r.Address.Domain]

@@ -23,7 +23,7 @@ func (d *delivery) outside(ctx context.Context) {
 		return
 	}
 	defer func() { d.hosts.leave(d.key, d.Now()) }()
-	if _, err := d.signed(); err != nil {
+	if err := d.signed(); err != nil {
 		d.Log.Error("a mail cannot be signed", "mail", d.id(), "error", err)
 		d.rest(result{fate: later, said: said{Reply: replyFault}})
 		return

@@ -107,8 +107,7 @@ func (a *attempt) note(st *queue.State, r result) {
 	}
 	switch {
 	case r.fate == later:
-		st.Attempts++
-		st.Next = a.now.Add(queue.Backoff(st.Attempts))
+		a.again(st)
 	case r.fate == untouched && !r.next.IsZero():
 		st.Next = r.next
 	default:
@@ -117,6 +116,12 @@ func (a *attempt) note(st *queue.State, r result) {
 	if end := a.lease.Mail.Expires; st.Next.After(end) && end.After(a.now) {
 		st.Next = end // one last attempt
 	}
+}
+
+// again counts an attempt and says when the next is.
+func (a *attempt) again(st *queue.State) {
+	st.Attempts++
+	st.Next = a.now.Add(queue.Backoff(st.Attempts))
 }
 
 // arrived tells of success who asked for that. A server farther on that offers
@@ -189,8 +194,7 @@ func (a *attempt) untold(o *outcome) {
 	o.putOff += len(o.failed)
 	for _, st := range o.failed {
 		st.Failed = true
-		st.Attempts++
-		st.Next = a.now.Add(queue.Backoff(st.Attempts))
+		a.again(&st)
 		o.left = append(o.left, st)
 	}
 	o.failed = nil
@@ -205,8 +209,7 @@ func (a *attempt) bare() outcome {
 			o.done++
 			continue
 		}
-		st.Attempts++
-		st.Next = a.now.Add(queue.Backoff(st.Attempts))
+		a.again(&st)
 		o.left = append(o.left, st)
 		o.putOff++
 	}

@@ -7,12 +7,12 @@ import (
 	"sealpost/mail"
 )
 
-// signed is the mail as it leaves, signed by the keys that its domain has now: one
+// signed makes the text of the mail as it leaves, signed by the keys that its domain has now: one
 // that waited for days leaves with a signature that the DNS vouches for. It is
 // signed once for all destinations of an attempt.
-func (a *attempt) signed() (mail.Bytes, error) {
+func (a *attempt) signed() error {
 	a.signing.Do(func() { a.text, a.unsigned = a.sign() })
-	return a.text, a.unsigned
+	return a.unsigned
 }
 
 func (a *attempt) sign() (mail.Bytes, error) {

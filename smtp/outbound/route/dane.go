@@ -105,8 +105,8 @@ func whole(t dns.TLSA) bool {
 	return false
 }
 
-// matches says whether t is about c (RFC 6698, section 2.1).
-func matches(t dns.TLSA, c *x509.Certificate) bool {
+// Matches says whether t is about c, whatever its usage (RFC 6698, section 2.1).
+func Matches(t dns.TLSA, c *x509.Certificate) bool {
 	data := c.Raw
 	if t.Selector == 1 {
 		data = c.RawSubjectPublicKeyInfo
@@ -139,7 +139,7 @@ func (d daneCheck) check(s tls.ConnectionState) error {
 	roots, anchors := x509.NewCertPool(), 0
 	for _, t := range d.records {
 		// Neither names nor dates count for DANE-EE (RFC 7672, section 3.1.1).
-		if t.Usage == daneEE && matches(t, chain[0]) {
+		if t.Usage == daneEE && Matches(t, chain[0]) {
 			return nil
 		}
 		if t.Usage == daneTA {
@@ -160,7 +160,7 @@ func (d daneCheck) check(s tls.ConnectionState) error {
 func (d daneCheck) anchors(t dns.TLSA, chain []*x509.Certificate) []*x509.Certificate {
 	var out []*x509.Certificate
 	for _, c := range chain {
-		if matches(t, c) {
+		if Matches(t, c) {
 			out = append(out, c)
 		}
 	}
