@@ -226,18 +226,25 @@ func TestBackupWhereNothingMayBeWritten(t *testing.T) {
 	}
 }
 
-// A byte of a stored letter is turned: verify says so, a backup names it, a check of
-// the backup mends what it can, and a restore brings all that is sound.
-func TestVerifyFindsDamage(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	config := "--config=" + s.config
+// backedUp is a server with one mail, and a backup of it.
+func backedUp(t *testing.T) (s *site, config, to string) {
+	t.Helper()
+	s = newSite(t)
+	config = "--config=" + s.config
 	_, public := s.keys(t, "ann@demo.test")
 	must(t, "account", "add", "ann@demo.test", "--key", public, config)
 	up := s.serve(t)
 	send(t, up, "ann@demo.test", "Subject: first\r\n\r\nwords\r\n")
-	to := filepath.Join(s.dir, "backup")
+	to = filepath.Join(s.dir, "backup")
 	must(t, "backup", to, config)
+	return s, config, to
+}
+
+// A byte of a stored letter is turned: verify says so, a backup names it, a check of
+// the backup mends what it can, and a restore brings all that is sound.
+func TestVerifyFindsDamage(t *testing.T) {
+	t.Parallel()
+	s, config, to := backedUp(t)
 	flip(t, filepath.Join(s.settings.Data, "blobs", "segments"))
 	fails(t, exitFailed, []string{"wrong"}, "verify", config)
 	must(t, "verify", "--backup", to, config)
@@ -268,14 +275,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 // Whichever page of a snapshot's index is broken: verify says so, and ends.
 func TestVerifyOfBrokenPages(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	config := "--config=" + s.config
-	_, public := s.keys(t, "ann@demo.test")
-	must(t, "account", "add", "ann@demo.test", "--key", public, config)
-	up := s.serve(t)
-	send(t, up, "ann@demo.test", "Subject: first\r\n\r\nwords\r\n")
-	to := filepath.Join(s.dir, "backup")
-	must(t, "backup", to, config)
+	_, config, to := backedUp(t)
 	names, err := backup.Snapshots(to)
 	if err != nil {
 		t.Fatal(err)
