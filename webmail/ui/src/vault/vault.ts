@@ -1,0 +1,181 @@
+// What the vault does for the page. Keys live in its worker alone: nothing here takes or
+// gives a private key, a session key or a master key as bytes, but where a comment says
+// that the owner asked for it (the recovery kit, an export). Any failure to open is one
+// VaultError "closed" without a reason: a hostile server learns nothing from it.
+//
+// The vault knows no network and no DOM. The page hands it what the server said.
+
+import type { Invitation, Join, Kdf, Keyring, NewContainer, NewKit, NewPassphrase, SignInParameters } from "../wire/api.ts";
+
+export type VaultErrorWord =
+  | "closed" // it does not open: wrong passphrase or words, or damaged, or not ours
+  | "weak" // KDF parameters below the floor, or weaker than this device has seen
+  | "rolled-back" // older than this device has seen
+  | "locked" // no master key
+  | "no-key" // nobody to encrypt to, or no key of the owner
+  | "bad-input"
+  | "too-large";
+
+export type Class = "sealed on arrival" | "end-to-end" | "both";
+
+// A card as pgp.Card is, with words for names. Strings from a sender: show as text only.
+export interface Card {
+  id: string; // of the mail, 32 hex digits; the page's key for it
+  tag: string; // base64, of the message letter's PKESK
+  subject: string;
+  from_name: string;
+  from: string;
+  recipients: number;
+  date: number; // seconds, 0: none
+  arrived: number;
+  snippet: string;
+  attachments: { name: string; type: string; size: number }[];
+  more_attachments: number;
+  message_id: string;
+  in_reply_to: string;
+  references: string[];
+  class: Class;
+  incomplete: boolean;
+  junk: string;
+  verified: boolean; // the domain of From was proved
+  dmarc: string;
+  spf: string;
+  dkim: string;
+}
+
+export interface Address { name: string; address: string }
+
+// What signatures inside a mail say. Only "good" with from_matches may be shown as signed.
+export interface SignatureVerdict {
+  state: "none" | "good" | "bad" | "unknown-key" | "partial";
+  fingerprint: string; // of the key that made it, if known
+  from_matches: boolean; // a user id of that key is exactly From's address
+  at: number; // seconds
+}
+
+export interface Part {
+  index: number; // for Vault.part
+  name: string; // text, bidi controls escaped
+  type: string;
+  size: number; // bytes decoded
+  content_id: string; // without <>
+  inline: boolean;
+}
+
+export interface OpenedMail {
+  handle: number; // of the decrypted mail in the vault; Vault.forget frees it
+  class: Class | "readable";
+  card_matches: boolean; // the card that was given belongs to this mail
+  subject: string;
+  from: Address[];
+  sender: Address[];
+  reply_to: Address[];
+  to: Address[];
+  cc: Address[];
+  bcc: Address[];
+  date: number;
+  arrived: number; // of the seal; 0: not known
+  message_id: string;
+  in_reply_to: string;
+  references: string[];
+  html: string; // as sent: goes through frame/ only
+  text: string;
+  parts: Part[]; // attachments and inline parts
+  signature: SignatureVerdict;
+  verified: boolean; // from our own Authentication-Results inside the seal
+  dmarc: string; spf: string; dkim: string;
+  list_unsubscribe: string[]; // URIs
+  list_unsubscribe_post: boolean;
+  list_id: string;
+  autocrypt: string; // header field of a sealed mail, or ""
+  differs: string[]; // names of header fields whose outer value differs from the inner (RFC 9788)
+  calendar: string; // the first text/calendar, or ""
+  incomplete: boolean; // a bound was met
+}
+
+export interface Draft {
+  from: Address;
+  to: Address[];
+  cc: Address[];
+  bcc: Address[];
+  reply_to: Address[];
+  subject: string;
+  html: string; // "" in plain mode
+  text: string;
+  attachments: { name: string; type: string; content_id: string; data: ArrayBuffer }[];
+  in_reply_to: string;
+  references: string[];
+  date: number; // seconds
+  message_id: string; // "" takes a new one
+}
+
+export interface Encrypted {
+  mail: Uint8Array<ArrayBuffer>; // what leaves: message/rfc822, CRLF
+  sent: Uint8Array<ArrayBuffer>; // the Sent copy, encrypted to the owner
+  message_id: string;
+}
+
+export interface NewIdentity {
+  // what POST /api/v1/join needs but the token, the kit's proof and the device
+  join: Omit<Join, "token" | "kit_proof" | "device">;
+  words: string[]; // of the recovery kit: to show, once
+  fingerprint: string;
+}
+
+export interface Vault {
+  // -- opening -----------------------------------------------------------------------
+  // A new identity, all made here. The vault is open afterwards. kdf floors are compiled in.
+  create(o: { address: string; name: string; passphrase: string; account: string }): Promise<NewIdentity>;
+  // For an account that has a key of its own: secret_key is armored; with keep false it stays on this device.
+  attach(o: { invitation: Invitation; address: string; passphrase: string; secret_key?: string; key_passphrase?: string; keep: boolean }): Promise<NewIdentity>;
+  // The kit as it was typed back: its proof if these are the words, else "closed".
+  tryKit(words: string): Promise<{ kit_proof: string }>;
+  // Both halves of a sign-in: first the proof, then (with what the server answered) the opening.
+  proveByPassphrase(o: { address: string; passphrase: string; parameters: SignInParameters }): Promise<{ proof: string }>;
+  proveByKit(o: { address: string; words: string }): Promise<{ proof: string }>;
+  proveByPasskey(o: { prf: ArrayBuffer; credential: string }): Promise<void>;
+  // Opens the master key with what the last prove… left, then the keys. fingerprint is the account's.
+  open(o: { account: string; address: string; fingerprint: string; keyring: Keyring; share: string }): Promise<void>;
+  // After a reload: this device's own copy, opened with the session's share.
+  reopen(o: { account: string; address: string; fingerprint: string; keyring: Keyring; share: string }): Promise<void>;
+  // May this browser sign in to the address by passphrase alone (it knows the account secret)?
+  knows(address: string): Promise<boolean>;
+  lock(): Promise<void>; // forgets all keys in memory; the device's copy stays
+  signOut(forget: boolean): Promise<void>; // and the device's copy; forget: the account secret and pins too
+  state(): Promise<{ open: boolean; mail: boolean; list: boolean; fingerprint: string }>; // mail, list: that key is here
+
+  // -- changing keys -----------------------------------------------------------------
+  newPassphrase(o: { old: string; passphrase: string; keyring: Keyring; fingerprint: string }): Promise<Omit<NewPassphrase, never>>;
+  newKit(o: { passphrase: string; keyring: Keyring; fingerprint: string }): Promise<{ words: string[]; request: Omit<NewKit, "kit_proof"> }>;
+  passkeyContainer(o: { prf: ArrayBuffer; credential: string; keyring: Keyring; fingerprint: string }): Promise<NewContainer>;
+  // A new device: its key and six words; and, on a device that is open, the grant.
+  requestAccess(address: string): Promise<{ public_key: string; words: string[] }>;
+  grantAccess(o: { public_key: string; address: string; words: string }): Promise<{ sealed: string }>; // "closed" if the words are others
+  acceptGrant(o: { sealed: string; account: string; address: string; fingerprint: string; keyring: Keyring; share: string }): Promise<void>;
+  // Armored, under a passphrase of its own: the owner asked for it.
+  exportKey(o: { passphrase: string }): Promise<string>;
+  // A key that only this browser has (bring your own).
+  importKey(o: { secret_key: string; key_passphrase?: string; fingerprint: string }): Promise<void>;
+
+  // -- mail --------------------------------------------------------------------------
+  // frames: ids aligned with sealed cards; null where one does not open.
+  openCards(o: { ids: string[]; cards: ArrayBuffer[] }): Promise<(Card | null)[]>;
+  openMail(o: { message: ArrayBuffer; header?: ArrayBuffer; body?: ArrayBuffer; card?: Card; verify?: ArrayBuffer[] }): Promise<OpenedMail>;
+  part(handle: number, index: number): Promise<{ name: string; type: string; data: ArrayBuffer }>;
+  source(handle: number): Promise<ArrayBuffer>; // the mail as it arrived
+  forget(handle: number): Promise<void>;
+  openTerms(terms: ArrayBuffer[]): Promise<(string[] | null)[]>;
+  sealCard(card: Card): Promise<ArrayBuffer>; // to the owner's own list key
+  fold(text: string): Promise<string[]>; // the words of a query, folded as terms are (docs/formats.md)
+
+  // -- the cabinet: boxes under keys that come from the master key ---------------------
+  seal(o: { drawer: string; name: string; version: number; data: ArrayBuffer }): Promise<ArrayBuffer>;
+  openBox(o: { drawer: string; name: string; version: number; box: ArrayBuffer }): Promise<ArrayBuffer>;
+
+  // -- sending -----------------------------------------------------------------------
+  // certificates empty: a readable mail leaves (the Sent copy is encrypted all the same).
+  encrypt(o: { draft: Draft; certificates: ArrayBuffer[]; sign: boolean }): Promise<Encrypted>;
+  describeKey(certificate: ArrayBuffer): Promise<{ fingerprint: string; identities: string[]; created: number; expires: number; algorithm: string; usable: boolean }>;
+}
+
+export type { Kdf };

@@ -1,0 +1,424 @@
+// The types of /api/v1. Names are the API's own: snake_case, times as RFC 3339 in UTC
+// unless a name says seconds, bytes as standard base64 unless a place is raw octets.
+
+export type Base64 = string;
+export type Time = string;
+
+// An error (RFC 9457, application/problem+json). type is urn:sealpost:problem:WORD.
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail?: string;
+  methods?: string[]; // second-factor: which would do: totp, passkey
+}
+
+// ---- Signing up and in -------------------------------------------------------------
+
+export interface Kdf {
+  name: "argon2id";
+  memory: number; // KiB
+  iterations: number;
+  lanes: number;
+}
+
+// GET /api/v1/server: what a page needs before anybody signed in.
+export interface Server {
+  hostname: string;
+  domains: string[]; // that accounts can be opened in
+  open: boolean; // anybody may sign up
+  version: string;
+}
+
+// POST /api/v1/sign-in/begin {address}
+export interface SignInParameters {
+  salt: Base64; // 16 bytes; for unknown addresses a stable false one
+  kdf: Kdf;
+}
+
+// POST /api/v1/sign-in; 401 "wrong-sign-in", 401 "second-factor", 429 "slow-down".
+// It sets the session cookie and answers Session.
+export interface SignIn {
+  address: string;
+  method: "passphrase" | "kit";
+  proof: Base64; // 32 bytes
+  code?: string; // TOTP
+  assertion?: unknown; // WebAuthn, as PublicKeyCredential.toJSON gives it
+  device: string; // what to call this browser in lists, at most 64 characters
+}
+
+// GET /api/v1/session, and the answer to every way of signing in.
+export interface Session {
+  id: string;
+  account: Account;
+  keyring: Keyring;
+  share: Base64; // 32 bytes: this session's half of what opens the device's copy of the master key
+  created: Time;
+  expires: Time;
+}
+
+export interface Account {
+  id: string; // 16 hex digits
+  addresses: string[]; // the first is its name
+  certificate: Base64; // binary OpenPGP certificate
+  fingerprint: string; // upper-case hex
+  profile: "compat" | "modern";
+  level: "open" | "baseline" | "shy" | "minimal";
+  encrypt: "when-all-have-keys" | "require" | "never";
+  list_key?: Base64; // 32 bytes, public half
+  operator: boolean; // may use /api/v1/admin
+  quota: number; // bytes, 0: none
+  created: Time;
+}
+
+// What the server keeps for the owner's clients and cannot open.
+// Names of containers: "master.passphrase", "master.kit", "master.passkey.ID",
+// "openpgp.FINGERPRINT", "list", "secret".
+export interface Keyring {
+  version: number; // grows by one with every change
+  salt: Base64;
+  kdf: Kdf;
+  containers: { [name: string]: Base64 };
+}
+
+// POST /api/v1/invitation {token}; GET has no place for secrets.
+export interface Invitation {
+  address?: string; // fixed by the operator, or the invited chooses
+  domains: string[];
+  attach: boolean; // it gives a sign-in to an account that exists
+  certificate?: Base64; // attach: its certificate
+  account?: string; // attach: its id
+  expires: Time;
+}
+
+// POST /api/v1/join: opens an account (or attaches a sign-in to one), signs in, answers Session.
+export interface Join {
+  token?: string; // of an invitation; absent: open registration
+  address: string;
+  account: string; // id, 16 hex digits: containers are bound to it. Random; attach: the invitation's
+  certificate: Base64;
+  list_key: Base64;
+  profile?: "compat" | "modern";
+  salt: Base64;
+  kdf: Kdf;
+  proof: Base64;
+  kit_proof: Base64; // made from the words as they were typed back
+  containers: { [name: string]: Base64 };
+  device: string;
+}
+
+// PUT /api/v1/keyring/passphrase: 409 "conflict" if version is not the stored one plus one.
+export interface NewPassphrase {
+  version: number;
+  old_proof: Base64;
+  salt: Base64;
+  kdf: Kdf;
+  proof: Base64;
+  container: Base64; // master.passphrase
+}
+
+// PUT /api/v1/keyring/kit
+export interface NewKit {
+  version: number;
+  proof: Base64; // of the passphrase
+  kit_proof: Base64;
+  container: Base64; // master.kit
+}
+
+// PUT /api/v1/keyring/containers/NAME with this, DELETE with ?version=
+export interface NewContainer {
+  version: number;
+  container: Base64;
+}
+
+// GET /api/v1/sessions; DELETE /api/v1/sessions/ID
+export interface SessionLine {
+  id: string;
+  device: string;
+  created: Time;
+  used: Time;
+  expires: Time;
+  current: boolean;
+}
+
+// GET /api/v1/sign-ins: newest first, at most 100
+export interface SignInLine {
+  at: Time;
+  how: "passphrase" | "kit" | "passkey" | "approval" | "join" | "app-password";
+  ok: boolean;
+  device: string;
+}
+
+// POST /api/v1/sign-in/requests {address, public_key, device}: a new device asks to be let in.
+export interface AccessRequest {
+  id: string;
+  secret: Base64; // shown only to who asked; it polls with it
+}
+// POST /api/v1/sign-in/requests/ID {secret}: 202 while it waits, then Granted and the session cookie
+export interface Granted {
+  session: Session;
+  sealed: Base64; // HPKE to public_key: master key and account secret
+}
+// GET /api/v1/access-requests; POST /api/v1/access-requests/ID/grant {sealed}; DELETE
+export interface WaitingRequest {
+  id: string;
+  device: string;
+  public_key: Base64; // 32 bytes, X25519
+  at: Time;
+}
+
+// GET /api/v1/second-factors
+export interface SecondFactors {
+  totp: boolean;
+  passkeys: PasskeyLine[];
+}
+export interface PasskeyLine {
+  id: string; // base64url credential id
+  name: string;
+  created: Time;
+  used?: Time;
+  unlocks: boolean; // it has a container of the master key (PRF)
+}
+// POST /api/v1/second-factors/totp -> NewTotp; PUT /api/v1/second-factors/totp {code}; DELETE {proof}
+export interface NewTotp {
+  secret: string; // base32
+  uri: string; // otpauth://
+}
+// POST /api/v1/passkeys/begin -> WebAuthn creation options (JSON form); POST /api/v1/passkeys
+export interface NewPasskey {
+  name: string;
+  credential: unknown; // PublicKeyCredential.toJSON()
+  container?: Base64; // master.passkey.ID
+  version?: number; // of the keyring with it
+}
+// POST /api/v1/sign-in/passkey/begin -> WebAuthn request options; POST /api/v1/sign-in/passkey {credential, device} -> Session
+
+// GET, POST /api/v1/app-passwords; DELETE /api/v1/app-passwords/NAME
+export interface AppPassword {
+  name: string;
+  created: Time;
+  used?: Time; // to the day
+  file_sent: boolean;
+  limit: number;
+  scopes: string[]; // imap, smtp, api
+  password?: string; // in the answer to POST only
+}
+
+// ---- Mail --------------------------------------------------------------------------
+
+// GET /api/v1/mailboxes -> {modseq, mailboxes}
+export interface Mailboxes {
+  modseq: number; // highest given to any change of this account
+  mailboxes: Mailbox[];
+}
+export interface Mailbox {
+  id: number;
+  name: string; // "/" between levels, INBOX in capitals
+  use: string; // "\\Sent" and so on, or ""
+  uid_validity: number;
+  uid_next: number;
+  modseq: number;
+  subscribed: boolean;
+  messages: number;
+  unseen: number;
+  bytes: number;
+}
+
+// GET /api/v1/mailboxes/ID/entries?since=MODSEQ&after=UID&limit=N (limit up to 20,000)
+// Columns of one length, by uid (since 0) or by modseq.
+export interface Entries {
+  modseq: number; // ask with this as since next time, once more is false
+  complete: boolean; // false: since is so old that expunges were forgotten; ask again with 0
+  more: boolean; // there is more: since 0: ask with after = last uid, else with since = last modseq
+  uids: number[];
+  modseqs: number[];
+  ids: string[]; // 32 hex digits each: the mail's id, kept over copies and moves
+  received: number[]; // seconds
+  sizes: number[];
+  flags: number[]; // index into flag_sets
+  flag_sets: string[][];
+  letters: number[]; // bit set: 1 message, 2 header, 4 terms, 8 body, 16 card
+  classes: number[]; // 0 unknown, 1 sealed on arrival, 2 end-to-end, 3 both
+  gone: number[]; // uids expunged since
+}
+
+// GET /api/v1/mailboxes/ID/cards?uids=1:50,60 and .../terms?uids=...: raw octets, frames of
+// uid (4, big-endian), length (4), content. A mail without that letter has length 0; one
+// that is not there has no frame. terms frames begin with the PKESK packets.
+// GET /api/v1/mailboxes/ID/messages/UID/LETTER: raw letter; ranges and ETag as in HTTP.
+//   LETTER: message, header, terms, body (the last two with their PKESK in front), card
+// GET /api/v1/mailboxes/ID/messages/UID.eml: as IMAP serves it
+// GET /api/v1/mailboxes/ID/messages/UID -> Message
+export interface Message {
+  uid: number;
+  id: string;
+  modseq: number;
+  received: Time;
+  size: number;
+  flags: string[];
+  class: "sealed on arrival" | "end-to-end" | "both" | "";
+  letters: { [letter: string]: number }; // sizes
+  header: string; // the visible header section
+}
+
+// POST /api/v1/mailboxes/ID/messages?flags=\Seen&received=SECONDS, body message/rfc822 -> Appended.
+// A mail encrypted to the owner is kept as it is; any other is sealed.
+export interface Appended {
+  mailbox: number;
+  uid: number;
+  uid_validity: number;
+  modseq: number;
+  id: string;
+}
+// PUT /api/v1/mailboxes/ID/messages/UID/card and .../terms: raw octets, sealed by the client.
+
+// POST /api/v1/changes {changes: Change[]}, all or none -> {events: ChangeEvent[]}
+export type Change =
+  | { op: "flags"; mailbox: number; uids: number[]; add?: string[]; remove?: string[]; set?: string[]; unless?: number }
+  | { op: "move" | "copy"; mailbox: number; to: number; uids: number[] }
+  | { op: "expunge"; mailbox: number; uids: number[] }
+  | { op: "shed"; mailbox: number; uids: number[]; letters: ("card" | "terms")[] } // they are folded into pages and segments
+  | { op: "create"; name: string; use?: string }
+  | { op: "rename"; from: string; name: string }
+  | { op: "remove"; name: string }
+  | { op: "subscribe"; name: string; on: boolean };
+export interface ChangeEvent {
+  mailbox: number;
+  uids: number[];
+  sources: number[];
+  failed: number[];
+  modseq: number;
+}
+
+// GET /api/v1/usage
+export interface Usage {
+  bytes: number;
+  messages: number;
+  quota: number;
+  cabinet: number; // bytes of what clients sealed
+}
+
+// GET /api/v1/events: text/event-stream. Events "mail" {modseq}, "cabinet" {version},
+// "outbox" {}, "account" {}, "bye" {}. id: MODSEQ.VERSION; Last-Event-ID resumes.
+
+// ---- The cabinet: what the owner's clients sealed for each other ----------------------
+// Drawers: settings, contacts, drafts, pages, segments, pins, searches, templates, files.
+// GET /api/v1/cabinet?since=N -> CabinetList
+export interface CabinetList {
+  version: number;
+  items: CabinetItem[];
+}
+export interface CabinetItem {
+  drawer: string;
+  name: string; // 1 to 64 of A-Za-z0-9_-
+  version: number; // of this item, from 1
+  size: number;
+  change: number; // of the cabinet
+  modified: Time;
+  gone: boolean;
+}
+// GET /api/v1/cabinet/DRAWER/NAME: raw octets, ETag "VERSION"
+// PUT: raw octets up to 16 MiB with If-Match: "VERSION" or If-None-Match: * -> CabinetItem; 412 "conflict"
+// DELETE with If-Match
+
+// ---- Sending -----------------------------------------------------------------------
+
+// POST /api/v1/outbox: multipart/form-data, part "envelope" (JSON Envelope), part "mail" (message/rfc822)
+export interface Envelope {
+  from: string;
+  to: string[];
+  delay?: number; // seconds until it leaves: undo
+  at?: Time; // or when it leaves
+  encrypted: boolean; // the client encrypted it: send nothing if it is readable
+}
+export interface OutboxItem {
+  id: string;
+  at: Time;
+  to: number; // recipients
+  size: number;
+  created: Time;
+}
+// GET /api/v1/outbox -> {items}; DELETE /api/v1/outbox/ID -> 204, or 409 "gone-out"; PATCH {at}
+
+// POST /api/v1/recipients {addresses} -> {recipients}
+export interface Recipient {
+  address: string;
+  state: "key" | "none" | "unsure" | "revoked" | "expired" | "invalid";
+  local: boolean; // an address of this server
+  source?: "local" | "wkd" | "autocrypt" | "manual";
+  certificate?: Base64;
+  fingerprint?: string;
+  changed?: boolean; // another key was offered later
+  offered?: { fingerprint: string; certificate: Base64; source: string; at: Time }[];
+}
+// PUT /api/v1/keys/ADDRESS {certificate} pins; POST /api/v1/keys/ADDRESS/accept {fingerprint}; DELETE
+
+// GET, PUT /api/v1/rules {rules, version}
+export interface Rules {
+  version: number;
+  rules: Rule[];
+  vacation: Vacation;
+}
+export interface Rule {
+  name: string;
+  on: boolean;
+  all: boolean; // all conditions, or any
+  conditions: Condition[];
+  actions: Action[];
+  stop: boolean;
+}
+export interface Condition {
+  field: "from" | "to" | "subject" | "list" | "size" | "attachment" | "class";
+  op: "contains" | "is" | "ends" | "over" | "under";
+  value: string;
+  not?: boolean;
+}
+export type Action =
+  | { do: "move"; mailbox: string }
+  | { do: "flag"; flag: string } // \Seen, \Flagged or a keyword (label)
+  | { do: "forward"; address: string } // only encrypted
+  | { do: "discard" };
+export interface Vacation {
+  on: boolean;
+  from?: Time;
+  until?: Time;
+  subject: string;
+  text: string;
+}
+
+// ---- For operators: /api/v1/admin ------------------------------------------------------
+
+export interface AdminAccount {
+  id: string;
+  addresses: string[];
+  created: Time;
+  bytes: number;
+  messages: number;
+  quota: number;
+  operator: boolean;
+  sign_in: boolean; // it has a sign-in here
+  fingerprint: string;
+  key_expires?: Time;
+}
+export interface AdminInvitation {
+  id: string;
+  address?: string;
+  created: Time;
+  expires: Time;
+  attach: boolean;
+  link?: string; // in the answer to POST only; the token stands in its fragment
+}
+export interface AdminDomain {
+  domain: string;
+  records: { name: string; type: string; value: string; state: "ok" | "missing" | "wrong" | "unsure"; found?: string; why?: string }[];
+}
+export interface AdminQueueItem {
+  id: string;
+  account?: string;
+  created: Time;
+  expires: Time;
+  size: number;
+  held: boolean;
+  sending: boolean;
+  recipients: { domain: string; attempts: number; next: Time; reply: string }[];
+}
