@@ -165,6 +165,31 @@ func packetBody(b []byte) []byte {
 	return b[len(b)-r.Len():]
 }
 
+// Fingerprint is that of the first key, in upper-case hex.
+func (k *SecretKeys) Fingerprint() string {
+	return fmt.Sprintf("%X", k.entities[0].PrimaryKey.Fingerprint)
+}
+
+// Certificate is the public part of the first key, binary, with all that its
+// owner's software says of it.
+func (k *SecretKeys) Certificate() ([]byte, error) {
+	var b bytes.Buffer
+	if err := k.entities[0].Serialize(&b); err != nil {
+		return nil, fmt.Errorf("write certificate: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// Binary is the first key as a transferable secret key that is not locked, for the
+// owner's own keyring.
+func (k *SecretKeys) Binary() ([]byte, error) {
+	var b bytes.Buffer
+	if err := k.entities[0].SerializePrivateWithoutSigning(&b, nil); err != nil {
+		return nil, fmt.Errorf("write secret key: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
 // GenerateKey makes a key for one identity: name may be empty, address is an
 // addr-spec. Compat gives version 4 with Ed25519 and Curve25519 as GnuPG 2.2
 // and all later software read them; modern gives version 6 with Ed25519 and
