@@ -121,7 +121,7 @@ func Default() Config {
 		Outbound: Outbound{Workers: 20, PerDestination: 5, Port: 25, Delay: 4 * time.Hour},
 		DKIM:     DKIM{Folder: "/etc/sealpost/dkim"},
 		DNS:      DNS{Servers: []string{}},
-		HTTP:     HTTP{Listen: []string{":80"}, ListenTLS: []string{":443"}},
+		HTTP:     HTTP{Listen: []string{":80"}, ListenTLS: []string{":443"}, Names: []string{}},
 		MTASTS:   MTASTS{Mode: "enforce", Age: 7 * 24 * time.Hour},
 		Reports:  Reports{Send: true},
 		Metrics:  Metrics{Listen: []string{}},

@@ -105,6 +105,8 @@ func settingsRead() []setting {
 			about: "Browsers, and what other servers and programs fetch: keys (WKD), MTA-STS policy, autoconfiguration."},
 		{key: "http.listen", value: words{func(c *Config) *[]string { return &c.HTTP.Listen }, listen, 0, ""},
 			about: "Plain HTTP: answers ACME and sends everything else to TLS."},
+		{key: "http.names", value: words{func(c *Config) *[]string { return &c.HTTP.Names }, hostname, 0, ""},
+			about: "Names beside hostname that the webmail and its API answer to, such as \"webmail.example.org\"."},
 
 		{key: "mta_sts.mode", value: word{func(c *Config) *string { return &c.MTASTS.Mode }, oneOf("enforce", "testing", "none"), ""},
 			about: "What other servers shall do when they cannot verify our TLS (RFC 8461): enforce, testing or none,\nand how long they shall remember it."},

@@ -63,8 +63,8 @@ func (p page) show(w http.ResponseWriter, status int, name string) {
 	write(w, status, "text/html; charset=utf-8", b.Bytes())
 }
 
-// start is the page for a person who types the server's name.
-func (d *Door) start(w http.ResponseWriter, r *http.Request, s site) {
+// setup is the page that says what this server is and how mail programs are set up.
+func (d *Door) setup(w http.ResponseWriter, r *http.Request, s site) {
 	host, example := s.domain, s.domain
 	if host == "" {
 		host = d.Hostname
@@ -72,7 +72,7 @@ func (d *Door) start(w http.ResponseWriter, r *http.Request, s site) {
 	if example == "" {
 		example = "your-domain.example"
 	}
-	page{Title: host, Host: host, Hostname: d.Hostname, Ports: d.Ports, Profile: profilePlace, Example: example}.show(w, http.StatusOK, "start.html")
+	page{Title: host, Host: host, Hostname: d.Hostname, Ports: d.Ports, Profile: profilePlace, Example: example}.show(w, http.StatusOK, "setup.html")
 }
 
 // faults say in words what a status means to a person.

@@ -19,7 +19,7 @@ func TestPagesLoadNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	for url, status := range map[string]int{
-		"https://example.org/": 200, "https://mail.example.org/": 200, "https://example.org/nothing": 404,
+		"https://example.org/setup": 200, "https://mail.example.org/setup": 200, "https://example.org/nothing": 404,
 		"https://mail.example.org" + profilePlace: 400, "https://mta-sts.example.org/": 404,
 	} {
 		r := w.get(url)
@@ -45,7 +45,7 @@ func TestPagesLoadNothing(t *testing.T) {
 func TestPromises(t *testing.T) {
 	t.Parallel()
 	tags := regexp.MustCompile(`<[^>]*>`)
-	text := html.UnescapeString(tags.ReplaceAllString(newWorld().get("https://example.org/").Body.String(), ""))
+	text := html.UnescapeString(tags.ReplaceAllString(newWorld().get("https://example.org/setup").Body.String(), ""))
 	text = strings.Join(strings.Fields(text), " ")
 	for _, want := range []string{
 		"Stored mail Mail that was stored while the server ran this software cannot be read by its operator, by whoever takes its disks and backups, or by whoever runs it later.",
@@ -65,10 +65,10 @@ func TestPromises(t *testing.T) {
 	}
 }
 
-func TestStartPage(t *testing.T) {
+func TestSetupPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
-	for url, want := range map[string]string{"https://example.org/": "you@example.org", "https://other.test/": "you@other.test", "https://mail.example.org/": "you@your-domain.example"} {
+	for url, want := range map[string]string{"https://example.org/setup": "you@example.org", "https://other.test/setup": "you@other.test", "https://mail.example.org/setup": "you@your-domain.example"} {
 		text := w.get(url).Body.String()
 		if !strings.Contains(text, want) || !strings.Contains(text, "mail.example.org") || !strings.Contains(text, "port 993") {
 			t.Errorf("%s does not say %q", url, want)
@@ -80,14 +80,14 @@ func TestStartPage(t *testing.T) {
 		}
 	}
 	if text := w.get("https://mta-sts.example.org/x").Body.String(); strings.Contains(text, "href") {
-		t.Error("a host without a start page points to one")
+		t.Error("a host without pages points to one")
 	}
 }
 
 func TestSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
-	for _, path := range everyPath[:10] {
+	for _, path := range everyPath[:12] {
 		r := httptest.NewRequest(http.MethodGet, "https://example.org"+path, nil)
 		r.TLS = &tls.ConnectionState{}
 		h := w.do(r).Header()

@@ -2,6 +2,8 @@ package webmail
 
 import (
 	"net"
+	"net/http"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/idna"
@@ -9,7 +11,7 @@ import (
 
 // site is a host name of this server, taken apart.
 type site struct {
-	main   bool   // it is Door.Hostname
+	main   bool   // it is Door.Hostname or one of Door.Names
 	sub    string // openpgpkey, mta-sts, autoconfig, autodiscover, or empty
 	domain string // the mail domain it belongs to, U-labels; empty: of none
 }
@@ -24,7 +26,7 @@ func (d *Door) site(host string) (site, bool) {
 		return site{}, false
 	}
 	s := site{}
-	if name == strings.ToLower(d.Hostname) {
+	if name == strings.ToLower(d.Hostname) || slices.Contains(d.Names, name) {
 		s.main = true
 	}
 	if d.Local(name) {
@@ -77,7 +79,8 @@ const (
 
 // everywhere stands on the server's own host and on those of its domains.
 var everywhere = map[string]route{
-	"/":                                     {"start", false, (*Door).start},
+	"/":                                     {"home", false, (*Door).home},
+	"/setup":                                {"setup", false, (*Door).setup},
 	profilePlace:                            {"apple profile", false, (*Door).appleProfile},
 	"/.well-known/autoconfig" + configPlace: {"autoconfig", false, (*Door).autoconfig},
 	configPlace:                             {"autoconfig", false, (*Door).autoconfig},
@@ -98,7 +101,32 @@ var bySub = map[string]map[string]route{
 	},
 }
 
-// route finds what stands at a path of a site.
+// route finds what stands at a path of a site: on hosts of the webmail its files
+// come first.
+func (d *Door) route(s site, path string) (route, bool) {
+	if s.main && d.App != nil && d.App.Has(path) {
+		return route{"webmail", false, (*Door).app}, true
+	}
+	return s.route(path)
+}
+
+func (d *Door) app(w http.ResponseWriter, r *http.Request, _ site) { d.App.ServeHTTP(w, r) }
+
+// home sends who typed a mail domain's name to where the webmail is.
+func (d *Door) home(w http.ResponseWriter, r *http.Request, s site) {
+	if s.main || d.App == nil {
+		d.setup(w, r, s)
+		return
+	}
+	host := ascii(strings.ToLower(d.Hostname))
+	if _, port, err := net.SplitHostPort(r.Host); err == nil && port != "443" {
+		host = net.JoinHostPort(host, port)
+	}
+	w.Header().Set("Location", "https://"+host+"/")
+	writeText(w, http.StatusTemporaryRedirect, "the webmail has a host of its own\n")
+}
+
+// route finds what stands at a path of a site beside the webmail.
 func (s site) route(path string) (route, bool) {
 	if rest, ok := strings.CutPrefix(path, keysPlace); ok {
 		return s.keyRoute(rest)

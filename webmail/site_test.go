@@ -9,7 +9,7 @@ import (
 
 // everyPath is one of each kind.
 var everyPath = []string{
-	"/", "/nothing", "/.well-known/openpgpkey/policy", "/.well-known/openpgpkey/example.org/policy",
+	"/", "/setup", "/assets/a-1.js", "/nothing", "/.well-known/openpgpkey/policy", "/.well-known/openpgpkey/example.org/policy",
 	"/.well-known/openpgpkey/hu/iy9q119eutrkn8s1mk4r39qejnbu3n5q", "/.well-known/mta-sts.txt", "/mail/config-v1.1.xml?emailaddress=bob@example.org",
 	"/autodiscover/autodiscover.xml?Email=bob@example.org", "/autodiscover/autodiscover.json?Protocol=AutodiscoverV1", profilePlace + "?address=bob@example.org", "//", "/../..",
 }
@@ -46,9 +46,10 @@ func TestPlacesOfHosts(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	found := map[string]string{
-		"mail.example.org":              "/ /mail/config-v1.1.xml /autodiscover/autodiscover.xml /autodiscover/autodiscover.json " + profilePlace,
-		"Example.ORG:8443":              "/ /.well-known/openpgpkey/policy /mail/config-v1.1.xml /autodiscover/autodiscover.xml /autodiscover/autodiscover.json " + profilePlace,
-		"other.test.":                   "/ /.well-known/openpgpkey/policy /mail/config-v1.1.xml /autodiscover/autodiscover.xml /autodiscover/autodiscover.json " + profilePlace,
+		"mail.example.org":              "/ /setup /assets/a-1.js /mail/config-v1.1.xml /autodiscover/autodiscover.xml /autodiscover/autodiscover.json " + profilePlace,
+		"localhost:2443":                "/ /setup /assets/a-1.js /mail/config-v1.1.xml /autodiscover/autodiscover.xml /autodiscover/autodiscover.json " + profilePlace,
+		"Example.ORG:8443":              "/setup /.well-known/openpgpkey/policy /mail/config-v1.1.xml /autodiscover/autodiscover.xml /autodiscover/autodiscover.json " + profilePlace,
+		"other.test.":                   "/setup /.well-known/openpgpkey/policy /mail/config-v1.1.xml /autodiscover/autodiscover.xml /autodiscover/autodiscover.json " + profilePlace,
 		"openpgpkey.example.org":        "/.well-known/openpgpkey/example.org/policy",
 		"openpgpkey.other.test":         "",
 		"mta-sts.example.org":           "/.well-known/mta-sts.txt",
@@ -57,7 +58,7 @@ func TestPlacesOfHosts(t *testing.T) {
 		"autodiscover.other.test":       "/autodiscover/autodiscover.xml /autodiscover/autodiscover.json",
 	}
 	for host, list := range found {
-		for _, path := range everyPath[:10] {
+		for _, path := range everyPath[:12] {
 			r := httptest.NewRequest(http.MethodGet, path, nil)
 			r.Host = host
 			got, want := w.do(r).Code, 404
@@ -65,6 +66,9 @@ func TestPlacesOfHosts(t *testing.T) {
 				if r.URL.Path == p {
 					want = 200
 				}
+			}
+			if r.URL.Path == "/" && list != "" && strings.HasPrefix(list, "/setup") {
+				want = http.StatusTemporaryRedirect
 			}
 			if got != want {
 				t.Errorf("%s%s: %d, want %d", host, path, got, want)
@@ -76,6 +80,27 @@ func TestPlacesOfHosts(t *testing.T) {
 	}
 }
 
+// TestWebmail stands on the server's own names and nowhere else; a mail domain's
+// host sends there, with the port that was asked.
+func TestWebmail(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	for _, host := range []string{"mail.example.org", "MAIL.example.org.:8443", "localhost"} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Host = host
+		if got := w.do(r); got.Code != 200 || !strings.Contains(got.Body.String(), "the webmail") || !strings.Contains(got.Header().Get("Content-Security-Policy"), "require-trusted-types-for 'script'") {
+			t.Errorf("%s: %d %v", host, got.Code, got.Header())
+		}
+	}
+	for host, to := range map[string]string{"example.org": "https://mail.example.org/", "other.test:443": "https://mail.example.org/", "bücher.example:2443": "https://mail.example.org:2443/"} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Host = host
+		if got := w.do(r); got.Code != http.StatusTemporaryRedirect || got.Header().Get("Location") != to {
+			t.Errorf("%s: %d to %q", host, got.Code, got.Header().Get("Location"))
+		}
+	}
+}
+
 func TestMethods(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
@@ -83,7 +108,7 @@ func TestMethods(t *testing.T) {
 	t.Cleanup(server.Close)
 	_, key := places("bob", "example.org")
 	key = strings.TrimPrefix(key, "https://example.org")
-	for _, path := range []string{"/", key, "/nothing", "/mail/config-v1.1.xml"} {
+	for _, path := range []string{"/setup", key, "/nothing", "/mail/config-v1.1.xml"} {
 		get := must(http.Get(server.URL + path))
 		head := must(http.Head(server.URL + path))
 		get.Body.Close()

@@ -17,6 +17,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"sealpost/webmail/ui"
 )
 
 // ErrNoKey is what Door.Certificate says of a name under which nothing is published.
@@ -24,7 +26,9 @@ var ErrNoKey = errors.New("no key is published under this name")
 
 // Door answers HTTP requests. Its fields are set once, before use.
 type Door struct {
-	Hostname string // of IMAP and SMTP, as in their certificate
+	Hostname string   // of IMAP and SMTP, as in their certificate; the webmail stands on it
+	Names    []string // other hosts of the webmail, lower case, U-labels
+	App      *ui.App  // the webmail; nil: there is none
 	// Local says whether mail for a domain is taken here. Domains come in lower case,
 	// internationalised ones as U-labels.
 	Local func(domain string) bool
@@ -89,7 +93,7 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request) (name string) {
 		misdirected(w)
 		return "unknown host"
 	}
-	place, ok := s.route(r.URL.Path)
+	place, ok := d.route(s, r.URL.Path)
 	switch {
 	case !ok:
 		showError(w, r, http.StatusNotFound)

@@ -7,11 +7,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"testing/fstest"
 	"time"
 
 	"sealpost/mail"
 	"sealpost/pgp"
 	"sealpost/pgp/discover"
+	"sealpost/webmail/ui"
 )
 
 var testTime = time.Date(2026, 11, 22, 10, 20, 30, 0, time.UTC)
@@ -68,6 +70,8 @@ func newWorld() *world {
 	}
 	w.Door = &Door{
 		Hostname:    "mail.example.org",
+		Names:       []string{"localhost"},
+		App:         must(ui.New(fstest.MapFS{"index.html": {Data: []byte("<!doctype html><title>the webmail</title>")}, "assets/a-1.js": {Data: []byte("export {}")}})),
 		Local:       func(d string) bool { return d == "example.org" || d == "other.test" || d == "bücher.example" },
 		Certificate: w.index.Certificate,
 		STS:         STS{Mode: "enforce", MaxAge: 7 * 24 * time.Hour},

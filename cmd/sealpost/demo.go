@@ -129,6 +129,7 @@ listen_tls = ["%[6]s"]
 [http]
 listen = []
 listen_tls = ["%[7]s"]
+names = ["localhost"]
 
 [imap]
 listen = ["%[3]s"]

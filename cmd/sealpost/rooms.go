@@ -28,6 +28,7 @@ import (
 	"sealpost/smtp/outbound/route"
 	"sealpost/smtp/submission"
 	"sealpost/webmail"
+	"sealpost/webmail/ui"
 )
 
 func newResolver(c config.DNS) *dns.Resolver {
@@ -238,11 +239,17 @@ func connect(s *screen.Screen) func(context.Context, net.Addr) *smtp.Reply {
 }
 
 // newDoor is the HTTP door.
-func (o *office) newDoor(secret []byte) *webmail.Door {
+func (o *office) newDoor(secret []byte) (*webmail.Door, error) {
 	c := o.settings
+	app, err := ui.Built()
+	if err != nil {
+		return nil, err
+	}
 	published := &webmail.Index{List: o.publishedAddresses, Cert: o.ownKey, Now: time.Now}
 	return &webmail.Door{
 		Hostname:    c.Hostname,
+		Names:       c.HTTP.Names,
+		App:         app,
 		Local:       o.book.Local,
 		Certificate: published.Certificate,
 		STS:         webmail.STS{Mode: c.MTASTS.Mode, MX: []string{c.Hostname}, MaxAge: c.MTASTS.Age},
@@ -253,7 +260,7 @@ func (o *office) newDoor(secret []byte) *webmail.Door {
 		Secret: secret,
 		Log:    o.log,
 		Now:    time.Now,
-	}
+	}, nil
 }
 
 // publishedAddresses are those whose keys the world may fetch: all but catch-alls.

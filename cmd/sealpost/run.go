@@ -134,7 +134,9 @@ func (s *server) build() error {
 	if s.reports, err = s.newReports(); err != nil {
 		return err
 	}
-	s.door = s.newDoor(s.secret)
+	if s.door, err = s.newDoor(s.secret); err != nil {
+		return err
+	}
 	s.identity = newIdentity(c, s.door.Serves, s.log)
 	if err := errors.Join(s.identity.reload(), s.signers.reload()); err != nil {
 		return err

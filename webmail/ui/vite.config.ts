@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { integrity } from "./integrity.ts";
 
 // Vitest's reporter wants it; Node 20 has not got it.
 Map.groupBy ??= (items, key) => {
@@ -15,6 +16,7 @@ Map.groupBy ??= (items, key) => {
 // builds it, wherever.
 export default defineConfig({
   base: "/",
+  plugins: [integrity()],
   oxc: { jsx: { importSource: "preact" } },
   build: {
     target: "es2023",
@@ -23,7 +25,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     sourcemap: false,
-    cssCodeSplit: true,
+    cssCodeSplit: false, // one style, so that its hash can stand in the page
     reportCompressedSize: false,
     rollupOptions: {
       input: { index: "index.html" },
