@@ -422,3 +422,44 @@ export interface AdminQueueItem {
   sending: boolean;
   recipients: { domain: string; attempts: number; next: Time; reply: string }[];
 }
+// GET /api/v1/admin/overview
+export interface AdminOverview {
+  version: string;
+  hostname: string;
+  began: Time; // when the server started: traffic counts from here
+  healthy: boolean;
+  certificate_expires?: Time;
+  accounts: number;
+  messages: number;
+  bytes: number; // sealed, of all accounts
+  disk_free: number; // 0 with disk_size 0: not known
+  disk_size: number;
+  queue: { waiting: number; held: number };
+  traffic: AdminTraffic;
+  days?: ({ day: string } & AdminTraffic)[]; // oldest first, at most 90, where the server keeps them
+}
+export interface AdminTraffic {
+  received: number; // mails that were stored, junk among them
+  junk: number;
+  refused: number;
+  sent: number; // recipients that took a mail
+  deferred: number;
+  failed: number;
+}
+// GET /api/v1/admin/reports -> {reports}, newest first: what other servers said of our domains
+export interface AdminReport {
+  id: string;
+  kind: "dmarc" | "failure" | "tls";
+  domain: string;
+  by: string; // whose report
+  day: string;
+  came: Time;
+  all: number; // mails (dmarc) or sessions (tls)
+  well: number;
+}
+// GET accounts -> {accounts}, invitations -> {invitations}, domains -> {domains}, queue -> {items}.
+// POST accounts {address, certificate?}; PATCH accounts/ID {quota?, operator?}; DELETE accounts/ID
+// DELETE accounts/ID/sign-in: takes the sign-in away: what its keyring held is gone for ever;
+//   old mail opens again only with the key or the recovery kit of its owner. Answers AdminInvitation (attach).
+// POST invitations {address?, account?, days} -> AdminInvitation with link; DELETE invitations/ID
+// POST queue/ID/retry, POST queue/ID/hold {held}, DELETE queue/ID
