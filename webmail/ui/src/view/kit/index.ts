@@ -1,0 +1,11 @@
+export { Avatar, Chip, Count, EmptyState, Note, State, hueOf, type Tone } from "./badge.tsx";
+export { Button, IconButton, type ButtonProps, type IconButtonProps } from "./button.tsx";
+export { Dialog, Questions, askText, confirm, type DialogProps } from "./dialog.tsx";
+export { Checkbox, Choice, Field, Segments, Select, Switch, TextArea, type Option } from "./field.tsx";
+export { Icon, Seal, type IconName } from "./icon.tsx";
+export { KeyHint } from "./keyhint.tsx";
+export { Menu, place, type MenuEntry } from "./menu.tsx";
+export { Meter, Progress, Spinner } from "./progress.tsx";
+export { Toasts, dismiss, say, toast, toasts, type Toast } from "./toast.tsx";
+export { Tooltips } from "./tooltip.tsx";
+export { useWindowed, windowOf, type Windowed } from "./windowed.ts";

@@ -1,0 +1,65 @@
+// Draws only the rows that are in sight, of lists of any length. Rows have one height, so
+// the place of each is a product; beyond what browsers can lay out the scale is squeezed.
+import { useCallback, useLayoutEffect, useState } from "preact/hooks";
+
+export interface Windowed {
+  from: number; // the first row to draw
+  to: number; // and the one after the last
+  height: number; // of the whole, in CSS pixels
+  offset: number; // of the first row drawn
+  scrollTo: (row: number, where?: "near" | "start") => void;
+}
+
+const most = 8_000_000; // browsers lay out no box much higher
+
+/** el scrolls; rows of rowHeight px stand in it, below `above` px of other things. */
+export function useWindowed(el: HTMLElement | null, o: { count: number; rowHeight: number; overscan?: number; above?: number }): Windowed {
+  const { count, rowHeight, overscan = 8, above = 0 } = o;
+  const [at, setAt] = useState({ top: 0, view: 800 });
+  const full = count * rowHeight, height = Math.min(full, most);
+
+  useLayoutEffect(() => {
+    if (!el) return;
+    let asked = 0;
+    const read = () => {
+      asked = 0;
+      setAt((was) => {
+        const top = el.scrollTop, view = el.clientHeight;
+        const moved = Math.abs(top - was.top) >= rowHeight / 2 || view !== was.view || top === 0;
+        return moved && (top !== was.top || view !== was.view) ? { top, view } : was;
+      });
+    };
+    const ask = () => { asked ||= requestAnimationFrame(read); };
+    read();
+    el.addEventListener("scroll", ask, { passive: true });
+    const sizes = new ResizeObserver(ask);
+    sizes.observe(el);
+    return () => {
+      el.removeEventListener("scroll", ask);
+      sizes.disconnect();
+      cancelAnimationFrame(asked);
+    };
+  }, [el, rowHeight]);
+
+  const { from, to, offset } = windowOf({ top: at.top - above, view: at.view, count, rowHeight, overscan });
+  const scrollTo = useCallback((row: number, where: "near" | "start" = "near") => {
+    if (!el) return;
+    const scale = full > most ? (most - el.clientHeight) / (full - el.clientHeight) : 1;
+    const y = row * rowHeight * scale + above;
+    if (where === "start") el.scrollTop = y;
+    else if (y < el.scrollTop + above) el.scrollTop = y - above;
+    else if (y + rowHeight > el.scrollTop + el.clientHeight) el.scrollTop = y + rowHeight - el.clientHeight;
+  }, [el, rowHeight, full, above]);
+  return { from, to, height, offset, scrollTo };
+}
+
+/** Which rows stand in a window, and where the first of them is drawn. */
+export function windowOf(o: { top: number; view: number; count: number; rowHeight: number; overscan: number }): { from: number; to: number; offset: number } {
+  const { view, count, rowHeight, overscan } = o;
+  const full = count * rowHeight, top = Math.max(0, o.top);
+  const squeezed = full > most;
+  const real = squeezed ? (top / Math.max(1, most - view)) * (full - view) : top;
+  const from = Math.max(0, Math.min(count, Math.floor(real / rowHeight) - overscan));
+  const to = Math.min(count, Math.ceil((real + view) / rowHeight) + overscan);
+  return { from, to, offset: squeezed ? top - (real - from * rowHeight) : from * rowHeight };
+}

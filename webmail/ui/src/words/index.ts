@@ -1,0 +1,123 @@
+// Words, numbers and times in the reader's language. Keys are flat, one file a language;
+// a count chooses among KEY.one, KEY.few … as Intl.PluralRules says. English is always
+// there and stands in for what a translation lacks.
+import { signal } from "@preact/signals";
+import en from "./en.json";
+
+type Flat = keyof typeof en;
+type Plural = Flat extends infer K ? (K extends `${infer B}.other` ? B : never) : never;
+export type Key = Flat | Plural;
+export type Params = { [name: string]: string | number };
+type Catalogue = { [key: string]: string };
+
+const files = import.meta.glob<{ default: Catalogue }>(["./*.json", "!./en.json"]);
+
+// Each in its own words: whoever looks for a language reads that one.
+export const languages: { [code: string]: string } = {
+  en: "English", de: "Deutsch", fr: "Français", es: "Español", it: "Italiano", pt: "Português", nl: "Nederlands",
+  pl: "Polski", ru: "Русский", ar: "العربية", he: "עברית", ja: "日本語", zh: "中文",
+};
+const rightToLeft = new Set(["ar", "he", "fa", "ur"]);
+
+export const language = signal("en"); // of the words
+export const locale = signal("en"); // of dates and numbers, with its region
+
+let words: Catalogue = en;
+let plural = new Intl.PluralRules("en");
+
+/** What the browser asks for, as far as there are words for it. */
+export function preferred(asked: readonly string[] = navigator.languages): string {
+  for (const a of asked) {
+    const code = a.toLowerCase().split("-")[0] ?? "";
+    if (code in languages && (code === "en" || `./${code}.json` in files)) return code;
+  }
+  return "en";
+}
+
+/** The languages that have a file. */
+export const available = () => Object.keys(languages).filter((c) => c === "en" || `./${c}.json` in files);
+
+/** Loads a language and shows it; an unknown one leaves English. */
+export async function setLanguage(code: string, region: readonly string[] = navigator.languages): Promise<void> {
+  const load = files[`./${code}.json`];
+  const known = code === "en" || load !== undefined;
+  const catalogue = load ? (await load()).default : en;
+  const lang = known ? code : "en";
+  words = catalogue;
+  locale.value = region.find((r) => r.toLowerCase().split("-")[0] === lang) ?? lang;
+  plural = new Intl.PluralRules(lang);
+  formats.clear();
+  if (typeof document !== "undefined") {
+    document.documentElement.lang = lang;
+    document.documentElement.dir = rightToLeft.has(lang) ? "rtl" : "ltr";
+  }
+  language.value = lang;
+}
+
+function find(key: string, n: number | undefined): string | undefined {
+  if (n === undefined) return words[key] ?? (en as Catalogue)[key];
+  return words[`${key}.${plural.select(n)}`] ?? words[`${key}.other`] ?? (en as Catalogue)[`${key}.${n === 1 ? "one" : "other"}`] ?? (en as Catalogue)[`${key}.other`] ?? words[key] ?? (en as Catalogue)[key];
+}
+
+/** The words of a key. {name} takes a parameter; a number named n also chooses the plural. */
+export function t(key: Key, params?: Params): string {
+  void language.value; // whoever draws words draws them again when the language changes
+  const n = params?.["n"];
+  const text = find(key, typeof n === "number" ? n : undefined) ?? key;
+  if (!params) return text;
+  return text.replace(/\{(\w+)\}/g, (all, name: string) => {
+    const v = params[name];
+    return v === undefined ? all : typeof v === "number" ? number(v) : v;
+  });
+}
+
+// Intl's makers are slow and their products are not: keep them.
+const formats = new Map<string, unknown>();
+function format<T>(name: string, make: (locale: string) => T): T {
+  const l = locale.value;
+  const key = name + l;
+  let f = formats.get(key) as T | undefined;
+  if (!f) formats.set(key, (f = make(l)));
+  return f;
+}
+const dates = (name: string, o: Intl.DateTimeFormatOptions) => format(name, (l) => new Intl.DateTimeFormat(l, o));
+
+export const number = (n: number) => format("n", (l) => new Intl.NumberFormat(l)).format(n);
+export const percent = (share: number) => format("%", (l) => new Intl.NumberFormat(l, { style: "percent" })).format(share);
+
+const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
+/** A size as people say it: 1.2 MB. */
+export function bytes(n: number): string {
+  let i = 0;
+  while (n >= 1000 && i < units.length - 1) (n /= 1000), i++;
+  const unit = units[i] ?? "byte";
+  const digits = i > 0 && n < 10 ? 1 : 0;
+  return format(`b${unit}${digits}`, (l) => new Intl.NumberFormat(l, { style: "unit", unit, unitDisplay: i === 0 ? "long" : "short", maximumFractionDigits: digits })).format(n);
+}
+
+export const list = (items: string[]) => format("list", (l) => new Intl.ListFormat(l, { type: "conjunction" })).format(items);
+
+const dayStart = (d: Date) => new Date(d.getFullYear(), d.getMonth(), d.getDate()).getTime();
+
+/** As a row of the list has it: the time today, the weekday this week, the day this year. */
+export function shortDate(seconds: number, now = Date.now()): string {
+  if (!seconds) return "";
+  const d = new Date(seconds * 1000), today = dayStart(new Date(now));
+  if (d.getTime() >= today && d.getTime() < today + 86400e3) return dates("time", { hour: "numeric", minute: "2-digit" }).format(d);
+  if (d.getTime() >= today - 6 * 86400e3 && d.getTime() < today) return dates("weekday", { weekday: "short", hour: "numeric", minute: "2-digit" }).format(d);
+  if (d.getFullYear() === new Date(now).getFullYear()) return dates("day", { day: "numeric", month: "short" }).format(d);
+  return dates("year", { day: "numeric", month: "short", year: "numeric" }).format(d);
+}
+export const fullDate = (seconds: number) => dates("full", { weekday: "short", day: "numeric", month: "long", year: "numeric", hour: "numeric", minute: "2-digit" }).format(new Date(seconds * 1000));
+export const exactDate = (seconds: number) => dates("exact", { dateStyle: "full", timeStyle: "long" }).format(new Date(seconds * 1000));
+export const dayDate = (seconds: number) => dates("daydate", { weekday: "long", day: "numeric", month: "long", year: "numeric" }).format(new Date(seconds * 1000));
+export const clock = (seconds: number) => dates("time", { hour: "numeric", minute: "2-digit" }).format(new Date(seconds * 1000));
+export const monthDate = (seconds: number) => dates("month", { month: "long", year: "numeric" }).format(new Date(seconds * 1000));
+
+const steps: [Intl.RelativeTimeFormatUnit, number][] = [["year", 31557600], ["month", 2629800], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+/** "3 hours ago", "in 2 days". */
+export function relative(seconds: number, now = Date.now() / 1000): string {
+  const gap = seconds - now;
+  const [unit, size] = steps.find(([, s]) => Math.abs(gap) >= s) ?? ["second", 1];
+  return format("rel", (l) => new Intl.RelativeTimeFormat(l, { numeric: "auto" })).format(Math.round(gap / size), unit);
+}

@@ -1,0 +1,81 @@
+// Every key that a view names has English words, every English word is used, and a
+// translation has the same places to fill in.
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import en from "./en.json";
+import { bytes, setLanguage, shortDate, t, type Key } from "./index.ts";
+
+const src = join(import.meta.dirname, "..");
+const files = (dir: string): string[] => readdirSync(dir, { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? files(join(dir, e.name)) : [join(dir, e.name)]));
+const code = files(src).filter((f) => /\.tsx?$/.test(f) && !f.includes(".test.") && !f.endsWith("/words/index.ts")).map((f) => readFileSync(f, "utf8")).join("\n");
+const keys = Object.keys(en);
+const english = en as { [key: string]: string };
+const places = (s: string) => [...new Set(s.match(/\{\w+\}/g) ?? [])].sort().join(" ");
+const base = (k: string) => k.replace(/\.(zero|one|two|few|many|other)$/, "");
+
+test("every key used has words", () => {
+  const used = [...code.matchAll(/\bt\(\s*"([^"]+)"/g)].map((m) => m[1] ?? "");
+  expect(used.length).toBeGreaterThan(3);
+  expect(used.filter((k) => !(k in en) && !(`${k}.other` in en))).toEqual([]);
+});
+
+test("every key is used", () => {
+  // Keys made of parts (t(`box.${name}`)) count by their beginning.
+  const made = [...code.matchAll(/`([a-z0-9]+\.[a-z0-9.]*)\$\{/g)].map((m) => m[1] ?? "");
+  const unused = keys.filter((k) => !code.includes(`"${base(k)}"`) && !code.includes(`"${k}"`) && !made.some((m) => k.startsWith(m)));
+  expect(unused).toEqual([]);
+});
+
+test("keys are sorted, so that two branches seldom meet", () => {
+  expect(keys).toEqual([...keys].sort());
+});
+
+test("a plural has both of English's forms, and nothing is empty", () => {
+  for (const k of keys) {
+    expect(english[k], k).not.toBe("");
+    if (k.endsWith(".one")) expect(keys).toContain(`${base(k)}.other`);
+    if (k.endsWith(".other")) expect(keys).toContain(`${base(k)}.one`);
+  }
+});
+
+const translations = readdirSync(import.meta.dirname).filter((f) => f.endsWith(".json") && f !== "en.json");
+test.each(translations)("%s fits the English", (file) => {
+  const words = JSON.parse(readFileSync(join(import.meta.dirname, file), "utf8")) as { [key: string]: string };
+  const forms = new Intl.PluralRules(file.slice(0, -5)).resolvedOptions().pluralCategories;
+  for (const [k, v] of Object.entries(words)) {
+    const like = english[k] ?? english[`${base(k)}.other`];
+    expect(like, `${k} is not in English`).toBeDefined();
+    if (!/\.(zero|one|two|few|many)$/.test(k)) expect(places(v), k).toBe(places(like ?? ""));
+  }
+  for (const k of keys) {
+    if (k.endsWith(".other")) for (const f of forms) expect(words, `${base(k)} has no ${f}`).toHaveProperty([`${base(k)}.${f}`]);
+    else if (!k.endsWith(".one")) expect(words).toHaveProperty([k]);
+  }
+});
+
+beforeEach(() => { vi.stubGlobal("navigator", { languages: ["en-GB"] }); });
+afterEach(() => { vi.unstubAllGlobals(); });
+
+test("a word takes its parameters", async () => {
+  await setLanguage("en");
+  expect(t("kit.cancel")).toBe("Cancel");
+  expect(t("no.such.key" as Key)).toBe("no.such.key");
+});
+
+test("times are said as a list says them", async () => {
+  await setLanguage("en");
+  const now = new Date(2026, 5, 17, 15, 0).getTime(), at = (d: Date) => d.getTime() / 1000;
+  expect(shortDate(at(new Date(2026, 5, 17, 9, 5)), now)).toMatch(/09:05|9:05/);
+  expect(shortDate(at(new Date(2026, 5, 15, 9, 5)), now)).toMatch(/Mon/);
+  expect(shortDate(at(new Date(2026, 1, 3)), now)).toMatch(/3 Feb/);
+  expect(shortDate(at(new Date(2024, 1, 3)), now)).toMatch(/2024/);
+  expect(shortDate(0, now)).toBe("");
+});
+
+test("sizes are said in steps of a thousand", async () => {
+  await setLanguage("en");
+  expect(bytes(1)).toBe("1 byte");
+  expect(bytes(1234)).toBe("1.2 kB");
+  expect(bytes(25_000_000)).toBe("25 MB");
+});
