@@ -1,7 +1,8 @@
 // The page's side of the search worker.
 
+import type { Hit } from "./evaluate.ts";
 import type { Need, Sealable } from "./textindex.ts";
-import type { Answer, Ask } from "./worker.ts";
+import type { Answer, Ask } from "./serve.ts";
 
 // A Port is a worker, or in tests what stands for one.
 export interface Port {
@@ -61,11 +62,11 @@ export class SearchClient {
   }
 
   // search gives, for each leaf, who has it.
-  async search(leaves: Need[]): Promise<(leaf: number, id: string) => boolean> {
+  async search(leaves: Need[]): Promise<Hit> {
     const hits = (await this.ask({ do: "search", leaves })).hits ?? [];
     return (leaf, id) => {
       const number = this.numbers.get(id);
-      return number !== undefined && hits[leaf]?.[number] === 1;
+      return number === undefined ? undefined : hits[leaf]?.[number] === 1;
     };
   }
 

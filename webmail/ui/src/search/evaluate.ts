@@ -48,13 +48,16 @@ export function needOf(terms: string[], leaf: Leaf): Need {
 
 // plain is the light folding that fields of a card are compared in.
 export function plain(s: string): string {
-  return s.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+  return /^[\0-\x7f]*$/u.test(s) ? s.toLowerCase() : s.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 }
 
-// A Test says whether a row is meant. hit answers for the n-th leaf.
+// A Hit says whether the index has the n-th leaf in a mail; undefined: it does not know the mail.
+export type Hit = (leaf: number, id: string) => boolean | undefined;
+
+// A Test says whether a row is meant.
 export type Test = (row: Row) => boolean;
 
-export function compile(q: Query, hit: (leaf: number, id: string) => boolean): Test {
+export function compile(q: Query, hit: Hit): Test {
   let next = 0;
   const build = (part: Query): Test => {
     switch (part.kind) {
@@ -76,11 +79,11 @@ export function compile(q: Query, hit: (leaf: number, id: string) => boolean): T
         const leaf = next++;
         const word = plain(part.text);
         // The index has words, not their order: who asks confirms phrases (phrasesOf).
-        return part.phrase ? (row) => hit(leaf, row.id) : (row) => hit(leaf, row.id) || onCard(row, word);
+        return part.phrase ? (row) => hit(leaf, row.id) === true : (row) => hit(leaf, row.id) ?? onCard(row, word);
       }
       case "field": {
         const leaf = part.field === "to" ? next++ : -1;
-        return field(part.field, part.value, (row) => hit(leaf, row.id));
+        return field(part.field, part.value, (row) => hit(leaf, row.id) === true);
       }
       case "date":
         return part.op === "before" ? (row) => row.date < part.at : (row) => row.date >= part.at;
