@@ -167,7 +167,7 @@ type (
 	// owner begins: every other change fails with ErrNoOwner before it and after
 	// Forget, so a delivery that raced a removal cannot bring the owner back.
 	SetQuota struct{ Bytes int64 }
-	// Forget removes the owner, all mailboxes and all entries.
+	// Forget removes the owner, all mailboxes, all entries, and the cabinet.
 	Forget struct{}
 )
 
@@ -222,8 +222,9 @@ type Index interface {
 	Mails(ctx context.Context, o Owner, b MailboxID, uids []UID) iter.Seq2[Mail, error]
 	Usage(ctx context.Context, o Owner) (Usage, error)
 	Apply(ctx context.Context, o Owner, changes []Change) ([]Event, error)
-	// Blobs lists every blob any entry points at, for the orphan sweeper: one
-	// moment's view, a shared blob as often as it is shared. Read it quickly, and
-	// ask nothing else of the index meanwhile.
+	// Blobs lists every blob any entry points at, for the orphan sweeper, and those
+	// that cabinets point at in the same database: one moment's view, a shared blob
+	// as often as it is shared. Read it quickly, and ask nothing else of the index
+	// meanwhile.
 	Blobs(ctx context.Context) iter.Seq2[filestore.ID, error]
 }

@@ -45,3 +45,9 @@ func fit(least int64, size func(int64) int64) int64 {
 		}
 	}
 }
+
+// Padded says whether n is a size that content is padded to (docs/formats.md, Sizes),
+// be it of a letter or of a box that a client sealed.
+func Padded(n int64) bool {
+	return n == padme(n) || n%3 == 1 && n-1 == padme(n-1)
+}

@@ -31,6 +31,7 @@ var floors = map[string]int{
 	"imap":                 4,
 	"account":              3,
 	"mailstore":            3,
+	"mailstore/cabinet":    3,
 	"smtp/mailauth/report": 3,
 	"smtp/outbound/queue":  3,
 	"smtp/outbound/route":  3,
@@ -50,8 +51,9 @@ var onlyCmd = []string{"config", "storage"}
 
 // blind says what a room must not be able to read.
 var blind = map[string][]string{
-	"mailstore": {module + "mail", "github.com/emersion/go-message", "net/mail", "net/textproto", "mime"},
-	"filestore": {module + "mail", module + "pgp", "net/mail", "mime"},
+	"mailstore":         {module + "mail", "github.com/emersion/go-message", "net/mail", "net/textproto", "mime"},
+	"mailstore/cabinet": {module + "mail", "github.com/emersion/go-message", "net/mail", "net/textproto", "mime", "encoding/json"},
+	"filestore":         {module + "mail", module + "pgp", "net/mail", "mime"},
 }
 
 // supports are packages made for tests; nothing but tests imports them.

@@ -13,7 +13,7 @@ import (
 )
 
 // layout is the version of the data folder this program writes.
-const layout = "2"
+const layout = "3"
 
 // A migration brings a data folder from one layout to the next. It may be broken
 // off anywhere and run again.
@@ -28,6 +28,9 @@ var migrations = []migration{
 	// Rows of accounts say how their mail leaves; those without it mean the
 	// default, so nothing is rewritten. An older program would lose it.
 	{"1", "2", "accounts know how their mail leaves", func(context.Context, *bolt.DB) error { return nil }},
+	// The index has tables for what browsers need; opening it made them. An older
+	// program would take the blobs they point at for orphans.
+	{"2", "3", "there is room for what browsers keep", func(context.Context, *bolt.DB) error { return nil }},
 }
 
 // migrate brings the folder to this program's layout, a step at a time, each with

@@ -40,11 +40,12 @@ var (
 
 // Options are settings of an index file; the zero value is good.
 type Options struct {
-	Wait     time.Duration    // for another process to leave the file; 0: half a second
-	Now      func() time.Time // nil: time.Now
-	Remember int              // expunged UIDs kept of a mailbox; 0: 100,000
-	Log      *slog.Logger     // nil: none
-	ReadOnly bool             // the file is there, and stays as it is; others may read it too
+	Wait          time.Duration    // for another process to leave the file; 0: half a second
+	Now           func() time.Time // nil: time.Now
+	Remember      int              // expunged UIDs kept of a mailbox; 0: 100,000
+	RememberBoxes int              // removed boxes kept of a cabinet; 0: 10,000
+	Log           *slog.Logger     // nil: none
+	ReadOnly      bool             // the file is there, and stays as it is; others may read it too
 }
 
 // DB is an open index file. Its methods are safe for concurrent use.
@@ -78,6 +79,9 @@ func openFile(path string, o Options, c contents) (*DB, error) {
 	}
 	if o.Remember == 0 {
 		o.Remember = 100_000
+	}
+	if o.RememberBoxes == 0 {
+		o.RememberBoxes = 10_000
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

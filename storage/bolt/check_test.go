@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"context"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -32,7 +33,7 @@ func checkRows(t storagetest.TB, d *DB) {
 				return err
 			}
 		}
-		for _, name := range tableNames[tableMailboxes : tableSubscriptions+1] {
+		for _, name := range append(slices.Clone(tableNames[tableMailboxes:tableSubscriptions+1]), tableNames[tableShelves:tableShelved+1]...) {
 			for k := range under(tx.Bucket(name), nil) {
 				if num := readOwner(k); !known[num] {
 					t.Errorf("%s has a row of owner %d, who is not there", name, num)
@@ -91,7 +92,21 @@ func checkOwnerRows(t storagetest.TB, r *rows) error {
 			t.Errorf("blob %x: %d entries, row of shares: %v", id, n, shared)
 		}
 	}
-	for table, n := range map[table]int{tableEntries: messages, tableMails: messages, tableChanges: changed, tableExpunged: expunged} {
+	shelf, err := shelves{r}.Shelf()
+	if err != nil {
+		return err
+	}
+	kept := int(shelf.Boxes + shelf.Gone)
+	counts := map[table]int{
+		tableEntries: messages, tableMails: messages, tableChanges: changed, tableExpunged: expunged,
+		tableBoxes: kept, tableShelved: kept,
+	}
+	for _, err := range (shelves{r}).changed(0) {
+		if err != nil {
+			return err
+		}
+	}
+	for table, n := range counts {
 		rows := 0
 		for range under(r.in(table), ownerKey(r.num)) {
 			rows++

@@ -73,6 +73,9 @@ func (x index) Apply(ctx context.Context, o mailstore.Owner, changes []mailstore
 			return nil, err
 		}
 		events = done
+		if err := r.freeCabinet(changes, events); err != nil {
+			return nil, err
+		}
 		return r.plan(writes)
 	}, nil))
 	if err != nil {
@@ -175,7 +178,15 @@ func (x index) Blobs(ctx context.Context) iter.Seq2[filestore.ID, error] {
 					return err
 				}
 			}
-			return nil
+			for id, err := range (&tables{tx: tx}).boxBlobs(nil) {
+				if err != nil {
+					return err
+				}
+				if !yield(id, nil) {
+					return errStopped
+				}
+			}
+			return ctx.Err()
 		})
 		if err != nil && !errors.Is(err, errStopped) {
 			yield(filestore.ID{}, err)

@@ -36,6 +36,12 @@ import (
 //	addresses      mail.Address.Key             account id
 //	domains        domain                       account id of the catch-all
 //
+// and, of mailstore/cabinet (cabinet.go):
+//
+//	shelves        owner u32                    row: change, floor, items, bytes, gone
+//	boxes          owner u32, drawer u8, name   row: version, change, modified, size, gone, blob
+//	shelved        owner u32, change u64        drawer u8, name: the box that changed last there
+//
 // Two more files are made the same way, with a bucket "meta" of their own:
 // queue_rows.go and known.go say what is in them.
 //
@@ -81,6 +87,9 @@ const (
 	tableAccounts
 	tableAddresses
 	tableDomains
+	tableShelves // from here on young ones
+	tableBoxes
+	tableShelved
 	tableQueue // here begin those of other files
 	tableHands
 	tablePeers
@@ -93,6 +102,7 @@ var (
 	tableNames = [tableCount][]byte{
 		[]byte("owners"), []byte("mailboxes"), []byte("entries"), []byte("mails"), []byte("changes"), []byte("expunged"),
 		[]byte("shares"), []byte("subscriptions"), []byte("accounts"), []byte("addresses"), []byte("domains"),
+		[]byte("shelves"), []byte("boxes"), []byte("shelved"),
 		[]byte("queue"), []byte("hands"), []byte("peers"), []byte("policies"), []byte("values"),
 	}
 	bucketMeta = []byte("meta")

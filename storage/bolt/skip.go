@@ -55,6 +55,7 @@ func (r *rows) skip(p *put, boxes []mailstore.Mailbox) {
 	books.Valid = raised(books.Valid, math.MaxUint32)
 	books.Box = raised(books.Box, math.MaxUint32-1)
 	r.putOwner(p, books)
+	p.note(r.skipCabinet(p))
 }
 
 // raised is a number after the step; near its end the step is half of what is left,

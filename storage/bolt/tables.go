@@ -20,6 +20,7 @@ type tables struct {
 // appended is how full pages are left where rows mostly come at the end.
 const appended = 0.9
 
+// in is a table's bucket; nil if it is young and the file is older and read only.
 func (t *tables) in(i table) *bbolt.Bucket {
 	if t.open[i] == nil {
 		t.open[i] = t.tx.Bucket(tableNames[i])
@@ -31,7 +32,12 @@ func (t *tables) in(i table) *bbolt.Bucket {
 	return t.open[i]
 }
 
-func (t *tables) get(i table, key []byte) []byte { return t.in(i).Get(key) }
+func (t *tables) get(i table, key []byte) []byte {
+	if b := t.in(i); b != nil {
+		return b.Get(key)
+	}
+	return nil
+}
 
 // damaged names a row by ids only.
 func damaged(t table, key []byte) error {
@@ -69,6 +75,9 @@ func (t *tables) rows(o mailstore.Owner) (*rows, error) {
 // under yields the rows whose keys begin with prefix, in order.
 func under(b *bbolt.Bucket, prefix []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(k, v []byte) bool) {
+		if b == nil {
+			return
+		}
 		c := b.Cursor()
 		for k, v := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
 			if !yield(k, v) {

@@ -165,6 +165,7 @@ func (r *rows) wipe(p *put) {
 	r.drop(p, ownerKey(r.num))
 	p.deleteUnder(r.in(tableShares), ownerKey(r.num))
 	p.deleteUnder(r.in(tableSubscriptions), ownerKey(r.num))
+	r.wipeCabinet(p)
 	p.delete(r.in(tableOwners), []byte(r.id))
 }
 
