@@ -39,6 +39,7 @@ type Account struct {
 	Pseudonym []byte // HMAC key for pgp.Minimal
 	Quota     int64  // bytes, 0: no limit
 	Created   time.Time
+	Operator  bool   // may look after this server by the API
 	Salt      []byte // SCRAM salt, one for all app passwords of the account
 	Passwords []Password
 }
@@ -52,6 +53,7 @@ type Password struct {
 	Used      time.Time // to the day; zero: never
 	FileSent  bool      // the server files the Sent copy of what is submitted with it
 	Limit     int       // recipients an hour; 0: the server's
+	Scopes    []string  // doors it opens; empty: ScopeIMAP and ScopeSMTP
 }
 
 // EncryptPolicy says when mail that was submitted readable leaves encrypted.

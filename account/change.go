@@ -25,6 +25,9 @@ var (
 	ErrPolicy = errors.New("not a policy: expected when-all-have-keys, require or never")
 )
 
+// ErrID says that an account's id is none.
+var ErrID = errors.New("not an id: expected 16 hex digits")
+
 // maxAliases bounds what one account's record can grow to.
 const maxAliases = 1000
 
@@ -36,6 +39,7 @@ type New struct {
 	Level   pgp.Level
 	ListKey []byte // or nil
 	Quota   int64  // bytes, 0: no limit
+	ID      ID     // chosen by the owner's client, since it binds what it seals to it; empty: a random one
 }
 
 // Add opens an account. It fails with ErrTaken, ErrDomain, or what the key
@@ -47,8 +51,14 @@ func (b *Book) Add(ctx context.Context, n New) (Account, error) {
 	if err := n.Cert.Usable(n.Profile, b.now()); err != nil {
 		return Account{}, err
 	}
+	if n.ID == "" {
+		n.ID = ID(hex.EncodeToString(random(8)))
+	}
+	if !n.ID.valid() {
+		return Account{}, ErrID
+	}
 	a := Account{
-		ID:        ID(hex.EncodeToString(random(8))),
+		ID:        n.ID,
 		Addresses: []mail.Address{n.Address},
 		Cert:      n.Cert.Bytes(),
 		Profile:   n.Profile,
@@ -61,10 +71,22 @@ func (b *Book) Add(ctx context.Context, n New) (Account, error) {
 	}
 	b.write.Lock()
 	defer b.write.Unlock()
+	switch _, err := b.store.Account(ctx, a.ID); {
+	case err == nil:
+		return Account{}, ErrTaken
+	case !errors.Is(err, ErrUnknown):
+		return Account{}, fmt.Errorf("add account: %w", err)
+	}
 	if err := b.store.Put(ctx, a); err != nil {
 		return Account{}, fmt.Errorf("add account: %w", err)
 	}
 	return a, nil
+}
+
+// valid says whether an id has the form of one.
+func (id ID) valid() bool {
+	raw, err := hex.DecodeString(string(id))
+	return err == nil && len(raw) == 8 && hex.EncodeToString(raw) == string(id)
 }
 
 // random is n bytes nobody can foretell. crypto/rand ends the process rather
@@ -114,6 +136,8 @@ type Settings struct {
 	Quota   *int64
 	Encrypt *EncryptPolicy
 	ListKey []byte
+	// Operator says whether the account may look after this server.
+	Operator *bool
 }
 
 // Set changes settings. The quota that counts is the index's: its caller sets it there too.
@@ -136,6 +160,9 @@ func (b *Book) Set(ctx context.Context, id ID, s Settings) (Account, error) {
 		}
 		if s.ListKey != nil {
 			a.ListKey = s.ListKey
+		}
+		if s.Operator != nil {
+			a.Operator = *s.Operator
 		}
 		return b.usable(*a)
 	})

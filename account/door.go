@@ -26,6 +26,7 @@ var (
 type Door struct {
 	Book     *Book
 	Throttle *Throttle // nil: nobody is slowed down
+	Scope    string    // app passwords without it do not open this door; empty: all do
 
 	hurry bool // a test does not wait for a token
 }
@@ -102,7 +103,7 @@ func (d Door) login(ctx context.Context, c Caller, user, password string) (Entra
 	if err := d.turn(ctx, c, user); err != nil {
 		return Entrant{}, err
 	}
-	e, err := d.Book.Login(ctx, user, password)
+	e, err := d.Book.login(ctx, d.Scope, user, password)
 	if err == nil {
 		d.succeeded(c, user)
 	}
@@ -130,6 +131,7 @@ func (d Door) plain(c Caller) Step {
 // scram is SCRAM-SHA-256, with -PLUS when the channel is bound.
 func (d Door) scram(c Caller, binding []byte, plus bool) Step {
 	e := d.Book.exchange(binding, plus)
+	e.scope = d.Scope
 	e.turn = func(ctx context.Context, user string) error { return d.turn(ctx, c, user) }
 	e.succeeded = func(user string) { d.succeeded(c, user) }
 	return e.step

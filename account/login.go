@@ -35,8 +35,13 @@ type Entrant struct {
 // aliases do not sign in, for SCRAM would have to show them the account's own
 // salt and so tell anybody which addresses are one person.
 func (b *Book) Login(ctx context.Context, user, password string) (Entrant, error) {
+	return b.login(ctx, "", user, password)
+}
+
+// login is Login with the passwords that open one door.
+func (b *Book) login(ctx context.Context, scope, user, password string) (Entrant, error) {
 	start := time.Now()
-	c, err := b.candidate(ctx, user)
+	c, err := b.candidate(ctx, scope, user)
 	if err != nil {
 		return Entrant{}, err
 	}
@@ -85,7 +90,8 @@ type candidate struct {
 	real      int // how many of them are the account's
 }
 
-func (b *Book) candidate(ctx context.Context, user string) (candidate, error) {
+// candidate gathers the passwords of scope; those of others are as if they were not.
+func (b *Book) candidate(ctx context.Context, scope, user string) (candidate, error) {
 	var c candidate
 	name := user[:min(len(user), maxSecret)]
 	a, err := b.byName(ctx, &name)
@@ -96,7 +102,12 @@ func (b *Book) candidate(ctx context.Context, user string) (candidate, error) {
 		return c, fmt.Errorf("look up user: %w", err)
 	default:
 		c.account, c.salt = a, a.Salt
-		c.real = copy(c.passwords[:], a.Passwords)
+		for _, p := range a.Passwords {
+			if p.opens(scope) && c.real < maxPasswords {
+				c.passwords[c.real] = p
+				c.real++
+			}
+		}
 	}
 	decoy := keyed(b.secret, "decoy:"+name)
 	for i := c.real; i < maxPasswords; i++ {

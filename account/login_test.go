@@ -93,7 +93,7 @@ func TestLogin(t *testing.T) {
 func TestDecoyOpensNothing(t *testing.T) {
 	t.Parallel()
 	b, _, _ := newBook(t)
-	c, err := b.candidate(t.Context(), "nobody@demo.test")
+	c, err := b.candidate(t.Context(), "", "nobody@demo.test")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,48 @@ const (
 // ErrPasswordName says that an app password's name is taken, empty or too long.
 var ErrPasswordName = errors.New("not a free name for an app password: expected 1 to 64 printable characters, used once")
 
+// Scopes are the doors that an app password may open.
+const (
+	ScopeIMAP = "imap"
+	ScopeSMTP = "smtp"
+	ScopeAPI  = "api" // mail, files and settings by HTTP; no keys, no sessions, no passwords
+)
+
+// ErrScope says that a scope is none.
+var ErrScope = errors.New("not a scope: expected imap, smtp or api")
+
+// AllScopes are those of a password, in their order.
+func (p Password) AllScopes() []string {
+	if len(p.Scopes) == 0 {
+		return []string{ScopeIMAP, ScopeSMTP}
+	}
+	return p.Scopes
+}
+
+// opens says whether p opens a door; the empty scope is every door's.
+func (p Password) opens(scope string) bool {
+	return scope == "" || slices.Contains(p.AllScopes(), scope)
+}
+
+// scopes sorts what was asked for, or fails with ErrScope.
+func scopes(asked []string) ([]string, error) {
+	if len(asked) == 0 {
+		return nil, nil
+	}
+	var in []string
+	for _, s := range []string{ScopeIMAP, ScopeSMTP, ScopeAPI} {
+		if slices.Contains(asked, s) {
+			in = append(in, s)
+		}
+	}
+	for _, s := range asked {
+		if !slices.Contains(in, s) {
+			return nil, ErrScope
+		}
+	}
+	return in, nil
+}
+
 // ErrLimit says that a limit is under 0.
 var ErrLimit = errors.New("a limit cannot be under 0")
 
@@ -100,6 +142,7 @@ type NewPassword struct {
 	Name     string
 	FileSent bool // see Password
 	Limit    int
+	Scopes   []string
 }
 
 // AddPassword makes an app password and returns it, this once.
@@ -115,8 +158,12 @@ func (b *Book) MakePassword(ctx context.Context, id ID, n NewPassword) (AppPassw
 	if n.Limit < 0 {
 		return "", ErrLimit
 	}
+	may, err := scopes(n.Scopes)
+	if err != nil {
+		return "", err
+	}
 	word := newPassword()
-	_, err := b.change(ctx, id, func(a *Account) error {
+	_, err = b.change(ctx, id, func(a *Account) error {
 		if slices.ContainsFunc(a.Passwords, func(p Password) bool { return p.Name == n.Name }) {
 			return ErrPasswordName
 		}
@@ -126,7 +173,7 @@ func (b *Book) MakePassword(ctx context.Context, id ID, n NewPassword) (AppPassw
 		stored, server := scramKeys(salted(word.Reveal(), a.Salt))
 		a.Passwords = append(a.Passwords, Password{
 			Name: n.Name, StoredKey: stored, ServerKey: server, Created: b.now(),
-			FileSent: n.FileSent, Limit: n.Limit,
+			FileSent: n.FileSent, Limit: n.Limit, Scopes: may,
 		})
 		return nil
 	})

@@ -29,6 +29,7 @@ type exchange struct {
 	succeeded func(user string)
 	binding   scram.ChannelBinding
 	plus      bool
+	scope     string // of the door
 	next      func(*exchange, context.Context, []byte) ([]byte, *Entrant, error)
 	user      string
 	who       candidate
@@ -66,7 +67,7 @@ func (e *exchange) first(ctx context.Context, response []byte) ([]byte, *Entrant
 	}
 	start := time.Now()
 	defer answerAfter(ctx, start, e.book.pace)
-	if e.who, err = e.book.candidate(ctx, e.user); err != nil {
+	if e.who, err = e.book.candidate(ctx, e.scope, e.user); err != nil {
 		return nil, nil, err
 	}
 	challenge, err := e.converse(string(response))

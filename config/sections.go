@@ -65,7 +65,11 @@ type DNS struct {
 }
 
 // HTTP are the doors for browsers and for what other servers fetch.
-type HTTP struct{ Listen, ListenTLS, Names []string }
+type HTTP struct {
+	Listen, ListenTLS []string
+	Names             []string // beside the host name
+	OpenRegistration  bool
+}
 
 // MTASTS is the policy that is published for this server's domains (RFC 8461).
 type MTASTS struct {

@@ -107,6 +107,8 @@ func settingsRead() []setting {
 			about: "Plain HTTP: answers ACME and sends everything else to TLS."},
 		{key: "http.names", value: words{func(c *Config) *[]string { return &c.HTTP.Names }, hostname, 0, ""},
 			about: "Names beside hostname that the webmail and its API answer to, such as \"webmail.example.org\"."},
+		{key: "http.open_registration", value: yes(func(c *Config) *bool { return &c.HTTP.OpenRegistration }),
+			about: "Let anybody open an account on the webmail's page. Without it, accounts are opened by the operator or\nby invitation (sealpost invite)."},
 
 		{key: "mta_sts.mode", value: word{func(c *Config) *string { return &c.MTASTS.Mode }, oneOf("enforce", "testing", "none"), ""},
 			about: "What other servers shall do when they cannot verify our TLS (RFC 8461): enforce, testing or none,\nand how long they shall remember it."},

@@ -70,7 +70,7 @@ func (l *lobby) authenticate(ctx context.Context, c command) bool {
 }
 
 func (l *lobby) door() account.Door {
-	return account.Door{Book: l.server.Book, Throttle: l.server.Throttle}
+	return account.Door{Book: l.server.Book, Throttle: l.server.Throttle, Scope: account.ScopeIMAP}
 }
 
 // caller is the other end as the door sees it.

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"sealpost/webmail/ui"
@@ -36,13 +37,16 @@ type Door struct {
 	// hash is its 32 characters, local what the client says the local part is, or
 	// empty. It fails with ErrNoKey; any other error is temporary. See Index.
 	Certificate func(ctx context.Context, domain, hash, local string) ([]byte, error)
-	Policy      string // WKD policy flags, lines; may be empty
-	STS         STS
-	Ports       Ports
-	Health      func(ctx context.Context) error // nil: always well
-	Secret      []byte                          // key of the hashes that stand for clients in the log; empty: none do
-	Log         *slog.Logger
-	Now         func() time.Time
+	// API answers below /api/ on the server's own names; it sets bounds of its own on
+	// bodies and time. nil: there is none.
+	API    http.Handler
+	Policy string // WKD policy flags, lines; may be empty
+	STS    STS
+	Ports  Ports
+	Health func(ctx context.Context) error // nil: always well
+	Secret []byte                          // key of the hashes that stand for clients in the log; empty: none do
+	Log    *slog.Logger
+	Now    func() time.Time
 }
 
 // Ports are where clients connect; 0: not offered.
@@ -78,7 +82,6 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := d.Now()
 	rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 	setHeaders(w.Header(), r)
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	name := d.serve(rec, r)
 	d.note(r, name, rec.status, d.Now().Sub(started))
 }
@@ -93,6 +96,11 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request) (name string) {
 		misdirected(w)
 		return "unknown host"
 	}
+	if d.API != nil && s.main && strings.HasPrefix(r.URL.Path, "/api/") {
+		d.API.ServeHTTP(w, r)
+		return "api"
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	place, ok := d.route(s, r.URL.Path)
 	switch {
 	case !ok:

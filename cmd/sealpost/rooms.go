@@ -28,6 +28,7 @@ import (
 	"sealpost/smtp/outbound/route"
 	"sealpost/smtp/submission"
 	"sealpost/webmail"
+	"sealpost/webmail/api"
 	"sealpost/webmail/ui"
 )
 
@@ -235,6 +236,20 @@ func connect(s *screen.Screen) func(context.Context, net.Addr) *smtp.Reply {
 			s.Connect(ctx, at.Addr().Unmap())
 		}
 		return nil
+	}
+}
+
+// newAPI is what the webmail and other programs ask.
+func (s *server) newAPI() *api.API {
+	return &api.API{
+		Hostname: s.settings.Hostname,
+		Version:  version(),
+		Book:     s.book,
+		Store:    s.store,
+		Throttle: s.throttle,
+		Open:     s.settings.HTTP.OpenRegistration,
+		Log:      s.log,
+		Now:      time.Now,
 	}
 }
 

@@ -149,12 +149,13 @@ func (s *server) build() error {
 		Connect: connect(judge), Patience: c.Screen.Patience,
 	}
 	s.throttle = account.NewThrottle(account.DefaultPaces(), time.Now)
+	s.door.API = s.newAPI().Handler()
 	s.outgoingMail = s.newSubmission()
 	s.reports.post = s.outgoingMail.System
 	s.keyWatch = s.newKeyWatch()
 	s.submission = &smtp.Server{
 		Handler: s.outgoingMail, Hostname: c.Hostname, TLS: s.identity.config(), Limits: submissionLimits(c), Log: s.log, Mark: s.mark,
-		SignIn: submission.SignIn{Door: account.Door{Book: s.book, Throttle: s.throttle}, Unbound: !c.Submission.Binding},
+		SignIn: submission.SignIn{Door: account.Door{Book: s.book, Throttle: s.throttle, Scope: account.ScopeSMTP}, Unbound: !c.Submission.Binding},
 	}
 	if !s.queue.Strict {
 		s.submission.Hold = c.Submission.Hold

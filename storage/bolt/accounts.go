@@ -34,6 +34,7 @@ type accountRow struct {
 	Created   time.Time     `json:"created"`
 	Salt      []byte        `json:"salt,omitempty"`
 	Passwords []passwordRow `json:"passwords,omitempty"`
+	Operator  bool          `json:"operator,omitempty"`
 }
 
 type addressRow struct {
@@ -49,12 +50,13 @@ type passwordRow struct {
 	Used      time.Time `json:"used"`
 	FileSent  bool      `json:"file_sent,omitempty"`
 	Limit     int       `json:"limit,omitempty"`
+	Scopes    []string  `json:"scopes,omitempty"`
 }
 
 func encodeAccount(a account.Account) ([]byte, error) {
 	row := accountRow{
 		CatchAll: a.CatchAll, Cert: a.Cert, Profile: string(a.Profile), Level: string(a.Level), Encrypt: string(a.Encrypt), ListKey: a.ListKey,
-		Pseudonym: a.Pseudonym, Quota: a.Quota, Created: a.Created, Salt: a.Salt,
+		Pseudonym: a.Pseudonym, Quota: a.Quota, Created: a.Created, Salt: a.Salt, Operator: a.Operator,
 	}
 	for _, ad := range a.Addresses {
 		row.Addresses = append(row.Addresses, addressRow(ad))
@@ -77,7 +79,7 @@ func decodeAccount(key, value []byte) (account.Account, error) {
 	}
 	a := account.Account{
 		ID: account.ID(key), CatchAll: row.CatchAll, Cert: row.Cert, Profile: pgp.Profile(row.Profile), Level: pgp.Level(row.Level),
-		Encrypt: account.EncryptPolicy(row.Encrypt), ListKey: row.ListKey, Pseudonym: row.Pseudonym, Quota: row.Quota, Created: row.Created, Salt: row.Salt,
+		Encrypt: account.EncryptPolicy(row.Encrypt), ListKey: row.ListKey, Pseudonym: row.Pseudonym, Quota: row.Quota, Created: row.Created, Salt: row.Salt, Operator: row.Operator,
 	}
 	for _, ad := range row.Addresses {
 		a.Addresses = append(a.Addresses, mail.Address(ad))

@@ -1,0 +1,201 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"sealpost/account"
+	"sealpost/mailstore"
+	"sealpost/pgp"
+)
+
+// Problem is an error as the wire has it (RFC 9457). It is an error itself, so an
+// operation may return one.
+type Problem struct {
+	Type    string   `json:"type" doc:"urn:sealpost:problem:WORD" example:"urn:sealpost:problem:not-found"`
+	Title   string   `json:"title"`
+	Status  int      `json:"status"`
+	Detail  string   `json:"detail,omitempty"`
+	Methods []string `json:"methods,omitempty" doc:"second-factor: which would do: totp, passkey"`
+	Passkey any      `json:"passkey,omitempty" doc:"second-factor: WebAuthn request options, if a passkey would do"`
+
+	after int // seconds to wait, for Retry-After
+}
+
+const problemType = "application/problem+json"
+
+func (p *Problem) Error() string { return strings.TrimPrefix(p.Type, problemURN) }
+
+// GetStatus, GetHeaders and ContentType are for huma.
+func (p *Problem) GetStatus() int            { return p.Status }
+func (p *Problem) ContentType(string) string { return problemType }
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.after > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.after))
+	}
+	return h
+}
+
+const problemURN = "urn:sealpost:problem:"
+
+// problem makes one.
+func problem(status int, word, title string) *Problem {
+	return &Problem{Type: problemURN + word, Title: title, Status: status}
+}
+
+// detailed is p with a sentence for people; nothing readable of anybody stands in it.
+func (p *Problem) detailed(format string, args ...any) *Problem {
+	p.Detail = fmt.Sprintf(format, args...)
+	return p
+}
+
+func notFound() *Problem { return problem(http.StatusNotFound, "not-found", "There is no such thing") }
+
+// badInput is for what no schema can say.
+func badInput(format string, args ...any) *Problem {
+	return problem(http.StatusUnprocessableEntity, "bad-input", "This was not understood").detailed(format, args...)
+}
+
+func conflict() *Problem {
+	return problem(http.StatusConflict, "conflict", "It was changed by somebody else meanwhile")
+}
+
+func forbidden() *Problem {
+	return problem(http.StatusForbidden, "forbidden", "This is not for you")
+}
+
+func signedOut() *Problem {
+	return problem(http.StatusUnauthorized, "signed-out", "Sign in first")
+}
+
+func slowDown(seconds int) *Problem {
+	p := problem(http.StatusTooManyRequests, "slow-down", "Too many at once; wait a little")
+	p.after = max(1, seconds)
+	return p
+}
+
+func tryAgain() *Problem {
+	p := problem(http.StatusServiceUnavailable, "try-again", "Something failed here; try again later")
+	p.after = 5
+	return p
+}
+
+// refusals say what an error of a room below means to a client. The first line that
+// fits counts. Whatever does not stand here is a fault of ours.
+var refusals = []struct {
+	is     error
+	status int
+	word   string
+	title  string
+}{
+	{account.ErrSlowDown, 429, "slow-down", "Too many at once; wait a little"},
+	{account.ErrLogin, 401, "wrong-sign-in", "The address or what proves it is wrong"},
+	{account.ErrNotFound, 404, "not-found", "There is no such thing"},
+	{account.ErrUnknown, 404, "not-found", "There is no such thing"},
+	{account.ErrTaken, 409, "taken", "This address is taken"},
+	{account.ErrDomain, 422, "domain", "Not a domain of this server"},
+	{account.ErrName, 409, "name", "An account keeps its name"},
+	{account.ErrTooMany, 409, "too-many", "There are as many as there may be"},
+	{account.ErrPolicy, 422, "bad-input", "This was not understood"},
+	{account.ErrLimit, 422, "bad-input", "This was not understood"},
+	{account.ErrPasswordName, 409, "taken", "This name is taken, or no name"},
+	{pgp.ErrNoKey, 422, "no-key", "The certificate has no key that mail can be sealed to"},
+	{pgp.ErrRevoked, 422, "no-key", "The certificate is revoked"},
+	{mailstore.ErrNoMailbox, 404, "not-found", "There is no such thing"},
+	{mailstore.ErrNoMail, 404, "not-found", "There is no such thing"},
+	{mailstore.ErrNoOwner, 404, "not-found", "There is no such thing"},
+	{mailstore.ErrOverQuota, 507, "over-quota", "There is no room left"},
+}
+
+// problemOf is the one place where errors become answers. What nobody classified is
+// temporary, logged with the operation's name, and told in short.
+func (a *API) problemOf(ctx context.Context, operation string, err error) *Problem {
+	var known *Problem
+	if errors.As(err, &known) {
+		return known
+	}
+	for _, r := range refusals {
+		if errors.Is(err, r.is) {
+			p := problem(r.status, r.word, r.title)
+			if r.status == http.StatusTooManyRequests {
+				p.after = 5
+			}
+			return p
+		}
+	}
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return problem(http.StatusRequestEntityTooLarge, "too-large", "This is more than is taken").detailed("the most is %d bytes", large.Limit)
+	}
+	if ctx.Err() == nil { // else nobody waits for an answer, and the error says just that
+		a.Log.Error("an API request failed", "operation", operation, "error", err)
+	}
+	return tryAgain()
+}
+
+// ours turns what huma says of requests it refuses into problems.
+func ours(_ huma.Context, _ string, v any) (any, error) {
+	theirs, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	p := problem(theirs.Status, "bad-input", "This was not understood")
+	switch {
+	case theirs.Status == http.StatusRequestEntityTooLarge:
+		p = problem(theirs.Status, "too-large", "This is more than is taken")
+	case theirs.Status == http.StatusNotAcceptable:
+		p = problem(theirs.Status, "not-acceptable", "Answers are JSON")
+	case theirs.Status >= 500:
+		return &Problem{Type: problemURN + "try-again", Title: tryAgain().Title, Status: theirs.Status}, nil
+	}
+	var said []string
+	for _, d := range theirs.Errors { // without the values: they may be secrets
+		if d != nil {
+			said = append(said, strings.TrimSpace(d.Location+" "+d.Message))
+		}
+	}
+	p.Detail = strings.Join(said[:min(len(said), 10)], "; ")
+	return p, nil
+}
+
+// write answers with a problem outside of huma.
+func write(w http.ResponseWriter, p *Problem) {
+	body, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // of our own type
+	}
+	h := w.Header()
+	h.Set("Content-Type", problemType)
+	for name, values := range p.GetHeaders() {
+		h[name] = values
+	}
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(append(body, '\n'))
+}
+
+// survive ends a request of ours that panicked. The panic's value is not logged: it
+// may hold what nobody is to read.
+func (a *API) survive(w *watched, r *http.Request) {
+	switch v := recover(); v {
+	case nil:
+	case http.ErrAbortHandler:
+		panic(v)
+	default:
+		if r.Context().Err() == nil {
+			a.Log.Error("an API request panicked", "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+		}
+		if w.begun {
+			panic(http.ErrAbortHandler) // half an answer must not look whole
+		}
+		write(w, tryAgain())
+	}
+}
