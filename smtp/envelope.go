@@ -34,4 +34,5 @@ type Recipient struct {
 type Identity struct {
 	Account  string // account.ID
 	Password string // the name of the app password
+	OwnSent  bool   // its client files the Sent copy, whatever the app password says
 }

@@ -49,7 +49,7 @@ func plainStep(_ context.Context, response []byte) ([]byte, *Identity, error) {
 	case string(part[1]) == "fault":
 		return nil, nil, errors.New("disk on fire")
 	case string(part[2]) == "b":
-		return nil, &Identity{string(part[1]), "phone"}, nil
+		return nil, &Identity{Account: string(part[1]), Password: "phone"}, nil
 	}
 	return nil, nil, &Reply{535, "5.7.8", "wrong"}
 }
@@ -64,7 +64,7 @@ func (c *chain) step(_ context.Context, response []byte) ([]byte, *Identity, err
 		return nil, nil, &Reply{535, "5.7.8", "wrong"}
 	}
 	if c.want = c.want[1:]; len(c.want) == 0 {
-		return nil, &Identity{"a", "phone"}, nil
+		return nil, &Identity{Account: "a", Password: "phone"}, nil
 	}
 	return response, nil, nil
 }
@@ -139,7 +139,7 @@ func TestWhoSignedInReachesTheHandler(t *testing.T) {
 	c.send("MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n.\r\n")
 	c.want("250", "250", "354", "250")
 	got := p.got()
-	if who := got[0].peer.User; who == nil || *who != (Identity{"a", "phone"}) || got[0].peer.TLS == nil {
+	if who := got[0].peer.User; who == nil || *who != (Identity{Account: "a", Password: "phone"}) || got[0].peer.TLS == nil {
 		t.Errorf("peer is %+v", got[0].peer)
 	}
 	if o := got[0].opts; !o.RequireTLS || !o.Hold.Equal(until) || o.Size != 3 {

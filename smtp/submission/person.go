@@ -29,14 +29,14 @@ func (h *Handler) person(ctx context.Context, who smtp.Identity) (person, error)
 		return person{}, fmt.Errorf("find account %s: %w", who.Account, err)
 	}
 	if who.Password == "" {
-		return person{Account: a, fileSent: true}, nil
+		return person{Account: a, fileSent: !who.OwnSent}, nil
 	}
 	i := slices.IndexFunc(a.Passwords, func(p account.Password) bool { return p.Name == who.Password })
 	if i < 0 {
 		return person{}, errPassword
 	}
 	p := a.Passwords[i]
-	return person{Account: a, device: p.Name, perHour: p.Limit, fileSent: p.FileSent}, nil
+	return person{Account: a, device: p.Name, perHour: p.Limit, fileSent: p.FileSent && !who.OwnSent}, nil
 }
 
 // mayWriteAs refuses addresses that are not all the account's own, with its aliases,

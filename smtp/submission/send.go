@@ -53,6 +53,12 @@ func (t *transaction) send(ctx context.Context, d *draft) error {
 	if err != nil {
 		return err
 	}
+	if t.leaving != nil {
+		if err := t.leaving(ctx); err != nil {
+			undo(len(remote))
+			return fmt.Errorf("begin to leave: %w", err)
+		}
+	}
 	err = e.hand(ctx)
 	e.settle(err, remote, undo)
 	return err

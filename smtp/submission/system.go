@@ -29,6 +29,42 @@ func (h *Handler) Submit(ctx context.Context, p smtp.Peer, e smtp.Envelope, cont
 	return t.whole(ctx, e.To, content)
 }
 
+// Depart is Submit for a mail that waited elsewhere until now. leaving is called when
+// nothing can refuse it any more, and before the first copy is made: until then
+// nobody has anything of it, and an error of leaving keeps it so.
+func (h *Handler) Depart(ctx context.Context, p smtp.Peer, e smtp.Envelope, content mail.Bytes, leaving func(context.Context) error) (*smtp.Reply, error) {
+	t, err := h.begin(ctx, p, e.From, options(e, content.Size()))
+	if err != nil {
+		return nil, h.tell("sender refused", err)
+	}
+	t.leaving = leaving
+	return t.whole(ctx, e.To, content)
+}
+
+// Check refuses what Submit would refuse of a mail without asking anybody else: who
+// it is from, whom it is for, what its header holds. It sends nothing.
+func (h *Handler) Check(ctx context.Context, p smtp.Peer, e smtp.Envelope, content mail.Bytes) error {
+	t, err := h.begin(ctx, p, e.From, options(e, content.Size()))
+	if err != nil {
+		return h.tell("sender refused", err)
+	}
+	defer t.Close()
+	for _, r := range e.To {
+		if err := t.Rcpt(ctx, r.Address, smtp.RcptOptions{Notify: r.Notify, ORcpt: r.ORcpt}); err != nil {
+			return &Refused{r.Address, err}
+		}
+	}
+	d, err := h.draft(reader(content))
+	if err == nil {
+		defer d.raw.Close()
+		err = t.judge(ctx, d)
+	}
+	if err != nil {
+		return h.tell("mail not taken", err)
+	}
+	return nil
+}
+
 // System sends a mail of the server itself, such as a report: signed, not limited,
 // never encrypted, its From a domain of this server. From <> is allowed.
 func (h *Handler) System(ctx context.Context, e smtp.Envelope, content mail.Bytes) error {

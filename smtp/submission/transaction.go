@@ -18,14 +18,17 @@ import (
 
 // transaction is one mail on its way out.
 type transaction struct {
-	h      *Handler
-	peer   smtp.Peer
-	who    person
-	from   *mail.Address
-	opts   smtp.MailOptions
-	seen   map[string]bool // recipients, by address and by account
-	local  []neighbour
-	remote []smtp.Recipient
+	h    *Handler
+	peer smtp.Peer
+	who  person
+	from *mail.Address
+	opts smtp.MailOptions
+	seen map[string]bool // recipients, by address and by account
+	// leaving is called when nothing can refuse the mail any more, before the first
+	// copy of it is made; its error keeps the mail here. nil: nobody asks.
+	leaving func(context.Context) error
+	local   []neighbour
+	remote  []smtp.Recipient
 }
 
 // neighbour is a recipient of this server. Each has a transaction of their own on

@@ -42,8 +42,8 @@ import (
 //	boxes          owner u32, drawer u8, name   row: version, change, modified, size, gone, blob
 //	shelved        owner u32, change u64        drawer u8, name: the box that changed last there
 //
-// Two more files are made the same way, with a bucket "meta" of their own:
-// queue_rows.go and known.go say what is in them.
+// More files are made the same way, with a bucket "meta" of their own:
+// queue_rows.go, known.go and papers.go say what is in them.
 //
 // The sequence of bucket "owners" is the last owner number given.
 //
@@ -95,6 +95,7 @@ const (
 	tablePeers
 	tablePolicies
 	tableValues
+	tablePapers
 	tableCount
 )
 
@@ -103,7 +104,7 @@ var (
 		[]byte("owners"), []byte("mailboxes"), []byte("entries"), []byte("mails"), []byte("changes"), []byte("expunged"),
 		[]byte("shares"), []byte("subscriptions"), []byte("accounts"), []byte("addresses"), []byte("domains"),
 		[]byte("shelves"), []byte("boxes"), []byte("shelved"),
-		[]byte("queue"), []byte("hands"), []byte("peers"), []byte("policies"), []byte("values"),
+		[]byte("queue"), []byte("hands"), []byte("peers"), []byte("policies"), []byte("values"), []byte("papers"),
 	}
 	bucketMeta = []byte("meta")
 	keySchema  = []byte("schema")

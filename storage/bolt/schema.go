@@ -11,9 +11,10 @@ import (
 type contents struct{ first, end table }
 
 var (
-	indexFile = contents{tableOwners, tableQueue}
-	queueFile = contents{tableQueue, tablePeers}
-	knownFile = contents{tablePeers, tableCount}
+	indexFile  = contents{tableOwners, tableQueue}
+	queueFile  = contents{tableQueue, tablePeers}
+	knownFile  = contents{tablePeers, tablePapers}
+	papersFile = contents{tablePapers, tableCount}
 )
 
 func (c contents) names() [][]byte { return tableNames[c.first:c.end] }

@@ -47,7 +47,7 @@ func (q *Queue) unstrand(ctx context.Context, now time.Time) error {
 		if !r.Due.After(late) || r.Until.After(now) {
 			continue
 		}
-		m, err := openMail(q.Key, r)
+		m, err := q.openMail(r)
 		if err != nil || !r.Due.After(m.Envelope.Hold.Add(farthest)) {
 			continue // it cannot be sent, or is to wait
 		}

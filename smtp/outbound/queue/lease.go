@@ -53,7 +53,7 @@ func (l *Lease) Save(ctx context.Context) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	data, err := sealMail(l.q.Key, l.Mail)
+	data, err := l.q.sealMail(l.Mail)
 	if err != nil {
 		return err
 	}
@@ -115,4 +115,23 @@ func (q *Queue) drop(ctx context.Context, r Row) {
 	if err := q.Blobs.Delete(ctx, r.Body.ID); err != nil {
 		q.log().Warn("text of a mail that has left stays for the sweeper", "mail", r.ID, "error", err)
 	}
+}
+
+// Mark writes a note down, durably, and keeps the lease.
+func (l *Lease) Mark(ctx context.Context, note string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	m := l.Mail
+	m.Note = note
+	data, err := l.q.sealMail(m)
+	if err != nil {
+		return err
+	}
+	r := l.row
+	r.Data = data
+	if err := l.q.Store.Update(ctx, r, r.Fence); err != nil {
+		return fmt.Errorf("mark mail %s: %w", r.ID, err)
+	}
+	l.row, l.Mail.Note = r, note
+	return nil
 }

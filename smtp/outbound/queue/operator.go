@@ -38,7 +38,7 @@ func (q *Queue) rows(ctx context.Context) iter.Seq2[Row, error] {
 
 // read opens a row. One that cannot be opened has its id, and no recipients.
 func (q *Queue) read(r Row) Mail {
-	m, err := openMail(q.Key, r)
+	m, err := q.openMail(r)
 	if err != nil {
 		q.log().Error("queued mail cannot be read", "mail", r.ID, "error", err)
 		m = Mail{ID: r.ID, Held: r.Held, Size: r.Body.Size}
@@ -176,14 +176,14 @@ func (q *Queue) change(ctx context.Context, id ID, fn func(*Mail) error) error {
 
 // rewrite changes a row that nobody has leased, unless fn fails.
 func (q *Queue) rewrite(ctx context.Context, r Row, fn func(*Mail) error) error {
-	m, err := openMail(q.Key, r)
+	m, err := q.openMail(r)
 	if err != nil {
 		return err
 	}
 	if err := fn(&m); err != nil {
 		return err
 	}
-	if r.Data, err = sealMail(q.Key, m); err != nil {
+	if r.Data, err = q.sealMail(m); err != nil {
 		return err
 	}
 	fence := r.Fence
@@ -296,4 +296,19 @@ func (q *Queue) Depth(ctx context.Context) (Depth, error) {
 	defer q.mu.Unlock()
 	d.Bytes += q.memory
 	return d, nil
+}
+
+// Of lists what waits of one account.
+func (q *Queue) Of(ctx context.Context, account string) ([]Mail, error) {
+	var own []Mail
+	group := q.group(account)
+	for r, err := range q.rows(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if r.Group == group {
+			own = append(own, q.read(r))
+		}
+	}
+	return own, nil
 }

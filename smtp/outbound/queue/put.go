@@ -133,7 +133,7 @@ type sealing struct {
 
 func (s sealing) WriteTo(w io.Writer) (int64, error) {
 	c := &counted{Writer: w}
-	sealed := s.q.Key.NewWriter(c, purposeText, string(s.id))
+	sealed := s.q.Key.NewWriter(c, s.q.purpose("text"), string(s.id))
 	// Closed in any case, so that its memory is wiped; what fails here is no blob.
 	err := errors.Join(copyText(sealed, s.content), sealed.Close())
 	return c.n, err

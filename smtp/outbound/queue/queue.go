@@ -62,6 +62,8 @@ type Mail struct {
 	// Outbox says (Strict) where the sealed notice waits that its owner gets if the
 	// text is lost: see submission. Opaque here.
 	Outbox string
+	// Note is what who put the mail, or marked it, wants to find with it. Opaque here.
+	Note string
 }
 
 // Store is the database of a queue; storage/bolt has one, and storagetest says what
@@ -122,7 +124,8 @@ type Queue struct {
 	Store  Store
 	Blobs  filestore.Blobs // not the mail store's: its sweeper would take ours
 	Key    *nodekey.Key
-	Strict bool // text in memory only
+	Name   string // of what it holds, for its sealings; empty: "queue"
+	Strict bool   // text in memory only
 	Limits Limits
 	Now    func() time.Time
 	Log    *slog.Logger // nil: none
@@ -155,8 +158,8 @@ type Limits struct {
 	Lease     time.Duration // 15 min, renewed while a sending goes on
 }
 
-func or[T int | int64 | time.Duration](v, otherwise T) T {
-	if v == 0 {
+func or[T int | int64 | string | time.Duration](v, otherwise T) T {
+	if v == *new(T) {
 		return otherwise
 	}
 	return v
@@ -192,7 +195,7 @@ func (q *Queue) log() *slog.Logger {
 
 // group is a sender's pseudonym.
 func (q *Queue) group(account string) string {
-	name := q.Key.Pseudonym("queue group", account)
+	name := q.Key.Pseudonym(q.purpose("group"), account)
 	return string(name[:])
 }
 

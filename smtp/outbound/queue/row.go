@@ -5,16 +5,13 @@ import (
 	"fmt"
 	"time"
 
-	"sealpost/filestore/nodekey"
 	"sealpost/mail"
 	"sealpost/smtp"
 )
 
-// What a sealing of this room is for (nodekey).
-const (
-	purposeMail = "queue mail"
-	purposeText = "queue text"
-)
+// purpose is what a sealing of this queue is for (nodekey): "queue mail", "queue
+// text", or of another Name.
+func (q *Queue) purpose(what string) string { return or(q.Name, "queue") + " " + what }
 
 // maxReply bounds what is kept of another server's words.
 const maxReply = 1000
@@ -37,6 +34,7 @@ type mailRow struct {
 	Size       int64       `json:"size"`
 	Sign       string      `json:"sign,omitempty"`
 	Outbox     string      `json:"outbox,omitempty"`
+	Note       string      `json:"note,omitempty"`
 }
 
 type addressRow struct {
@@ -60,7 +58,7 @@ type stateRow struct {
 
 // row makes the row of a mail, without lease and body.
 func (q *Queue) row(m Mail, group string) (Row, error) {
-	data, err := sealMail(q.Key, m)
+	data, err := q.sealMail(m)
 	if err != nil {
 		return Row{}, err
 	}
@@ -79,11 +77,11 @@ func (m Mail) due() time.Time {
 	return at
 }
 
-func sealMail(k *nodekey.Key, m Mail) ([]byte, error) {
+func (q *Queue) sealMail(m Mail) ([]byte, error) {
 	e := m.Envelope
 	row := mailRow{
 		UTF8: e.UTF8, EightBit: e.EightBit, RequireTLS: e.RequireTLS, AnyTLS: e.AnyTLS, EnvID: e.EnvID, Ret: e.Ret, Hold: e.Hold,
-		Account: m.Account, Created: m.Created, Expires: m.Expires, Size: m.Size, Sign: m.Sign, Outbox: m.Outbox,
+		Account: m.Account, Created: m.Created, Expires: m.Expires, Size: m.Size, Sign: m.Sign, Outbox: m.Outbox, Note: m.Note,
 	}
 	if e.From != nil {
 		row.From = (*addressRow)(e.From)
@@ -99,11 +97,11 @@ func sealMail(k *nodekey.Key, m Mail) ([]byte, error) {
 		return nil, fmt.Errorf("encode mail %s: %w", m.ID, err)
 	}
 	defer clear(plain)
-	return k.Seal(purposeMail, string(m.ID), plain), nil
+	return q.Key.Seal(q.purpose("mail"), string(m.ID), plain), nil
 }
 
-func openMail(k *nodekey.Key, r Row) (Mail, error) {
-	plain, err := k.Open(purposeMail, string(r.ID), r.Data)
+func (q *Queue) openMail(r Row) (Mail, error) {
+	plain, err := q.Key.Open(q.purpose("mail"), string(r.ID), r.Data)
 	if err != nil {
 		return Mail{}, fmt.Errorf("open mail %s: %w", r.ID, err)
 	}
@@ -113,7 +111,7 @@ func openMail(k *nodekey.Key, r Row) (Mail, error) {
 		return Mail{}, fmt.Errorf("mail %s is no row that this sealpost wrote", r.ID)
 	}
 	m := Mail{
-		ID: r.ID, Held: r.Held, Account: row.Account, Created: row.Created, Expires: row.Expires, Size: row.Size, Sign: row.Sign, Outbox: row.Outbox,
+		ID: r.ID, Held: r.Held, Account: row.Account, Created: row.Created, Expires: row.Expires, Size: row.Size, Sign: row.Sign, Outbox: row.Outbox, Note: row.Note,
 		Envelope: smtp.Envelope{
 			From: (*mail.Address)(row.From), UTF8: row.UTF8, EightBit: row.EightBit, RequireTLS: row.RequireTLS, AnyTLS: row.AnyTLS,
 			EnvID: row.EnvID, Ret: row.Ret, Hold: row.Hold,

@@ -105,7 +105,7 @@ func (q *Queue) try(ctx context.Context) (*Lease, error) {
 			q.unhand(r.Group)
 			continue
 		}
-		m, err := openMail(q.Key, r)
+		m, err := q.openMail(r)
 		if err != nil {
 			q.log().Error("queued mail cannot be read", "mail", r.ID, "error", err)
 			q.unhand(r.Group)

@@ -119,7 +119,7 @@ func (q *Queue) open(ctx context.Context, r Row) (Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	reader, err := q.Key.NewReader(blob, r.Body.Size, purposeText, string(r.ID))
+	reader, err := q.Key.NewReader(blob, r.Body.Size, q.purpose("text"), string(r.ID))
 	if err != nil {
 		return nil, errors.Join(err, blob.Close())
 	}
