@@ -17,7 +17,7 @@ const base = (k: string) => k.replace(/\.(zero|one|two|few|many|other)$/, "");
 test("every key used has words", () => {
   const used = [...code.matchAll(/\bt\(\s*"([^"]+)"/g)].map((m) => m[1] ?? "");
   expect(used.length).toBeGreaterThan(3);
-  expect(used.filter((k) => !(k in en) && !(`${k}.other` in en))).toEqual([]);
+  expect(used.filter((k) => !k.endsWith(".") && !(k in en) && !(`${k}.other` in en))).toEqual([]);
 });
 
 test("every key is used", () => {
