@@ -41,12 +41,13 @@ var (
 	ErrUse       = errors.New("special use is unknown or taken")
 	ErrTooMany   = errors.New("too many mailboxes or subscriptions")
 	ErrNoOwner   = errors.New("no such owner")
+	ErrLetter    = errors.New("only cards and terms can be put and shed")
 )
 
 // Refused says whether err is an Index's answer that it did not and will not do
 // what was asked. After any other error the outcome is unknown.
 func Refused(err error) bool {
-	for _, no := range []error{ErrNoMailbox, ErrExists, ErrNoMail, ErrOverQuota, ErrName, ErrInbox, ErrFlag, ErrUse, ErrTooMany, ErrNoOwner} {
+	for _, no := range []error{ErrNoMailbox, ErrExists, ErrNoMail, ErrOverQuota, ErrName, ErrInbox, ErrFlag, ErrUse, ErrTooMany, ErrNoOwner, ErrLetter} {
 		if errors.Is(err, no) {
 			return true
 		}
@@ -163,6 +164,21 @@ type (
 		UIDs        []UID // nil: all
 		OnlyDeleted bool
 	}
+	// PutLetters gives one message letters that its owner's client made, each in the
+	// place of the one of its kind or beside the others. Only cards and terms can be
+	// put, and the message has to be there: a copy of it keeps what it has.
+	PutLetters struct {
+		Box     MailboxID
+		UID     UID
+		Letters []Stored
+	}
+	// Shed drops letters of these kinds, card or terms: the owner's clients have
+	// folded them into pages and segments of their own.
+	Shed struct {
+		Box   MailboxID
+		UIDs  []UID
+		Kinds []pgp.Kind
+	}
 	// SetQuota sets the owner's quota in bytes; 0 is no limit. It is also how an
 	// owner begins: every other change fails with ErrNoOwner before it and after
 	// Forget, so a delivery that raced a removal cannot bring the owner back.
@@ -180,17 +196,19 @@ const (
 	Clear
 )
 
-func (Create) change()    {}
-func (Rename) change()    {}
-func (Remove) change()    {}
-func (Subscribe) change() {}
-func (Append) change()    {}
-func (SetFlags) change()  {}
-func (Copy) change()      {}
-func (Move) change()      {}
-func (Expunge) change()   {}
-func (SetQuota) change()  {}
-func (Forget) change()    {}
+func (Create) change()     {}
+func (Rename) change()     {}
+func (Remove) change()     {}
+func (Subscribe) change()  {}
+func (Append) change()     {}
+func (SetFlags) change()   {}
+func (Copy) change()       {}
+func (Move) change()       {}
+func (Expunge) change()    {}
+func (PutLetters) change() {}
+func (Shed) change()       {}
+func (SetQuota) change()   {}
+func (Forget) change()     {}
 
 // Event is what one change did, in the order of the changes.
 type Event struct {

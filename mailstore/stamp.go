@@ -59,6 +59,9 @@ type Message struct {
 	Entry Entry  // to put; Gone: to delete, with its mail, and to remember
 	Mail  *Mail  // to put
 	From  Place  // when it is set: put a copy of the mail that is stored there
+	// Letters, when it is set, are those of the stored mail from now on (or of its
+	// copy, with From). Copies are to be made before stored mails are changed.
+	Letters []Stored
 }
 
 // Place is where a mail stands.
@@ -147,6 +150,10 @@ func (d *desk) apply(change Change) (Event, error) {
 		return d.move(c)
 	case Expunge:
 		return d.expunge(c)
+	case PutLetters:
+		return d.putLetters(c)
+	case Shed:
+		return d.shed(c)
 	case Forget:
 		return d.forget()
 	}

@@ -164,6 +164,9 @@ func (d *desk) letters(p Place) ([]Stored, error) {
 		if m.Mail != nil {
 			return m.Mail.Letters, nil
 		}
+		if m.Letters != nil {
+			return m.Letters, nil
+		}
 		p = m.origin()
 	}
 	letters, err := d.rows.Letters(p.Box, p.UID)
@@ -216,13 +219,18 @@ func (d *desk) setFlags(c SetFlags) (Event, error) {
 }
 
 func (d *desk) reflag(b *box, m *Message, flags []string, modseq Modseq) {
+	b.count(m.Entry, -1)
+	m.Entry.Flags = flags
+	b.count(m.Entry, 1)
+	d.touch(b, m, modseq)
+}
+
+// touch puts a changed message on the desk with the MODSEQ of this change.
+func (d *desk) touch(b *box, m *Message, modseq Modseq) {
 	if d.messages[Place{b.ID, m.Entry.UID}] == nil {
 		d.place(m)
 	}
-	b.count(m.Entry, -1)
-	m.Entry.Flags, m.Entry.Modseq = flags, modseq
-	b.count(m.Entry, 1)
-	b.Modseq = modseq
+	m.Entry.Modseq, b.Modseq, b.dirty = modseq, modseq, true
 }
 
 func (d *desk) copy(c Copy) (Event, error) {
@@ -264,7 +272,7 @@ func (d *desk) transfer(from, to MailboxID, uids []UID, settle func(*box, *Messa
 		if e.Modseq == 0 {
 			e.Modseq = d.next()
 		}
-		twin := &Message{Entry: m.Entry, Mail: m.twinMail(target), From: m.twinFrom()}
+		twin := &Message{Entry: m.Entry, Mail: m.twinMail(target), From: m.twinFrom(), Letters: m.Letters}
 		if err := settle(source, m); err != nil {
 			return Event{}, err
 		}
@@ -348,6 +356,6 @@ func (d *desk) leave(b *box, m *Message) error {
 	b.Modseq = d.books.Modseq
 	b.Expunged++
 	m.Entry = Entry{UID: m.Entry.UID, Modseq: d.books.Modseq, Gone: true}
-	m.Mail, m.From = nil, Place{}
+	m.Mail, m.From, m.Letters = nil, Place{}, nil
 	return nil
 }

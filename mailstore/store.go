@@ -55,7 +55,14 @@ func (s *Store) Deliver(ctx context.Context, o Owner, d Delivery) (Event, error)
 
 // DeliverAll stores mails in their order, all or none, as Deliver does one.
 func (s *Store) DeliverAll(ctx context.Context, o Owner, ds []Delivery) ([]Event, error) {
-	letters, err := s.put(ctx, ds)
+	mails := make([][]pgp.Letter, len(ds))
+	for i, d := range ds {
+		mails[i] = d.Sealed.Letters()
+		if !slices.ContainsFunc(mails[i], func(l pgp.Letter) bool { return l.Kind == pgp.KindMessage }) {
+			return nil, errors.New("store blobs: sealed mail has no message letter")
+		}
+	}
+	letters, err := s.put(ctx, mails)
 	if err != nil {
 		return nil, fmt.Errorf("store blobs: %w", err)
 	}
@@ -85,15 +92,44 @@ func (s *Store) afford(ctx context.Context, o Owner, m pgp.Sealed) error {
 	return nil
 }
 
-// put makes the letters of mails durable, all in one go.
-func (s *Store) put(ctx context.Context, ds []Delivery) ([][]Stored, error) {
-	var sources []io.WriterTo
-	letters := make([][]Stored, len(ds))
-	for i, d := range ds {
-		all := d.Sealed.Letters()
-		if !slices.ContainsFunc(all, func(l pgp.Letter) bool { return l.Kind == pgp.KindMessage }) {
-			return nil, errors.New("sealed mail has no message letter")
+// PutLetters gives one message better letters that its owner's client made, durably
+// before it returns; see the change of that name.
+func (s *Store) PutLetters(ctx context.Context, o Owner, at Place, letters ...pgp.Letter) (Event, error) {
+	for _, l := range letters {
+		if !mayChange(l.Kind) {
+			return Event{}, ErrLetter
 		}
+	}
+	there := false
+	for _, err := range s.Index.Mails(ctx, o, at.Box, []UID{at.UID}) {
+		if err != nil {
+			return Event{}, fmt.Errorf("look for the message: %w", err)
+		}
+		there = true
+	}
+	if !there { // before its letters are written
+		return Event{}, ErrNoMail
+	}
+	stored, err := s.put(ctx, [][]pgp.Letter{letters})
+	if err != nil {
+		return Event{}, fmt.Errorf("store blobs: %w", err)
+	}
+	defer s.landed(stored)
+	events, err := s.Apply(ctx, o, PutLetters{Box: at.Box, UID: at.UID, Letters: stored[0]})
+	if err != nil {
+		if Refused(err) {
+			s.discard(ctx, ids(stored))
+		}
+		return Event{}, fmt.Errorf("enter into index: %w", err)
+	}
+	return events[0], nil
+}
+
+// put makes the letters of mails durable, all in one go.
+func (s *Store) put(ctx context.Context, mails [][]pgp.Letter) ([][]Stored, error) {
+	var sources []io.WriterTo
+	letters := make([][]Stored, len(mails))
+	for i, all := range mails {
 		for _, l := range all {
 			sources = append(sources, l)
 			letters[i] = append(letters[i], Stored{Kind: l.Kind})

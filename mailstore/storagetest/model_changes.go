@@ -44,6 +44,10 @@ func (m *Model) change(o *modelOwner, change mailstore.Change) (mailstore.Event,
 		return m.transfer(o, c.From, c.To, c.UIDs, true)
 	case mailstore.Expunge:
 		return m.expunge(o, c)
+	case mailstore.PutLetters:
+		return o.putLetters(c)
+	case mailstore.Shed:
+		return o.shed(c)
 	case mailstore.Forget:
 		before := o.points()
 		o.boxes = nil

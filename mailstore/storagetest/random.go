@@ -13,6 +13,7 @@ import (
 
 	"sealpost/filestore"
 	"sealpost/mailstore"
+	"sealpost/pgp"
 )
 
 // testRandom applies random calls to an engine and to the Model and wants the
@@ -91,7 +92,7 @@ func tell(changes []mailstore.Change) (s string) {
 func kind(err error) error {
 	for _, k := range []error{
 		mailstore.ErrNoMailbox, mailstore.ErrExists, mailstore.ErrNoMail, mailstore.ErrOverQuota, mailstore.ErrName,
-		mailstore.ErrInbox, mailstore.ErrFlag, mailstore.ErrUse, mailstore.ErrTooMany, mailstore.ErrNoOwner,
+		mailstore.ErrInbox, mailstore.ErrFlag, mailstore.ErrUse, mailstore.ErrTooMany, mailstore.ErrNoOwner, mailstore.ErrLetter,
 	} {
 		if errors.Is(err, k) {
 			return k
@@ -134,8 +135,20 @@ func (d drawer) flags() []string {
 	return rapid.SliceOfN(rapid.SampledFrom([]string{`\Seen`, `\seen`, `\Deleted`, `\Flagged`, "k", "K", "other", `\Recent`, `\Seen`, `\Deleted`}), 0, 4).Draw(d.rt, "flags")
 }
 
+func (d drawer) letters() (all []mailstore.Stored) {
+	for range rapid.IntRange(0, 2).Draw(d.rt, "letters") {
+		l := mailstore.Stored{Kind: rapid.SampledFrom([]pgp.Kind{
+			pgp.KindCard, pgp.KindTerms, pgp.KindTerms, pgp.KindCard, pgp.KindTerms, pgp.KindBody,
+		}).Draw(d.rt, "letter")}
+		fill(l.ID[:])
+		l.Size = int64(rapid.SampledFrom([]int{0, 100, 2000}).Draw(d.rt, "size"))
+		all = append(all, l)
+	}
+	return all
+}
+
 func (d drawer) change() mailstore.Change {
-	switch rapid.IntRange(0, 24).Draw(d.rt, "kind") {
+	switch rapid.IntRange(0, 30).Draw(d.rt, "kind") {
 	case 0:
 		return mailstore.SetQuota{Bytes: rapid.SampledFrom([]int64{0, 0, 1000, 3000}).Draw(d.rt, "quota")}
 	case 1, 2:
@@ -159,7 +172,13 @@ func (d drawer) change() mailstore.Change {
 		return mailstore.Expunge{Box: d.box(), UIDs: d.uids(), OnlyDeleted: rapid.Bool().Draw(d.rt, "only")}
 	case 18:
 		return mailstore.Expunge{Box: d.box(), OnlyDeleted: rapid.Bool().Draw(d.rt, "only")}
-	case 19:
+	case 19, 20, 21:
+		return mailstore.PutLetters{Box: d.box(), UID: mailstore.UID(rapid.IntRange(1, 6).Draw(d.rt, "uid")), Letters: d.letters()}
+	case 22, 23, 24:
+		return mailstore.Shed{Box: d.box(), UIDs: d.uids(), Kinds: rapid.SliceOfN(rapid.SampledFrom([]pgp.Kind{
+			pgp.KindCard, pgp.KindTerms, pgp.KindTerms, pgp.KindTerms, pgp.KindMessage,
+		}), 0, 2).Draw(d.rt, "kinds")}
+	case 25:
 		if rapid.IntRange(0, 3).Draw(d.rt, "rarely") == 0 {
 			return mailstore.Forget{}
 		}

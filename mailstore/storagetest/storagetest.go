@@ -58,6 +58,8 @@ func Index(t *testing.T, open Open) {
 		"copy":          testCopy,
 		"move":          testMove,
 		"expunge":       testExpunge,
+		"put letters":   testPutLetters,
+		"shed":          testShed,
 		"entries":       testEntries,
 		"one moment":    testOneMoment,
 		"log":           testLog,

@@ -41,7 +41,12 @@ func (r *rows) write(w mailstore.Writes) error {
 		p.put(r.in(tableMailboxes), key, encodeMailbox(key, m))
 	}
 	for _, m := range w.Messages {
-		if !m.Entry.Gone {
+		if !m.Entry.Gone && !inPlace(m) {
+			r.putMessage(&p, m)
+		}
+	}
+	for _, m := range w.Messages { // when all copies of them are made
+		if !m.Entry.Gone && inPlace(m) {
 			r.putMessage(&p, m)
 		}
 	}
@@ -114,6 +119,9 @@ func (r *rows) putOwner(p *put, books mailstore.Books) {
 	p.put(r.in(tableOwners), []byte(r.id), encodeOwner([]byte(r.id), r.owner))
 }
 
+// inPlace says whether the stored mail itself gets other letters.
+func inPlace(m mailstore.Message) bool { return m.Letters != nil && m.From == (mailstore.Place{}) }
+
 func (r *rows) putMessage(p *put, m mailstore.Message) {
 	uid := m.Entry.UID
 	key := uidKey(r.num, m.Box, uid)
@@ -121,7 +129,9 @@ func (r *rows) putMessage(p *put, m mailstore.Message) {
 	case m.Mail != nil:
 		p.put(r.in(tableMails), key, encodeMail(key, m.Mail))
 	case m.From != (mailstore.Place{}):
-		r.copyMail(p, m.From, key)
+		r.copyMail(p, m.From, key, m.Letters)
+	case m.Letters != nil:
+		r.copyMail(p, mailstore.Place{Box: m.Box, UID: uid}, key, m.Letters)
 	}
 	row := entry{Entry: m.Entry, born: m.Born}
 	if m.Was != 0 {
@@ -136,10 +146,13 @@ func (r *rows) putMessage(p *put, m mailstore.Message) {
 	p.put(r.in(tableEntries), key, encodeEntry(key, row))
 }
 
-// copyMail puts a stored mail under another key.
-func (r *rows) copyMail(p *put, from mailstore.Place, key []byte) {
+// copyMail puts a stored mail under a key, with other letters if there are some.
+func (r *rows) copyMail(p *put, from mailstore.Place, key []byte, letters []mailstore.Stored) {
 	m, err := r.mail(from.Box, from.UID)
 	p.note(err)
+	if letters != nil {
+		m.Letters = letters
+	}
 	p.put(r.in(tableMails), key, encodeMail(key, &m))
 }
 
