@@ -1,0 +1,105 @@
+// What the vault holds while it is open, and how it comes to be: keys in memory, and this
+// device's copy of them.
+
+import type { Kdf, Keyring } from "../wire/api.ts";
+import { type Bytes, copy, fromBase64 } from "./bytes.ts";
+import { type Kept, Device, checkPins, newDeviceKey, nextPins, openCopy, sealCopy, sealSecret } from "./device.ts";
+import { VaultError, closed } from "./errors.ts";
+import { type ListKey, importListKey } from "./hpke.ts";
+import { type Contents, type Identity, openContents, openLocal } from "./keys.ts";
+import { foldAddress } from "./kit.ts";
+import { type PrivateKey, readSecretKey } from "./openpgp.ts";
+
+export interface Held {
+  id: Identity;
+  master: Bytes;
+  secret: Bytes;
+  list: ListKey;
+  raw: Bytes | null; // transferable secret key; null: none is here
+  key: PrivateKey | null; // the same, read when it is first needed
+}
+
+export class Session {
+  held: Held | null = null;
+  readonly device = new Device();
+
+  open(): Held {
+    if (this.held === null) throw new VaultError("locked");
+    return this.held;
+  }
+
+  // The owner's OpenPGP key. It is read and checked when mail is first opened, so that a
+  // list shows before a library is loaded.
+  async key(): Promise<PrivateKey> {
+    const h = this.open();
+    if (h.raw === null) throw new VaultError("no-key");
+    return (h.key ??= await readSecretKey(h.raw, h.id.fingerprint));
+  }
+
+  lock(): void {
+    const h = this.held;
+    this.held = null;
+    for (const b of [h?.master, h?.secret, h?.raw]) b?.fill(0);
+  }
+
+  // What a server may not go back behind, checked before anything is opened.
+  async pinned(id: Identity, ring: Keyring): Promise<Kept | undefined> {
+    const kept = await this.device.of(id.account);
+    checkPins(kept?.pins, ring, id.fingerprint);
+    return kept;
+  }
+
+  async take(master: Bytes, contents: Contents, id: Identity, kept: Kept | undefined): Promise<void> {
+    let raw = contents.openpgp;
+    if (raw === null && kept?.own) raw = await openLocal(master, id, kept.own).catch(() => null);
+    this.held = { id, master, secret: contents.secret, list: await importListKey(contents.list), raw, key: null };
+  }
+
+  async openWith(master: Bytes, id: Identity, ring: Keyring, kept: Kept | undefined): Promise<void> {
+    await this.take(master, await openContents(master, id, ring), id, kept);
+  }
+
+  // Keeps what this device needs to open again, and pins what was seen.
+  async keep(ring: { version: number; kdf: Kdf }, share: string | null, own?: Bytes | null): Promise<void> {
+    const { id, master, secret } = this.open();
+    const old = await this.device.of(id.account);
+    const key = old?.key ?? (await newDeviceKey());
+    const base = { account: id.account, key };
+    await this.device.put({
+      ...base,
+      address: foldAddress(id.address),
+      secret: await sealSecret(base, secret),
+      copy: share === null ? (old?.copy ?? null) : await sealCopy(base, fromBase64(share), master, secret),
+      own: own === undefined ? (old?.own ?? null) : own,
+      pins: nextPins(old?.pins, ring.version, ring.kdf, id.fingerprint),
+    });
+  }
+
+  async reopen(id: Identity, ring: Keyring, share: string): Promise<void> {
+    const kept = await this.pinned(id, ring);
+    if (kept === undefined) throw closed();
+    const { master, secret } = await openCopy(kept, fromBase64(share));
+    const contents = await openContents(master, id, ring);
+    if (contents.secret.some((b, i) => b !== secret[i])) throw closed();
+    await this.take(master, contents, id, kept);
+    await this.keep(ring, null);
+  }
+
+  async signOut(forget: boolean): Promise<void> {
+    const id = this.held?.id;
+    this.lock();
+    if (id === undefined) return;
+    if (forget) return this.device.remove(id.account);
+    const kept = await this.device.of(id.account);
+    if (kept !== undefined) await this.device.put({ ...kept, copy: null });
+  }
+
+  // Copies, so that what a caller does with them changes nothing here.
+  both(): Bytes {
+    const { master, secret } = this.open();
+    const b = new Uint8Array(48);
+    b.set(copy(master));
+    b.set(copy(secret), 32);
+    return b;
+  }
+}
