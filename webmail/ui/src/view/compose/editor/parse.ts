@@ -1,0 +1,54 @@
+// Foreign HTML and plain text as a document of the schema.
+
+import createDOMPurify from "dompurify";
+import { DOMParser, Fragment, type Node } from "prosemirror-model";
+import { schema } from "./schema.ts";
+
+const most = 500_000; // characters of HTML that are taken in
+
+// fromHTML reads a draft's or another's HTML. It never enters the page: DOMPurify parses it
+// in a document of its own, and what the schema knows is copied from there.
+export function fromHTML(source: string, win: Window & typeof globalThis = window): Node {
+  const fragment = createDOMPurify(win).sanitize(source.slice(0, most), {
+    RETURN_DOM_FRAGMENT: true, FORBID_TAGS: ["style", "svg", "math", "form", "input", "button", "select", "textarea", "iframe", "object", "video", "audio", "picture", "template"],
+    FORBID_ATTR: ["srcset", "poster", "background", "id", "name", "class"], ALLOWED_URI_REGEXP: /^(?:https?|mailto|tel|cid):/iu,
+  });
+  return DOMParser.fromSchema(schema).parse(fragment);
+}
+
+// fromText makes a paragraph of each block of lines, and quotes of lines with ">".
+export function fromText(source: string): Node {
+  const lines = source.slice(0, most).replace(/\r\n?/gu, "\n").split("\n");
+  return schema.node("doc", null, blocks(lines, 0));
+}
+
+function blocks(lines: string[], depth: number): Node[] {
+  const out: Node[] = [];
+  for (let i = 0; i < lines.length; ) {
+    const quoted = depth < 8 && /^>/u.test(lines[i] as string);
+    let end = i;
+    while (end < lines.length && /^>/u.test(lines[end] as string) === quoted) end++;
+    const some = lines.slice(i, end);
+    if (quoted) out.push(schema.node("blockquote", null, blocks(some.map((l) => l.replace(/^>[ ]?/u, "")), depth + 1)));
+    else out.push(...paragraphs(some));
+    i = end;
+  }
+  return out.length > 0 ? out : [schema.node("paragraph")];
+}
+
+function paragraphs(lines: string[]): Node[] {
+  return lines.join("\n").replace(/^\n+|\n+$/gu, "").split(/\n{2,}/u).map((part) => {
+    const nodes: Node[] = [];
+    part.split("\n").forEach((line, i) => {
+      if (i > 0) nodes.push(schema.node("hard_break"));
+      if (line) nodes.push(schema.text(line));
+    });
+    return schema.node("paragraph", null, Fragment.from(nodes));
+  });
+}
+
+// quoted puts a document into a quote behind a line that says whose it is, with an empty
+// paragraph in front to write in.
+export function quoted(doc: Node, said: string): Node {
+  return schema.node("doc", null, [schema.node("paragraph"), schema.node("paragraph", null, said ? [schema.text(said)] : []), schema.node("blockquote", null, doc.content)]);
+}
