@@ -185,6 +185,11 @@ export class Editor {
     this.view.focus();
   }
 
+  // redraw gives the pictures of a part their URL, once it is there.
+  redraw(cid: string, url: string): void {
+    for (const img of this.view.dom.querySelectorAll<HTMLImageElement>("img[data-cid]")) if (img.dataset["cid"] === cid) img.src = url;
+  }
+
   get hasQuote(): boolean {
     return lastQuote(this.doc) !== null;
   }
@@ -208,7 +213,9 @@ export class Editor {
 
 function picture(n: Node, urlOf: (cid: string) => string): HTMLElement {
   const img = document.createElement("img");
-  img.src = urlOf(n.attrs["cid"] as string);
+  const url = urlOf(n.attrs["cid"] as string);
+  if (url) img.src = url;
+  img.dataset["cid"] = n.attrs["cid"] as string;
   img.alt = n.attrs["alt"] as string;
   if (n.attrs["width"] > 0) img.width = n.attrs["width"] as number;
   return img;
