@@ -32,5 +32,5 @@ const known: { [word: string]: Key } = {
 };
 
 function faultText(word: string, addresses: readonly string[]): string {
-  return t(known[word] ?? "compose.fault.other", { who: list(addresses.slice(0, 3)) });
+  return t(known[word] ?? "compose.fault.unknown", { who: list(addresses.slice(0, 3)) });
 }
