@@ -1,9 +1,7 @@
 // The one Trusted Types policy of the page that names scripts: workers of this bundle and
 // its service worker, and nothing else. There is none for HTML.
 
-declare global {
-  interface Window { trustedTypes?: { createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): unknown } } }
-}
+interface Factory { createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): unknown } }
 
 const ours = /^\/(?:assets\/[A-Za-z0-9._-]+\.js|sw\.js)$/;
 
@@ -13,7 +11,7 @@ function allowed(url: string): string {
   return at.href;
 }
 
-const policy = typeof window === "undefined" ? undefined : window.trustedTypes?.createPolicy("app", { createScriptURL: allowed });
+const policy = typeof window === "undefined" ? undefined : (window as { trustedTypes?: Factory }).trustedTypes?.createPolicy("app", { createScriptURL: allowed });
 
 /** A URL that may become a worker. It throws for what is not of this bundle. */
 export function scriptURL(url: string): string {
