@@ -5,7 +5,8 @@
 // it stands in memory or in a spool under a key that is nowhere else.
 //
 // What the screen decides is obeyed before anything is stored: a mail is refused
-// in the dialogue, put into INBOX or put into Junk, and nobody is written to.
+// in the dialogue, put into INBOX or put into Junk, and its sender is not written to
+// but by its recipient's own rules.
 //
 // Invariants: 250 is said only after every recipient's copy is durable; nothing
 // reaches the store but what pgp.Seal made; a fault of ours is a temporary
@@ -26,6 +27,7 @@ import (
 	"sealpost/pgp"
 	"sealpost/smtp"
 	"sealpost/smtp/copies"
+	"sealpost/smtp/inbound/rules"
 	"sealpost/smtp/inbound/screen"
 	"sealpost/smtp/mailauth"
 	"sealpost/smtp/mailauth/report"
@@ -64,6 +66,12 @@ type Handler struct {
 	// our addresses before it is sealed; only numbers and domains of it may be kept.
 	// nil: nobody.
 	Received func(ctx context.Context, to []mail.Address, v mailauth.Verdict, h mail.Header, m mail.Bytes)
+
+	// Rules does what people asked for with their mail; nil: nobody asked.
+	Rules *rules.Room
+	// Stored is told of each mail that reached an account's INBOX. It does not wait.
+	// nil: nobody wants to know.
+	Stored func(account string)
 
 	stored  copies.Made
 	counted counters

@@ -2,11 +2,9 @@ package inbound
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 
 	"sealpost/mail"
-	"sealpost/mailstore"
 	"sealpost/pgp"
 	"sealpost/smtp"
 	"sealpost/smtp/inbound/screen"
@@ -121,21 +119,4 @@ func short(d screen.Decision) pgp.Verdict {
 		}
 	}
 	return s
-}
-
-// box is where a copy goes: INBOX, or the mailbox that its owner has for junk.
-func (t *transaction) box(ctx context.Context, a *arrival, to recipient) (string, error) {
-	if a.judge.Junk == "" {
-		return mailstore.Inbox, nil
-	}
-	boxes, err := t.h.Store.Index.Mailboxes(ctx, mailstore.Owner(to.account))
-	if err != nil {
-		return "", fmt.Errorf("find a mailbox for junk of account %s: %w", to.account, err)
-	}
-	for _, b := range boxes {
-		if b.Use == `\Junk` {
-			return b.Name, nil
-		}
-	}
-	return "Junk", nil
 }

@@ -239,14 +239,7 @@ func (t *transaction) copy(ctx context.Context, a *arrival, to recipient) (err e
 	if err != nil {
 		return fmt.Errorf("seal %s for account %s: %w", a.id, to.account, err)
 	}
-	box, err := t.box(ctx, a, to)
-	if err != nil {
-		return err
-	}
-	_, err = t.h.Store.Deliver(ctx, mailstore.Owner(to.account), mailstore.Delivery{
-		Box: box, Make: true, Sealed: sealed, Received: a.time,
-	})
-	if err != nil {
+	if err := t.file(ctx, a, to, sealed); err != nil {
 		return fmt.Errorf("deliver %s to account %s: %w", a.id, to.account, err)
 	}
 	t.h.counted.keep(sealed)
