@@ -37,7 +37,7 @@ export class Builder {
     const known = this.numbers.get(id);
     const number = known ?? this.ids.length;
     if (known === undefined) {
-      if (this.weight + 16 > limit || number >= most.mails) return 0;
+      if (number >= most.mails || this.full(16, limit)) return 0;
       this.ids.push(id);
       this.numbers.set(id, number);
       this.weight += 16;
@@ -46,14 +46,23 @@ export class Builder {
     for (let i = from; i < terms.length; i++, taken++) {
       const term = terms[i] as string;
       const list = this.postings.get(term);
-      // A new term costs its bytes, 7 of lengths and counts, and its part of a block's offset.
-      const cost = list ? 3 : 3 * term.length + 12;
-      if (this.weight + cost > limit) break;
-      if (!list) this.postings.set(term, [number]);
-      else if (list[list.length - 1] !== number) list.push(number);
+      const last = list?.[list.length - 1] ?? -1;
+      if (last === number) continue;
+      const cost = list ? costOfPosting(list.length, number - last - 1) : costOfTerm(term, number);
+      if (this.full(cost, limit)) break;
+      if (list) list.push(number);
+      else this.postings.set(term, [number]);
       this.weight += cost;
     }
     return taken;
+  }
+
+  // full says that cost more bytes may not fit. Beginnings that words share are not in
+  // the bound: near the limit the segment is made once to see what it really takes.
+  private full(cost: number, limit: number): boolean {
+    if (this.weight + cost <= limit) return false;
+    this.weight = Math.min(this.weight, this.finish().length);
+    return this.weight + cost > 0.97 * limit;
   }
 
   finish(): Uint8Array<ArrayBuffer> {
@@ -80,6 +89,19 @@ export class Builder {
     w.bytes(blocks.finish());
     return w.finish();
   }
+}
+
+const varintSize = (v: number): number => (v < 1 << 7 ? 1 : v < 1 << 14 ? 2 : v < 1 << 21 ? 3 : 4);
+
+// Bytes that one more mail of a known term takes: its delta, and what the lengths grow by.
+function costOfPosting(count: number, delta: number): number {
+  return varintSize(delta) + (varintSize(count + 1) - varintSize(count)) + (varintSize(4 * (count + 1)) - varintSize(4 * count));
+}
+
+// Bytes that a new term takes: itself, four lengths, its part of a block's offset, its
+// first mail.
+function costOfTerm(term: string, number: number): number {
+  return (/^[\0-\x7f]*$/u.test(term) ? term.length : 3 * term.length) + 7 + varintSize(number);
 }
 
 function writeTerm(w: Writer, before: Uint8Array, bytes: Uint8Array, list: number[]): void {
