@@ -87,5 +87,5 @@ func pageHeaders(h http.Header, place string) {
 	h.Set("Permissions-Policy", powers)
 	h.Set("X-Frame-Options", "DENY")
 	// What carries no hash is not run (W3C Subresource Integrity, section 3.4).
-	h.Set("Integrity-Policy", "blocked-destinations=(script style)")
+	h.Set("Integrity-Policy", "blocked-destinations=(script)")
 }

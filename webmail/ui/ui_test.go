@@ -108,7 +108,7 @@ func TestPolicies(t *testing.T) {
 	if frame.Get("X-Frame-Options") != "SAMEORIGIN" || get(a, "/").Header().Get("X-Frame-Options") != "DENY" {
 		t.Error("who may frame what is wrong")
 	}
-	if p := get(a, "/").Header().Get("Integrity-Policy"); p != "blocked-destinations=(script style)" {
+	if p := get(a, "/").Header().Get("Integrity-Policy"); p != "blocked-destinations=(script)" {
 		t.Errorf("Integrity-Policy %q", p)
 	}
 	for _, worker := range []string{"/sw.js", "/assets/a-1.js"} {

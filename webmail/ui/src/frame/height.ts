@@ -1,0 +1,53 @@
+// A frame as high as what is in it. What measures itself by the frame's own height
+// would grow for ever: after some rounds the frame stays and scrolls inside.
+
+import type { Signal } from "@preact/signals";
+import type { FrameWindow } from "./sanitize.ts";
+
+const highest = 60_000;
+const rounds = 12; // of growing, each within a breath of the last
+const breath = 400; // ms
+
+// Makes what is wider than the frame narrower, down to half, as a phone does.
+function fitWidth(view: FrameWindow): void {
+  const root = view.document.documentElement;
+  const body = view.document.body;
+  body.style.removeProperty("zoom");
+  const over = root.scrollWidth / Math.max(1, root.clientWidth);
+  if (over > 1.02) body.style.setProperty("zoom", String(Math.max(0.5, 1 / over)));
+}
+
+export function fitHeight(frame: HTMLIFrameElement, view: FrameWindow, height: Signal<number>, end: AbortSignal): void {
+  const root = view.document.documentElement;
+  const body = view.document.body;
+  let grown = 0;
+  let last = 0;
+  let width = 0;
+  const measure = () => {
+    if (end.aborted || !frame.isConnected) return;
+    if (root.clientWidth !== width) {
+      width = root.clientWidth;
+      grown = 0;
+      fitWidth(view);
+    }
+    const bar = root.scrollWidth > root.clientWidth ? 16 : 0;
+    const wanted = Math.min(highest, Math.ceil(Math.max(body.getBoundingClientRect().height, body.scrollHeight)) + bar);
+    if (Math.abs(wanted - height.value) < 2) return;
+    const now = performance.now();
+    grown = wanted > height.value && now - last < breath ? grown + 1 : 0;
+    last = now;
+    if (grown > rounds || wanted === highest) {
+      root.classList.add("sp-tall");
+      return;
+    }
+    height.value = wanted;
+    frame.style.height = `${wanted}px`;
+  };
+  const watch = new ResizeObserver(measure);
+  watch.observe(body);
+  watch.observe(frame);
+  view.document.addEventListener("load", measure, { capture: true, signal: end });
+  view.document.addEventListener("toggle", measure, { capture: true, signal: end });
+  end.addEventListener("abort", () => watch.disconnect(), { once: true });
+  measure();
+}
