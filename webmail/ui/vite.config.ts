@@ -42,5 +42,6 @@ export default defineConfig({
       output: { entryFileNames: "assets/[name]-[hash].js", chunkFileNames: "assets/[name]-[hash].js", assetFileNames: "assets/[name]-[hash][extname]" },
     },
   },
-  test: { environment: "node", include: ["src/**/*.test.{ts,tsx}"] },
+  // Node takes the packages' own builds, but this one has one for browsers only.
+  test: { alias: { "openpgp/lightweight": new URL("node_modules/openpgp/dist/lightweight/openpgp.min.mjs", import.meta.url).pathname }, environment: "node", include: ["src/**/*.test.{ts,tsx}"] },
 });
