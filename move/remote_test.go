@@ -37,6 +37,8 @@ func (s sick) answer(to io.Writer, line string) {
 	tag, command, _ := strings.Cut(line, " ")
 	end := "OK done"
 	switch {
+	case strings.HasPrefix(command, "LOGIN nobody"), strings.HasPrefix(command, `LOGIN "nobody"`):
+		end = "NO no such user"
 	case strings.HasPrefix(command, "LIST"):
 		fmt.Fprint(to, "* LIST () \"/\" INBOX\r\n")
 	case strings.HasPrefix(command, "EXAMINE"):

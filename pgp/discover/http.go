@@ -31,6 +31,14 @@ func NewHTTP(lookup Lookup, allow func(ip string) bool) *http.Client {
 	return guard{lookup: lookup, allow: allow}.client()
 }
 
+// Dialer dials as NewHTTP's client does: what else must reach no private address uses
+// it too.
+func Dialer(lookup Lookup, allow func(ip string) bool) func(ctx context.Context, network, address string) (net.Conn, error) {
+	g := guard{lookup: lookup, allow: allow}
+	g.furnish()
+	return g.dialContext
+}
+
 // guard is a dialer that looks at addresses after the names were resolved, and dials
 // those it looked at, so that no second answer of the DNS counts (ATTACKS B08).
 type guard struct {
@@ -40,7 +48,8 @@ type guard struct {
 	tls    *tls.Config                                                          // nil: the system's roots
 }
 
-func (g guard) client() *http.Client {
+// furnish fills in what the system has.
+func (g *guard) furnish() {
 	if g.lookup == nil {
 		g.lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
@@ -49,6 +58,10 @@ func (g guard) client() *http.Client {
 	if g.dial == nil {
 		g.dial = (&net.Dialer{Timeout: 5 * time.Second}).DialContext
 	}
+}
+
+func (g guard) client() *http.Client {
+	g.furnish()
 	config := g.tls.Clone()
 	if config == nil {
 		config = &tls.Config{}
