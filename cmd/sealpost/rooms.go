@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"sealpost/config"
 	"sealpost/mail"
 	"sealpost/mailstore"
+	"sealpost/move"
 	"sealpost/pgp"
 	"sealpost/pgp/discover"
 	"sealpost/smtp"
@@ -242,6 +244,7 @@ func connect(s *screen.Screen) func(context.Context, net.Addr) *smtp.Reply {
 // newAPI is what the webmail and other programs ask.
 func (s *server) newAPI() *api.API {
 	return &api.API{
+		Imports:  s.imports,
 		Hostname: s.settings.Hostname,
 		Version:  version(),
 		Book:     s.book,
@@ -250,6 +253,29 @@ func (s *server) newAPI() *api.API {
 		Open:     s.settings.HTTP.OpenRegistration,
 		Log:      s.log,
 		Now:      time.Now,
+	}
+}
+
+// newImports are imports that people ask for in the webmail.
+func (o *office) newImports() *move.Imports {
+	return &move.Imports{
+		Store: o.store, Folder: filepath.Join(o.settings.Data, "imports"), Spool: o.settings.Spool.Folder, Log: o.log, Now: time.Now,
+		Seal: func(ctx context.Context, id mailstore.Owner) (pgp.Recipient, error) {
+			a, err := o.book.Account(ctx, account.ID(id))
+			if err != nil {
+				return pgp.Recipient{}, err
+			}
+			return o.book.Recipient(ctx, a)
+		},
+	}
+}
+
+// importFrom starts imports that end with ctx, and reach no private address.
+func (s *server) importFrom(ctx context.Context) func(mailstore.Owner, move.Remote) error {
+	dial := discover.Dialer(lookup(s.resolver), nil)
+	return func(o mailstore.Owner, r move.Remote) error {
+		r.Dial = dial
+		return s.imports.Start(ctx, o, r)
 	}
 }
 

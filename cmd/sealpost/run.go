@@ -18,12 +18,14 @@ import (
 	"sealpost/account"
 	"sealpost/config"
 	"sealpost/imap"
+	"sealpost/move"
 	"sealpost/pgp/discover"
 	"sealpost/smtp"
 	"sealpost/smtp/dns"
 	"sealpost/smtp/outbound"
 	"sealpost/smtp/submission"
 	"sealpost/webmail"
+	"sealpost/webmail/api"
 )
 
 // patience is how long a stop waits for mail that is being received and for
@@ -48,6 +50,8 @@ type server struct {
 	sender       *outbound.Sender
 	imap         *imap.Server
 	door         *webmail.Door
+	api          *api.API
+	imports      *move.Imports
 	web, plain   *http.Server
 	metricsWeb   *http.Server
 	control      *http.Server
@@ -110,6 +114,7 @@ func serve(ctx context.Context, settings config.Config, log *slog.Logger, on occ
 	s.stop(signals)
 	end()
 	s.running.Wait()
+	s.imports.Wait()
 	return errors.Join(err, s.office.Close())
 }
 
@@ -149,7 +154,9 @@ func (s *server) build() error {
 		Connect: connect(judge), Patience: c.Screen.Patience,
 	}
 	s.throttle = account.NewThrottle(account.DefaultPaces(), time.Now)
-	s.door.API = s.newAPI().Handler()
+	s.imports = s.newImports()
+	s.api = s.newAPI()
+	s.door.API = s.api.Handler()
 	s.outgoingMail = s.newSubmission()
 	s.reports.post = s.outgoingMail.System
 	s.keyWatch = s.newKeyWatch()
@@ -228,6 +235,7 @@ func (s *server) openDoors(ctx context.Context) error {
 		return err
 	}
 	s.control = serveControl(ctx, control, s.office)
+	s.api.Import = s.importFrom(ctx)
 	s.open(s.smtpDoors, func(l net.Listener) error { return s.smtp.Serve(ctx, l) })
 	s.open(s.imapDoors, func(l net.Listener) error { return s.imap.Serve(ctx, l, false) })
 	s.open(s.imapsDoors, func(l net.Listener) error { return s.imap.Serve(ctx, l, true) })

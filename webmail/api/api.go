@@ -25,6 +25,7 @@ import (
 
 	"sealpost/account"
 	"sealpost/mailstore"
+	"sealpost/move"
 )
 
 // Place is where the API stands on its host.
@@ -38,8 +39,11 @@ type API struct {
 	Store    *mailstore.Store
 	Throttle *account.Throttle // nil: nobody is slowed down
 	Open     bool              // anybody may sign up
-	Log      *slog.Logger
-	Now      func() time.Time
+	Imports  *move.Imports
+	// Import starts one of Imports, for as long as the server lives.
+	Import func(mailstore.Owner, move.Remote) error
+	Log    *slog.Logger
+	Now    func() time.Time
 
 	once  sync.Once
 	inner http.Handler
@@ -67,6 +71,7 @@ func (a *API) build() {
 	s := service{API: a, huma: humago.NewWithPrefix(mux, Place, settings(a.Version))}
 	for _, register := range []func(service){
 		server,
+		imports,
 	} {
 		register(s)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"sealpost/account"
 	"sealpost/mailstore"
+	"sealpost/move"
 	"sealpost/pgp"
 )
 
@@ -113,6 +114,8 @@ var refusals = []struct {
 	{mailstore.ErrNoMailbox, 404, "not-found", "There is no such thing"},
 	{mailstore.ErrNoMail, 404, "not-found", "There is no such thing"},
 	{mailstore.ErrNoOwner, 404, "not-found", "There is no such thing"},
+	{move.ErrImporting, 409, "importing", "An import is under way"},
+	{move.ErrBusy, 503, "try-again", "Too many imports are under way; try again later"},
 	{mailstore.ErrOverQuota, 507, "over-quota", "There is no room left"},
 }
 

@@ -188,3 +188,13 @@ func expect(t testing.TB, rec *httptest.ResponseRecorder, status int, word strin
 	}
 	return p
 }
+
+// mustNotLog fails if any of these stands in the log.
+func (w *world) mustNotLog(words ...string) {
+	w.t.Helper()
+	for _, word := range words {
+		if strings.Contains(w.logs.String(), word) {
+			w.t.Errorf("the log has %q: %s", word, w.logs.String())
+		}
+	}
+}

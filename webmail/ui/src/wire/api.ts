@@ -463,3 +463,24 @@ export interface AdminReport {
 //   old mail opens again only with the key or the recovery kit of its owner. Answers AdminInvitation (attach).
 // POST invitations {address?, account?, days} -> AdminInvitation with link; DELETE invitations/ID
 // POST queue/ID/retry, POST queue/ID/hold {held}, DELETE queue/ID
+
+// ---- Moving -----------------------------------------------------------------------------
+
+// GET, POST (NewImport), DELETE /api/v1/import: mail from another server, by IMAP
+export interface NewImport {
+  host: string;
+  port?: number; // 993, or 143 with starttls
+  starttls?: boolean;
+  user: string;
+  password: string; // held in memory while the import runs, and nowhere else
+  skip?: string[];
+}
+export interface Import {
+  state: "none" | "running" | "done" | "ended"; // ended: asked for again, it goes on
+  since?: Time;
+  done: number;
+  total: number;
+  behind: number;
+  trouble?: "unreachable" | "sign-in" | "over-quota" | "stopped" | "broken-off";
+  finished?: Time;
+}
