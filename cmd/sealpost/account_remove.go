@@ -84,10 +84,16 @@ func removeAccount(ctx context.Context, o *office, n named) (v accountView, err 
 }
 
 // forgetOutgoing drops an account's unsent mail, what is being sent at this moment
-// too, and what it knew of others.
+// too, what it asked the server to do, and what it knew of others.
 func (v *vault) forgetOutgoing(ctx context.Context, id account.ID) error {
 	if _, err := v.queue.Expel(ctx, string(id)); err != nil {
 		return fmt.Errorf("forget unsent mail: %w", err)
+	}
+	if _, err := v.outbox.Expel(ctx, string(id)); err != nil {
+		return fmt.Errorf("forget the outbox: %w", err)
+	}
+	if err := v.papers.Forget(ctx, string(id)); err != nil {
+		return err
 	}
 	return v.known.Peers().ForgetPeers(ctx, string(id))
 }

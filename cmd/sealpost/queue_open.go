@@ -25,12 +25,28 @@ type vault struct {
 	rows  *bolt.Queue
 	texts *disk.Blobs
 	known *bolt.Known
+
+	outbox      *queue.Queue // mail that its sender may still take back
+	outboxRows  *bolt.Queue
+	outboxTexts *disk.Blobs
+	papers      *bolt.Papers
 }
 
 // vaultFiles are what a node key opens.
 func vaultFiles(data string) (rows, texts, known string) {
 	return filepath.Join(data, "queue.db"), filepath.Join(data, "queue"), filepath.Join(data, "known.db")
 }
+
+// outboxFiles are too.
+func outboxFiles(data string) (rows, texts, papers string) {
+	return filepath.Join(data, "outbox.db"), filepath.Join(data, "outbox"), filepath.Join(data, "papers.db")
+}
+
+// Of one account there wait so many mails at most, and so many octets.
+const (
+	outboxEach  = 100
+	outboxBytes = 512 << 20
+)
 
 // openVault opens it. The caller holds the data folder.
 func openVault(settings config.Config, log *slog.Logger) (*vault, error) {
@@ -45,6 +61,10 @@ func openVault(settings config.Config, log *slog.Logger) (*vault, error) {
 			Share: max(1, settings.Outbound.Workers*3/4), // some are left for others
 		},
 		Now: time.Now, Log: log,
+	}
+	v.outbox = &queue.Queue{
+		Store: v.outboxRows, Blobs: v.outboxTexts, Key: v.key, Name: "outbox",
+		Limits: queue.Limits{Mails: settings.Queue.Mails, Each: outboxEach, EachBytes: outboxBytes}, Now: time.Now, Log: log,
 	}
 	return v, nil
 }
@@ -63,6 +83,20 @@ func (v *vault) open(settings config.Config, log *slog.Logger) (err error) {
 	if v.texts, err = disk.Open(texts, disk.Options{Log: log}); err != nil {
 		return fmt.Errorf("open texts of the queue: %w", err)
 	}
+	return v.openOutbox(settings, log)
+}
+
+func (v *vault) openOutbox(settings config.Config, log *slog.Logger) (err error) {
+	rows, texts, papers := outboxFiles(settings.Data)
+	if v.outboxRows, err = bolt.OpenQueue(rows, v.key, bolt.Options{Log: log}); err != nil {
+		return fmt.Errorf("%w (node key: %s)", err, settings.Queue.Key)
+	}
+	if v.papers, err = bolt.OpenPapers(papers, v.key, bolt.Options{Log: log}); err != nil {
+		return fmt.Errorf("%w (node key: %s)", err, settings.Queue.Key)
+	}
+	if v.outboxTexts, err = disk.Open(texts, disk.Options{Log: log}); err != nil {
+		return fmt.Errorf("open texts of the outbox: %w", err)
+	}
 	return nil
 }
 
@@ -76,6 +110,15 @@ func (v *vault) Close() error {
 	}
 	if v.texts != nil {
 		errs = append(errs, v.texts.Close())
+	}
+	if v.outboxRows != nil {
+		errs = append(errs, v.outboxRows.Close())
+	}
+	if v.outboxTexts != nil {
+		errs = append(errs, v.outboxTexts.Close())
+	}
+	if v.papers != nil {
+		errs = append(errs, v.papers.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -91,7 +134,8 @@ func nodeKey(settings config.Config) (*nodekey.Key, error) {
 		return k, err
 	}
 	rows, _, known := vaultFiles(settings.Data)
-	for _, sealed := range []string{rows, known} {
+	waiting, _, papers := outboxFiles(settings.Data)
+	for _, sealed := range []string{rows, known, waiting, papers} {
 		if info, err := os.Stat(sealed); err == nil && info.Size() > 0 {
 			return nil, fmt.Errorf("the node key %s is missing, and %s is sealed under it: put the key back (or, to go on without what is in there, move the file away)", file, sealed)
 		}
@@ -130,8 +174,11 @@ func (v *vault) compact(ctx context.Context, share float64) error {
 	if err := v.texts.Compact(ctx, share); err != nil {
 		return fmt.Errorf("compact queue: %w", err)
 	}
+	if err := v.outboxTexts.Compact(ctx, share); err != nil {
+		return fmt.Errorf("compact outbox: %w", err)
+	}
 	var errs []error
-	for _, d := range []*bolt.DB{v.rows.DB, v.known.DB} {
+	for _, d := range []*bolt.DB{v.rows.DB, v.known.DB, v.outboxRows.DB, v.papers.File()} {
 		if share == 0 || d.FreeShare() > share {
 			errs = append(errs, d.Compact(ctx))
 		}
@@ -143,6 +190,10 @@ func (v *vault) compact(ctx context.Context, share float64) error {
 func (v *vault) tidy(ctx context.Context) (swept int, err error) {
 	if swept, err = v.queue.Sweep(ctx, sweepGrace); err != nil {
 		return swept, fmt.Errorf("sweep queue: %w", err)
+	}
+	more, err := v.outbox.Sweep(ctx, sweepGrace)
+	if swept += more; err != nil {
+		return swept, fmt.Errorf("sweep outbox: %w", err)
 	}
 	return swept, v.compact(ctx, worthwhile)
 }

@@ -253,6 +253,11 @@ func (s *server) newAPI() *api.API {
 		Open:     s.settings.HTTP.OpenRegistration,
 		Log:      s.log,
 		Now:      time.Now,
+		Sending: api.Sending{
+			Outbox: s.waiting, Keys: s.finder, Rules: s.sorting, Push: s.knocking, Images: s.pictures(),
+			Spool: s.settings.Spool.Folder, Mail: s.settings.SMTP.MessageSize,
+		},
+		Admin: s.newAdmin(),
 	}
 }
 

@@ -22,10 +22,13 @@ import (
 	"sealpost/pgp/discover"
 	"sealpost/smtp"
 	"sealpost/smtp/dns"
+	"sealpost/smtp/inbound/rules"
 	"sealpost/smtp/outbound"
 	"sealpost/smtp/submission"
+	"sealpost/smtp/submission/outbox"
 	"sealpost/webmail"
 	"sealpost/webmail/api"
+	"sealpost/webmail/api/push"
 )
 
 // patience is how long a stop waits for mail that is being received and for
@@ -48,6 +51,9 @@ type server struct {
 	submission   *smtp.Server
 	outgoingMail *submission.Handler
 	sender       *outbound.Sender
+	waiting      *outbox.Box
+	sorting      *rules.Room
+	knocking     *push.Room
 	imap         *imap.Server
 	door         *webmail.Door
 	api          *api.API
@@ -149,14 +155,13 @@ func (s *server) build() error {
 	strangers, judge := s.newInbound(), s.newScreen()
 	strangers.Screen, strangers.Report, strangers.Received, strangers.Learn = judge, s.reports.dmarc, s.reports.received, s.learn
 	s.arrivals = arrivals{strangers, s.newInbound(), s.newInbound()}
+	s.sorting, s.knocking = s.newRules(), s.newPush()
 	s.smtp = &smtp.Server{
 		Handler: strangers, Hostname: c.Hostname, TLS: s.identity.config(), Limits: smtpLimits(c.SMTP), Log: s.log, Mark: s.mark,
 		Connect: connect(judge), Patience: c.Screen.Patience,
 	}
 	s.throttle = account.NewThrottle(account.DefaultPaces(), time.Now)
 	s.imports = s.newImports()
-	s.api = s.newAPI()
-	s.door.API = s.api.Handler()
 	s.outgoingMail = s.newSubmission()
 	s.reports.post = s.outgoingMail.System
 	s.keyWatch = s.newKeyWatch()
@@ -171,6 +176,9 @@ func (s *server) build() error {
 		return err
 	}
 	s.drop, s.readAgain = s.sender.Drop, s.reload
+	s.waiting = s.newOutbox()
+	s.api = s.newAPI()
+	s.door.API = s.api.Handler()
 	s.imap = &imap.Server{
 		Book: s.book, Store: s.store, Throttle: s.throttle, TLS: s.identity.config(), Log: s.log, Now: time.Now,
 		Spool: c.Spool.Folder, Limits: imapLimits(c), Mark: s.mark,
@@ -247,6 +255,8 @@ func (s *server) openDoors(ctx context.Context) error {
 	sending, stop := context.WithCancel(ctx)
 	s.sending = stop
 	s.running.Go(func() { s.send(sending) })
+	s.running.Go(func() { s.waiting.Run(sending) })
+	s.running.Go(func() { s.knocking.Run(sending) })
 	s.running.Go(func() { s.keepHouse(ctx) })
 	s.running.Go(func() { forget(ctx) })
 	go s.identity.warm(ctx) // no stop waits for an authority

@@ -41,9 +41,11 @@ type API struct {
 	Open     bool              // anybody may sign up
 	Imports  *move.Imports
 	// Import starts one of Imports, for as long as the server lives.
-	Import func(mailstore.Owner, move.Remote) error
-	Log    *slog.Logger
-	Now    func() time.Time
+	Import  func(mailstore.Owner, move.Remote) error
+	Log     *slog.Logger
+	Now     func() time.Time
+	Sending Sending // outbox.go
+	Admin   *Admin  // admin.go; nil: operators see nothing here
 
 	once  sync.Once
 	inner http.Handler
@@ -72,6 +74,7 @@ func (a *API) build() {
 	for _, register := range []func(service){
 		server,
 		imports,
+		outboxes, recipients, keys, ruleSets, images, pushes, admin,
 	} {
 		register(s)
 	}

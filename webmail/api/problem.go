@@ -16,6 +16,10 @@ import (
 	"sealpost/mailstore"
 	"sealpost/move"
 	"sealpost/pgp"
+	"sealpost/pgp/discover"
+	"sealpost/smtp/inbound/rules"
+	"sealpost/smtp/submission/outbox"
+	"sealpost/webmail/api/push"
 )
 
 // Problem is an error as the wire has it (RFC 9457). It is an error itself, so an
@@ -26,6 +30,7 @@ type Problem struct {
 	Status  int      `json:"status"`
 	Detail  string   `json:"detail,omitempty"`
 	Methods []string `json:"methods,omitempty" doc:"second-factor: which would do: totp, passkey"`
+	Address string   `json:"address,omitempty" doc:"refused: the recipient that was"`
 	Passkey any      `json:"passkey,omitempty" doc:"second-factor: WebAuthn request options, if a passkey would do"`
 
 	after int // seconds to wait, for Retry-After
@@ -116,6 +121,17 @@ var refusals = []struct {
 	{mailstore.ErrNoOwner, 404, "not-found", "There is no such thing"},
 	{move.ErrImporting, 409, "importing", "An import is under way"},
 	{move.ErrBusy, 503, "try-again", "Too many imports are under way; try again later"},
+	{outbox.ErrNoSuch, 404, "not-found", "There is no such thing"},
+	{outbox.ErrGone, 409, "gone-out", "This mail is on its way already"},
+	{outbox.ErrReadable, 422, "not-encrypted", "This mail is readable, and was not to be; nothing was sent"},
+	{outbox.ErrStrict, 409, "strict", "This server holds back no mail that it could read; send it at once, or encrypted"},
+	{outbox.ErrTime, 422, "bad-input", "This was not understood"},
+	{outbox.ErrFull, 409, "outbox-full", "Too much waits to leave already"},
+	{rules.ErrConflict, 409, "conflict", "It was changed by somebody else meanwhile"},
+	{discover.ErrNoChange, 404, "not-found", "There is no such thing"},
+	{discover.ErrNoKey, 422, "no-key", "The certificate has no key that mail can be sealed to"},
+	{discover.ErrExpired, 422, "no-key", "The certificate has expired"},
+	{push.ErrTooMany, 409, "too-many", "There are as many as there may be"},
 	{mailstore.ErrOverQuota, 507, "over-quota", "There is no room left"},
 }
 
