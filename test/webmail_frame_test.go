@@ -152,3 +152,11 @@ func TestHostileHTML(t *testing.T) {
 	}
 	t.Logf("%d cases; without any layer %d of them run a script and %d reach another host", got.Cases, got.Control.Scripts, got.Control.Connections)
 }
+
+// TestMailFrame is what the frame promises beside safety; see test/frame.mjs. Its
+// figures are checkpoints 7 and 8 and are judged only where nothing else runs.
+func TestMailFrame(t *testing.T) {
+	needBrowser(t)
+	out := node(t, 3*time.Minute, "frame.mjs", serveFramePage(t, nil))
+	t.Logf("%s", out)
+}

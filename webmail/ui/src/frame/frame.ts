@@ -110,20 +110,29 @@ class Showing implements Shown {
     doc.head.append(style);
   }
 
+  // Pieces come into the frame as they are clean, and are seen once the styles of all
+  // are there.
   private async showHTML(html: string, view: FrameWindow): Promise<void> {
-    const clean = await sanitize(html, view, pacer());
-    if (this.end.signal.aborted || !this.root) return;
+    const root = view.document.body;
+    if (this.frame) this.frame.style.visibility = "hidden"; // not on the body: its children would inherit the change back
+    const clean = await sanitize(html, view, (soFar) => {
+      this.wear(soFar);
+      for (const css of soFar.styles) this.dress(view.document, css);
+      soFar.styles = [];
+      return root;
+    }, pacer());
+    if (this.end.signal.aborted) return;
     for (const css of clean.styles) this.dress(view.document, css);
-    this.wear(clean);
     this.pictures = new Pictures(clean, this.end.signal);
-    this.root.append(clean.content);
     this.foldQuotes();
+    if (this.frame) this.frame.style.visibility = "";
     this.links.value = clean.links;
     this.cut.value = clean.cut;
     this.count(clean.other);
     this.state.value = "html";
   }
 
+  // What the body element of the mail says of itself.
   private wear(clean: Clean): void {
     const root = this.root;
     if (!root) return;

@@ -8,13 +8,14 @@ const highest = 60_000;
 const rounds = 12; // of growing, each within a breath of the last
 const breath = 400; // ms
 
-// Makes what is wider than the frame narrower, down to half, as a phone does.
-function fitWidth(view: FrameWindow): void {
+// Makes what is wider than the frame narrower, down to half, as a phone does. Called
+// early, while little stands there: later, everything would be laid out once more.
+export function fitWidth(view: FrameWindow): void {
   const root = view.document.documentElement;
-  const body = view.document.body;
-  body.style.removeProperty("zoom");
   const over = root.scrollWidth / Math.max(1, root.clientWidth);
-  if (over > 1.02) body.style.setProperty("zoom", String(Math.max(0.5, 1 / over)));
+  if (over <= 1.02) return;
+  const style = view.document.body.style;
+  style.setProperty("zoom", String(Math.max(0.5, (Number(style.getPropertyValue("zoom")) || 1) / over)));
 }
 
 export function fitHeight(frame: HTMLIFrameElement, view: FrameWindow, height: Signal<number>, end: AbortSignal): void {
@@ -26,6 +27,7 @@ export function fitHeight(frame: HTMLIFrameElement, view: FrameWindow, height: S
   const measure = () => {
     if (end.aborted || !frame.isConnected) return;
     if (root.clientWidth !== width) {
+      if (width > 0) body.style.removeProperty("zoom");
       width = root.clientWidth;
       grown = 0;
       fitWidth(view);
@@ -36,10 +38,8 @@ export function fitHeight(frame: HTMLIFrameElement, view: FrameWindow, height: S
     const now = performance.now();
     grown = wanted > height.value && now - last < breath ? grown + 1 : 0;
     last = now;
-    if (grown > rounds || wanted === highest) {
-      root.classList.add("sp-tall");
-      return;
-    }
+    if (grown > rounds || wanted === highest) root.classList.add("sp-tall");
+    if (grown > rounds) return;
     height.value = wanted;
     frame.style.height = `${wanted}px`;
   };

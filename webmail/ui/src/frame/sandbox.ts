@@ -14,6 +14,7 @@ function make(title: string): HTMLIFrameElement {
   frame.setAttribute("allow", "");
   frame.title = title;
   frame.className = "mail-frame";
+  frame.style.cssText = "display: block; width: 100%; border: 0";
   frame.src = place;
   return frame;
 }

@@ -6,6 +6,7 @@
 
 import createDOMPurify, { type Config, type DOMPurify } from "dompurify";
 import { cleanDeclarations, cleanSheet, isSuspect } from "./css.ts";
+import { fitWidth } from "./height.ts";
 import { isCounter, isMismatch, judgeLink, judgeSource } from "./links.ts";
 
 export type FrameWindow = Window & typeof globalThis;
@@ -18,7 +19,6 @@ export interface Remote {
 }
 
 export interface Clean {
-  content: DocumentFragment;
   styles: string[];
   body: { style: string; color: string; dir: string; lang: string };
   remote: Remote[];
@@ -69,6 +69,7 @@ class Cleaner {
   private readonly store: Document; // belongs to no window: nothing in it loads
   private inline = 0;
   private elements = 0;
+  private laidOut = 0;
 
   constructor(private readonly view: FrameWindow, private readonly pace: () => Promise<void>) {
     this.purify = createDOMPurify(view);
@@ -80,14 +81,14 @@ class Cleaner {
     });
     this.purify.addHook("afterSanitizeAttributes", (node) => this.after(node));
     this.out = {
-      content: view.document.createDocumentFragment(), styles: [], body: { style: "", color: "", dir: "", lang: "" },
+      styles: [], body: { style: "", color: "", dir: "", lang: "" },
       remote: [], parts: [], other: 0, links: [], dark: false, cut: false,
     };
   }
 
   // Properties of the parsed document may be names of its elements (<img name="body">):
   // it is asked through its prototype only.
-  async run(html: string): Promise<Clean> {
+  async run(html: string, begin: (soFar: Clean) => Element): Promise<Clean> {
     const doc = new this.view.DOMParser().parseFromString(html, "text/html");
     const all = (tag: string) => Array.from(this.view.Document.prototype.getElementsByTagName.call(doc, tag));
     for (const style of all("style")) if (style.closest("head")) this.sheet(style.textContent ?? "");
@@ -96,9 +97,7 @@ class Cleaner {
     const body = all("body")[0] ?? all("frameset")[0];
     if (!body) return this.out;
     this.bodyOf(body, all("html")[0] ?? body);
-    const target = this.store.createElement("div");
-    await this.walk(body, target, 0);
-    while (target.firstChild) this.out.content.append(target.firstChild);
+    await this.walk(body, begin(this.out), 0);
     return this.out;
   }
 
@@ -124,6 +123,7 @@ class Cleaner {
       this.purify.sanitize(box);
       while (box.firstChild) to.append(box.firstChild);
       weight = 0;
+      this.layOut();
       await this.pace();
     };
     for (let child = from.firstChild; child; child = from.firstChild) {
@@ -148,6 +148,13 @@ class Cleaner {
       if (weight >= piece) await flush();
     }
     await flush();
+  }
+
+  // Layout in instalments: what stands already is not laid out again.
+  private layOut(): void {
+    if (this.elements < this.laidOut * 1.2 + 250) return;
+    this.laidOut = this.elements;
+    fitWidth(this.view);
   }
 
   private opens(node: Node): boolean {
@@ -297,7 +304,8 @@ function legacyColour(text: string): string {
   return /^[a-z]{3,24}$/i.test(value) || /^#(?:[0-9a-f]{3}|[0-9a-f]{6})$/i.test(value) ? value : /^[0-9a-f]{6}$/i.test(value) ? "#" + value : "";
 }
 
-// Cleans a mail for a frame. pace is asked between pieces and may take its time.
-export function sanitize(html: string, view: FrameWindow, pace: () => Promise<void>): Promise<Clean> {
-  return new Cleaner(view, pace).run(html);
+// Cleans a mail for a frame, piece by piece into the element that begin names, so that
+// no layout has to do it all. pace is asked between pieces and may take its time.
+export function sanitize(html: string, view: FrameWindow, begin: (soFar: Clean) => Element, pace: () => Promise<void>): Promise<Clean> {
+  return new Cleaner(view, pace).run(html, begin);
 }
