@@ -1,7 +1,10 @@
-// The displayable text and the attachments of one entity, by postal-mime, within bounds.
+// The displayable text and the attachments of a part and what is in it. The tree has
+// counted its parts already; attachments are decoded when they are asked for.
 
-import { type Bytes, copy, looseText } from "./bytes.ts";
-import { plain } from "./header.ts";
+import { type Bytes, looseText, octets } from "./bytes.ts";
+import { all, first, plain, typed, type Typed } from "./header.ts";
+import { decodeText, decodeTransfer, decodedSize, unflow } from "./transfer.ts";
+import type { Part } from "./tree.ts";
 import type { Part as Listed } from "./vault.ts";
 
 export interface Body {
@@ -9,34 +12,111 @@ export interface Body {
   text: string;
   calendar: string;
   parts: Listed[];
-  data: Bytes[]; // of the parts
+  data: (() => Bytes)[]; // of the parts
 }
 
-const maxText = 16 << 20; // characters
-const maxParts = 1000;
+interface Text {
+  html: string[]; // empty: there is only text
+  text: string[];
+}
 
-export async function readBody(entity: Uint8Array): Promise<Body> {
-  const { default: PostalMime } = await import("postal-mime");
-  const email = await PostalMime.parse(copy(entity).buffer, {
-    maxNestingDepth: 32, // tree.ts has counted already
-    maxHeadersSize: 2 << 20,
-    forceRfc822Attachments: true, // a mail in the mail is a document of its own
-  });
-  const body: Body = { html: (email.html ?? "").slice(0, maxText), text: (email.text ?? "").slice(0, maxText), calendar: "", parts: [], data: [] };
-  for (const a of email.attachments.slice(0, maxParts)) {
-    const data = typeof a.content === "string" ? new Uint8Array(0) : copy(new Uint8Array(a.content as ArrayBuffer));
-    if (a.mimeType === "text/calendar" && body.calendar === "") body.calendar = looseText(data).slice(0, maxText);
-    body.parts.push({
-      index: body.parts.length,
-      name: fileName(a.filename ?? ""),
-      type: mediaType(a.mimeType),
-      size: data.length,
-      content_id: plain(a.contentId ?? "").replace(/^<|>$/g, "").slice(0, 250),
-      inline: a.related === true || (a.disposition === "inline" && a.contentId !== undefined),
-    });
-    body.data.push(data);
+const maxText = 16 << 20; // octets of one text
+const maxTexts = 100;
+
+export function emptyBody(text = ""): Body {
+  return { html: "", text: text.slice(0, maxText), calendar: "", parts: [], data: [] };
+}
+
+export async function readBody(b: Uint8Array, root: Part): Promise<Body> {
+  const { decodeWords } = await import("postal-mime");
+  const reader = new Reader(b, decodeWords);
+  const { html, text } = reader.text(root, false);
+  return { ...reader.body, html: html.join("\n<hr>\n"), text: text.join("\n") };
+}
+
+class Reader {
+  readonly body = emptyBody();
+  private texts = 0;
+
+  constructor(
+    private readonly b: Uint8Array,
+    private readonly words: (s: string) => string,
+  ) {}
+
+  // related: the part stands beside one that may refer to it.
+  text(p: Part, related: boolean): Text {
+    const kind = p.content.type === "" ? "text/plain" : p.content.type;
+    if (kind.startsWith("multipart/") && p.parts.length > 0) return this.multipart(p, kind, related);
+    const disposition = typed(first(p.fields, "content-disposition"));
+    const shown = (kind === "text/plain" || kind === "text/html") && disposition.type !== "attachment" && nameOf(p.content, disposition) === "";
+    if (!shown || this.texts >= maxTexts) {
+      this.attach(p, kind, disposition, related);
+      return { html: [], text: [] };
+    }
+    this.texts++;
+    const s = this.decode(p);
+    return kind === "text/html" ? { html: [s], text: [] } : { html: [], text: [s] };
   }
-  return body;
+
+  private multipart(p: Part, kind: string, related: boolean): Text {
+    if (kind === "multipart/alternative") {
+      const choices = p.parts.map((c) => this.text(c, related));
+      // The last that is HTML, and the first that is text: a sender puts the best last.
+      return { html: choices.findLast((c) => c.html.length > 0)?.html ?? [], text: choices.find((c) => c.text.length > 0)?.text ?? [] };
+    }
+    const inner = p.parts.map((c) => this.text(c, related || kind === "multipart/related"));
+    const html = inner.some((t) => t.html.length > 0);
+    return { html: html ? inner.flatMap((t) => (t.html.length > 0 ? t.html : t.text.map(textToHtml))) : [], text: inner.flatMap((t) => t.text) };
+  }
+
+  private decode(p: Part): string {
+    const s = decodeText(decodeTransfer(this.b.subarray(p.body, Math.min(p.end, p.body + 2 * maxText)), first(p.fields, "content-transfer-encoding")).subarray(0, maxText), p.content.params["charset"] ?? "");
+    return p.content.type !== "text/html" && /^flowed$/i.test(p.content.params["format"] ?? "") ? unflow(s, /^yes$/i.test(p.content.params["delsp"] ?? "")) : s;
+  }
+
+  private attach(p: Part, kind: string, disposition: Typed, related: boolean): void {
+    const octetsOf = this.b.subarray(p.body, p.end);
+    const encoding = first(p.fields, "content-transfer-encoding");
+    const data = () => decodeTransfer(octetsOf, encoding);
+    const id = plain(all(p.fields, "content-id")[0] ?? "").replace(/^<|>$/g, "").slice(0, 250);
+    if (kind === "text/calendar" && this.body.calendar === "") this.body.calendar = this.decode(p);
+    this.body.parts.push({
+      index: this.body.parts.length,
+      name: fileName(this.words(nameOf(p.content, disposition))),
+      type: /^[a-z0-9!#$&^_.+-]{1,80}\/[a-z0-9!#$&^_.+-]{1,80}$/.test(kind) ? kind : "application/octet-stream",
+      size: decodedSize(octetsOf, encoding),
+      content_id: id,
+      inline: id !== "" && (related || disposition.type === "inline"),
+    });
+    this.body.data.push(data);
+  }
+}
+
+function nameOf(content: Typed, disposition: Typed): string {
+  return extended(disposition.params, "filename") || extended(content.params, "name");
+}
+
+// A parameter as it is, or in the forms of RFC 2231.
+function extended(params: { [name: string]: string }, name: string): string {
+  const whole = params[`${name}*`];
+  if (whole !== undefined) return percent(whole);
+  const pieces: string[] = [];
+  let encoded = false;
+  for (let i = 0; i < 100; i++) {
+    const marked = params[`${name}*${i}*`];
+    const piece = marked ?? params[`${name}*${i}`];
+    if (piece === undefined) break;
+    if (i === 0) encoded = marked !== undefined;
+    pieces.push(marked === undefined && encoded ? piece.replace(/%/g, "%25") : piece);
+  }
+  if (pieces.length > 0) return encoded ? percent(pieces.join("")) : pieces.join("");
+  return looseText(octets(params[name] ?? ""));
+}
+
+function percent(s: string): string {
+  const [charset = "", , ...rest] = s.split("'");
+  const b = octets(rest.join("'").replace(/%([0-9a-f]{2})/gi, (_, h: string) => String.fromCharCode(parseInt(h, 16))));
+  return decodeText(b, charset);
 }
 
 // A name to show and to save under: no folders, no turned text, not endless.
@@ -44,6 +124,8 @@ export function fileName(name: string): string {
   return plain(name).replace(/[/\\:*?"<>|]/g, "_").replace(/^\.+/, "_").slice(0, 250);
 }
 
-function mediaType(type: string): string {
-  return /^[a-z0-9!#$&^_.+-]{1,80}\/[a-z0-9!#$&^_.+-]{1,80}$/.test(type) ? type : "application/octet-stream";
+function textToHtml(s: string): string {
+  const escaped = s.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+  return `<div>${escaped.replace(/\r?\n/g, "<br>")}</div>`;
 }
+

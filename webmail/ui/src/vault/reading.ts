@@ -6,12 +6,13 @@ import { type Bytes, equal, fromBase64, latin1, looseText } from "./bytes.ts";
 import { VaultError, closed } from "./errors.ts";
 import { type Field, addresses, all, date, first, ids, readSection, sameAddress, text, typed } from "./header.ts";
 import { openCard, sealCard, tagOf } from "./hpke.ts";
-import { type Body, readBody } from "./mime.ts";
+import { emptyBody, readBody } from "./mime.ts";
 import { type Decrypted, type PublicKey, decrypt } from "./openpgp.ts";
 import { walkMessage } from "./packets.ts";
 import { type Verdict, noVerdict, readVerdict } from "./results.ts";
 import { type HeaderLetter, type Seal, belongs, readHeaderLetter, readSeal, restore, restoreEndToEnd } from "./sealed.ts";
 import type { Session } from "./session.ts";
+import { decodeText } from "./transfer.ts";
 import { type Part, readTree } from "./tree.ts";
 import type { Card, OpenedMail, SignatureVerdict, Vault } from "./vault.ts";
 import { keysOf, partly, signedPart, unsigned, verdict, verifyDetached } from "./verify.ts";
@@ -23,7 +24,7 @@ const maxTerms = 8 << 20; // bytes of a terms letter, and of what is in it
 const callsPerSecond = 30; // of one mail's parts and source (ATTACKS C05)
 
 interface Kept {
-  data: Bytes[];
+  data: (() => Bytes)[];
   names: { name: string; type: string }[];
   source: () => Bytes;
   calls: number[];
@@ -31,12 +32,12 @@ interface Kept {
 
 // What is displayed, and what is known of where it comes from.
 interface View {
-  entity: Uint8Array; // MIME, or with plain set, text
+  content: Uint8Array;
+  shown: Part | null; // of the content; null: it is not within bounds, or plain
   plain: string | null;
   fields: Field[]; // that are believed for display
   outer: Field[] | null; // the header that travelled outside, of end-to-end mail
   signature: SignatureVerdict;
-  tree: Part | null;
 }
 
 export class Reading implements Reader {
@@ -75,7 +76,7 @@ export class Reading implements Reader {
     const m = this.use(handle);
     const data = m.data[index];
     if (data === undefined) throw new VaultError("bad-input");
-    return { ...m.names[index]!, data: data.slice().buffer };
+    return { ...m.names[index]!, data: data().buffer };
   }
 
   async source(handle: number): Promise<ArrayBuffer> {
@@ -179,19 +180,19 @@ export class Reading implements Reader {
   // Decides which entity is displayed and which header is believed.
   private async view(content: Uint8Array, own: Field[] | null, outer: Field[] | null, keys: PublicKey[], key: Awaited<ReturnType<Session["key"]>> | null): Promise<View> {
     const tree = readTree(content);
-    if (tree === null) return { entity: content, plain: null, fields: own ?? outer ?? [], outer, signature: unsigned, tree: null };
+    if (tree === null) return { content, shown: null, plain: null, fields: own ?? outer ?? [], outer, signature: unsigned };
     const fields = own ?? (protectedHeader(tree) || outer === null ? tree.fields : outer);
     const inner = key === null ? null : await innerMessage(content, tree, key, keys);
     if (inner !== null) return { ...(await this.view(inner.data, fields, null, keys, null)), ...(await signedInside(inner, keys, fields)) };
     const signed = signedPart(tree);
-    if (signed === null) return { entity: content, plain: null, fields, outer, signature: partly(tree), tree };
+    if (signed === null) return { content, shown: tree, plain: null, fields, outer, signature: partly(tree) };
     const from = (await addresses(all(fields, "from"))).map((a) => a.address);
     const signature = await verifyDetached(content, signed, keys, from);
-    return { entity: content.subarray(signed.part.start, signed.part.end), plain: null, fields, outer: outer ?? signedHeader(signed.part), signature, tree };
+    return { content, shown: signed.part, plain: null, fields, outer: outer ?? signedHeader(signed.part), signature };
   }
 
   private async show(v: View, o: { class: OpenedMail["class"]; matches: boolean; arrived: number; verdict: Verdict; source: () => Bytes; autocrypt: Field[] }): Promise<OpenedMail> {
-    const body = v.plain !== null ? plainBody(v.plain) : v.tree === null ? plainBody("") : await readBody(v.entity);
+    const body = v.shown === null ? emptyBody(v.plain ?? "") : await readBody(v.content, v.shown);
     const handle = this.keep({ data: body.data, names: body.parts.map(({ name, type }) => ({ name, type })), source: o.source });
     const f = v.fields;
     const autocrypt = all(o.autocrypt, "autocrypt");
@@ -210,7 +211,7 @@ export class Reading implements Reader {
       list_id: (await text(first(f, "list-id"))).slice(0, 250),
       autocrypt: autocrypt.length === 1 && autocrypt[0]!.length <= 10 << 10 ? autocrypt[0]! : "",
       differs: v.outer === null ? [] : await differing(f, v.outer),
-      incomplete: v.plain === null && v.tree === null,
+      incomplete: v.plain === null && v.shown === null,
     };
   }
 }
@@ -262,17 +263,8 @@ async function signedInside(inner: Decrypted, keys: PublicKey[], fields: Field[]
 }
 
 function plainView(data: Uint8Array, outer: Field[], charset: string): View {
-  let plain = "";
-  try {
-    plain = new TextDecoder(charset === "" ? "utf-8" : charset).decode(data);
-  } catch {
-    plain = looseText(data);
-  }
-  return { entity: data, plain, fields: outer, outer: null, signature: unsigned, tree: null };
-}
-
-function plainBody(s: string): Body {
-  return { html: "", text: s.slice(0, 16 << 20), calendar: "", parts: [], data: [] };
+  const plain = decodeText(data, charset);
+  return { content: data, shown: null, plain, fields: outer, outer: null, signature: unsigned };
 }
 
 // The server judged the From that travelled outside: it says nothing of another inside.

@@ -5,6 +5,9 @@ import type { Join, Keyring } from "../wire/api.ts";
 import { createEngine } from "./engine.ts";
 import type { NewIdentity, Vault } from "./vault.ts";
 
+// Every browser has it; Node 20 has not.
+(globalThis as { navigator?: unknown }).navigator ??= { userAgent: "" };
+
 export const root = new URL("../../../../pgp/", import.meta.url);
 
 export function read(path: string): Uint8Array<ArrayBuffer> {
