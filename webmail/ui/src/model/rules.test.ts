@@ -31,11 +31,15 @@ test("lists move and change without touching what they were", () => {
   expect(list).toEqual(["a", "b", "c"]);
 });
 
-test("a rule that lacks something is not sent", async () => {
+test("a rule or an answer that lacks something is not sent", async () => {
   const putRules = vi.fn();
   const m = createRules({ rules: async () => empty(), putRules });
   await m.load();
   m.edit((r) => ({ ...r, rules: [newRule()] }));
+  expect(await m.save()).toBe(false);
+  m.edit((r) => ({ ...r, rules: [], vacation: { on: true, subject: "", text: " " } }));
+  expect(await m.save()).toBe(false);
+  m.edit((r) => ({ ...r, vacation: { on: true, subject: "", text: "away", from: "2026-07-02T00:00:00Z", until: "2026-07-01T00:00:00Z" } }));
   expect(await m.save()).toBe(false);
   expect(putRules).not.toHaveBeenCalled();
 });

@@ -16,7 +16,7 @@ export const asks: { [F in Field]: readonly Op[] } = {
   subject: ["contains", "is", "ends"],
   list: ["contains", "is", "ends"],
   size: ["over", "under"],
-  attachment: ["is"],
+  attachment: ["is", "contains", "ends"], // is "yes": there is one; else its name
   class: ["is"],
 };
 export const fields = Object.keys(asks) as Field[];
@@ -44,6 +44,11 @@ export function newAction(what: Action["do"]): Action {
 }
 
 export type Lack = "no-condition" | "no-action" | "empty-value" | "bad-size" | "no-mailbox" | "bad-address" | "bad-label" | "discard-and-more" | "too-long" | "too-many";
+
+// vacationLacks: an answer needs a text and an end after its beginning.
+export function vacationLacks(v: Rules["vacation"]): boolean {
+  return (v.on && v.text.trim() === "") || (v.from !== undefined && v.until !== undefined && Date.parse(v.from) >= Date.parse(v.until));
+}
 
 // lacks says what keeps a rule from being one, the first thing first.
 export function lacks(r: Rule): Lack[] {
@@ -88,7 +93,7 @@ export function createRules(api: Pick<Api, "rules" | "putRules">) {
   const saving = signal<Saving>("idle");
   const failed = signal("");
   const dirty = computed(() => JSON.stringify(stored.value) !== JSON.stringify(edited.value));
-  const broken = computed(() => (edited.value?.rules ?? []).some((r) => lacks(r).length > 0));
+  const broken = computed(() => edited.value !== undefined && (edited.value.rules.some((r) => lacks(r).length > 0) || vacationLacks(edited.value.vacation)));
 
   async function load(): Promise<void> {
     try {

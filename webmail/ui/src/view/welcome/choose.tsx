@@ -62,7 +62,7 @@ function ChooseAddress({ local, onLocal, domain, onDomain, domains }: { local: s
 }
 
 /** A secret key of one's own: pasted or from a file, for this browser alone if so wished. */
-export function BringKey({ own, onOwn }: { own: OwnKey; onOwn: (o: OwnKey) => void }) {
+export function BringKey({ own, onOwn, here }: { own: OwnKey; onOwn: (o: OwnKey) => void; here?: boolean }) {
   const file = useRef<HTMLInputElement>(null);
   const read = async (f: File | undefined) => {
     if (f && f.size < 1_000_000) onOwn({ ...own, armored: await f.text() });
@@ -77,9 +77,9 @@ export function BringKey({ own, onOwn }: { own: OwnKey; onOwn: (o: OwnKey) => vo
         <input ref={file} class="unseen" type="file" accept=".asc,.key,.pgp,.gpg,.txt" tabIndex={-1} aria-hidden="true" onChange={(e) => void read(e.currentTarget.files?.[0])} />
       </div>
       <Field type="password" label={t("own.passphrase")} value={own.passphrase} autocomplete="off" hint={t("own.passphrase.hint")} onValue={(passphrase) => onOwn({ ...own, passphrase })} />
-      <Choice label={t("own.where")} value={own.keep ? "server" : "here"} onValue={(v) => onOwn({ ...own, keep: v === "server" })}
-        options={[{ value: "here", label: t("own.here"), hint: t("own.here.hint") }, { value: "server", label: t("own.server"), hint: t("own.server.hint") }]} />
-      {!own.keep && <Note tone="note">{t("own.here.note")}</Note>}
+      {!here && <Choice label={t("own.where")} value={own.keep ? "server" : "here"} onValue={(v) => onOwn({ ...own, keep: v === "server" })}
+        options={[{ value: "here", label: t("own.here"), hint: t("own.here.hint") }, { value: "server", label: t("own.server"), hint: t("own.server.hint") }]} />}
+      {!here && !own.keep && <Note tone="note">{t("own.here.note")}</Note>}
     </>
   );
 }

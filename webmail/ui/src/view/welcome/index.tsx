@@ -1,5 +1,5 @@
 // All that is seen before the mail: signing in, joining, the locked door.
-import type { SessionModel } from "../../model/types.ts";
+import type { App } from "../../model/types.ts";
 import { route } from "../../router.ts";
 import { t } from "../../words/index.ts";
 import { Spinner } from "../kit/index.ts";
@@ -8,8 +8,8 @@ import { Join } from "./join.tsx";
 import { Locked } from "./locked.tsx";
 import { SignIn } from "./signin.tsx";
 
-/** Draw it while the session's phase is not "open". */
-export function Welcome({ session }: { session: SessionModel }) {
+/** Drawn while the session's phase is not "open". */
+export function Welcome({ app: { session } }: { app: App }) {
   const at = route.value;
   switch (session.phase.value) {
     case "starting":

@@ -66,7 +66,7 @@ function Steps({ at }: { at: Joining["step"] }) {
 }
 
 /** The kit is typed back or scanned: only who really kept it gets on. */
-export function Retype({ busy, fault, finish, onWords, onBack }: { busy: boolean; fault: string; finish: string; onWords: (words: string) => Promise<void>; onBack: () => void }) {
+export function Retype({ busy, fault, finish, lead, onWords, onBack }: { busy: boolean; fault: string; finish: string; lead?: string; onWords: (words: string) => Promise<void>; onBack: () => void }) {
   const list = useList();
   const [words, setWords] = useState(noWords(length));
   const whole = useWhole(words, list, true);
@@ -75,7 +75,7 @@ export function Retype({ busy, fault, finish, onWords, onBack }: { busy: boolean
     <form class="welcome-form" onSubmit={(e) => { e.preventDefault(); if (whole === "fits") send(); }}>
       <header>
         <h1>{t("retype.title")}</h1>
-        <p class="lead">{t("retype.lead")}</p>
+        <p class="lead">{lead ?? t("retype.lead")}</p>
       </header>
       <KitWords words={words} onWords={setWords} list={list} />
       <WholeWords whole={whole} words={words} />

@@ -15,8 +15,8 @@ export function useStrength(chosen: Chosen, known: string[]): { strength: Streng
 export function ChoosePassphrase({ chosen, onChosen, judged, label }: { chosen: Chosen; onChosen: (c: Chosen) => void; judged: Strength; label?: string }) {
   const [left, leave] = useState(false);
   const make = async () => {
-    const { english } = await import("./english.ts");
-    onChosen({ passphrase: suggest(english), again: "" });
+    const { words } = await import("../../vault/wordlist.ts");
+    onChosen({ passphrase: suggest(words), again: "" });
   };
   const differs = left && chosen.again !== "" && chosen.again !== chosen.passphrase;
   return (

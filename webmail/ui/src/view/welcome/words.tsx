@@ -10,7 +10,7 @@ export function useList(): readonly string[] {
   const [list, setList] = useState<readonly string[]>([]);
   useEffect(() => {
     let over = false;
-    void import("./english.ts").then((m) => over || setList(m.english));
+    void import("../../vault/wordlist.ts").then((m) => over || setList(m.words));
     return () => void (over = true);
   }, []);
   return list;

@@ -1,0 +1,82 @@
+// How the server is: room, mail in and out, what waits.
+import { useEffect } from "preact/hooks";
+import type { Admin } from "../../model/admin.ts";
+import type { AdminOverview, AdminTraffic } from "../../wire/api.ts";
+import { bytes, dayDate, number, relative, t } from "../../words/index.ts";
+import { Button, State } from "../kit/index.ts";
+import { Loaded, Page, Section } from "../parts/room.tsx";
+import { seconds } from "../settings/devices.tsx";
+import { Bar, Columns, Legend, type Slice, sum } from "./chart.tsx";
+
+export function Overview({ admin }: { admin: Admin }) {
+  useEffect(() => void admin.overview.load(), [admin]);
+  return (
+    <Page title={t("admin.part.overview")} actions={<Button icon="refresh" busy={admin.overview.busy.value} onClick={() => void admin.overview.load()}>{t("admin.refresh")}</Button>}>
+      <Loaded of={admin.overview}>{(o) => (
+        <>
+          <Facts o={o} />
+          <Room o={o} />
+          <Mail o={o} />
+        </>
+      )}</Loaded>
+    </Page>
+  );
+}
+
+function Facts({ o }: { o: AdminOverview }) {
+  const soon = o.certificate_expires !== undefined && seconds(o.certificate_expires) - Date.now() / 1000 < 14 * 86400;
+  return (
+    <dl class="tiles">
+      <div><dt>{t("admin.state")}</dt><dd>{o.healthy ? <State tone="good">{t("admin.well")}</State> : <State tone="bad">{t("admin.ill")}</State>}</dd><dd class="tile-more">{t("admin.since", { since: relative(seconds(o.began)), version: o.version })}</dd></div>
+      <div><dt>{t("admin.part.accounts")}</dt><dd class="tile-number">{number(o.accounts)}</dd><dd class="tile-more">{t("admin.mails", { n: o.messages })}</dd></div>
+      <div><dt>{t("admin.part.queue")}</dt><dd class="tile-number">{number(o.queue.waiting)}</dd><dd class="tile-more">{t("admin.held", { n: o.queue.held })}</dd></div>
+      {o.certificate_expires && <div><dt>{t("admin.certificate")}</dt><dd>{soon ? <State tone="warn">{relative(seconds(o.certificate_expires))}</State> : dayDate(seconds(o.certificate_expires))}</dd><dd class="tile-more">{t("admin.certificate.until")}</dd></div>}
+    </dl>
+  );
+}
+
+function Room({ o }: { o: AdminOverview }) {
+  if (o.disk_size <= 0) return <Section title={t("admin.room")}><p>{bytes(o.bytes)}</p></Section>;
+  const other = Math.max(0, o.disk_size - o.disk_free - o.bytes);
+  const slices: Slice[] = [
+    { label: t("admin.room.mail"), value: o.bytes, kind: "a", text: bytes(o.bytes) },
+    { label: t("admin.room.rest"), value: other, kind: "e", text: bytes(other) },
+    { label: t("admin.room.free"), value: o.disk_free, kind: "empty", text: bytes(o.disk_free) },
+  ];
+  return (
+    <Section title={t("admin.room")} lead={t("admin.room.lead", { free: bytes(o.disk_free), size: bytes(o.disk_size) })}>
+      <Bar label={t("admin.room")} whole={o.disk_size} slices={slices} />
+    </Section>
+  );
+}
+
+const into = (m: AdminTraffic): Slice[] => slices([["inbox", m.received - m.junk, "d"], ["junk", m.junk, "b"], ["refused", m.refused, "e"]]);
+const out = (m: AdminTraffic): Slice[] => slices([["sent", m.sent, "d"], ["deferred", m.deferred, "b"], ["failed", m.failed, "a"]]);
+const slices = (rows: [string, number, string][]): Slice[] => rows.map(([name, value, kind]) => ({ label: t(`admin.mail.${name}` as "admin.mail.sent"), value, kind, text: number(value) }));
+
+function Mail({ o }: { o: AdminOverview }) {
+  const since = t("admin.counted", { since: relative(seconds(o.began)) });
+  return (
+    <div class="pair">
+      {([["in", into], ["out", out]] as const).map(([way, of]) => (
+        <Section key={way} title={t(`admin.way.${way}`)} lead={o.days?.length ? t("admin.days", { n: o.days.length }) : since}>
+          {o.days?.length
+            ? (
+              <Columns label={t(`admin.way.${way}`)} days={o.days.map((d) => ({ day: d.day, parts: of(d) }))}>
+                <Legend slices={totals(o.days.map(of))} />
+              </Columns>
+            )
+            : <Bar label={t(`admin.way.${way}`)} whole={0} slices={of(o.traffic)} />}
+        </Section>
+      ))}
+    </div>
+  );
+}
+
+function totals(days: Slice[][]): Slice[] {
+  const [first = []] = days;
+  return first.map((s, i) => {
+    const value = sum(days.map((d) => d[i]?.value ?? 0));
+    return { ...s, value, text: number(value) };
+  });
+}
