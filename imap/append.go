@@ -1,7 +1,6 @@
 package imap
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -20,9 +19,6 @@ import (
 // spoolMemory is what an appended mail takes of memory before its spool goes
 // to an encrypted file.
 const spoolMemory = 1 << 20
-
-// errNUL says that a mail holds what no mail may hold.
-var errNUL = &goimap.Error{Type: goimap.StatusResponseTypeNo, Code: "UNKNOWN-CTE", Text: "a message must not hold NUL"}
 
 // appendArgs is what stands before the mail of an APPEND.
 type appendArgs struct {
@@ -45,9 +41,9 @@ func (s *session) append(c command) error {
 	whole := spool.New(s.server.Spool, spoolMemory, s.server.Limits.Message)
 	defer whole.Close()
 	in := io.LimitReader(s.wire.in, c.mail.size)
-	clean := &lineEnds{w: whole}
+	clean := mail.NewLineEnds(whole)
 	if _, err = io.Copy(clean, in); err == nil {
-		err = clean.finish()
+		err = clean.Close()
 	}
 	if _, rest := io.Copy(io.Discard, in); rest != nil || s.wire.over != nil {
 		return s.wire.end(io.ErrUnexpectedEOF) // cut short: nothing is stored
@@ -192,65 +188,4 @@ func (s *session) seal(args appendArgs, whole *spool.Spool) (mailstore.Event, er
 		Flags:    args.flags,
 		Received: received,
 	})
-}
-
-// lineEnds makes every line end CRLF: clients append what they have on their
-// disks. A CR of its own becomes a line end too, so that nothing bare is left.
-type lineEnds struct {
-	w   io.Writer
-	out []byte
-	cr  bool // a CR was written and its LF is due
-}
-
-func (l *lineEnds) Write(p []byte) (int, error) {
-	l.out = l.out[:0]
-	for rest := p; len(rest) > 0; {
-		n := bytes.IndexAny(rest, "\r\n\x00")
-		if n != 0 {
-			l.due()
-		}
-		if n < 0 {
-			l.out = append(l.out, rest...)
-			break
-		}
-		l.out = append(l.out, rest[:n]...)
-		if rest[n] == 0 {
-			return 0, errNUL
-		}
-		l.lineEnd(rest[n])
-		rest = rest[n+1:]
-	}
-	if _, err := l.w.Write(l.out); err != nil {
-		return 0, err
-	}
-	return len(p), nil
-}
-
-// due writes the LF that a CR is owed.
-func (l *lineEnds) due() {
-	if l.cr {
-		l.out = append(l.out, '\n')
-		l.cr = false
-	}
-}
-
-func (l *lineEnds) lineEnd(c byte) {
-	switch {
-	case c == '\n' && !l.cr:
-		l.out = append(l.out, '\r', '\n')
-	case c == '\n':
-		l.due()
-	default:
-		l.due()
-		l.out = append(l.out, '\r')
-		l.cr = true
-	}
-}
-
-// finish ends the last line, if it ends in CR.
-func (l *lineEnds) finish() error {
-	l.out = l.out[:0]
-	l.due()
-	_, err := l.w.Write(l.out)
-	return err
 }

@@ -9,6 +9,7 @@ import (
 	"sealpost/account"
 	"sealpost/filestore"
 	"sealpost/filestore/spool"
+	"sealpost/mail"
 	"sealpost/mailstore"
 	"sealpost/pgp"
 )
@@ -34,6 +35,7 @@ var faults = []struct {
 	{mailstore.ErrTooMany, goimap.ResponseCodeLimit, "too many mailboxes or subscriptions"},
 	{mailstore.ErrNoOwner, goimap.ResponseCodeContactAdmin, "this account is gone"},
 	{account.ErrUnknown, goimap.ResponseCodeContactAdmin, "this account is gone"},
+	{mail.ErrNUL, "UNKNOWN-CTE", "a message must not hold NUL"},
 	{spool.ErrTooLarge, goimap.ResponseCodeTooBig, "message is too large"},
 	{filestore.ErrFull, goimap.ResponseCodeUnavailable, "the server has no space left, try again later"},
 	{pgp.ErrRevoked, goimap.ResponseCodeUnavailable, "your OpenPGP key is revoked, so nothing can be sealed to it"},

@@ -235,10 +235,14 @@ type Index interface {
 	// (Gone); with since 0 all that exist. Order: by UID when since is 0, else by
 	// Modseq. It is one moment's view, however slowly it is read.
 	Entries(ctx context.Context, o Owner, b MailboxID, since Modseq) iter.Seq2[Entry, error]
+	// Entry is one of them that is there, or ErrNoMail.
+	Entry(ctx context.Context, o Owner, b MailboxID, uid UID) (Entry, error)
 	// Mails reads the unchanging halves of those messages that exist, in the
 	// order asked. It reads in pages, so an expunge in between leaves gaps.
 	Mails(ctx context.Context, o Owner, b MailboxID, uids []UID) iter.Seq2[Mail, error]
 	Usage(ctx context.Context, o Owner) (Usage, error)
+	// Modseq is the highest given to any change of an owner; 0 for an unknown one.
+	Modseq(ctx context.Context, o Owner) (Modseq, error)
 	Apply(ctx context.Context, o Owner, changes []Change) ([]Event, error)
 	// Blobs lists every blob any entry points at, for the orphan sweeper, and those
 	// that cabinets point at in the same database: one moment's view, a shared blob

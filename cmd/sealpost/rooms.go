@@ -18,6 +18,7 @@ import (
 	"sealpost/config"
 	"sealpost/mail"
 	"sealpost/mailstore"
+	"sealpost/mailstore/cabinet"
 	"sealpost/move"
 	"sealpost/pgp"
 	"sealpost/pgp/discover"
@@ -249,6 +250,7 @@ func (s *server) newAPI() *api.API {
 		Version:  version(),
 		Book:     s.book,
 		Store:    s.store,
+		Cabinet:  &cabinet.Cabinet{Store: s.index.Cabinet(), Blobs: s.blobs, Bus: s.store.Bus, Log: s.log},
 		Throttle: s.throttle,
 		Open:     s.settings.HTTP.OpenRegistration,
 		Log:      s.log,

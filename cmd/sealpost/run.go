@@ -184,6 +184,7 @@ func (s *server) build() error {
 		Spool: c.Spool.Folder, Limits: imapLimits(c), Mark: s.mark,
 	}
 	s.web = webmail.NewServer(s.door, s.log)
+	s.web.RegisterOnShutdown(s.api.EndStreams)
 	s.web.TLSConfig = s.identity.web()
 	s.plain = webmail.NewServer(s.door.Plain(s.identity.challenges()), s.log)
 	s.metricsWeb = webmail.NewServer(s.metricsDoor(), s.log)

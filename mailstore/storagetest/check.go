@@ -2,6 +2,8 @@ package storagetest
 
 import (
 	"context"
+	"errors"
+	"reflect"
 	"slices"
 
 	"sealpost/filestore"
@@ -50,6 +52,9 @@ func checkOwner(t TB, x mailstore.Index, o mailstore.Owner, points map[filestore
 		if b.Subscribed != slices.Contains(s.Subs, b.Name) {
 			t.Errorf("mailbox %d: subscribed is %v, and the list of names says otherwise", b.ID, b.Subscribed)
 		}
+		if b.Modseq > s.Modseq {
+			t.Errorf("mailbox %d is at MODSEQ %d, and its owner at %d", b.ID, b.Modseq, s.Modseq)
+		}
 		names, valid = append(names, b.Name), append(valid, b.UIDValidity)
 		if b.Use != "" {
 			uses = append(uses, b.Use)
@@ -58,6 +63,14 @@ func checkOwner(t TB, x mailstore.Index, o mailstore.Owner, points map[filestore
 		checkLog(t, b, s.Entries[b.ID], s.Log[b.ID])
 		if len(s.Mails[b.ID]) != len(s.Entries[b.ID]) {
 			t.Errorf("mailbox %d: %d entries, %d mails", b.ID, len(s.Entries[b.ID]), len(s.Mails[b.ID]))
+		}
+		for _, e := range s.Entries[b.ID] {
+			if one, err := x.Entry(context.Background(), o, b.ID, e.UID); err != nil || !reflect.DeepEqual(one, e) {
+				t.Errorf("mailbox %d: entry %d alone is %+v, %v; listed %+v", b.ID, e.UID, one, err, e)
+			}
+		}
+		if _, err := x.Entry(context.Background(), o, b.ID, b.UIDNext); !errors.Is(err, mailstore.ErrNoMail) {
+			t.Errorf("mailbox %d: an entry that is not there: %v", b.ID, err)
 		}
 		for i, m := range s.Mails[b.ID] {
 			if m.UID != s.Entries[b.ID][i].UID {

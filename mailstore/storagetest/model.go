@@ -118,6 +118,10 @@ func (m *Model) Usage(ctx context.Context, o mailstore.Owner) (mailstore.Usage, 
 	return m.owner(o).usage(), ctx.Err()
 }
 
+func (m *Model) Modseq(ctx context.Context, o mailstore.Owner) (mailstore.Modseq, error) {
+	return m.owner(o).modseq, ctx.Err()
+}
+
 func (m *Model) Entries(ctx context.Context, o mailstore.Owner, id mailstore.MailboxID, since mailstore.Modseq) iter.Seq2[mailstore.Entry, error] {
 	return func(yield func(mailstore.Entry, error) bool) {
 		if err := ctx.Err(); err != nil {
@@ -130,6 +134,14 @@ func (m *Model) Entries(ctx context.Context, o mailstore.Owner, id mailstore.Mai
 			}
 		}
 	}
+}
+
+func (m *Model) Entry(ctx context.Context, o mailstore.Owner, id mailstore.MailboxID, uid mailstore.UID) (mailstore.Entry, error) {
+	b := m.owner(o).byID(id)
+	if i := b.at(uid); i >= 0 {
+		return b.messages[i].Entry, ctx.Err()
+	}
+	return mailstore.Entry{}, mailstore.ErrNoMail
 }
 
 func (o *modelOwner) entries(id mailstore.MailboxID, since mailstore.Modseq) []mailstore.Entry {

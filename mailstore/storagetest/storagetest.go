@@ -255,6 +255,7 @@ type state struct {
 	Boxes   []mailstore.Mailbox
 	Subs    []string
 	Usage   mailstore.Usage
+	Modseq  mailstore.Modseq
 	Entries map[mailstore.MailboxID][]mailstore.Entry
 	Log     map[mailstore.MailboxID][]mailstore.Entry
 	Mails   map[mailstore.MailboxID][]mailstore.Mail
@@ -277,6 +278,9 @@ func dump(t TB, x mailstore.Index, o mailstore.Owner) state {
 	}
 	if s.Usage, err = x.Usage(ctx, o); err != nil {
 		t.Fatalf("read usage: %v", err)
+	}
+	if s.Modseq, err = x.Modseq(ctx, o); err != nil {
+		t.Fatalf("read modseq: %v", err)
 	}
 	for _, b := range s.Boxes {
 		s.Entries[b.ID] = collect(t, x.Entries(ctx, o, b.ID, 0))

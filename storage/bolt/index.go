@@ -60,6 +60,14 @@ func (x index) Usage(ctx context.Context, o mailstore.Owner) (u mailstore.Usage,
 	return u, err
 }
 
+func (x index) Modseq(ctx context.Context, o mailstore.Owner) (m mailstore.Modseq, err error) {
+	err = x.read(ctx, o, func(r *rows) error {
+		m = r.owner.Modseq
+		return nil
+	})
+	return m, err
+}
+
 func (x index) Apply(ctx context.Context, o mailstore.Owner, changes []mailstore.Change) ([]mailstore.Event, error) {
 	var events []mailstore.Event
 	err := x.d.submit(ctx, newCall(func(t *tables) (func() error, error) {
@@ -103,6 +111,22 @@ func (x index) Entries(ctx context.Context, o mailstore.Owner, b mailstore.Mailb
 		}
 		s.entries(yield)
 	}
+}
+
+func (x index) Entry(ctx context.Context, o mailstore.Owner, b mailstore.MailboxID, uid mailstore.UID) (e mailstore.Entry, err error) {
+	found := false
+	err = x.read(ctx, o, func(r *rows) error {
+		if !boxInKey(b) {
+			return nil
+		}
+		e, err = r.Entry(b, uid)
+		found = true
+		return err
+	})
+	if err == nil && !found {
+		err = mailstore.ErrNoMail
+	}
+	return e, err
 }
 
 const (

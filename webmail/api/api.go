@@ -25,6 +25,7 @@ import (
 
 	"sealpost/account"
 	"sealpost/mailstore"
+	rooms "sealpost/mailstore/cabinet"
 	"sealpost/move"
 )
 
@@ -37,6 +38,7 @@ type API struct {
 	Version  string
 	Book     *account.Book
 	Store    *mailstore.Store
+	Cabinet  *rooms.Cabinet
 	Throttle *account.Throttle // nil: nobody is slowed down
 	Open     bool              // anybody may sign up
 	Imports  *move.Imports
@@ -47,12 +49,17 @@ type API struct {
 	Sending Sending // outbox.go
 	Admin   *Admin  // admin.go; nil: operators see nothing here
 
-	once  sync.Once
-	inner http.Handler
-	spec  []byte
-	again *memory
-	calls *pacer
-	trial func(service) // operations of a test
+	once      sync.Once
+	inner     http.Handler
+	spec      []byte
+	again     *memory
+	calls     *pacer
+	gates     *gates
+	stop      sync.Once
+	stopped   chan struct{} // closed by EndStreams
+	heartbeat time.Duration // of a test,
+	patience  time.Duration // too
+	trial     func(service) // operations of a test
 }
 
 // Handler answers what a Door hands on.
@@ -67,14 +74,22 @@ func (a *API) Spec() []byte {
 	return a.spec
 }
 
+// EndStreams ends the streams of events, which would hold up a shutdown for an hour.
+func (a *API) EndStreams() {
+	a.once.Do(a.build)
+	a.stop.Do(func() { close(a.stopped) })
+}
+
 // build makes the table of operations. A file that has some adds its line here.
 func (a *API) build() {
+	a.gates, a.stopped = newGates(), make(chan struct{})
 	mux := http.NewServeMux()
 	s := service{API: a, huma: humago.NewWithPrefix(mux, Place, settings(a.Version))}
 	for _, register := range []func(service){
 		server,
 		imports,
 		outboxes, recipients, keys, ruleSets, images, pushes, admin,
+		mailOperations, cabinetOperations, eventOperations,
 	} {
 		register(s)
 	}

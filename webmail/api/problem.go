@@ -13,7 +13,11 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"sealpost/account"
+	"sealpost/filestore"
+	"sealpost/filestore/spool"
+	rfc "sealpost/mail"
 	"sealpost/mailstore"
+	rooms "sealpost/mailstore/cabinet"
 	"sealpost/move"
 	"sealpost/pgp"
 	"sealpost/pgp/discover"
@@ -33,7 +37,8 @@ type Problem struct {
 	Address string   `json:"address,omitempty" doc:"refused: the recipient that was"`
 	Passkey any      `json:"passkey,omitempty" doc:"second-factor: WebAuthn request options, if a passkey would do"`
 
-	after int // seconds to wait, for Retry-After
+	after int    // seconds to wait, for Retry-After
+	etag  string // of what is there, where another was expected
 }
 
 const problemType = "application/problem+json"
@@ -47,6 +52,9 @@ func (p *Problem) GetHeaders() http.Header {
 	h := http.Header{}
 	if p.after > 0 {
 		h.Set("Retry-After", strconv.Itoa(p.after))
+	}
+	if p.etag != "" {
+		h.Set("ETag", p.etag)
 	}
 	return h
 }
@@ -133,6 +141,22 @@ var refusals = []struct {
 	{discover.ErrExpired, 422, "no-key", "The certificate has expired"},
 	{push.ErrTooMany, 409, "too-many", "There are as many as there may be"},
 	{mailstore.ErrOverQuota, 507, "over-quota", "There is no room left"},
+	{mailstore.ErrExists, 409, "taken", "There is a mailbox of that name"},
+	{mailstore.ErrName, 422, "name", "A mailbox cannot be called that"},
+	{mailstore.ErrInbox, 422, "name", "INBOX cannot be removed"},
+	{mailstore.ErrFlag, 422, "bad-input", "A message cannot have that flag"},
+	{mailstore.ErrUse, 409, "taken", "This special use is unknown, or another mailbox has it"},
+	{mailstore.ErrTooMany, 409, "too-many", "There are as many as there may be"},
+	{mailstore.ErrLetter, 422, "bad-input", "Only cards and terms can be put and shed"},
+	{pgp.ErrLetter, 422, "not-sealed", "Expected a card or terms that are sealed to this account"},
+	{rooms.ErrNoBox, 404, "not-found", "There is no such thing"},
+	{rooms.ErrName, 422, "name", "Not a drawer, or not a name of a box"},
+	{rooms.ErrShape, 422, "not-sealed", "Expected a sealed box"},
+	{rooms.ErrLarge, 413, "too-large", "This is more than is taken"},
+	{rooms.ErrFull, 507, "over-quota", "There is no room left"},
+	{spool.ErrTooLarge, 413, "too-large", "This is more than is taken"},
+	{rfc.ErrNUL, 422, "bad-input", "A mail must not hold NUL"},
+	{filestore.ErrFull, 503, "try-again", "The server has no space left; try again later"},
 }
 
 // problemOf is the one place where errors become answers. What nobody classified is

@@ -17,6 +17,7 @@ import (
 	"sealpost/account"
 	"sealpost/mail"
 	"sealpost/mailstore"
+	"sealpost/mailstore/cabinet"
 	"sealpost/mailstore/notify"
 	"sealpost/pgp"
 	"sealpost/storage/bolt"
@@ -100,6 +101,7 @@ func newWorld(t testing.TB) *world {
 		Log:      log,
 		Now:      w.now,
 	}
+	w.API.Cabinet = &cabinet.Cabinet{Store: w.db.Cabinet(), Blobs: blobs, Bus: w.Store.Bus, Log: log}
 	w.alice, w.bob = w.open("alice@demo.test", testKeys()[0]), w.open("bob@demo.test", testKeys()[1])
 	w.handler = w.Handler()
 	return w

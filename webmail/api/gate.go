@@ -1,0 +1,53 @@
+package api
+
+import (
+	"sync"
+
+	"sealpost/account"
+)
+
+// A gate bounds what goes on at the same time: of one account, and in all.
+type gate struct {
+	each, all int
+
+	mu     sync.Mutex
+	inside map[account.ID]int
+	n      int
+}
+
+// gates are those of an API.
+type gates struct {
+	heavy  gate // listings, letters, appended mail
+	large  gate // boxes that are held in memory while they come
+	stream gate // of events
+}
+
+func newGates() *gates {
+	return &gates{
+		heavy:  gate{each: 12, all: 512},
+		large:  gate{each: 2, all: 8},
+		stream: gate{each: 32, all: 8192},
+	}
+}
+
+// enter lets a caller in, who must leave; or it is too many at once.
+func (g *gate) enter(id account.ID) (leave func(), err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.n >= g.all || g.inside[id] >= g.each {
+		return nil, slowDown(2)
+	}
+	if g.inside == nil {
+		g.inside = map[account.ID]int{}
+	}
+	g.n++
+	g.inside[id]++
+	return sync.OnceFunc(func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.n--
+		if g.inside[id]--; g.inside[id] == 0 {
+			delete(g.inside, id)
+		}
+	}), nil
+}
