@@ -29,7 +29,7 @@ type adminAccountList struct {
 	Accounts []AdminAccount `json:"accounts"`
 }
 
-type accountID struct {
+type AccountID struct {
 	ID string `path:"id" maxLength:"32"`
 }
 
@@ -67,7 +67,7 @@ func adminAccounts(s service) {
 		})
 	route(s, adminOp("set-account", http.MethodPatch, "/accounts/{id}", "Changes how much somebody may store, and whether they look after this server."),
 		func(ctx context.Context, in *struct {
-			accountID
+			AccountID
 			Body struct {
 				Quota    *int64 `json:"quota,omitempty" minimum:"0" doc:"bytes, 0: none"`
 				Operator *bool  `json:"operator,omitempty"`
@@ -83,14 +83,14 @@ func adminAccounts(s service) {
 	removal := adminOp("remove-account", http.MethodDelete, "/accounts/{id}", "Removes somebody, their mail and their keys, for good.")
 	removal.time = 10 * time.Minute
 	route(s, removal, func(ctx context.Context, in *struct {
-		accountID
+		AccountID
 		Confirm string `query:"confirm" maxLength:"400" doc:"the account's name: its first address"`
 	}) (*struct{}, error) {
 		return nil, s.removeAccount(ctx, account.ID(in.ID), in.Confirm)
 	})
 	route(s, adminOp("reset-sign-in", http.MethodDelete, "/accounts/{id}/sign-in",
 		"Takes a sign-in away. What its keyring held is gone for ever: old mail opens again only with its owner's key or recovery kit."),
-		func(ctx context.Context, in *accountID) (*body[AdminInvitation], error) {
+		func(ctx context.Context, in *AccountID) (*body[AdminInvitation], error) {
 			if s.Admin.ResetSignIn == nil {
 				return nil, notFound()
 			}

@@ -34,7 +34,7 @@ type adminQueueList struct {
 	Items []AdminQueueItem `json:"items"`
 }
 
-type queueID struct {
+type QueueID struct {
 	ID string `path:"id" maxLength:"64"`
 }
 
@@ -58,12 +58,12 @@ func adminQueue(s service) {
 			return &body[adminQueueList]{answer}, nil
 		})
 	route(s, adminOp("retry", http.MethodPost, "/queue/{id}/retry", "Tries a mail now."),
-		func(ctx context.Context, in *queueID) (*struct{}, error) {
+		func(ctx context.Context, in *QueueID) (*struct{}, error) {
 			return nil, s.inQueue(func(q *queue.Queue) error { return q.Retry(ctx, queue.ID(in.ID)) })
 		})
 	route(s, adminOp("hold", http.MethodPost, "/queue/{id}/hold", "Holds a mail back, or frees it."),
 		func(ctx context.Context, in *struct {
-			queueID
+			QueueID
 			Body struct {
 				Held bool `json:"held"`
 			}
@@ -71,7 +71,7 @@ func adminQueue(s service) {
 			return nil, s.inQueue(func(q *queue.Queue) error { return q.Hold(ctx, queue.ID(in.ID), in.Body.Held) })
 		})
 	route(s, adminOp("drop", http.MethodDelete, "/queue/{id}", "Removes a mail from the queue; its sender is told."),
-		func(ctx context.Context, in *queueID) (*struct{}, error) {
+		func(ctx context.Context, in *QueueID) (*struct{}, error) {
 			if s.Admin.Drop == nil {
 				return nil, notFound()
 			}

@@ -76,12 +76,13 @@ func itemOf(i outbox.Item) OutboxItem {
 	}
 }
 
-type outboxID struct {
+type OutboxID struct {
 	ID string `path:"id" maxLength:"64"`
 }
 
 func outboxes(s service) {
-	form := map[string]*huma.MediaType{"multipart/form-data": {Schema: &huma.Schema{Type: "object", Properties: map[string]*huma.Schema{
+	// The format keeps huma from reading the form by itself, into memory.
+	form := map[string]*huma.MediaType{"multipart/form-data": {Schema: &huma.Schema{Type: "object", Format: "binary", Properties: map[string]*huma.Schema{
 		"envelope": {Type: "string", Description: "Envelope, as application/json"},
 		"mail":     {Type: "string", Format: "binary", Description: "message/rfc822"},
 	}, Required: []string{"envelope", "mail"}}}}
@@ -115,7 +116,7 @@ func outboxes(s service) {
 	route(s, op{
 		name: "take-back", method: http.MethodDelete, path: "/outbox/{id}", tag: sendingPart, access: forAccount,
 		about: "Takes a mail back: then it never leaves. 409 gone-out: it is too late.",
-	}, func(ctx context.Context, in *outboxID) (*struct{}, error) {
+	}, func(ctx context.Context, in *OutboxID) (*struct{}, error) {
 		if s.Sending.Outbox == nil {
 			return nil, notFound()
 		}
@@ -125,7 +126,7 @@ func outboxes(s service) {
 		name: "reschedule", method: http.MethodPatch, path: "/outbox/{id}", tag: sendingPart, access: forAccount,
 		about: "Gives a mail another time to leave at.",
 	}, func(ctx context.Context, in *struct {
-		outboxID
+		OutboxID
 		Body struct {
 			At time.Time `json:"at"`
 		}

@@ -176,11 +176,11 @@ func (r *Recipient) certificate(c *pgp.Cert) {
 	r.Certificate, r.Fingerprint = base64.StdEncoding.EncodeToString(c.Bytes()), c.Fingerprint()
 }
 
-type keyOf struct {
+type KeyOf struct {
 	Address string `path:"address" maxLength:"400"`
 }
 
-func (k keyOf) parse() (mail.Address, error) {
+func (k KeyOf) parse() (mail.Address, error) {
 	a, err := mail.ParseAddress(k.Address)
 	if err != nil {
 		return a, badInput("expected an address")
@@ -195,12 +195,12 @@ func keys(s service) {
 		name: "pin-key", method: http.MethodPut, path: "/keys/{address}", tag: sendingPart, access: forSession, body: mostCertBody,
 		about: "Pins a key for an address, whatever its user ids say.",
 	}, func(ctx context.Context, in *struct {
-		keyOf
+		KeyOf
 		Body struct {
 			Certificate []byte `json:"certificate" doc:"OpenPGP certificate, binary or armored, in base64"`
 		}
 	}) (*struct{}, error) {
-		return nil, s.atKey(in.keyOf, func(a mail.Address) error {
+		return nil, s.atKey(in.KeyOf, func(a mail.Address) error {
 			if len(in.Body.Certificate) > mostCert {
 				return badInput("certificate: expected at most %d bytes", mostCert)
 			}
@@ -215,26 +215,26 @@ func keys(s service) {
 		name: "accept-key", method: http.MethodPost, path: "/keys/{address}/accept", tag: sendingPart, access: forSession,
 		about: "Pins a key that was offered later, or keeps the pinned one, by its fingerprint.",
 	}, func(ctx context.Context, in *struct {
-		keyOf
+		KeyOf
 		Body struct {
 			Fingerprint string `json:"fingerprint" minLength:"1" maxLength:"80"`
 		}
 	}) (*struct{}, error) {
-		return nil, s.atKey(in.keyOf, func(a mail.Address) error {
+		return nil, s.atKey(in.KeyOf, func(a mail.Address) error {
 			return s.Sending.Keys.Accept(ctx, string(who(ctx).ID), a, in.Body.Fingerprint)
 		})
 	})
 	route(s, op{
 		name: "forget-key", method: http.MethodDelete, path: "/keys/{address}", tag: sendingPart, access: forSession,
 		about: "Forgets all that the account knows of an address.",
-	}, func(ctx context.Context, in *keyOf) (*struct{}, error) {
+	}, func(ctx context.Context, in *KeyOf) (*struct{}, error) {
 		return nil, s.atKey(*in, func(a mail.Address) error {
 			return s.Sending.Keys.Forget(ctx, string(who(ctx).ID), a)
 		})
 	})
 }
 
-func (a *API) atKey(of keyOf, do func(mail.Address) error) error {
+func (a *API) atKey(of KeyOf, do func(mail.Address) error) error {
 	if a.Sending.Keys == nil {
 		return notFound()
 	}
