@@ -335,17 +335,18 @@ export interface DrawerOptions<T> {
   parse: (json: unknown) => T; // throws if it is not one
   // base: the last both knew (undefined: none); mine null: removed here; null answers "remove".
   merge: (base: T | undefined, mine: T | null, theirs: T | null, name: string) => T | null;
-  lazy?: boolean; // content is read when asked for (pages, segments)
+  only?: (name: string) => boolean; // which boxes of the drawer are such items
+  permanent?: boolean; // nobody ever removes one: a server that says so is not believed
 }
 export interface Cabinet {
-  drawer<T>(name: string, o: DrawerOptions<T>): Drawer<T>;
+  drawer<T>(name: string, o: DrawerOptions<T>): Drawer<T>; // before the desk is opened
   // Binary boxes, by hand: pages, segments, attachments of drafts.
   list(drawer: string): readonly { name: string; version: number; size: number; change: number }[];
   read(drawer: string, name: string): Promise<ArrayBuffer | null>; // null: not there
   write(drawer: string, name: string, was: number, data: ArrayBuffer): Promise<number>; // the new version; ApiError "conflict"
   remove(drawer: string, name: string, was: number): Promise<void>;
   readonly version: ReadonlySignal<number>; // grows with every change seen
-  refresh(): Promise<void>;
+  refresh(): Promise<void>; // reads what changed there, stores what waits here
 }
 
 // ---- Settings ---------------------------------------------------------------------------------
@@ -440,6 +441,7 @@ export interface PinsModel {
   check(r: Recipient): Promise<{ state: PinState; pin: Pin | null; offered: { fingerprint: string; certificate: string } | null }>;
   accept(address: string, fingerprint: string, certificate: string): Promise<void>; // the owner takes the new key
   verify(address: string, typed: string): Promise<boolean>; // compares a fingerprint; true marks it verified
+  refuse(address: string, fingerprint: string): Promise<void>; // keeps the pinned key; the other is not asked about again
   unverify(address: string): Promise<void>;
   forget(address: string): Promise<void>;
 }
@@ -468,6 +470,8 @@ export interface DraftContent {
   passwords: { [address: string]: { hint: string; expires: number } }; // password link (later)
   at: number; // scheduled, seconds; 0: when sent
   changed: number; // ms, on the device that wrote it
+  conflict: boolean; // a copy of what another device wrote at the same time
+  left: { ids: string[]; at: number; sent: MailRef | null } | null; // given to the outbox, and may come back until then (ms)
 }
 export type DraftState = "saved" | "unsaved" | "saving" | "offline" | "conflict";
 export interface DraftHandle {

@@ -11,7 +11,7 @@ import { Session } from "./session.ts";
 import { SignIn } from "./signin.ts";
 import type { Vault } from "./vault.ts";
 
-const drawers = new Set(["settings", "contacts", "drafts", "pages", "segments", "pins", "searches", "templates", "files"]);
+const drawers = new Set(["settings", "contacts", "drafts", "pages", "segments", "pins", "searches", "templates", "files", "device"]); // device: boxes that stay on it, of which no server has a copy
 const itemName = /^[A-Za-z0-9_-]{1,64}$/;
 const maxItem = (16 << 20) - (1 << 10); // bytes, before it is sealed
 

@@ -169,6 +169,7 @@ export interface Vault {
   fold(text: string): Promise<string[]>; // the words of a query, folded as terms are (docs/formats.md)
 
   // -- the cabinet: boxes under keys that come from the master key ---------------------
+  // drawer is one of the cabinet's, or "device" for what stays in this browser's store.
   seal(o: { drawer: string; name: string; version: number; data: ArrayBuffer }): Promise<ArrayBuffer>;
   openBox(o: { drawer: string; name: string; version: number; box: ArrayBuffer }): Promise<ArrayBuffer>;
 

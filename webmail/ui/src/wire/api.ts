@@ -306,6 +306,7 @@ export interface Usage {
 // GET /api/v1/cabinet?since=N -> CabinetList
 export interface CabinetList {
   version: number;
+  complete?: boolean; // false: ask again with 0 and compare
   items: CabinetItem[];
 }
 export interface CabinetItem {
