@@ -1,0 +1,289 @@
+// The rows' content: cards, opened from pages, from this device's copies, or from the
+// server, newest first. Old ones are folded into pages that all devices share.
+
+import { signal } from "@preact/signals";
+import { ApiError, newKey, type Api, type Clock } from "../wire/http.ts";
+import type { Card, Vault } from "../vault/vault.ts";
+import type { SealedCache } from "./cache.ts";
+import type { CabinetModel } from "./cabinet.ts";
+import type { Box } from "./columns.ts";
+import { decodePage, encodePage, PAGE } from "./pages.ts";
+import { slicer } from "./slice.ts";
+
+const BATCH = 500;
+const CARD = 16; // bit in letters
+const FOLD_LEAST = 200;
+const FOLD_AGE = 3 * 86_400; // seconds: younger mail still moves about, and its card may get better
+const RETRY = 20_000;
+
+interface Page {
+  version: number;
+  ids: string[];
+  newest: number; // seconds: which to open first next time
+}
+interface Wanted {
+  box: number;
+  uid: number;
+  id: string;
+}
+
+export interface CardsParts {
+  api: Api;
+  vault: Vault;
+  cache: SealedCache;
+  cabinet: CabinetModel;
+  clock: Clock;
+}
+
+export class Cards {
+  readonly progress = signal<{ done: number; of: number } | null>(null);
+  onChange: () => void = () => {};
+  onCard: (card: Card) => void = () => {};
+  readonly #parts: CardsParts;
+  readonly #cards = new Map<string, Card>();
+  readonly #from = new Map<string, string>(); // by mail id: the page it came from
+  readonly #pages = new Map<string, Page>();
+  readonly #closedIds = new Set<string>(); // there is a card, and it does not open
+  readonly #stale = new Set<string>(); // there may be a better card at the server
+  #newest: { [page: string]: number } = {};
+  #boxes: readonly Box[] = [];
+  #running: Promise<void> | null = null;
+  #again = false;
+  #stopped = false;
+  #retry: (() => void) | null = null;
+  fold = true;
+
+  constructor(parts: CardsParts) {
+    this.#parts = parts;
+  }
+  get(id: string): Card | undefined {
+    return this.#cards.get(id);
+  }
+  all(): Iterable<Card> {
+    return this.#cards.values();
+  }
+  isClosed(id: string): boolean {
+    return this.#closedIds.has(id);
+  }
+  get busy(): boolean {
+    return this.#running !== null;
+  }
+  async idle(): Promise<void> {
+    while (this.#running) await this.#running;
+  }
+  stop(): void {
+    this.#stopped = true;
+    this.#retry?.();
+  }
+
+  // Entries changed: a mail whose card came from a page and has a card letter again got a
+  // better one.
+  changed(box: Box, uids: readonly number[]): void {
+    for (const uid of uids) {
+      const i = box.indexOf(uid);
+      if (i >= 0 && box.letters[i]! & CARD && (this.#from.has(box.ids[i]!) || this.#cards.get(box.ids[i]!)?.incomplete)) this.#stale.add(box.ids[i]!);
+    }
+  }
+  // A card that this device has made, or that does not belong to its mail (null).
+  put(id: string, card: Card | null): void {
+    if (card) this.#set(card);
+    else {
+      this.#cards.delete(id);
+      this.#closedIds.add(id);
+      void this.#parts.cache.raw.remove("cards", [id]);
+    }
+    this.onChange();
+  }
+
+  #set(card: Card): void {
+    this.#cards.set(card.id, card);
+    this.onCard(card);
+  }
+
+  want(boxes: readonly Box[]): void {
+    this.#boxes = boxes;
+    if (this.#stopped) return;
+    if (this.#running) this.#again = true;
+    else
+      this.#running = this.#loop().finally(() => {
+        this.#running = null;
+      });
+  }
+  async #loop(): Promise<void> {
+    this.#retry?.();
+    try {
+      do {
+        this.#again = false;
+        await this.#openPages();
+        await this.#openCards();
+        if (this.fold) await this.#tidy();
+      } while (this.#again && !this.#stopped);
+    } catch (e) {
+      if (!this.#stopped) this.#retry = this.#parts.clock.after(RETRY, () => this.want(this.#boxes));
+      if (!(e instanceof ApiError) && !this.#stopped) throw e;
+    } finally {
+      this.progress.value = null;
+    }
+  }
+
+  // -- pages
+  async #openPages(): Promise<void> {
+    if (this.#pages.size === 0) this.#newest = (await this.#parts.cache.get<{ [page: string]: number }>("state", "pages")) ?? {};
+    const lines = this.#parts.cabinet.list("pages").filter((l) => this.#pages.get(l.name)?.version !== l.version);
+    lines.sort((a, b) => (this.#newest[b.name] ?? Infinity) - (this.#newest[a.name] ?? Infinity));
+    const rest = slicer();
+    let done = 0;
+    for (const l of lines) {
+      if (this.#stopped) return;
+      const data = await this.#parts.cabinet.read("pages", l.name);
+      const cards = data && decodePage(data);
+      // One that does not open has raised its alarm; it is not tried again at this version.
+      this.#takePage(l.name, l.version, cards ?? []);
+      this.progress.value = { done: ++done * PAGE, of: lines.length * PAGE };
+      if (done === 1 || done % 10 === 0) this.onChange();
+      await rest();
+    }
+    for (const name of [...this.#pages.keys()]) if (this.#parts.cabinet.line("pages", name)?.gone) this.#pages.delete(name);
+    if (lines.length === 0) return;
+    this.onChange();
+    await this.#parts.cache.put("state", "pages", Object.fromEntries([...this.#pages].map(([n, p]) => [n, p.newest])));
+  }
+  #takePage(name: string, version: number, cards: readonly Card[]): void {
+    let newest = 0;
+    for (const c of cards) {
+      newest = Math.max(newest, c.arrived || c.date);
+      const was = this.#cards.get(c.id);
+      if (was && !was.incomplete) continue;
+      this.#set(c);
+      this.#from.set(c.id, name);
+      this.#closedIds.delete(c.id);
+    }
+    this.#pages.set(name, { version, ids: cards.map((c) => c.id), newest });
+  }
+
+  // -- single cards
+  #missing(): Wanted[] {
+    const out: (Wanted & { at: number })[] = [];
+    const seen = new Set<string>();
+    for (const b of this.#boxes)
+      for (let i = b.length - 1; i >= 0; i--) {
+        const id = b.ids[i]!;
+        if (!(b.letters[i]! & CARD) || seen.has(id)) continue;
+        if (!this.#stale.has(id) && (this.#cards.has(id) || this.#closedIds.has(id))) continue;
+        seen.add(id);
+        out.push({ box: b.id, uid: b.uids[i]!, id, at: b.received[i]! });
+      }
+    return out.sort((a, b) => b.at - a.at);
+  }
+  async #openCards(): Promise<void> {
+    const all = this.#missing();
+    const rest = slicer();
+    for (let from = 0; from < all.length && !this.#stopped; from += BATCH) {
+      // The first batch is what is seen first: a small one paints sooner.
+      const batch = from === 0 ? all.slice(0, 60) : all.slice(from - BATCH + 60, from + 60);
+      await this.#openBatch(batch);
+      this.progress.value = { done: Math.min(from + 60, all.length), of: all.length };
+      this.onChange();
+      await rest();
+    }
+    if (all.length > 60 && !this.#stopped) {
+      const left = this.#missing();
+      for (let from = 0; from < left.length && !this.#stopped; from += BATCH) await this.#openBatch(left.slice(from, from + BATCH));
+      if (left.length) this.onChange();
+    }
+  }
+  async #openBatch(batch: readonly Wanted[]): Promise<void> {
+    const here = await this.#parts.cache.raw.many("cards", batch.map((w) => w.id));
+    const need = batch.filter((w, i) => !here[i] || this.#stale.has(w.id));
+    const fetched = await this.#fetch(need);
+    const known: { w: Wanted; card: ArrayBuffer }[] = [];
+    batch.forEach((w, i) => {
+      const card = fetched.get(w.id) ?? here[i];
+      if (card && card.byteLength > 0) known.push({ w, card });
+      else if (fetched.has(w.id)) this.#closedIds.add(w.id);
+      this.#stale.delete(w.id);
+    });
+    const cards = await this.#parts.vault.openCards({ ids: known.map((k) => k.w.id), cards: known.map((k) => k.card) });
+    cards.forEach((card, i) => {
+      const id = known[i]!.w.id;
+      if (card) {
+        this.#set(card);
+        this.#from.delete(id);
+        this.#closedIds.delete(id);
+      } else if (!this.#cards.has(id)) this.#closedIds.add(id);
+    });
+  }
+  async #fetch(need: readonly Wanted[]): Promise<Map<string, ArrayBuffer>> {
+    const out = new Map<string, ArrayBuffer>();
+    const boxes = new Map<number, Wanted[]>();
+    for (const w of need) boxes.set(w.box, [...(boxes.get(w.box) ?? []), w]);
+    for (const [box, wanted] of boxes) {
+      const ids = new Map(wanted.map((w) => [w.uid, w.id]));
+      const frames = await this.#parts.api.cards(box, [...ids.keys()].sort((a, b) => a - b));
+      for (const f of frames) {
+        const id = ids.get(f.uid);
+        if (id) out.set(id, f.data);
+      }
+    }
+    await this.#parts.cache.raw.put("cards", [...out].filter(([, d]) => d.byteLength > 0)).catch(() => {});
+    return out;
+  }
+
+  // -- folding
+  // Cards of some age go into pages, and the server drops them. Two devices that do it at
+  // once make two pages with the same cards: of those, the one whose name sorts first keeps
+  // them, and who sees a page that holds nothing of its own removes it, if it is unchanged.
+  async #tidy(): Promise<void> {
+    if (!this.#boxes.length || this.#stopped) return;
+    await this.#dropDoubles();
+    const before = this.#parts.clock.now() / 1000 - FOLD_AGE;
+    const ready: (Wanted & { card: Card })[] = [];
+    for (const b of this.#boxes)
+      for (let i = 0; i < b.length; i++) {
+        const card = this.#cards.get(b.ids[i]!);
+        if (card && !card.incomplete && b.letters[i]! & CARD && b.received[i]! < before && !this.#stale.has(card.id)) ready.push({ box: b.id, uid: b.uids[i]!, id: card.id, card });
+      }
+    ready.sort((a, b) => b.card.arrived - a.card.arrived);
+    const paged = ready.filter((r) => this.#from.has(r.id)); // another device folded it and did not get to shed
+    await this.#shed(paged);
+    const fresh = [...new Map(ready.filter((r) => !this.#from.has(r.id)).map((r) => [r.id, r])).values()];
+    for (let from = 0; from + FOLD_LEAST <= fresh.length && !this.#stopped; from += PAGE) {
+      const part = fresh.slice(from, from + PAGE);
+      const name = newKey().slice(0, 16);
+      const version = await this.#parts.cabinet.write("pages", name, 0, encodePage(part.map((p) => p.card)));
+      for (const p of part) this.#from.set(p.id, name);
+      this.#pages.set(name, { version, ids: part.map((p) => p.id), newest: part[0]!.card.arrived });
+      // All copies of a mail lose their card: they share the page's.
+      const ids = new Set(part.map((p) => p.id));
+      await this.#shed(ready.filter((r) => ids.has(r.id)));
+    }
+  }
+  async #shed(mails: readonly Wanted[]): Promise<void> {
+    const boxes = new Map<number, number[]>();
+    for (const m of mails) boxes.set(m.box, [...(boxes.get(m.box) ?? []), m.uid]);
+    for (const [mailbox, uids] of boxes)
+      for (let i = 0; i < uids.length; i += PAGE)
+        await this.#parts.api.changes([{ op: "shed", mailbox, uids: uids.slice(i, i + PAGE).sort((a, b) => a - b), letters: ["card"] }]);
+    await this.#parts.cache.raw.remove("cards", mails.map((m) => m.id));
+  }
+  async #dropDoubles(): Promise<void> {
+    const owner = new Map<string, string>();
+    for (const name of [...this.#pages.keys()].sort()) {
+      const page = this.#pages.get(name)!;
+      let own = 0;
+      for (const id of page.ids)
+        if (!owner.has(id)) {
+          owner.set(id, name);
+          own++;
+        }
+      if (own > 0 || page.ids.length === 0) continue;
+      try {
+        await this.#parts.cabinet.remove("pages", name, page.version);
+        this.#pages.delete(name);
+        for (const id of page.ids) if (this.#from.get(id) === name) this.#from.set(id, owner.get(id)!);
+      } catch (e) {
+        if (!(e instanceof ApiError) || e.word !== "conflict") throw e;
+      }
+    }
+  }
+}

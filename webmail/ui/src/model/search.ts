@@ -1,0 +1,38 @@
+// The seam for the index, which is loaded later than the list. Until then, and for what the
+// index has not yet, cards are looked through: subjects, senders, first words.
+
+import { signal } from "@preact/signals";
+import type { Sync } from "./sync.ts";
+import { slicer } from "./slice.ts";
+import type { Search, SearchSeam } from "./types.ts";
+
+const fold = (s: string) => s.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+
+export function createSearch(sync: Sync): SearchSeam {
+  let index: Search | null = null;
+  const none = signal<{ done: number; of: number } | null>(null);
+  return {
+    use(s) {
+      index = s;
+    },
+    get progress() {
+      return index?.progress ?? none;
+    },
+    async query(text, o = {}) {
+      if (index) return index.query(text, o);
+      const words = fold(text).split(/\s+/).filter(Boolean).slice(0, 20);
+      const ids: string[] = [];
+      const rest = slicer();
+      for (const c of sync.cards()) {
+        const hay = fold(`${c.subject} ${c.from_name} ${c.from} ${c.snippet}`);
+        if (words.every((w) => hay.includes(w)) && (o.within === undefined || sync.find(c.id)?.mailbox === o.within)) ids.push(c.id);
+        await rest();
+        if (o.signal?.aborted) break;
+      }
+      return { ids, words };
+    },
+    stop() {
+      index?.stop();
+    },
+  };
+}
