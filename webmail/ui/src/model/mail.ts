@@ -1,0 +1,278 @@
+// Reading: a conversation, of which the newest and the unread mails are open. The vault
+// opens; here is decided what is fetched, what may be said, and what is marked as read.
+
+import { signal } from "@preact/signals";
+import { ApiError, type Api, type Clock } from "../wire/http.ts";
+import type { Card, OpenedMail, Vault } from "../vault/vault.ts";
+import type { Actions } from "./actions.ts";
+import type { Cards } from "./cards.ts";
+import { tagOf, type Letters } from "./letters.ts";
+import type { List } from "./list.ts";
+import type { Sync } from "./sync.ts";
+import type { Threads } from "./threads.ts";
+import { judge } from "./trust.ts";
+import type { Alarms, ContactsModel, Fault, MailModel, MailRef, MailView, PinsModel, Row, SettingsModel } from "./types.ts";
+
+export interface MailParts {
+  api: Api;
+  vault: Vault;
+  clock: Clock;
+  alarms: Alarms;
+  sync: Sync;
+  cards: Cards;
+  threads: Threads;
+  letters: Letters;
+  list: List;
+  actions: Actions;
+  settings: SettingsModel;
+  contacts: ContactsModel;
+  pins: PinsModel;
+  me: readonly string[];
+}
+
+const MOST = 100; // mails of a conversation that are listed
+const bytes = (b64: string) => Uint8Array.from(atob(b64), (c) => c.charCodeAt(0)).buffer;
+
+export class Mail implements MailModel {
+  readonly #parts: MailParts;
+  readonly mails = signal<readonly MailView[]>([]);
+  readonly key = signal<string | null>(null);
+  readonly fault = signal<Fault | null>(null);
+  #turn = 0; // grows when another conversation is shown
+  #stop: AbortController | null = null;
+  #timers: (() => void)[] = [];
+
+  constructor(parts: MailParts) {
+    this.#parts = parts;
+    parts.actions.onMoved = (from, to) => this.#follow(from, to);
+  }
+
+  async show(row: Row): Promise<void> {
+    const { list } = this.#parts;
+    await this.#show(row.refs, row.key, list.conversations.peek());
+    const next = list.row(list.indexOf(row.key) + 1);
+    if (next && this.key.peek() === row.key) this.#prefetch(next.ref);
+  }
+  async showRef(ref: MailRef): Promise<void> {
+    await this.#show([ref], ref.id, false);
+  }
+  async #show(refs: readonly MailRef[], key: string, whole: boolean): Promise<void> {
+    this.close();
+    const turn = ++this.#turn;
+    this.#stop = new AbortController();
+    this.key.value = key;
+    for (const r of refs) this.#parts.list.hold(r.id);
+    const all = whole ? this.#conversation(refs) : [...refs].reverse();
+    const last = all.at(-1);
+    this.mails.value = all.map((ref): MailView => ({
+      ref, card: this.#parts.sync.card(ref.id), expanded: ref === last || !this.#parts.sync.flagsOf(ref).includes("\\Seen"),
+      state: "closed", fault: null, opened: null, trust: null, remote: false,
+    }));
+    // The newest first: it is what is read.
+    for (const v of [...this.mails.peek()].reverse()) {
+      if (turn !== this.#turn) return;
+      if (v.expanded) await this.#open(v.ref);
+    }
+  }
+  // Oldest first; what lies elsewhere (Sent, other folders) belongs to it too.
+  #conversation(refs: readonly MailRef[]): MailRef[] {
+    const out = new Map(refs.map((r) => [r.id, r]));
+    const bins = new Set(this.#parts.sync.mailboxes.peek().filter((b) => b.role === "trash" || b.role === "junk" || b.role === "drafts").map((b) => b.id));
+    for (const id of refs[0] ? this.#parts.threads.with(refs[0].id) : []) {
+      const ref = out.has(id) ? undefined : this.#parts.sync.find(id);
+      if (ref && !bins.has(ref.mailbox)) out.set(id, ref);
+    }
+    const at = (r: MailRef) => {
+      const c = this.#parts.sync.columns(r.mailbox);
+      return c?.received[c.indexOf(r.uid)] ?? 0;
+    };
+    return [...out.values()].sort((a, b) => at(a) - at(b) || a.uid - b.uid).slice(-MOST);
+  }
+
+  close(): void {
+    this.#turn++;
+    this.#stop?.abort();
+    for (const stop of this.#timers) stop();
+    this.#timers = [];
+    for (const v of this.mails.peek()) if (v.opened) void this.#parts.vault.forget(v.opened.handle).catch(() => {});
+    this.mails.value = [];
+    this.key.value = null;
+    this.fault.value = null;
+  }
+  async toggle(id: string): Promise<void> {
+    const v = this.#view(id);
+    if (!v) return;
+    this.#set(id, { expanded: !v.expanded });
+    if (!v.expanded && v.state !== "open") await this.#open(v.ref);
+  }
+  #view(id: string): MailView | undefined {
+    return this.mails.peek().find((v) => v.ref.id === id);
+  }
+  #set(id: string, change: Partial<MailView>): void {
+    this.mails.value = this.mails.peek().map((v) => (v.ref.id === id ? { ...v, ...change } : v));
+  }
+  #follow(from: MailRef, to: MailRef): void {
+    if (this.#view(from.id)) this.#set(from.id, { ref: to });
+  }
+
+  async #open(ref: MailRef): Promise<void> {
+    const turn = this.#turn;
+    this.#set(ref.id, { state: "loading", fault: null });
+    try {
+      const { mail, message } = await this.#fetch(ref);
+      if (turn !== this.#turn) return void this.#parts.vault.forget(mail.handle).catch(() => {});
+      const trust = judge(mail, this.#known(ref, mail));
+      const from = mail.from[0]?.address.toLowerCase() ?? "";
+      const remote = mail.verified && from !== "" && this.#parts.settings.value.peek().remoteSenders.includes(from);
+      this.#set(ref.id, { state: "open", opened: mail, trust, remote });
+      this.#seenLater(ref);
+      void this.#betterCard(ref, mail, message).catch(() => {}); // a courtesy to the list: it may fail
+    } catch (e) {
+      if (turn !== this.#turn) return;
+      this.#set(ref.id, { state: "failed", fault: { word: e instanceof ApiError ? (e.temporary ? "offline" : "gone") : "closed" } });
+    }
+  }
+  async #fetch(ref: MailRef): Promise<{ mail: OpenedMail; message: ArrayBuffer }> {
+    const { letters, sync, vault } = this.#parts;
+    const c = sync.columns(ref.mailbox);
+    const bits = c?.letters[c.indexOf(ref.uid)] ?? 1;
+    const signal = this.#stop?.signal;
+    const [message, header, body] = await Promise.all([
+      letters.has(bits, "body") ? new ArrayBuffer(0) : letters.get(ref, "message", signal),
+      letters.has(bits, "header") ? letters.get(ref, "header", signal) : undefined,
+      letters.has(bits, "body") ? letters.get(ref, "body", signal) : undefined,
+    ]);
+    const card = sync.card(ref.id);
+    const verify = await this.#keys(ref, card);
+    const mail = await vault.openMail({
+      message, ...(header ? { header } : {}), ...(body ? { body } : {}), ...(card ? { card } : {}), ...(verify.length ? { verify } : {}),
+    });
+    return { mail, message };
+  }
+  // Keys that may have signed it: the pinned one, a contact's, or for mail that was
+  // encrypted by its sender what can be found (and is pinned by that).
+  async #keys(ref: MailRef, card: Card | undefined): Promise<ArrayBuffer[]> {
+    const { api, pins, contacts, sync } = this.#parts;
+    const from = card?.from ?? "";
+    if (from === "") return [];
+    const out = (contacts.byAddress(from)?.keys ?? []).map(bytes);
+    const pin = pins.of(from);
+    if (pin) out.push(bytes(pin.certificate));
+    const c = sync.columns(ref.mailbox);
+    const kind = c?.classes[c.indexOf(ref.uid)] ?? 0;
+    if (out.length > 0 || kind < 2) return out;
+    try {
+      const [r] = await api.recipients([from]);
+      if (r?.state === "key" && r.certificate) {
+        await pins.check(r);
+        out.push(bytes(r.certificate));
+      }
+    } catch {
+      // then it is signed by a key we do not know
+    }
+    return out;
+  }
+  #known(ref: MailRef, mail: OpenedMail): Parameters<typeof judge>[1] {
+    const box = this.#parts.sync.mailboxes.peek().find((b) => b.id === ref.mailbox);
+    const from = mail.from[0]?.address ?? "";
+    return {
+      own: this.#parts.me,
+      outgoing: (box?.role === "sent" || box?.role === "drafts") && this.#parts.me.includes(from.toLowerCase()),
+      names: this.#parts.contacts.all.peek().map((c) => ({ name: c.name, addresses: c.addresses.map((a) => a.address) })),
+      pin: this.#parts.pins.of(from),
+    };
+  }
+  #seenLater(ref: MailRef): void {
+    const wait = this.#parts.settings.value.peek().seenAfter;
+    if (wait < 0) return;
+    const mark = () => {
+      const now = this.#view(ref.id);
+      if (now) this.#parts.actions.seen([now.ref], true, true);
+    };
+    if (wait === 0) mark();
+    else this.#timers.push(this.#parts.clock.after(wait * 1000, mark));
+  }
+  #prefetch(ref: MailRef): void {
+    const c = this.#parts.sync.columns(ref.mailbox);
+    const i = c?.indexOf(ref.uid) ?? -1;
+    if (!c || i < 0 || c.sizes[i]! > 1_000_000) return;
+    void this.#parts.letters.get(ref, "message", this.#stop?.signal).catch(() => {});
+    if (c.letters[i]! & 2) void this.#parts.letters.get(ref, "header", this.#stop?.signal).catch(() => {});
+  }
+
+  // Of a mail that its sender encrypted, only we can say what it is about. And a card that
+  // is another mail's is thrown away and made anew.
+  async #betterCard(ref: MailRef, mail: OpenedMail, message: ArrayBuffer): Promise<void> {
+    const { cards, sync, vault, api, alarms } = this.#parts;
+    const was = sync.card(ref.id);
+    if (was && !mail.card_matches) {
+      alarms.raise({ id: `card-swapped ${ref.id}`, word: "card-swapped", about: "" });
+      cards.put(ref.id, null);
+    }
+    const good = was && mail.card_matches;
+    const state = await vault.state();
+    if (!state.list || (good && !(was.incomplete && mail.class !== "sealed on arrival" && !mail.incomplete))) return;
+    const tag = good ? was.tag : message.byteLength > 0 ? await tagOf(message) : "";
+    if (tag === "" && message.byteLength === 0) return;
+    const card = cardOf(ref.id, mail, tag, good ? was : undefined);
+    await api.putLetter(ref.mailbox, ref.uid, "card", await vault.sealCard(card));
+    cards.put(ref.id, card);
+    this.#set(ref.id, { card });
+  }
+
+  showRemote(id: string, always: boolean): void {
+    this.#set(id, { remote: true });
+    const from = this.#view(id)?.opened?.from[0]?.address.toLowerCase();
+    const senders = this.#parts.settings.value.peek().remoteSenders;
+    if (always && from && !senders.includes(from)) void this.#parts.settings.set({ remoteSenders: [...senders, from] });
+  }
+  async part(id: string, index: number): Promise<{ name: string; type: string; data: ArrayBuffer } | null> {
+    return this.#whole(id, (handle) => this.#parts.vault.part(handle, index));
+  }
+  async source(id: string): Promise<ArrayBuffer | null> {
+    return this.#whole(id, (handle) => this.#parts.vault.source(handle));
+  }
+  // Of a large mail only its text was fetched: attachments and source need all of it.
+  async #whole<T>(id: string, f: (handle: number) => Promise<T>): Promise<T | null> {
+    const v = this.#view(id);
+    if (!v?.opened) return null;
+    const { sync, letters, vault } = this.#parts;
+    const c = sync.columns(v.ref.mailbox);
+    const bits = c?.letters[c.indexOf(v.ref.uid)] ?? 1;
+    this.fault.value = null;
+    try {
+      if (!letters.has(bits, "body")) return await f(v.opened.handle);
+      const whole = await vault.openMail({ message: await letters.get(v.ref, "message", this.#stop?.signal) });
+      try {
+        return await f(whole.handle);
+      } finally {
+        await vault.forget(whole.handle);
+      }
+    } catch (e) {
+      this.fault.value = { word: e instanceof ApiError ? "offline" : "closed" };
+      return null;
+    }
+  }
+}
+
+function cardOf(id: string, m: OpenedMail, tag: string, was: Card | undefined): Card {
+  const files = m.parts.filter((p) => !p.inline);
+  const from = m.from[0];
+  return {
+    id, tag, subject: cut(m.subject, 200), from_name: cut(from?.name ?? "", 80), from: cut(from?.address ?? "", 120), recipients: m.to.length + m.cc.length,
+    date: m.date, arrived: was?.arrived || m.arrived, snippet: cut(m.text.replace(/\s+/g, " ").trim(), 200),
+    attachments: files.slice(0, 8).map((p) => ({ name: cut(p.name, 80), type: cut(p.type, 60), size: p.size })), more_attachments: Math.max(0, files.length - 8),
+    message_id: m.message_id.length <= 200 ? m.message_id : "", in_reply_to: m.in_reply_to.length <= 200 ? m.in_reply_to : "",
+    references: m.references.slice(-4).filter((r) => r.length <= 200), class: m.class === "readable" ? "sealed on arrival" : m.class, incomplete: m.incomplete,
+    junk: was?.junk ?? "", verified: m.verified, dmarc: m.dmarc, spf: m.spf, dkim: m.dkim,
+  };
+}
+
+// At most so many bytes of UTF-8, and no half character.
+function cut(text: string, most: number): string {
+  const b = new TextEncoder().encode(text);
+  if (b.length <= most) return text;
+  let n = most;
+  while (n > 0 && (b[n]! & 0xc0) === 0x80) n--;
+  return new TextDecoder().decode(b.subarray(0, n));
+}

@@ -1,0 +1,337 @@
+// Sending. What leaves is made and sealed on this device first, with the keys by which the
+// server knows a request it has had; then each group of recipients gets its mail, the
+// owner the copy in Sent, and the draft rests until it cannot come back. Any of that may
+// be broken off and goes on from where it was.
+
+import { computed, signal } from "@preact/signals";
+import type { OutboxItem } from "../wire/api.ts";
+import { ApiError, newKey, type Api, type Clock } from "../wire/http.ts";
+import type { Account, Envelope } from "../wire/api.ts";
+import type { Draft, Vault } from "../vault/vault.ts";
+import type { SealedCache } from "./cache.ts";
+import type { Cards } from "./cards.ts";
+import type { Drafts, Handle } from "./drafts.ts";
+import { tagOf } from "./letters.ts";
+import { Recipients } from "./recipients.ts";
+import type { Sync } from "./sync.ts";
+import type { ActionsModel, ContactsModel, DraftContent, DraftHandle, OutboxModel, PinsModel, SendResult, SettingsModel } from "./types.ts";
+
+interface Part {
+  envelope: Envelope;
+  key: string;
+  mail: string; // its place in table "files"
+  id: string; // of the outbox, once it is there
+}
+interface Sending {
+  id: string; // of the draft
+  parts: Part[];
+  sent: { key: string; mail: string; mailbox: number; uid: number; mailId: string };
+  made: number;
+  delay: number; // seconds
+  at: number;
+}
+export interface OutboxParts {
+  api: Api;
+  vault: Vault;
+  cache: SealedCache;
+  clock: Clock;
+  account: Account;
+  sync: Sync;
+  cards: Cards;
+  drafts: Drafts;
+  contacts: ContactsModel;
+  pins: PinsModel;
+  settings: SettingsModel;
+  actions: ActionsModel;
+}
+
+const PIECE = 8 * 1024 * 1024;
+const RETRY = 15_000;
+
+export class Outbox implements OutboxModel {
+  readonly #parts: OutboxParts;
+  readonly #list = signal<readonly OutboxItem[]>([]);
+  readonly #recipients: Recipients;
+  readonly recipients;
+  readonly items = computed(() => {
+    const subjects = new Map(this.#parts.drafts.left().flatMap((d) => d.left!.ids.map((id) => [id, d.subject] as const)));
+    return this.#list.value.map((i) => ({ ...i, subject: subjects.get(i.id) ?? "" }));
+  });
+  #retry: (() => void) | null = null;
+  #timers: (() => void)[] = [];
+  #closed = false;
+  readonly #going = new Set<string>(); // drafts
+  readonly queued = signal<ReadonlySet<string>>(new Set()); // drafts that wait for the network
+
+  constructor(parts: OutboxParts) {
+    this.#parts = parts;
+    this.#recipients = new Recipients(parts);
+    this.recipients = this.#recipients.views;
+  }
+  check(addresses: readonly string[]): void {
+    void this.#recipients.check(addresses).catch(() => {});
+  }
+
+  async send(draft: DraftHandle, o: { at?: number; readable?: boolean } = {}): Promise<SendResult> {
+    await draft.save();
+    const d = draft.content.peek();
+    const groups = await this.#groups(d, o.readable ?? false);
+    if ("state" in groups) return groups;
+    let s: Sending;
+    try {
+      s = await this.#make(d, groups, o.at ?? d.at);
+    } catch {
+      return refused("not-made", []);
+    }
+    const result = await this.#go(s);
+    if (result.state === "queued") this.queued.value = new Set([...this.queued.peek(), d.id]);
+    if (result.state !== "refused") {
+      (draft as Handle).stop();
+      this.#parts.drafts.drop(draft as Handle);
+    }
+    return result;
+  }
+
+  // Who gets what: those with keys in one mail, hidden ones each in their own (a list of
+  // keys tells who else reads it), and all others in the readable one.
+  async #groups(d: DraftContent, readable: boolean): Promise<SendResult | { to: string[]; certificates: ArrayBuffer[] }[]> {
+    const open = [...d.to, ...d.cc].map((a) => a.address.toLowerCase());
+    const hidden = d.bcc.map((a) => a.address.toLowerCase()).filter((a) => !open.includes(a));
+    const all = [...new Set([...open, ...hidden])];
+    if (all.length === 0) return refused("no-recipient", []);
+    const views = await this.#recipients.check(all, true);
+    const of = (...states: string[]) => all.filter((a) => states.includes(views.get(a)?.state ?? "checking"));
+    if (of("invalid").length) return refused("not-an-address", of("invalid"));
+    if (of("blocked").length) return refused("key-changed", of("blocked"));
+    if (of("checking").length) return refused("not-known", of("checking"));
+    const never = d.encrypt === false || (d.encrypt === null && this.#parts.account.encrypt === "never");
+    const must = d.encrypt === true || (d.encrypt === null && this.#parts.account.encrypt === "require");
+    const plain = never ? all : of("readable", "password");
+    if (must && plain.length > 0 && !readable) return refused("no-key", plain);
+    const closed = all.filter((a) => !plain.includes(a));
+    const keyOf = (a: string) => this.#recipients.certificate(a)!;
+    const seen = closed.filter((a) => open.includes(a));
+    const groups = closed.filter((a) => !open.includes(a)).map((a) => ({ to: [a], certificates: [keyOf(a)] }));
+    if (seen.length) groups.unshift({ to: seen, certificates: seen.map(keyOf) });
+    if (plain.length) groups.push({ to: plain, certificates: [] });
+    return groups;
+  }
+
+  async #make(d: DraftContent, groups: readonly { to: string[]; certificates: ArrayBuffer[] }[], at: number): Promise<Sending> {
+    const { vault, settings, clock, sync } = this.#parts;
+    const attachments: Draft["attachments"] = [];
+    for (const f of d.files) {
+      const data = await this.#parts.drafts.files.get(f.id, f.size);
+      if (!data) throw new Error("an attachment is not on this device");
+      attachments.push({ name: f.name, type: f.type, content_id: f.content_id, data });
+    }
+    const draft: Draft = {
+      from: d.from, to: d.to, cc: d.cc, bcc: [], reply_to: d.reply_to, subject: d.subject, html: d.html, text: d.text, attachments, in_reply_to: d.in_reply_to,
+      references: d.references, date: Math.floor((at ? at * 1000 : clock.now()) / 1000), message_id: d.message_id,
+    };
+    const copy = (x: Draft): Draft => ({ ...x, attachments: x.attachments.map((a) => ({ ...a, data: a.data.slice(0) })) });
+    const s: Sending = { id: d.id, parts: [], sent: { key: newKey(), mail: "", mailbox: sync.role("sent")?.id ?? 0, uid: 0, mailId: "" }, made: clock.now(), delay: at ? 0 : settings.value.peek().undoSend, at };
+    for (const g of groups) {
+      const sign = g.certificates.length > 0 && (d.sign ?? settings.value.peek().sign);
+      const made = await vault.encrypt({ draft: copy(draft), certificates: g.certificates, sign });
+      const envelope: Envelope = { from: d.from.address, to: g.to, encrypted: g.certificates.length > 0, ...(at ? { at: new Date(at * 1000).toISOString() } : { delay: s.delay }) };
+      s.parts.push({ envelope, key: newKey(), mail: await this.#keep(made.mail), id: "" });
+      draft.message_id = made.message_id; // one mail, however many forms
+      if (s.sent.mail === "" && d.bcc.length === 0) s.sent.mail = await this.#keep(made.sent);
+    }
+    if (s.sent.mail === "") s.sent.mail = await this.#keep((await vault.encrypt({ draft: copy({ ...draft, bcc: d.bcc }), certificates: [], sign: false })).sent);
+    await this.#parts.cache.put("pending", `send/${s.id}`, s);
+    return s;
+  }
+  async #keep(mail: Uint8Array<ArrayBuffer>): Promise<string> {
+    const name = "send-" + newKey().slice(0, 16);
+    const data = mail.slice().buffer;
+    const n = Math.max(1, Math.ceil(data.byteLength / PIECE));
+    for (let i = 0; i < n; i++) {
+      const piece = data.slice(i * PIECE, (i + 1) * PIECE);
+      const box = new Uint8Array(8 + piece.byteLength); // its length in front: what is sealed is padded
+      new DataView(box.buffer).setUint32(0, n);
+      new DataView(box.buffer).setUint32(4, piece.byteLength);
+      box.set(new Uint8Array(piece), 8);
+      await this.#parts.cache.putBytes("files", `${name}-${i}`, box.buffer);
+    }
+    return name;
+  }
+  async #kept(name: string): Promise<Uint8Array<ArrayBuffer>> {
+    const out: Uint8Array[] = [];
+    for (let i = 0, n = 1; i < n; i++) {
+      const box = await this.#parts.cache.getBytes("files", `${name}-${i}`);
+      if (!box) throw new Error("what was to be sent is not on this device");
+      n = new DataView(box).getUint32(0);
+      out.push(new Uint8Array(box, 8, new DataView(box).getUint32(4)));
+    }
+    return new Uint8Array(await new Blob(out as BlobPart[]).arrayBuffer());
+  }
+  async #drop(s: Sending): Promise<void> {
+    await this.#parts.cache.remove("pending", `send/${s.id}`);
+    this.queued.value = new Set([...this.queued.peek()].filter((id) => id !== s.id));
+    const names = new Set([...s.parts.map((p) => p.mail), s.sent.mail]);
+    const keys = (await this.#parts.cache.raw.keys("files")).filter((k) => names.has(k.slice(0, k.lastIndexOf("-"))));
+    await this.#parts.cache.raw.remove("files", keys);
+  }
+
+  // From wherever it stopped.
+  async #go(s: Sending): Promise<SendResult> {
+    if (this.#going.has(s.id)) return { state: "queued" };
+    this.#going.add(s.id);
+    try {
+      return await this.#steps(s);
+    } finally {
+      this.#going.delete(s.id);
+    }
+  }
+  async #steps(s: Sending): Promise<SendResult> {
+    const { api, cache } = this.#parts;
+    try {
+      for (const p of s.parts) {
+        if (p.id !== "") continue;
+        p.id = (await api.send(p.envelope, await this.#kept(p.mail), p.key)).id;
+        await cache.put("pending", `send/${s.id}`, s);
+      }
+    } catch (e) {
+      if (e instanceof ApiError && (e.temporary || e.status === 401)) {
+        this.#later();
+        return { state: "queued" };
+      }
+      // One group was refused: what is out comes back as far as it can, and the draft stays.
+      for (const p of s.parts) if (p.id !== "") await api.takeBack(p.id).catch(() => {});
+      await this.#drop(s);
+      return refused(e instanceof ApiError ? e.word : "not-made", []);
+    }
+    await this.#after(s).catch((e: unknown) => {
+      if (!(e instanceof ApiError)) throw e;
+      this.#later();
+    });
+    return { state: "sent", ids: s.parts.map((p) => p.id) };
+  }
+  // It is out: the copy in Sent with its card, the draft's rest, and what belongs to it.
+  async #after(s: Sending): Promise<void> {
+    const { api, vault, sync, cards, drafts, actions, contacts } = this.#parts;
+    const d = drafts.content(s.id);
+    const leaves = s.at ? s.at * 1000 : s.made + s.delay * 1000;
+    if (d && !d.left) await drafts.put({ ...d, left: { ids: s.parts.map((p) => p.id), at: leaves, sent: null } });
+    const mailbox = s.sent.mailbox || (sync.role("sent")?.id ?? 0);
+    if (mailbox && s.sent.uid === 0) {
+      const mail = await this.#kept(s.sent.mail);
+      const a = await api.append(mailbox, mail, { flags: ["\\Seen"], key: s.sent.key });
+      s.sent = { ...s.sent, mailbox, uid: a.uid, mailId: a.id };
+      await this.#parts.cache.put("pending", `send/${s.id}`, s);
+      if (d) {
+        await drafts.put({ ...d, left: { ids: s.parts.map((p) => p.id), at: leaves, sent: { mailbox, uid: a.uid, id: a.id } } });
+        const card = await this.#card(a.id, d, mail.buffer);
+        await api.putLetter(mailbox, a.uid, "card", await vault.sealCard(card)).then(() => cards.put(a.id, card), () => {});
+      }
+    }
+    if (d?.answers) d.how === "forward" ? actions.label([d.answers], "$Forwarded", true) : actions.answered([d.answers]);
+    if (d) await contacts.used([...d.to, ...d.cc, ...d.bcc]);
+    await this.#drop(s);
+    this.#toast(s, leaves);
+    this.#restUntil(leaves);
+    void this.refresh();
+    void sync.refresh();
+  }
+  async #card(id: string, d: DraftContent, mail: ArrayBuffer): Promise<Parameters<Vault["sealCard"]>[0]> {
+    const now = Math.floor(this.#parts.clock.now() / 1000);
+    const files = d.files.filter((f) => !f.inline);
+    return {
+      id, tag: await tagOf(mail), subject: d.subject.slice(0, 60), from_name: d.from.name.slice(0, 25), from: d.from.address.slice(0, 120), recipients: d.to.length + d.cc.length,
+      date: now, arrived: now, snippet: d.text.replace(/\s+/g, " ").trim().slice(0, 60), attachments: files.slice(0, 8).map((f) => ({ name: f.name.slice(0, 25), type: f.type.slice(0, 60), size: f.size })),
+      more_attachments: Math.max(0, files.length - 8), message_id: d.message_id, in_reply_to: d.in_reply_to, references: d.references.slice(-4), class: "end-to-end", incomplete: false,
+      junk: "", verified: false, dmarc: "", spf: "", dkim: "",
+    };
+  }
+  #toast(s: Sending, leaves: number): void {
+    const { actions, clock } = this.#parts;
+    if (s.at) return actions.say("send-scheduled", {});
+    const left = leaves > clock.now();
+    actions.say("sent", {}, left ? { undo: () => void this.takeBack(s.parts[0]!.id) } : {});
+  }
+  // The draft goes when the mail cannot come back.
+  #restUntil(leaves: number): void {
+    const wait = leaves - this.#parts.clock.now() + 2_000;
+    if (wait < 86_400_000) this.#timers.push(this.#parts.clock.after(Math.max(0, wait), () => void this.tidy().catch(() => {})));
+  }
+  async tidy(): Promise<void> {
+    const due = this.#parts.drafts.left().filter((d) => d.left!.at + 1_000 <= this.#parts.clock.now());
+    if (due.length === 0) return;
+    const waiting = new Set((await this.#parts.api.outbox()).map((i) => i.id));
+    for (const d of due) if (!d.left!.ids.some((id) => waiting.has(id))) await this.#parts.drafts.forget(d);
+  }
+
+  async takeBack(id: string): Promise<boolean> {
+    const { api, drafts, actions } = this.#parts;
+    const d = drafts.left().find((x) => x.left!.ids.includes(id));
+    try {
+      for (const one of d?.left!.ids ?? [id]) await api.takeBack(one);
+    } catch (e) {
+      if (!(e instanceof ApiError)) throw e;
+      actions.say(e.temporary ? "offline" : "gone-out", {}, { tone: "bad" });
+      void this.refresh();
+      return false;
+    }
+    if (d) {
+      if (d.left!.sent) void api.changes([{ op: "expunge", mailbox: d.left!.sent.mailbox, uids: [d.left!.sent.uid] }]).catch(() => {});
+      await drafts.put({ ...d, left: null, at: 0, changed: drafts.now() });
+      actions.say("taken-back", {});
+    }
+    await this.refresh();
+    return true;
+  }
+  async reschedule(id: string, at: number): Promise<boolean> {
+    const d = this.#parts.drafts.left().find((x) => x.left!.ids.includes(id));
+    try {
+      for (const one of d?.left!.ids ?? [id]) await this.#parts.api.reschedule(one, new Date(at * 1000).toISOString());
+    } catch (e) {
+      if (!(e instanceof ApiError)) throw e;
+      return false;
+    }
+    if (d) await this.#parts.drafts.put({ ...d, left: { ...d.left!, at: at * 1000 } });
+    await this.refresh();
+    return true;
+  }
+  async refresh(): Promise<void> {
+    try {
+      this.#list.value = await this.#parts.api.outbox();
+      await this.tidy();
+    } catch (e) {
+      if (!(e instanceof ApiError)) throw e;
+    }
+  }
+
+  // The owner goes on writing what waits for the network: then it does not leave.
+  async unqueue(draft: string): Promise<boolean> {
+    const s = await this.#parts.cache.get<Sending>("pending", `send/${draft}`);
+    if (!s) return true;
+    if (this.#going.has(draft) || s.parts.some((p) => p.id !== "")) return false;
+    await this.#drop(s);
+    return true;
+  }
+
+  // What a broken-off page, or a network that was gone, left.
+  async resume(): Promise<void> {
+    this.#retry?.();
+    this.#retry = null;
+    for (const { key, value } of await this.#parts.cache.all<Sending>("pending")) {
+      if (!key.startsWith("send/") || this.#closed) continue;
+      this.queued.value = new Set([...this.queued.peek(), value.id]);
+      const result = await this.#go(value);
+      if (result.state === "refused") this.#parts.actions.say("send-failed", {}, { tone: "bad" });
+    }
+  }
+  #later(): void {
+    this.#retry?.();
+    if (!this.#closed) this.#retry = this.#parts.clock.after(RETRY, () => void this.resume().catch(() => {}));
+  }
+  close(): void {
+    this.#closed = true;
+    this.#retry?.();
+    for (const stop of this.#timers) stop();
+  }
+}
+
+const refused = (word: string, addresses: string[]): SendResult => ({ state: "refused", fault: { word }, addresses });
