@@ -1,0 +1,171 @@
+// All models of one open account, joined. A new desk for each opening: what comes late for
+// an old one reaches nothing.
+
+import { effect } from "@preact/signals";
+import type { Session } from "../wire/api.ts";
+import { openEvents, type EventSourceLike, type Events, type EventsOptions } from "../wire/events.ts";
+import type { Api, Clock } from "../wire/http.ts";
+import type { Vault } from "../vault/vault.ts";
+import { Actions } from "./actions.ts";
+import { CabinetModel } from "./cabinet.ts";
+import { SealedCache, type Cache } from "./cache.ts";
+import { Cards } from "./cards.ts";
+import { createContacts } from "./contacts.ts";
+import { DraftFiles } from "./draftfiles.ts";
+import { Drafts } from "./drafts.ts";
+import { Letters } from "./letters.ts";
+import { List } from "./list.ts";
+import { Mail } from "./mail.ts";
+import { Outbox } from "./outbox.ts";
+import { Pins } from "./pins.ts";
+import { Queue } from "./queue.ts";
+import { createSearch } from "./search.ts";
+import { createSettings } from "./settings.ts";
+import { Sync } from "./sync.ts";
+import { Threads } from "./threads.ts";
+import type { Alarms, Desk } from "./types.ts";
+
+export interface DeskParts {
+  api: Api;
+  vault: Vault;
+  cache: Cache;
+  clock: Clock;
+  alarms: Alarms;
+  session: Session;
+  fingerprint: string; // of the key that the vault holds
+  source?: ((url: string) => EventSourceLike) | undefined;
+  page?: EventsOptions["page"] | undefined;
+  quiet?: boolean; // no stream, no timers: tests of one model
+}
+export interface OpenDesk extends Desk {
+  readonly sync: Sync;
+  readonly list: List;
+  readonly actions: Actions;
+  readonly queue: Queue;
+  readonly drafts: Drafts;
+  readonly outbox: Outbox;
+  readonly pins: Pins;
+  readonly cards: Cards;
+  readonly cabinet: CabinetModel;
+  readonly mail: Mail;
+  start(): Promise<void>;
+  online(): void;
+  save(): Promise<void>;
+}
+
+const WAKE = 30_000;
+const HOUR = 3_600_000;
+
+export function createDesk(parts: DeskParts): OpenDesk {
+  const { api, vault, clock, alarms, session } = parts;
+  const account = session.account;
+  const own = account.addresses.map((a) => a.toLowerCase());
+  const cache = new SealedCache(parts.cache, vault);
+  const cabinet = new CabinetModel({ api, vault, cache, clock, alarms });
+  const threads = new Threads();
+  const cards = new Cards({ api, vault, cache, cabinet, clock });
+  const sync = new Sync({ api, cache, clock, alarms, cards });
+  const settings = createSettings(cabinet);
+  const contacts = createContacts(cabinet, clock);
+  const pins = new Pins(cabinet, { api, vault, clock, alarms, own, fingerprint: parts.fingerprint });
+  const queue = new Queue({ api, cache, clock, sync, failed: (word) => actions.say("action-" + word, {}, { tone: "bad" }) });
+  const actions = new Actions({ api, clock, sync, queue, settings });
+  const files = new DraftFiles(cache, cabinet);
+  const drafts = new Drafts(cabinet, { clock, files, actions, settings, me: { name: "", address: account.addresses[0] ?? "" }, own });
+  const outbox = new Outbox({ api, vault, cache, clock, account, sync, cards, drafts, contacts, pins, settings, actions });
+  const search = createSearch(sync);
+  const letters = new Letters(api, cache);
+  const list = new List({ sync, settings, search, clock, threads, me: own, closed: (id) => cards.isClosed(id) });
+  const mail = new Mail({ api, vault, clock, alarms, sync, cards, threads, letters, list, actions, settings, contacts, pins, me: own });
+  drafts.unqueue = (id) => outbox.unqueue(id);
+  cards.onCard = (c) => threads.add(c.id, c);
+  cards.onChange = () => sync.changed();
+
+  let events: Events | null = null;
+  let closed = false;
+  const timers: (() => void)[] = [];
+  const every = (ms: number, f: () => void) => {
+    const turn = () => {
+      if (closed) return;
+      f();
+      timers.push(clock.after(ms, turn));
+    };
+    timers.push(clock.after(ms, turn));
+  };
+  const quietly = (p: Promise<unknown>) => void p.catch(() => {}); // each model tries again by itself
+  const keepLetters = () =>
+    letters.keep(sync.boxes(), sync.role("inbox")?.id ?? -1, clock.now() / 1000 - settings.value.peek().offlineDays * 86_400, () => closed);
+
+  // What this device has first; then the list can be drawn, and the network may take its time.
+  async function start(): Promise<void> {
+    await Promise.all([cabinet.load(), sync.load()]);
+    await queue.load();
+    drafts.loaded();
+    const inbox = sync.role("inbox");
+    if (inbox && list.place.peek().kind === "mailbox") list.show({ kind: "mailbox", mailbox: inbox.id });
+    list.conversations.value = settings.value.peek().conversations;
+    cards.want(sync.boxes());
+    if (!parts.quiet) listen();
+    await refresh();
+    if (!inbox) {
+      const now = sync.role("inbox");
+      if (now) list.show({ kind: "mailbox", mailbox: now.id });
+    }
+    quietly(pins.watchOwn());
+    quietly(outbox.resume().then(() => outbox.refresh()));
+    if (!parts.quiet) {
+      every(WAKE, () => actions.wake(clock.now() / 1000));
+      every(HOUR, () => quietly(pins.watchOwn()));
+      timers.push(clock.after(10_000, () => quietly(keepLetters())));
+    }
+  }
+  async function refresh(): Promise<void> {
+    await Promise.all([cabinet.refresh().catch(() => {}), sync.refresh().catch(() => {})]);
+  }
+  function listen(): void {
+    events = openEvents({
+      clock,
+      ...(parts.source ? { open: parts.source } : {}),
+      ...(parts.page ? { page: parts.page } : {}),
+      resume: () => `${sync.modseq}.${cabinet.since}`,
+      up: (up) => up && quietly(refresh()),
+      on(e) {
+        if (e.name === "mail") quietly(sync.refresh());
+        else if (e.name === "cabinet") quietly(cabinet.refresh());
+        else if (e.name === "outbox") quietly(outbox.refresh());
+        else if (e.name === "account") quietly(pins.watchOwn());
+      },
+    });
+  }
+  const stopSettings = effect(() => {
+    if (settings.ready.value) list.conversations.value = settings.value.value.conversations;
+  });
+
+  return {
+    account, sync, list, mail, actions, cabinet, settings, contacts, pins, drafts, outbox, search, queue, cards,
+    start,
+    online() {
+      events?.nudge();
+      queue.run();
+      quietly(refresh());
+      quietly(outbox.resume());
+    },
+    async save() {
+      await drafts.saveAll();
+      queue.release();
+      await Promise.race([queue.idle(), new Promise<void>((done) => clock.after(2_000, done))]);
+      await sync.save();
+    },
+    close() {
+      closed = true;
+      events?.stop();
+      stopSettings();
+      for (const stop of timers) stop();
+      mail.close();
+      for (const m of [list, actions, queue, drafts, outbox, cabinet, sync]) m.close();
+      cards.stop();
+      search.stop();
+      parts.cache.close();
+    },
+  };
+}

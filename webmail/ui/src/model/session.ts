@@ -1,0 +1,440 @@
+// Who is signed in here, and how that came to be. The vault proves and opens, the server
+// lets in; this decides what comes next. What was typed is never kept, logged, or put into
+// a fault.
+
+import { signal } from "@preact/signals";
+import type { Account, Invitation, Join, Server, Session } from "../wire/api.ts";
+import { ApiError, newKey, sleep, type Api, type Clock } from "../wire/http.ts";
+import type { NewIdentity, Vault } from "../vault/vault.ts";
+import type { PasskeyHost } from "./passkeys.ts";
+import type { Fault, Joining, Need, Phase, SessionModel } from "./types.ts";
+
+export interface Memory {
+  get(key: string): string | null;
+  set(key: string, value: string | null): void;
+}
+export interface SessionParts {
+  api: Api;
+  vault: Vault;
+  clock: Clock;
+  device: string;
+  passkeys: PasskeyHost | null;
+  memory: Memory; // of this browser: not secret
+  forget: (account: string) => Promise<void>; // what this device keeps of an account
+  leaving: () => Promise<void>; // stores what is unsaved
+  tell: (word: "locked" | "signed-out") => void; // other tabs
+}
+
+const POLL = 2_500;
+const ASKING = 15 * 60_000;
+const LAST = "sealpost address";
+
+class Stopped extends Error {}
+
+export class SessionState implements SessionModel {
+  readonly #parts: SessionParts;
+  readonly phase = signal<Phase>("starting");
+  readonly busy = signal(false);
+  readonly fault = signal<Fault | null>(null);
+  readonly need = signal<Need | null>(null);
+  readonly server = signal<Server | null>(null);
+  readonly session = signal<Session | null>(null);
+  readonly account = signal<Account | null>(null);
+  readonly address = signal("");
+  readonly joining = signal<Joining | null>(null);
+  readonly asking = signal<{ words: string[] } | null>(null);
+  readonly ended = signal(false);
+  readonly hasPasskeys: boolean;
+  autoLock = 0; // minutes; the desk follows the settings
+  #identity: NewIdentity | null = null; // of who joins
+  #token = "";
+  #kit: { version: number; request: Parameters<Api["newKit"]>[0] } | null = null;
+  #stopAsking = false;
+  #lastActive = 0;
+  #idle: (() => void) | null = null;
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts;
+    this.hasPasskeys = parts.passkeys !== null;
+    this.address.value = parts.memory.get(LAST) ?? "";
+  }
+
+  // One thing at a time, with its failure in words.
+  async #do(f: () => Promise<void>): Promise<boolean> {
+    if (this.busy.peek()) return false;
+    this.busy.value = true;
+    this.fault.value = null;
+    this.need.value = null;
+    try {
+      await f();
+      return true;
+    } catch (e) {
+      this.#explain(e);
+      return false;
+    } finally {
+      this.busy.value = false;
+    }
+  }
+  #explain(e: unknown): void {
+    if (e instanceof Stopped) return;
+    if (e instanceof ApiError && e.word === "second-factor") this.need.value = { kind: "second-factor", methods: e.methods };
+    else if (e instanceof ApiError) this.fault.value = { word: e.word, ...(e.wait ? { wait: e.wait } : {}) };
+    else {
+      const word = (e as { word?: unknown }).word;
+      // The browser's own dialogue was left: that is no fault.
+      if ((e as { name?: unknown }).name === "NotAllowedError") this.fault.value = { word: "passkey-stopped" };
+      else this.fault.value = { word: typeof word === "string" ? word : "unknown" };
+    }
+  }
+  clearFault(): void {
+    this.fault.value = null;
+    this.need.value = null;
+  }
+
+  // -- starting
+  async start(): Promise<void> {
+    await this.#do(async () => {
+      let s: Session;
+      try {
+        s = await this.#parts.api.session();
+      } catch (e) {
+        // Without a network an account that was open here can still be looked at, if the
+        // session's share were here; it is not, by intent. So: signed out, and say why.
+        this.phase.value = "signed-out";
+        void this.#askServer();
+        if (e instanceof ApiError && e.status === 401) return;
+        throw e;
+      }
+      this.#take(s);
+      try {
+        await this.#parts.vault.reopen(this.#opening(s));
+        this.#opened();
+      } catch {
+        this.phase.value = "locked";
+      }
+    });
+    if (this.phase.peek() !== "open") await this.#askServer();
+  }
+  async #askServer(): Promise<void> {
+    if (!this.server.peek()) this.server.value = await this.#parts.api.server().catch(() => null);
+  }
+  #opening(s: Session) {
+    return { account: s.account.id, address: s.account.addresses[0] ?? "", fingerprint: s.account.fingerprint, keyring: s.keyring, share: s.share };
+  }
+  #take(s: Session): void {
+    this.session.value = s;
+    this.account.value = s.account;
+    this.#setAddress(s.account.addresses[0] ?? "");
+  }
+  #setAddress(address: string): void {
+    this.address.value = address;
+    this.#parts.memory.set(LAST, address);
+  }
+  #opened(): void {
+    this.ended.value = false;
+    this.joining.value = null;
+    this.phase.value = "open";
+    this.#lastActive = this.#parts.clock.now();
+    this.#watch();
+  }
+  // The server said yes and the keys did not open: not a session to keep.
+  async #enter(s: Session, open: () => Promise<void>): Promise<void> {
+    try {
+      await open();
+    } catch (e) {
+      await this.#parts.api.endSession(s.id).catch(() => {});
+      throw e;
+    }
+    this.#take(s);
+    this.#opened();
+  }
+
+  // -- signing in
+  signIn(o: { address: string; passphrase: string; code?: string; assertion?: unknown }): Promise<boolean> {
+    const { api, vault, device } = this.#parts;
+    const address = o.address.trim();
+    return this.#do(async () => {
+      this.#setAddress(address);
+      if (!(await vault.knows(address))) {
+        this.need.value = { kind: "unknown-device" };
+        throw new Stopped();
+      }
+      const parameters = await api.signInBegin(address);
+      const { proof } = await vault.proveByPassphrase({ address, passphrase: o.passphrase, parameters });
+      const s = await api.signIn({ address, method: "passphrase", proof, device, ...factor(o) });
+      await this.#enter(s, () => vault.open({ ...this.#opening(s), address }));
+    });
+  }
+  signInWithKit(o: { address: string; words: string; code?: string; assertion?: unknown }): Promise<boolean> {
+    const { api, vault, device } = this.#parts;
+    const address = o.address.trim();
+    return this.#do(async () => {
+      this.#setAddress(address);
+      const { proof } = await vault.proveByKit({ address, words: o.words });
+      const s = await api.signIn({ address, method: "kit", proof, device, ...factor(o) });
+      await this.#enter(s, () => vault.open({ ...this.#opening(s), address }));
+    });
+  }
+  signInWithPasskey(address?: string): Promise<boolean> {
+    const { api, vault, passkeys, device } = this.#parts;
+    return this.#do(async () => {
+      const host = passkeys ?? stop();
+      const a = await host.get(await api.passkeySignInBegin(address?.trim() || undefined));
+      const s = await api.passkeySignIn({ credential: a.credential, device });
+      this.#take(s);
+      if (!a.prf) {
+        // It signs in and cannot unlock: the passphrase or the kit has to.
+        this.phase.value = "locked";
+        return;
+      }
+      const prf = a.prf;
+      await this.#enter(s, async () => {
+        await vault.proveByPasskey({ prf, credential: a.id });
+        await vault.open(this.#opening(s));
+      });
+    });
+  }
+  async askAssertion(): Promise<unknown> {
+    let out: unknown = null;
+    await this.#do(async () => {
+      const host = this.#parts.passkeys ?? stop();
+      out = (await host.get(await this.#parts.api.passkeySignInBegin(this.address.peek() || undefined))).credential;
+    });
+    return out;
+  }
+
+  // -- a new device, let in by another
+  askAnotherDevice(address: string): Promise<boolean> {
+    const { api, vault, device, clock } = this.#parts;
+    return this.#do(async () => {
+      this.#setAddress(address.trim());
+      this.#stopAsking = false;
+      const { public_key, words } = await vault.requestAccess(address.trim());
+      const r = await api.requestAccess({ address: address.trim(), public_key, device });
+      this.asking.value = { words };
+      try {
+        for (const until = clock.now() + ASKING; clock.now() < until; ) {
+          await sleep(clock, POLL);
+          if (this.#stopAsking) throw new Stopped();
+          const g = await api.pollAccess(r.id, r.secret).catch((e: unknown) => {
+            if (e instanceof ApiError && e.temporary) return undefined;
+            throw e;
+          });
+          if (!g) continue;
+          const { session: s, sealed } = g;
+          return await this.#enter(s, () => vault.acceptGrant({ ...this.#opening(s), address: address.trim(), sealed }));
+        }
+        throw new ApiError("not-granted", 0);
+      } finally {
+        this.asking.value = null;
+      }
+    });
+  }
+  stopAsking(): void {
+    this.#stopAsking = true;
+  }
+  approve(request: { id: string; public_key: string }, words: string): Promise<boolean> {
+    return this.#do(async () => {
+      const { sealed } = await this.#parts.vault.grantAccess({ public_key: request.public_key, address: this.account.peek()?.addresses[0] ?? "", words });
+      await this.#parts.api.grantAccess(request.id, sealed);
+    });
+  }
+
+  // -- joining
+  beginJoin(token: string): Promise<boolean> {
+    return this.#do(async () => {
+      await this.#askServer();
+      const invitation = token === "" ? null : await this.#parts.api.invitation(token);
+      this.#token = token;
+      this.#identity = null;
+      this.joining.value = { step: "choose", invitation, words: [], fingerprint: "" };
+      this.phase.value = "joining";
+    });
+  }
+  join(o: { address: string; name: string; passphrase: string; secretKey?: string; keyPassphrase?: string; keep?: boolean }): Promise<boolean> {
+    const { vault } = this.#parts;
+    const j = this.joining.peek();
+    return this.#do(async () => {
+      if (!j) throw new Stopped();
+      const address = o.address.trim();
+      this.#identity = j.invitation?.attach
+        ? await vault.attach({
+            invitation: j.invitation as Invitation, address, passphrase: o.passphrase, keep: o.keep ?? false,
+            ...(o.secretKey === undefined ? {} : { secret_key: o.secretKey }), ...(o.keyPassphrase === undefined ? {} : { key_passphrase: o.keyPassphrase }),
+          })
+        : await vault.create({ address, name: o.name, passphrase: o.passphrase, account: newKey().slice(0, 16) });
+      this.#setAddress(address);
+      this.joining.value = { ...j, step: "words", words: this.#identity.words, fingerprint: this.#identity.fingerprint };
+    });
+  }
+  wordsWritten(): void {
+    const j = this.joining.peek();
+    if (j?.step === "words") this.joining.value = { ...j, step: "retype", words: [] };
+  }
+  showWordsAgain(): void {
+    const j = this.joining.peek();
+    if (j?.step === "retype" && this.#identity) this.joining.value = { ...j, step: "words", words: this.#identity.words };
+  }
+  finishJoin(words: string): Promise<boolean> {
+    const { api, vault, device } = this.#parts;
+    return this.#do(async () => {
+      const made = this.#identity;
+      if (!made) throw new Stopped();
+      const { kit_proof } = await vault.tryKit(words);
+      const wish: Join = { ...made.join, kit_proof, device, ...(this.#token ? { token: this.#token } : {}) };
+      const s = await api.join(wish);
+      // The kit opens what was stored, which proves that it does, and leaves this device
+      // the copy with which it opens after a reload.
+      await this.#enter(s, async () => {
+        await vault.proveByKit({ address: made.join.address, words });
+        await vault.open({ ...this.#opening(s), address: made.join.address });
+      });
+      this.#identity = null;
+      this.#token = "";
+    });
+  }
+  leaveJoin(): void {
+    this.#identity = null;
+    this.#token = "";
+    this.joining.value = null;
+    if (this.phase.peek() === "joining") this.phase.value = "signed-out";
+    void this.#parts.vault.lock();
+  }
+
+  // -- locking
+  unlock(o: { passphrase: string } | { words: string } | { passkey: true }): Promise<boolean> {
+    const { api, vault, passkeys } = this.#parts;
+    return this.#do(async () => {
+      const s = await api.session();
+      const address = s.account.addresses[0] ?? "";
+      if ("passphrase" in o) {
+        if (!(await vault.knows(address))) {
+          this.need.value = { kind: "unknown-device" };
+          throw new Stopped();
+        }
+        await vault.proveByPassphrase({ address, passphrase: o.passphrase, parameters: { salt: s.keyring.salt, kdf: s.keyring.kdf } });
+      } else if ("words" in o) await vault.proveByKit({ address, words: o.words });
+      else {
+        const a = await (passkeys ?? stop()).get(await api.passkeySignInBegin(address));
+        if (!a.prf) throw Object.assign(new Error("the passkey has no PRF"), { word: "passkey-locked" });
+        await vault.proveByPasskey({ prf: a.prf, credential: a.id });
+      }
+      await vault.open(this.#opening(s));
+      this.#take(s);
+      this.#opened();
+    });
+  }
+  // The device's copy goes too: after a reload the passphrase is asked for, also of who
+  // sits down at this browser with its tools.
+  async lock(tell = true): Promise<void> {
+    if (this.phase.peek() !== "open") return;
+    await this.#parts.leaving().catch(() => {});
+    this.#idle?.();
+    this.phase.value = "locked";
+    await this.#parts.vault.signOut(false).catch(() => {});
+    if (tell) this.#parts.tell("locked");
+  }
+  async signOut(forget = false): Promise<void> {
+    if (this.phase.peek() === "open") await this.#parts.leaving().catch(() => {});
+    const s = this.session.peek();
+    this.#gone();
+    await this.#parts.vault.signOut(forget).catch(() => {});
+    if (forget && s) await this.#parts.forget(s.account.id).catch(() => {});
+    if (forget) this.#parts.memory.set(LAST, null);
+    if (s) await this.#parts.api.endSession(s.id).catch(() => {});
+    this.#parts.tell("signed-out");
+    void this.#askServer();
+  }
+  #gone(): void {
+    this.#idle?.();
+    this.phase.value = "signed-out";
+    this.session.value = null;
+    this.account.value = null;
+    this.joining.value = null;
+  }
+  // The server ended the session (another device did, or it is over): keys leave memory.
+  lost(): void {
+    if (this.phase.peek() !== "open" && this.phase.peek() !== "locked") return;
+    this.#gone();
+    this.ended.value = true;
+    void this.#parts.vault.signOut(false).catch(() => {});
+    void this.#askServer();
+  }
+  // Another tab locked, or signed out.
+  heard(word: "locked" | "signed-out"): void {
+    if (word === "locked") void this.lock(false);
+    else this.lost();
+  }
+  active(): void {
+    this.#lastActive = this.#parts.clock.now();
+  }
+  #watch(): void {
+    this.#idle?.();
+    this.#idle = this.#parts.clock.after(15_000, () => {
+      if (this.phase.peek() !== "open") return;
+      const idle = this.#parts.clock.now() - this.#lastActive;
+      if (this.autoLock > 0 && idle >= this.autoLock * 60_000) void this.lock();
+      else this.#watch();
+    });
+  }
+  stop(): void {
+    this.#idle?.();
+    this.#stopAsking = true;
+  }
+
+  // -- changing keys
+  #keyring(k: Session["keyring"]): void {
+    const s = this.session.peek();
+    if (s && k?.containers) this.session.value = { ...s, keyring: k };
+  }
+  async #fresh(): Promise<Session> {
+    const s = await this.#parts.api.session();
+    this.#take(s);
+    return s;
+  }
+  changePassphrase(old: string, passphrase: string): Promise<boolean> {
+    return this.#do(async () => {
+      const s = await this.#fresh();
+      const wish = await this.#parts.vault.newPassphrase({ old, passphrase, keyring: s.keyring, fingerprint: s.account.fingerprint });
+      this.#keyring(await this.#parts.api.newPassphrase(wish));
+    });
+  }
+  async newKit(passphrase: string): Promise<string[] | null> {
+    let words: string[] | null = null;
+    await this.#do(async () => {
+      const s = await this.#fresh();
+      const made = await this.#parts.vault.newKit({ passphrase, keyring: s.keyring, fingerprint: s.account.fingerprint });
+      this.#kit = { version: made.request.version, request: { ...made.request, kit_proof: "" } };
+      words = made.words;
+    });
+    return words;
+  }
+  confirmKit(words: string): Promise<boolean> {
+    return this.#do(async () => {
+      const kit = this.#kit;
+      if (!kit) throw new Stopped();
+      const { kit_proof } = await this.#parts.vault.tryKit(words);
+      this.#keyring(await this.#parts.api.newKit({ ...kit.request, kit_proof }));
+      this.#kit = null;
+    });
+  }
+  addPasskey(name: string): Promise<boolean> {
+    const { api, vault, passkeys } = this.#parts;
+    return this.#do(async () => {
+      const host = passkeys ?? stop();
+      const a = await host.create(await api.passkeyBegin());
+      const s = await this.#fresh();
+      const c = a.prf && (await vault.passkeyContainer({ prf: a.prf, credential: a.id, keyring: s.keyring, fingerprint: s.account.fingerprint }));
+      await api.addPasskey({ name, credential: a.credential, ...(c ? { container: c.container, version: c.version } : {}) });
+      await this.#fresh();
+    });
+  }
+}
+
+const stop = (): never => {
+  throw new Stopped();
+};
+const factor = (o: { code?: string; assertion?: unknown }) => ({
+  ...(o.code === undefined ? {} : { code: o.code.replace(/\s+/g, "") }),
+  ...(o.assertion === undefined ? {} : { assertion: o.assertion }),
+});
