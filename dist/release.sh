@@ -37,6 +37,9 @@ for platform in $platforms; do
 		gzip -n9 >"$out/$name.tar.gz"
 	files="$files $name.tar.gz"
 done
+# What the webmail in them consists of, for "sealpost verify-web --manifest".
+go run -trimpath ./cmd/sealpost web-manifest | sed 's/^  "version": .*/  "version": "'"$version"'",/' >"$out/sealpost-$version-web-manifest.json"
+files="$files sealpost-$version-web-manifest.json"
 # shellcheck disable=SC2086
 (cd "$out" && sha256sum $files >SHA256SUMS && cat SHA256SUMS)
 echo "built from $(git rev-parse HEAD) by $(go env GOVERSION)"

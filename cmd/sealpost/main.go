@@ -23,31 +23,33 @@ const (
 )
 
 type commands struct {
-	Demo       demoCommand       `cmd:"" help:"Start a complete server on loopback, with two accounts, to try everything."`
-	Serve      serveCommand      `cmd:"" help:"Start the server."`
-	Quickstart quickstartCommand `cmd:"" help:"Set up a server for an address: configuration, keys, account, service, DNS records."`
-	Doctor     doctorCommand     `cmd:"" help:"Say on one page whether mail flows both ways, and why not."`
-	Reload     reloadCommand     `cmd:"" help:"Have the running server read its settings, keys and certificate again."`
-	Check      checkCommand      `cmd:"" help:"Read the configuration and say what is wrong with it."`
-	Config     configCommand     `cmd:"" help:"Print a documented configuration file with all defaults."`
-	Account    accountGroup      `cmd:"" help:"Add, list, show, change and remove accounts."`
-	Password   passwordGroup     `cmd:"" help:"Add, list and revoke the app passwords that mail programs sign in with."`
-	Message    messageGroup      `cmd:"" help:"Look at stored mail as it is: sealed."`
-	Domain     domainGroup       `cmd:"" help:"Add, list and remove the mail domains of this server."`
-	DKIM       dkimGroup         `cmd:"" name:"dkim" help:"List and rotate the keys that sign what leaves."`
-	DNS        dnsGroup          `cmd:"" name:"dns" help:"Print the DNS records a domain needs, and compare them with what the world sees."`
-	Queue      queueGroup        `cmd:"" help:"List, show, retry, hold and drop mail that waits to leave."`
-	Peer       peerGroup         `cmd:"" help:"Whose keys an account has: list, accept a change, pin and forget."`
-	Report     reportGroup       `cmd:"" help:"Show what other servers report about mail in the name of your domains."`
-	Mark       markCommand       `cmd:"" help:"Print the mark that stands for an address in the log."`
-	Open       openCommand       `cmd:"" help:"Open a sealed mail with its owner's key (the client side)."`
-	Prove      proveCommand      `cmd:"" help:"Send canary mails through every way in and look for them in every file."`
-	Import     importCommand     `cmd:"" help:"Bring mail in from mbox, Maildir or another IMAP server, sealed on the way."`
-	Export     exportCommand     `cmd:"" help:"Take an account's mail out, sealed, or opened by its owner."`
-	Backup     backupCommand     `cmd:"" help:"Copy the store, sealed as it is, while the server runs; later copies add what is new."`
-	Verify     verifyCommand     `cmd:"" help:"Read every stored letter, of the live store or of a backup, and say what is wrong."`
-	Restore    restoreCommand    `cmd:"" help:"Put a backup into an empty data folder."`
-	Version    versionCommand    `cmd:"" help:"Print the version."`
+	Demo        demoCommand        `cmd:"" help:"Start a complete server on loopback, with two accounts, to try everything."`
+	Serve       serveCommand       `cmd:"" help:"Start the server."`
+	Quickstart  quickstartCommand  `cmd:"" help:"Set up a server for an address: configuration, keys, account, service, DNS records."`
+	Doctor      doctorCommand      `cmd:"" help:"Say on one page whether mail flows both ways, and why not."`
+	Reload      reloadCommand      `cmd:"" help:"Have the running server read its settings, keys and certificate again."`
+	Check       checkCommand       `cmd:"" help:"Read the configuration and say what is wrong with it."`
+	Config      configCommand      `cmd:"" help:"Print a documented configuration file with all defaults."`
+	Account     accountGroup       `cmd:"" help:"Add, list, show, change and remove accounts."`
+	Password    passwordGroup      `cmd:"" help:"Add, list and revoke the app passwords that mail programs sign in with."`
+	Message     messageGroup       `cmd:"" help:"Look at stored mail as it is: sealed."`
+	Domain      domainGroup        `cmd:"" help:"Add, list and remove the mail domains of this server."`
+	DKIM        dkimGroup          `cmd:"" name:"dkim" help:"List and rotate the keys that sign what leaves."`
+	DNS         dnsGroup           `cmd:"" name:"dns" help:"Print the DNS records a domain needs, and compare them with what the world sees."`
+	Queue       queueGroup         `cmd:"" help:"List, show, retry, hold and drop mail that waits to leave."`
+	Peer        peerGroup          `cmd:"" help:"Whose keys an account has: list, accept a change, pin and forget."`
+	Report      reportGroup        `cmd:"" help:"Show what other servers report about mail in the name of your domains."`
+	Mark        markCommand        `cmd:"" help:"Print the mark that stands for an address in the log."`
+	Open        openCommand        `cmd:"" help:"Open a sealed mail with its owner's key (the client side)."`
+	Prove       proveCommand       `cmd:"" help:"Send canary mails through every way in and look for them in every file."`
+	Import      importCommand      `cmd:"" help:"Bring mail in from mbox, Maildir or another IMAP server, sealed on the way."`
+	Export      exportCommand      `cmd:"" help:"Take an account's mail out, sealed, or opened by its owner."`
+	Backup      backupCommand      `cmd:"" help:"Copy the store, sealed as it is, while the server runs; later copies add what is new."`
+	Verify      verifyCommand      `cmd:"" help:"Read every stored letter, of the live store or of a backup, and say what is wrong."`
+	Restore     restoreCommand     `cmd:"" help:"Put a backup into an empty data folder."`
+	WebManifest webManifestCommand `cmd:"" help:"Print what the webmail consists of: the hash of every file."`
+	VerifyWeb   verifyWebCommand   `cmd:"" help:"Compare the webmail that a live host serves with its build, byte for byte."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 
 // settingsFile is the flag of every command that needs the server's settings.

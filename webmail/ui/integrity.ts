@@ -1,11 +1,12 @@
 // Writes a hash beside everything that the page loads, after everything else is done:
 // integrity on each script and style of index.html, and an import map that gives the
 // hash of every script a later import may ask for. The server tells the browser to run
-// nothing without one (Integrity-Policy).
+// nothing without one (Integrity-Policy). The service worker gets the list of all files,
+// each with its hash, and keeps these and no others.
 
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, relative, sep } from "node:path";
 import type { Plugin } from "vite";
 
 function sri(content: Uint8Array): string {
@@ -27,6 +28,17 @@ function withHash(tag: string, dir: string): string {
   return tag.replace(/^<(script|link)/, `<$1 integrity="${sri(readFileSync(join(dir, at)))}"`);
 }
 
+// What the service worker keeps: every file but itself, by its place.
+function shell(dir: string): { build: string; files: Record<string, string> } {
+  const names = (readdirSync(dir, { recursive: true, withFileTypes: true }))
+    .filter((e) => e.isFile() && !(e.name === "sw.js" && e.parentPath === dir))
+    .map((e) => relative(dir, join(e.parentPath, e.name)).split(sep).join("/"))
+    .sort();
+  const place = (name: string) => "/" + name.replace(/^index\.html$/, "").replace(/^mailframe\.html$/, "mailframe");
+  const files = Object.fromEntries(names.map((name) => [place(name), sri(readFileSync(join(dir, name)))]));
+  return { build: createHash("sha256").update(JSON.stringify(files)).digest("hex").slice(0, 12), files };
+}
+
 export function integrity(): Plugin {
   return {
     name: "integrity",
@@ -40,6 +52,8 @@ export function integrity(): Plugin {
       const first = /[ \t]*<(?:script|link rel="modulepreload")/.exec(text)?.index ?? text.indexOf("</head>");
       const inline = `<script type="importmap">${JSON.stringify({ integrity: map })}</script>\n`;
       writeFileSync(file, text.slice(0, first) + inline + text.slice(first));
+      const worker = join(dir, "sw.js");
+      if (existsSync(worker)) writeFileSync(worker, readFileSync(worker, "utf8").replace("__SHELL__", () => JSON.stringify(shell(dir))));
     },
   };
 }

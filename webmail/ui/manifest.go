@@ -30,7 +30,7 @@ type Manifest struct {
 func (a *App) describe(policy string) Manifest {
 	m := Manifest{
 		App: "sealpost", DefaultIndex: "/index.html", DefaultFallback: "/index.html", DefaultCSP: policy,
-		ExtraCSP: map[string]string{framePlace: framePolicy, "/assets/": workerPolicy, "/sw.js": workerPolicy},
+		ExtraCSP: map[string]string{"/": filePolicy, "/index.html": policy, framePlace: framePolicy, "/assets/": workerPolicy, "/sw.js": workerPolicy},
 		Files:    map[string]string{}, Wasm: []string{}, Sizes: map[string]int{},
 	}
 	for at, f := range a.places {
@@ -47,8 +47,12 @@ func (a *App) describe(policy string) Manifest {
 	return m
 }
 
-// Manifest is what this build consists of.
-func (a *App) Manifest() Manifest { return a.manifest }
+// Manifest is what this build consists of, as a program of the given version has it.
+func (a *App) Manifest(version string) Manifest {
+	m := a.manifest
+	m.Version = version
+	return m
+}
 
 // sum is over all that a manifest promises, in one order.
 func (m Manifest) sum() []byte {

@@ -56,11 +56,15 @@ func policyOf(place, app string) string {
 		return app
 	case place == framePlace:
 		return framePolicy
-	case strings.HasSuffix(place, ".js"):
+	case place == "/sw.js", strings.HasPrefix(place, "/assets/"):
 		return workerPolicy
 	}
 	return filePolicy
 }
+
+// integrityPolicy has a browser run no script of a page that carries no hash (W3C
+// Subresource Integrity, section 3.4).
+const integrityPolicy = "blocked-destinations=(script)"
 
 // powers are the features of a browser that the client has no use for; camera is for
 // codes that another device shows.
@@ -86,6 +90,5 @@ func pageHeaders(h http.Header, place string) {
 	}
 	h.Set("Permissions-Policy", powers)
 	h.Set("X-Frame-Options", "DENY")
-	// What carries no hash is not run (W3C Subresource Integrity, section 3.4).
-	h.Set("Integrity-Policy", "blocked-destinations=(script)")
+	h.Set("Integrity-Policy", integrityPolicy)
 }

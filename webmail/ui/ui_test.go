@@ -158,18 +158,18 @@ func TestCodingsAndTags(t *testing.T) {
 // TestManifest: every byte of a build counts.
 func TestManifest(t *testing.T) {
 	t.Parallel()
-	m := newApp(t, build()).Manifest()
+	m := newApp(t, build()).Manifest("1")
 	sum := sha256.Sum256([]byte(script))
 	if got := m.Files["/assets/a-1.js"]; got != base64.RawURLEncoding.EncodeToString(sum[:]) || m.Sizes["/assets/a-1.js"] != len(script) || len(m.Files) != len(build()) {
 		t.Errorf("%+v", m)
 	}
-	if m.Build != newApp(t, build()).Manifest().Build {
+	if m.Build != newApp(t, build()).Manifest("1").Build {
 		t.Error("the same build has two names")
 	}
 	for name := range build() {
 		other := build()
 		other[name].Data[0] ^= 1
-		if newApp(t, other).Manifest().Build == m.Build {
+		if newApp(t, other).Manifest("1").Build == m.Build {
 			t.Errorf("a changed %s changes nothing", name)
 		}
 	}
@@ -177,7 +177,7 @@ func TestManifest(t *testing.T) {
 	module := append([]byte("\x00asm\x01\x00\x00\x00"), make([]byte, 30)...)
 	dist["assets/w-1.js"] = &fstest.MapFile{Data: []byte(`var w="` + base64.StdEncoding.EncodeToString(module) + `"`)}
 	sum = sha256.Sum256(module)
-	if got := newApp(t, dist).Manifest().Wasm; len(got) != 1 || got[0] != base64.RawURLEncoding.EncodeToString(sum[:]) {
+	if got := newApp(t, dist).Manifest("1").Wasm; len(got) != 1 || got[0] != base64.RawURLEncoding.EncodeToString(sum[:]) {
 		t.Errorf("WebAssembly in a script: %v", got)
 	}
 }

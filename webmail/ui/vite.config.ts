@@ -28,9 +28,9 @@ export default defineConfig({
     cssCodeSplit: false, // one style, so that its hash can stand in the page
     reportCompressedSize: false,
     rollupOptions: {
-      input: { index: "index.html" },
+      input: { index: "index.html", sw: "src/sw.ts" },
       output: {
-        entryFileNames: "assets/[name]-[hash].js",
+        entryFileNames: (chunk) => (chunk.name === "sw" ? "sw.js" : "assets/[name]-[hash].js"),
         chunkFileNames: "assets/[name]-[hash].js",
         assetFileNames: "assets/[name]-[hash][extname]",
       },

@@ -1,0 +1,78 @@
+// The service worker: the page without a network, and a word when mail comes.
+//
+// It keeps one build of the page, each file by its hash, and serves the page from
+// there: a server that gives one person other bytes is not noticed by them before they
+// said yes to another build (docs/webmail.md says how far that goes). It knows nothing
+// of mail, and a push message brings it nothing but the moment.
+
+interface Shell {
+  build: string;
+  files: Record<string, string>; // integrity by path
+}
+declare const __SHELL__: Shell; // written in when everything else is built
+
+const worker = self as unknown as ServiceWorkerGlobalScope;
+const shell: Shell = __SHELL__;
+const here = "shell-" + shell.build;
+const words = "words";
+
+// All or nothing: a file with other bytes than the build has stops the installation.
+async function keep(): Promise<void> {
+  const cache = await caches.open(here);
+  await Promise.all(Object.entries(shell.files).map(async ([path, integrity]) => {
+    const response = await fetch(new Request(path, { integrity, cache: "no-cache", credentials: "omit", redirect: "error" }));
+    if (!response.ok) throw new Error("a file of the build is missing");
+    await cache.put(path, response);
+  }));
+}
+
+async function dropOthers(): Promise<void> {
+  for (const name of await caches.keys()) if (name !== here && name !== words) await caches.delete(name);
+}
+
+async function answer(path: string, request: Request): Promise<Response> {
+  const kept = await (await caches.open(here)).match(path);
+  return kept ?? fetch(request);
+}
+
+worker.addEventListener("install", (event) => event.waitUntil(keep()));
+worker.addEventListener("activate", (event) => event.waitUntil(dropOthers()));
+
+worker.addEventListener("fetch", (event) => {
+  const url = new URL(event.request.url);
+  if (event.request.method !== "GET" || url.origin !== worker.location.origin || url.search !== "" || !Object.hasOwn(shell.files, url.pathname)) return;
+  event.respondWith(answer(url.pathname, event.request));
+});
+
+// What the page says: take over now; or the words for notifications in its language.
+worker.addEventListener("message", (event) => {
+  const said = event.data as { accept?: boolean; notice?: unknown; build?: boolean } | null;
+  if (said?.accept === true) event.waitUntil(worker.skipWaiting());
+  if (typeof said?.notice === "string" && said.notice.length <= 100) {
+    const text = said.notice;
+    event.waitUntil(caches.open(words).then((c) => c.put("/notice", new Response(text))));
+  }
+  if (said?.build === true) event.ports[0]?.postMessage(shell.build);
+});
+
+async function notice(): Promise<string> {
+  const kept = await (await caches.open(words)).match("/notice");
+  return kept ? kept.text() : "New mail";
+}
+
+// Whatever a push message carries is not read.
+worker.addEventListener("push", (event) => {
+  event.waitUntil((async () => {
+    const pages = await worker.clients.matchAll({ type: "window" });
+    if (pages.some((p) => p.visibilityState === "visible")) return;
+    await worker.registration.showNotification(await notice(), { tag: "mail", icon: "/icon-192.png", badge: "/icon-192.png", silent: false });
+  })());
+});
+
+worker.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil((async () => {
+    const [open] = await worker.clients.matchAll({ type: "window" });
+    await (open ? open.focus() : worker.clients.openWindow("/#/inbox"));
+  })());
+});
