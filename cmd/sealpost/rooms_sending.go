@@ -14,7 +14,7 @@ import (
 func (s *server) newOutbox() *outbox.Box {
 	return &outbox.Box{
 		Queue: s.outbox, Submit: s.outgoingMail, Strict: s.queue.Strict, Local: s.arrivals.server,
-		Hostname: s.settings.Hostname, Changed: func(id string) { s.store.Bus.Publish("outbox " + id) }, Log: s.log, Now: time.Now,
+		Hostname: s.settings.Hostname, Changed: func(id string) { s.store.Bus.Publish(api.OutboxTopic(id)) }, Log: s.log, Now: time.Now,
 	}
 }
 
