@@ -290,6 +290,9 @@ export interface ChangeEvent {
   modseq: number;
 }
 
+// POST /api/v1/unsubscribe {url}: RFC 8058, section 3.1: the server POSTs
+// List-Unsubscribe=One-Click to an https URL, under the same caps; 204, or 422 "refused".
+
 // GET /api/v1/usage
 export interface Usage {
   bytes: number;

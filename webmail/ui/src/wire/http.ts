@@ -300,6 +300,15 @@ export function createApi(o: HttpOptions = {}) {
       send<{ events: t.ChangeEvent[] }>("POST", "/changes", { changes }, { key }).then((r) => r.events),
     usage: () => get<t.Usage>("/usage"),
 
+    // -- to the world outside, through the server: it sees the address, the sender sees only the server
+    image: async (url: string, signal?: AbortSignal): Promise<Blob> => {
+      const r = await http.call(`/images?url=${seg(url)}`, { signal });
+      const type = r.headers.get("Content-Type") ?? "";
+      if (!/^image\/(png|jpeg|gif|webp)$/.test(type)) throw new ApiError("bad-answer", r.status, { detail: "expected a picture" });
+      return new Blob([await r.arrayBuffer()], { type });
+    },
+    unsubscribe: (url: string) => send("POST", "/unsubscribe", { url }),
+
     // -- the cabinet
     cabinet: (since: number) => get<t.CabinetList>(`/cabinet?since=${since}`),
     box: async (drawer: string, name: string): Promise<{ version: number; data: ArrayBuffer }> => {

@@ -112,6 +112,8 @@ export const fullDate = (seconds: number) => dates("full", { weekday: "short", d
 export const exactDate = (seconds: number) => dates("exact", { dateStyle: "full", timeStyle: "long" }).format(new Date(seconds * 1000));
 export const dayDate = (seconds: number) => dates("daydate", { weekday: "long", day: "numeric", month: "long", year: "numeric" }).format(new Date(seconds * 1000));
 export const clock = (seconds: number) => dates("time", { hour: "numeric", minute: "2-digit" }).format(new Date(seconds * 1000));
+export const weekTime = (seconds: number) => dates("weektime", { weekday: "short", day: "numeric", month: "short", hour: "numeric", minute: "2-digit" }).format(new Date(seconds * 1000));
+export const shortMonth = (seconds: number) => dates("shortmonth", { month: "short" }).format(new Date(seconds * 1000));
 export const monthDate = (seconds: number) => dates("month", { month: "long", year: "numeric" }).format(new Date(seconds * 1000));
 
 const steps: [Intl.RelativeTimeFormatUnit, number][] = [["year", 31557600], ["month", 2629800], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];

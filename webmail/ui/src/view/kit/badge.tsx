@@ -37,7 +37,9 @@ const initials = (name: string, address: string) => {
 
 /** Initials on a colour that is the address's own. A drawing only: the name stands beside it. */
 export function Avatar({ name, address, size }: { name: string; address: string; size?: number }) {
-  return <span class="avatar" aria-hidden="true" style={{ "--hue": hueOf(address || name), ...(size && { width: `${size}px`, height: `${size}px`, fontSize: `${size * 0.38}px` }) }}>{initials(name, address)}</span>;
+  // Drawn by the style sheet: it is no text of the button that holds it.
+  // Drawn by the style sheet: it is no text of the button that holds it.
+  return <span class="avatar" aria-hidden="true" style={{ "--hue": hueOf(address || name), ...(size && { width: `${size}px`, height: `${size}px`, fontSize: `${size * 0.38}px` }) }} data-initials={initials(name, address)} />;
 }
 
 /** Nothing here, said kindly, with what to do next. */

@@ -1,0 +1,28 @@
+// A view that is fetched when it is first drawn. A failed fetch (a new release has other
+// names, or there is no network) offers to try again instead of a blank page.
+import type { ComponentType } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { t } from "../../words/index.ts";
+import { EmptyState } from "./badge.tsx";
+import { Button } from "./button.tsx";
+import { Spinner } from "./progress.tsx";
+
+const kept = new WeakMap<object, ComponentType<never>>();
+
+export function Lazy<P extends object>({ load, quiet, ...props }: { load: () => Promise<{ default: ComponentType<P> }>; quiet?: boolean } & P) {
+  const [View, set] = useState<ComponentType<P> | undefined>(() => kept.get(load) as ComponentType<P> | undefined);
+  const [failed, fail] = useState(0);
+  useEffect(() => {
+    if (kept.has(load)) return;
+    let gone = false;
+    load().then((m) => {
+      kept.set(load, m.default as ComponentType<never>);
+      if (!gone) set(() => m.default);
+    }, () => { if (!gone) fail((n) => n + 1); });
+    return () => { gone = true; };
+  }, [load]);
+  if (View) return <View {...(props as unknown as P)} />;
+  if (quiet && !failed) return null;
+  if (failed) return <EmptyState art="offline" title={t("kit.notloaded")} action={<Button icon="refresh" onClick={() => location.reload()}>{t("kit.reload")}</Button>}>{t("kit.notloaded.why")}</EmptyState>;
+  return <div class="lazy"><Spinner label={t("kit.loading")} /></div>;
+}
