@@ -38,6 +38,7 @@ type world struct {
 	t testing.TB
 	*API
 	db         *bolt.DB
+	folder     string
 	logs       logBuffer
 	clock      time.Time
 	mu         sync.Mutex // guards clock
@@ -86,6 +87,7 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, clock: testTime}
 	dir := t.TempDir()
+	w.folder = dir
 	log := slog.New(slog.NewTextHandler(&w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	w.db = must(bolt.Open(filepath.Join(dir, "index.db"), bolt.Options{Now: w.now}))
 	t.Cleanup(func() { w.db.Close() })
