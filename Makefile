@@ -3,7 +3,7 @@
 export CGO_ENABLED ?= 1
 skips := $(shell mktemp -u)
 
-.PHONY: run build test bench long fuzz release release-check clean
+.PHONY: run build web test bench long fuzz release release-check clean
 
 # A complete server on loopback, with two accounts; Go alone is needed.
 run: build
@@ -11,6 +11,11 @@ run: build
 
 build:
 	@CGO_ENABLED=0 go build -trimpath -o bin/sealpost ./cmd/sealpost
+
+# The browser client again from its sources, into webmail/ui/dist; this alone needs Node
+# (20.19 or later). The same sources give the same bytes wherever it runs.
+web:
+	cd webmail/ui && npm ci --ignore-scripts --no-audit --no-fund && npx vite build
 
 # Installs what the tests need (Debian as root; elsewhere it says what is
 # missing), then runs every test with the race detector.
