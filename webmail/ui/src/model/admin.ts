@@ -60,7 +60,8 @@ export function createAdmin(api: Pick<Api, "get" | "mutate">) {
     busy: doing.busy,
     failed: doing.failed,
     changeAccount: (a: string, change: { quota?: number; operator?: boolean }) => act(accounts, () => api.mutate<void>("PATCH", of(`accounts/${id(a)}`), change)),
-    removeAccount: (a: string) => act(accounts, () => api.mutate<void>("DELETE", of(`accounts/${id(a)}`))),
+    // name is the account's first address, as the operator typed it.
+    removeAccount: (a: string, name: string) => act(accounts, () => api.mutate<void>("DELETE", of(`accounts/${id(a)}?confirm=${id(name)}`))),
     // Answers the invitation with which its owner begins anew.
     resetSignIn: (a: string) => act(accounts, () => api.mutate<AdminInvitation>("DELETE", of(`accounts/${id(a)}/sign-in`))),
     invite: (o: { address?: string; account?: string; days: number }) => act(invitations, () => api.mutate<AdminInvitation>("POST", of("invitations"), o)),

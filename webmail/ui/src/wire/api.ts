@@ -11,6 +11,7 @@ export interface Problem {
   status: number;
   detail?: string;
   methods?: string[]; // second-factor: which would do: totp, passkey
+  address?: string; // refused: the recipient that was
 }
 
 // ---- Signing up and in -------------------------------------------------------------
@@ -341,7 +342,12 @@ export interface OutboxItem {
   to: number; // recipients
   size: number;
   created: Time;
+  sending?: boolean; // it is leaving, and cannot be taken back
+  attempts?: number; // that were put off
+  reply?: string; // why the last one was: an enhanced status code
 }
+// An item that left at once has no id. POST: 422 "not-encrypted", "refused" (address: the recipient that was),
+// 409 "strict" (this server holds back no mail that it could read: wait in the browser, or encrypt), "outbox-full".
 // GET /api/v1/outbox -> {items}; DELETE /api/v1/outbox/ID -> 204, or 409 "gone-out"; PATCH {at}
 
 // POST /api/v1/recipients {addresses} -> {recipients}
@@ -357,7 +363,17 @@ export interface Recipient {
 }
 // PUT /api/v1/keys/ADDRESS {certificate} pins; POST /api/v1/keys/ADDRESS/accept {fingerprint}; DELETE
 
-// GET, PUT /api/v1/rules {rules, version}
+// PUT, accept and DELETE of keys, and PUT of rules, are for sessions: not for app passwords.
+
+// GET /api/v1/images?url=: a picture of a mail, fetched by the server and painted anew: image/png or image/jpeg.
+// 422 "no-picture", 502 "not-fetched".
+// GET /api/v1/push -> PushKey; POST, DELETE /api/v1/push {endpoint}: a push without words when mail came into INBOX
+export interface PushKey {
+  key: string; // base64url, applicationServerKey
+}
+
+// GET, PUT /api/v1/rules: version is that of the rules they were made from; 409 "conflict": there are newer ones.
+// "discard" moves to Trash. A mail that could not be forwarded has the keyword $NotForwarded.
 export interface Rules {
   version: number;
   rules: Rule[];
@@ -462,7 +478,8 @@ export interface AdminReport {
   well: number;
 }
 // GET accounts -> {accounts}, invitations -> {invitations}, domains -> {domains}, queue -> {items}.
-// POST accounts {address, certificate?}; PATCH accounts/ID {quota?, operator?}; DELETE accounts/ID
+// POST accounts {address, certificate, quota?}: who has no certificate is invited; PATCH accounts/ID {quota?, operator?};
+// DELETE accounts/ID?confirm=ADDRESS (its name; else 412 "confirm"). 409 "yourself": another operator must do it.
 // DELETE accounts/ID/sign-in: takes the sign-in away: what its keyring held is gone for ever;
 //   old mail opens again only with the key or the recovery kit of its owner. Answers AdminInvitation (attach).
 // POST invitations {address?, account?, days} -> AdminInvitation with link; DELETE invitations/ID

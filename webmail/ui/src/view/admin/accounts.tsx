@@ -51,7 +51,7 @@ function One({ admin, account: a, onReset, onLink }: { admin: Admin; account: Ad
   };
   const remove = async () => {
     const typed = await askText({ title: t("admin.remove", { address }), text: t("admin.remove.text"), label: t("admin.remove.type"), yes: t("settings.remove"), check: (v) => (v.trim() === address ? undefined : t("admin.remove.wrong")) });
-    if (typed !== undefined) await admin.removeAccount(a.id);
+    if (typed !== undefined) await admin.removeAccount(a.id, typed.trim());
   };
   return (
     <li class="sheet-row">
