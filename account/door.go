@@ -110,6 +110,30 @@ func (d Door) login(ctx context.Context, c Caller, user, password string) (Entra
 	return e, err
 }
 
+// Try lets check look at what somebody brought who says that they are user, if that is
+// not guessing: tries are slowed down and counted as those at any other door are.
+func (d Door) Try(ctx context.Context, c Caller, user string, check func() error) error {
+	if c.TLS == nil {
+		return ErrMechanism
+	}
+	err := d.turn(ctx, c, user)
+	if err == nil {
+		if err = check(); err == nil {
+			d.succeeded(c, user)
+		}
+	}
+	d.count(err)
+	return err
+}
+
+// Wait waits for leave to do something that costs as much as a try, and is none.
+func (d Door) Wait(ctx context.Context, c Caller, user string) error {
+	if c.TLS == nil {
+		return ErrMechanism
+	}
+	return d.turn(ctx, c, user)
+}
+
 // plain is the PLAIN mechanism (RFC 4616). Nobody acts for anybody else.
 func (d Door) plain(c Caller) Step {
 	return func(ctx context.Context, response []byte) ([]byte, *Entrant, error) {

@@ -80,6 +80,10 @@ func answerAfter(ctx context.Context, start time.Time, pace time.Duration) {
 	}
 }
 
+// OnTick waits until a whole number of ticks has passed since start: a refusal that
+// leaves then does not tell what was looked up for it.
+func OnTick(ctx context.Context, start time.Time) { answerAfter(ctx, start, answerPace) }
+
 // A candidate is who a user name may stand for: an account or, for a name that
 // is nobody's, a stand-in that no password opens. Both hold maxPasswords keys,
 // so checking them is the same work.

@@ -22,6 +22,7 @@ type accountGroup struct {
 	Set    accountSetCommand    `cmd:"" help:"Change an account's profile, visible headers, quota or list key."`
 	Key    accountKeyCommand    `cmd:"" help:"Replace an account's public key."`
 	Alias  accountAliasCommand  `cmd:"" help:"Give an account one more address, or take it away."`
+	Reset  accountResetCommand  `cmd:"" name:"reset-sign-in" help:"Take away how an account signs in to the webmail, and what its browsers keep there."`
 	Remove accountRemoveCommand `cmd:"" help:"Remove an account and all its mail, for good."`
 }
 
@@ -35,6 +36,8 @@ type accountView struct {
 	Headers     string         `json:"headers"`
 	Encrypt     string         `json:"encrypt"` // when mail that is sent leaves encrypted
 	Cards       bool           `json:"cards"`   // there is a list key
+	SignIn      bool           `json:"sign_in"` // to the webmail
+	Operator    bool           `json:"operator,omitempty"`
 	Messages    int64          `json:"messages"`
 	Bytes       int64          `json:"bytes"`
 	Quota       int64          `json:"quota"`
@@ -50,13 +53,18 @@ type named struct{ Address string }
 // view gathers what is known of an account.
 func (o *office) view(ctx context.Context, a account.Account) (accountView, error) {
 	v := accountView{
-		Address: a.Addresses[0].String(),
-		Profile: string(a.Profile),
-		Headers: string(a.Level),
-		Encrypt: orElse(string(a.Encrypt), string(account.EncryptWhenKeys)),
-		Cards:   a.ListKey != nil,
-		Quota:   a.Quota,
-		Created: a.Created,
+		Address:  a.Addresses[0].String(),
+		Profile:  string(a.Profile),
+		Headers:  string(a.Level),
+		Encrypt:  orElse(string(a.Encrypt), string(account.EncryptWhenKeys)),
+		Cards:    a.ListKey != nil,
+		Quota:    a.Quota,
+		Created:  a.Created,
+		Operator: a.Operator,
+	}
+	var err error
+	if v.SignIn, err = o.desk.Has(ctx, a.ID); err != nil {
+		return v, fmt.Errorf("read sign-in: %w", err)
 	}
 	for _, alias := range a.Addresses[1:] {
 		v.Aliases = append(v.Aliases, alias.String())
@@ -149,6 +157,10 @@ func (v accountView) print(w io.Writer) error {
 	row("headers", "%s", v.Headers)
 	row("encrypts", "%s", v.Encrypt)
 	row("cards", "%s", map[bool]string{true: "yes", false: "no list key, no cards"}[v.Cards])
+	row("webmail", "%s", map[bool]string{true: "signs in", false: "no sign-in: `sealpost invite --attach " + v.Address + "` makes a link"}[v.SignIn])
+	if v.Operator {
+		row("operator", "yes: may look after this server in the webmail")
+	}
 	row("stored", "%s", v.usage())
 	row("since", "%s", day(v.Created))
 	for i, p := range v.Passwords {

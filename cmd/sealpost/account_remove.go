@@ -18,7 +18,7 @@ type accountRemoveCommand struct {
 }
 
 func (cmd accountRemoveCommand) Help() string {
-	return "Removes the account, its addresses and app passwords, its mailboxes and its mail, and then compacts the " +
+	return "Removes the account, its addresses and app passwords, its sign-in with all keys that browsers keep in it, its mailboxes and its mail, and then compacts the " +
 		"data folder, so that nothing of it is left in files that stay. Backups are yours to remove."
 }
 
@@ -73,6 +73,9 @@ func removeAccount(ctx context.Context, o *office, n named) (v accountView, err 
 	}
 	if err := o.book.Remove(ctx, a.ID); err != nil {
 		return v, err
+	}
+	if err := o.desk.Forget(ctx, a.ID); err != nil {
+		return v, fmt.Errorf("the account is removed; %w", err)
 	}
 	if err := o.forgetOutgoing(ctx, a.ID); err != nil { // what was submitted meanwhile
 		return v, fmt.Errorf("the account is removed; %w", err)

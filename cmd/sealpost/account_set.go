@@ -12,12 +12,13 @@ import (
 
 type accountSetCommand struct {
 	settingsFile
-	Address string     `arg:"" help:"Any address of the account."`
-	Profile *string    `enum:"compat,modern" placeholder:"NAME" help:"compat or modern."`
-	Headers *string    `enum:"open,baseline,shy,minimal" placeholder:"LEVEL" help:"open, baseline, shy or minimal."`
-	Encrypt *string    `enum:"require,when-all-have-keys,never" placeholder:"POLICY" help:"When mail this account sends leaves encrypted: require, when-all-have-keys (the default) or never."`
-	Quota   *byteCount `placeholder:"SIZE" help:"Most bytes stored; 0 for no limit."`
-	ListKey string     `placeholder:"FILE" type:"existingfile" help:"The owner's public list key."`
+	Address  string     `arg:"" help:"Any address of the account."`
+	Profile  *string    `enum:"compat,modern" placeholder:"NAME" help:"compat or modern."`
+	Headers  *string    `enum:"open,baseline,shy,minimal" placeholder:"LEVEL" help:"open, baseline, shy or minimal."`
+	Encrypt  *string    `enum:"require,when-all-have-keys,never" placeholder:"POLICY" help:"When mail this account sends leaves encrypted: require, when-all-have-keys (the default) or never."`
+	Quota    *byteCount `placeholder:"SIZE" help:"Most bytes stored; 0 for no limit."`
+	Operator *bool      `negatable:"" help:"Let the account look after this server in the webmail: accounts, invitations, queue."`
+	ListKey  string     `placeholder:"FILE" type:"existingfile" help:"The owner's public list key."`
 }
 
 func (cmd accountSetCommand) Help() string {
@@ -25,13 +26,13 @@ func (cmd accountSetCommand) Help() string {
 }
 
 func (cmd accountSetCommand) Run(ctx context.Context, c console) error {
-	wish := newSettings{Address: cmd.Address, Profile: cmd.Profile, Headers: cmd.Headers, Encrypt: cmd.Encrypt, Quota: (*int64)(cmd.Quota)}
+	wish := newSettings{Address: cmd.Address, Profile: cmd.Profile, Headers: cmd.Headers, Encrypt: cmd.Encrypt, Quota: (*int64)(cmd.Quota), Operator: cmd.Operator}
 	var err error
 	if wish.ListKey, err = readListKey(cmd.ListKey); err != nil {
 		return err
 	}
 	if wish.empty() {
-		return errors.New("nothing to change: expected --profile, --headers, --encrypt, --quota or --list-key")
+		return errors.New("nothing to change: expected --profile, --headers, --encrypt, --quota, --operator or --list-key")
 	}
 	v, err := ask[accountView](ctx, cmd.Config, "account.set", wish)
 	if err != nil {
@@ -47,10 +48,11 @@ type newSettings struct {
 	Encrypt          *string
 	Quota            *int64
 	ListKey          []byte
+	Operator         *bool
 }
 
 func (n newSettings) empty() bool {
-	return n.Profile == nil && n.Headers == nil && n.Encrypt == nil && n.Quota == nil && n.ListKey == nil
+	return n.Profile == nil && n.Headers == nil && n.Encrypt == nil && n.Quota == nil && n.ListKey == nil && n.Operator == nil
 }
 
 func changeSettings(ctx context.Context, o *office, n newSettings) (accountView, error) {
@@ -59,7 +61,7 @@ func changeSettings(ctx context.Context, o *office, n newSettings) (accountView,
 		return accountView{}, err
 	}
 	s := account.Settings{
-		Profile: (*pgp.Profile)(n.Profile), Level: (*pgp.Level)(n.Headers), Encrypt: (*account.EncryptPolicy)(n.Encrypt), Quota: n.Quota, ListKey: n.ListKey,
+		Profile: (*pgp.Profile)(n.Profile), Level: (*pgp.Level)(n.Headers), Encrypt: (*account.EncryptPolicy)(n.Encrypt), Quota: n.Quota, ListKey: n.ListKey, Operator: n.Operator,
 	}
 	changed, err := o.book.Set(ctx, a.ID, s)
 	if err != nil {

@@ -31,6 +31,7 @@ type commands struct {
 	Check       checkCommand       `cmd:"" help:"Read the configuration and say what is wrong with it."`
 	Config      configCommand      `cmd:"" help:"Print a documented configuration file with all defaults."`
 	Account     accountGroup       `cmd:"" help:"Add, list, show, change and remove accounts."`
+	Invite      inviteCommand      `cmd:"" help:"Make a link by which somebody opens an account, or gets a sign-in, in the webmail."`
 	Password    passwordGroup      `cmd:"" help:"Add, list and revoke the app passwords that mail programs sign in with."`
 	Message     messageGroup       `cmd:"" help:"Look at stored mail as it is: sealed."`
 	Domain      domainGroup        `cmd:"" help:"Add, list and remove the mail domains of this server."`

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sealpost/account"
+	"sealpost/account/signin"
 	"sealpost/config"
 	"sealpost/mail"
 	"sealpost/mailstore"
@@ -33,6 +34,7 @@ type office struct {
 	blobs    *disk.Blobs
 	book     *account.Book
 	store    *mailstore.Store
+	desk     *signin.Desk
 	log      *slog.Logger
 	*vault
 	// drop takes a mail out of the queue, and may tell its sender; nil where nothing
@@ -90,7 +92,13 @@ func (o *office) furnish() (err error) {
 		Log:   o.log,
 		Now:   time.Now,
 	}
-	o.vault, err = openVault(o.settings, o.log)
+	if o.vault, err = openVault(o.settings, o.log); err != nil {
+		return err
+	}
+	o.desk = &signin.Desk{
+		Store: o.index.SignIns(), Book: o.book, Key: o.vault.key, Secret: o.secret, Log: o.log, Now: time.Now,
+		Welcome: func(ctx context.Context, a account.Account) error { return o.store.Welcome(ctx, owner(a), a.Quota) },
+	}
 	return err
 }
 

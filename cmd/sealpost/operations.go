@@ -21,6 +21,8 @@ func operations() map[string]operation {
 		"account.key":     answering(replaceKey),
 		"account.alias":   answering(changeAlias),
 		"account.set":     answering(changeSettings),
+		"account.reset":   answering(resetSignIn),
+		"invite":          answering(inviteSomebody),
 		"password.add":    answering(addPassword),
 		"password.list":   answering(listPasswords),
 		"password.remove": answering(removePassword),

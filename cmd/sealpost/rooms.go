@@ -251,6 +251,7 @@ func (s *server) newAPI() *api.API {
 		Book:     s.book,
 		Store:    s.store,
 		Cabinet:  &cabinet.Cabinet{Store: s.index.Cabinet(), Blobs: s.blobs, Bus: s.store.Bus, Log: s.log},
+		SignIns:  s.desk,
 		Throttle: s.throttle,
 		Open:     s.settings.HTTP.OpenRegistration,
 		Log:      s.log,

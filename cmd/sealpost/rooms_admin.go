@@ -30,6 +30,11 @@ func (s *server) newAdmin() *api.Admin {
 			_, err := s.sender.Drop(ctx, id, true)
 			return err
 		},
+		SignsIn:     s.desk.Has,
+		Invitations: s.listedInvitations,
+		Invite:      s.inviteByPage,
+		Revoke:      s.desk.Uninvite,
+		ResetSignIn: s.resetByPage,
 	}
 }
 

@@ -161,6 +161,7 @@ func (s *server) build() error {
 		Connect: connect(judge), Patience: c.Screen.Patience,
 	}
 	s.throttle = account.NewThrottle(account.DefaultPaces(), time.Now)
+	s.desk.Throttle = s.throttle
 	s.imports = s.newImports()
 	s.outgoingMail = s.newSubmission()
 	s.reports.post = s.outgoingMail.System

@@ -41,6 +41,9 @@ import (
 //	shelves        owner u32                    row: change, floor, items, bytes, gone
 //	boxes          owner u32, drawer u8, name   row: version, change, modified, size, gone, blob
 //	shelved        owner u32, change u64        drawer u8, name: the box that changed last there
+//	signins        account id                   row: JSON (signins.go)
+//	tokens         SHA-256 of a session's secret account id
+//	invitations    SHA-256 of a token           row: JSON (signins.go)
 //
 // More files are made the same way, with a bucket "meta" of their own:
 // queue_rows.go, known.go and papers.go say what is in them.
@@ -90,6 +93,9 @@ const (
 	tableShelves // from here on young ones
 	tableBoxes
 	tableShelved
+	tableSignIns
+	tableTokens
+	tableInvitations
 	tableQueue // here begin those of other files
 	tableHands
 	tablePeers
@@ -104,6 +110,7 @@ var (
 		[]byte("owners"), []byte("mailboxes"), []byte("entries"), []byte("mails"), []byte("changes"), []byte("expunged"),
 		[]byte("shares"), []byte("subscriptions"), []byte("accounts"), []byte("addresses"), []byte("domains"),
 		[]byte("shelves"), []byte("boxes"), []byte("shelved"),
+		[]byte("signins"), []byte("tokens"), []byte("invitations"),
 		[]byte("queue"), []byte("hands"), []byte("peers"), []byte("policies"), []byte("values"), []byte("papers"),
 	}
 	bucketMeta = []byte("meta")

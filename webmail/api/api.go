@@ -24,6 +24,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"sealpost/account"
+	"sealpost/account/signin"
 	"sealpost/mailstore"
 	rooms "sealpost/mailstore/cabinet"
 	"sealpost/move"
@@ -39,6 +40,7 @@ type API struct {
 	Book     *account.Book
 	Store    *mailstore.Store
 	Cabinet  *rooms.Cabinet
+	SignIns  *signin.Desk
 	Throttle *account.Throttle // nil: nobody is slowed down
 	Open     bool              // anybody may sign up
 	Imports  *move.Imports
@@ -86,7 +88,7 @@ func (a *API) build() {
 	mux := http.NewServeMux()
 	s := service{API: a, huma: humago.NewWithPrefix(mux, Place, settings(a.Version))}
 	for _, register := range []func(service){
-		server,
+		server, signIn, keyring, sessions, requests, factors, appPasswords,
 		imports,
 		outboxes, recipients, keys, ruleSets, images, pushes, admin,
 		mailOperations, cabinetOperations, eventOperations,

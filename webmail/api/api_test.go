@@ -86,7 +86,7 @@ func fresh(t *testing.T, register func(service)) *world {
 	w := newWorld(t)
 	old := w.API
 	w.API = &API{
-		Hostname: old.Hostname, Version: old.Version, Book: old.Book, Store: old.Store, Throttle: old.Throttle, Log: old.Log, Now: old.Now,
+		Hostname: old.Hostname, Version: old.Version, Book: old.Book, Store: old.Store, Throttle: old.Throttle, SignIns: old.SignIns, Log: old.Log, Now: old.Now,
 	}
 	trial(w, register)
 	return w

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"sealpost/account"
+	"sealpost/account/signin"
 )
 
 // A caller is who asks: an account, by a browser's session or by an app password
@@ -15,6 +16,9 @@ type caller struct {
 	account.Account
 	Session  string // its id; empty: by app password
 	Password string // the app password's name; empty: by session
+
+	session signin.Session
+	cookie  string
 }
 
 type callerKey struct{}
@@ -49,7 +53,13 @@ func (a *API) identify(r *http.Request) (*http.Request, *Problem) {
 			return r, a.problemOf(r.Context(), "app password", err)
 		}
 		c = caller{Account: e.Account, Password: e.Password}
-	default:
+	case a.SignIns != nil && hasCookie(r):
+		var p *Problem
+		if c, p = a.bySession(r); p != nil {
+			return r, p
+		}
+	}
+	if c.ID == "" {
 		if !a.calls.allow(hostOf(r).String()) {
 			return r, slowDown(1)
 		}
@@ -59,6 +69,34 @@ func (a *API) identify(r *http.Request) (*http.Request, *Problem) {
 		return r, slowDown(1)
 	}
 	return r.WithContext(context.WithValue(r.Context(), callerKey{}, c)), nil
+}
+
+func hasCookie(r *http.Request) bool {
+	_, err := r.Cookie(cookieName)
+	return err == nil
+}
+
+// bySession finds the session of a cookie; one that is over is nobody's.
+func (a *API) bySession(r *http.Request) (c caller, p *Problem) {
+	cookie, err := r.Cookie(cookieName)
+	if err != nil {
+		return c, nil
+	}
+	id, session, err := a.SignIns.Enter(r.Context(), cookie.Value)
+	if errors.Is(err, signin.ErrOver) {
+		return c, nil
+	}
+	if err != nil {
+		return c, a.problemOf(r.Context(), "session", err)
+	}
+	whose, err := a.Book.Account(r.Context(), id)
+	if errors.Is(err, account.ErrUnknown) { // being removed
+		return c, nil
+	}
+	if err != nil {
+		return c, a.problemOf(r.Context(), "session", err)
+	}
+	return caller{Account: whose, Session: session.ID, session: session, cookie: cookie.Value}, nil
 }
 
 // hostOf is the address a request came from.

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"sealpost/account"
+	"sealpost/account/signin"
 	"sealpost/filestore"
 	"sealpost/filestore/spool"
 	rfc "sealpost/mail"
@@ -113,6 +114,19 @@ var refusals = []struct {
 }{
 	{account.ErrSlowDown, 429, "slow-down", "Too many at once; wait a little"},
 	{account.ErrLogin, 401, "wrong-sign-in", "The address or what proves it is wrong"},
+	{account.ErrMechanism, 403, "tls", "This needs TLS"},
+	{account.ErrScope, 422, "bad-input", "This was not understood"},
+	{account.ErrID, 422, "bad-input", "This was not understood"},
+	{signin.ErrNone, 404, "not-found", "There is no such thing"},
+	{signin.ErrNotFound, 404, "not-found", "There is no such thing"},
+	{signin.ErrOver, 401, "signed-out", "Sign in first"},
+	{signin.ErrConflict, 409, "conflict", "It was changed by somebody else meanwhile"},
+	{signin.ErrProof, 403, "proof", "A proof of the passphrase is needed"},
+	{signin.ErrWeak, 422, "weak", "The parameters of the key derivation are too weak, or too costly"},
+	{signin.ErrForm, 422, "bad-input", "This was not understood"},
+	{signin.ErrTooMany, 409, "too-many", "There are as many as there may be"},
+	{signin.ErrReserved, 422, "reserved", "This address is kept for the server"},
+	{signin.ErrClosed, 403, "invitation", "An invitation is needed"},
 	{account.ErrNotFound, 404, "not-found", "There is no such thing"},
 	{account.ErrUnknown, 404, "not-found", "There is no such thing"},
 	{account.ErrTaken, 409, "taken", "This address is taken"},
@@ -169,6 +183,9 @@ func (a *API) problemOf(ctx context.Context, operation string, err error) *Probl
 	for _, r := range refusals {
 		if errors.Is(err, r.is) {
 			p := problem(r.status, r.word, r.title)
+			if r.is == signin.ErrForm { // it says what was expected, and quotes nothing
+				p.Detail = err.Error()
+			}
 			if r.status == http.StatusTooManyRequests {
 				p.after = 5
 			}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"io"
@@ -15,6 +16,8 @@ import (
 	"time"
 
 	"sealpost/account"
+	"sealpost/account/signin"
+	"sealpost/filestore/nodekey"
 	"sealpost/mail"
 	"sealpost/mailstore"
 	"sealpost/mailstore/cabinet"
@@ -104,6 +107,13 @@ func newWorld(t testing.TB) *world {
 		Now:      w.now,
 	}
 	w.API.Cabinet = &cabinet.Cabinet{Store: w.db.Cabinet(), Blobs: blobs, Bus: w.Store.Bus, Log: log}
+	w.SignIns = &signin.Desk{
+		Store: w.db.SignIns(), Book: book, Throttle: w.Throttle, Key: nodekey.Random(), Secret: bytes.Repeat([]byte{8}, 32),
+		Welcome: func(ctx context.Context, a account.Account) error {
+			return w.Store.Welcome(ctx, mailstore.Owner(a.ID), a.Quota)
+		},
+		Log: log, Now: w.now,
+	}
 	w.alice, w.bob = w.open("alice@demo.test", testKeys()[0]), w.open("bob@demo.test", testKeys()[1])
 	w.handler = w.Handler()
 	return w

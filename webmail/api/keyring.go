@@ -1,0 +1,69 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"sealpost/account/signin"
+	"sealpost/pgp"
+)
+
+const tagKeys = "Keys"
+
+// keyring are the changes of what the server keeps and cannot open.
+func keyring(s service) {
+	route(s, op{
+		name: "new-passphrase", method: http.MethodPut, path: "/keyring/passphrase", tag: tagKeys, access: forSession, body: 256 << 10,
+		about: "Wraps the master key for another passphrase. All other sessions end.",
+	}, func(ctx context.Context, in *struct {
+		from
+		Body NewPassphrase
+	}) (*body[Keyring], error) {
+		b, c := in.Body, who(ctx)
+		return answerKeyring(s.SignIns.ChangePassphrase(ctx, in.caller, c.Account, c.Session, signin.NewPassphrase{
+			Version: uint64(b.Version), Old: b.OldProof, Salt: b.Salt, KDF: b.Kdf.inside(), Proof: b.Proof, Container: b.Container,
+		}))
+	})
+	route(s, op{
+		name: "new-kit", method: http.MethodPut, path: "/keyring/kit", tag: tagKeys, access: forSession, body: 256 << 10,
+		about: "Wraps the master key for another recovery kit. Sessions that the old one began end.",
+	}, func(ctx context.Context, in *struct {
+		from
+		Body NewKit
+	}) (*body[Keyring], error) {
+		b, c := in.Body, who(ctx)
+		return answerKeyring(s.SignIns.ChangeKit(ctx, in.caller, c.Account, c.Session, signin.NewKit{
+			Version: uint64(b.Version), Proof: b.Proof, KitProof: b.KitProof, Container: b.Container,
+		}))
+	})
+	route(s, op{
+		name: "put-container", method: http.MethodPut, path: "/keyring/containers/{name}", tag: tagKeys, access: forSession, body: 256 << 10,
+		about: "Stores a container of the owner's keys.",
+	}, func(ctx context.Context, in *struct {
+		Name string `path:"name" maxLength:"1400"`
+		Body NewContainer
+	}) (*body[Keyring], error) {
+		return answerKeyring(s.SignIns.PutContainer(ctx, who(ctx).ID, in.Name, uint64(in.Body.Version), in.Body.Container))
+	})
+	route(s, op{
+		name: "delete-container", method: http.MethodDelete, path: "/keyring/containers/{name}", tag: tagKeys, access: forSession, status: http.StatusOK,
+		about: "Removes a container that nothing depends on.",
+	}, func(ctx context.Context, in *struct {
+		Name    string `path:"name" maxLength:"1400"`
+		Version int64  `query:"version" required:"true" minimum:"1" doc:"of the keyring without it"`
+	}) (*body[Keyring], error) {
+		c := who(ctx)
+		cert, err := pgp.ParseCert(c.Cert)
+		if err != nil {
+			return nil, err
+		}
+		return answerKeyring(s.SignIns.DeleteContainer(ctx, c.ID, in.Name, "openpgp."+cert.Fingerprint(), uint64(in.Version)))
+	})
+}
+
+func answerKeyring(k signin.Keyring, err error) (*body[Keyring], error) {
+	if err != nil {
+		return nil, err
+	}
+	return &body[Keyring]{keyringOnWire(k)}, nil
+}
