@@ -1,7 +1,7 @@
 // The seam for the index, which is loaded later than the list. Until then, and for what the
 // index has not yet, cards are looked through: subjects, senders, first words.
 
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import type { Sync } from "./sync.ts";
 import { slicer } from "./slice.ts";
 import type { Search, SearchSeam } from "./types.ts";
@@ -9,17 +9,15 @@ import type { Search, SearchSeam } from "./types.ts";
 const fold = (s: string) => s.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
 export function createSearch(sync: Sync): SearchSeam {
-  let index: Search | null = null;
-  const none = signal<{ done: number; of: number } | null>(null);
+  const index = signal<Search | null>(null);
   return {
     use(s) {
-      index = s;
+      index.value = s;
     },
-    get progress() {
-      return index?.progress ?? none;
-    },
+    progress: computed(() => index.value?.progress.value ?? null),
     async query(text, o = {}) {
-      if (index) return index.query(text, o);
+      const better = index.peek();
+      if (better) return better.query(text, o);
       const words = fold(text).split(/\s+/).filter(Boolean).slice(0, 20);
       const ids: string[] = [];
       const rest = slicer();
@@ -32,7 +30,7 @@ export function createSearch(sync: Sync): SearchSeam {
       return { ids, words };
     },
     stop() {
-      index?.stop();
+      index.peek()?.stop();
     },
   };
 }
