@@ -1,4 +1,60 @@
+// The page: the vault in its worker, the models over it, and what draws them.
+import { effect } from "@preact/signals";
 import { render } from "preact";
+import "./style/tokens.css";
+import "./style/base.css";
+import { createApp, type Channel } from "./model/app.ts";
+import { createStore } from "./model/cache.ts";
+import type { Desk } from "./model/types.ts";
+import { browserPasskeys } from "./model/passkeys.ts";
+import { startRouter } from "./router.ts";
+import { startShell } from "./shell.ts";
+import { scriptURL } from "./trusted.ts";
+import { createVault } from "./vault/client.ts";
+import { Root } from "./view/shell/app.tsx";
+import type { EventSourceLike } from "./wire/events.ts";
+import { createApi, realClock } from "./wire/http.ts";
+import { preferred, setLanguage, t } from "./words/index.ts";
+
+// What a browser is called in lists of sessions: enough to know it again.
+function deviceName(agent: string): string {
+  const browser = /Firefox\//u.test(agent) ? "Firefox" : /Edg\//u.test(agent) ? "Edge" : /Chrom(?:e|ium)\//u.test(agent) ? "Chrome" : /Safari\//u.test(agent) ? "Safari" : "Browser";
+  const system = /Android/u.test(agent) ? "Android" : /iPhone|iPad/u.test(agent) ? "iOS" : /Mac OS X/u.test(agent) ? "macOS" : /Windows/u.test(agent) ? "Windows" : /Linux/u.test(agent) ? "Linux" : "";
+  return system ? `${browser}, ${system}` : browser;
+}
+
+function otherTabs(): Channel | null {
+  if (!("BroadcastChannel" in window)) return null;
+  const channel = new BroadcastChannel("sealpost");
+  return { post: (word) => channel.postMessage(word), on: (f) => channel.addEventListener("message", (e) => typeof e.data === "string" && f(e.data)), close: () => channel.close() };
+}
+
+// Which address signed in here last: nothing else is kept in the clear.
+const memory = {
+  get: (key: string) => localStorage.getItem(`sealpost.${key}`),
+  set: (key: string, value: string | null) => (value === null ? localStorage.removeItem(`sealpost.${key}`) : localStorage.setItem(`sealpost.${key}`, value)),
+};
+
+await setLanguage(preferred());
+startRouter();
+const app = createApp({
+  api: createApi(), vault: createVault(scriptURL), store: createStore(), source: (url) => new EventSource(url) as unknown as EventSourceLike,
+  passkeys: browserPasskeys(), memory, device: deviceName(navigator.userAgent), page: document, channel: otherTabs(),
+});
+
+// The index comes once there is a list to look at.
+let searched: Desk | null = null;
+effect(() => {
+  const desk = app.desk.value;
+  if (!desk || desk === searched || desk.sync.state.value === "starting") return;
+  searched = desk;
+  void import("./search/start.ts").then(({ startSearch }) => {
+    if (app.desk.peek() !== desk) return;
+    desk.search.use(startSearch({ api: app.api, vault: app.vault, sync: desk.sync, cabinet: desk.cabinet, settings: desk.settings, clock: realClock }));
+  });
+});
 
 const root = document.getElementById("app");
-if (root) render(<p>sealpost</p>, root);
+if (root) render(<Root app={app} />, root);
+void app.start();
+void startShell(t("shell.newmail"));
