@@ -94,7 +94,7 @@ func (o Opener) openMessage(in *input, w io.Writer) (Opened, *headerPlan, error)
 		return Opened{}, nil, fmt.Errorf("open message: %w", err)
 	}
 	out := Opened{Kind: KindMessage, Class: EndToEnd, Keys: one.pkesks}
-	body := bufio.NewReaderSize(&cappedReader{md.UnverifiedBody, o.max()}, 64<<10)
+	body := bufio.NewReaderSize(&cappedReader{r: md.UnverifiedBody, left: o.max()}, 64<<10)
 	plan, err := o.writeContent(&out, body, w)
 	if err != nil {
 		return out, nil, fmt.Errorf("open message: %w", err)
@@ -177,16 +177,22 @@ func (c *contextReader) Read(p []byte) (int, error) {
 	return c.r.Read(p)
 }
 
-// cappedReader fails when more than left bytes come.
+// cappedReader fails when more than left bytes come. It ends for good: behind the
+// end of a signed message the library's reader checks the signature again, and fails.
 type cappedReader struct {
-	r    io.Reader
-	left int64
+	r     io.Reader
+	left  int64
+	ended error
 }
 
 func (c *cappedReader) Read(p []byte) (int, error) {
+	if c.ended != nil {
+		return 0, c.ended
+	}
 	n, err := c.r.Read(p)
 	if c.left -= int64(n); c.left < 0 {
-		return 0, ErrTooLarge
+		n, err = 0, ErrTooLarge
 	}
+	c.ended = err
 	return n, err
 }

@@ -155,20 +155,20 @@ async function encryptTo(payload: Bytes, to: PublicKey[], signer: PrivateKey | n
 
 // Base64 in lines of 76 with CRLF. GnuPG 2.2 finds the end of base64 by its padding or by a
 // checksum, so there is one only where there is no padding.
-function armor(packets: Bytes): string {
+export function armor(packets: Bytes): string {
   const sum = packets.length % 3 === 0 ? `=${crc24(packets)}\r\n` : "";
   return `-----BEGIN PGP MESSAGE-----\r\n\r\n${base64Lines(packets)}${sum}-----END PGP MESSAGE-----\r\n`;
 }
 
+const crcTable = Int32Array.from({ length: 256 }, (_, octet) => {
+  let crc = octet << 16;
+  for (let i = 0; i < 8; i++) crc = (crc << 1) ^ ((crc & 0x800000) !== 0 ? 0x1864cfb : 0);
+  return crc & 0xffffff;
+});
+
 function crc24(b: Bytes): string {
   let crc = 0xb704ce;
-  for (const octet of b) {
-    crc ^= octet << 16;
-    for (let i = 0; i < 8; i++) {
-      crc <<= 1;
-      if ((crc & 0x1000000) !== 0) crc ^= 0x1864cfb;
-    }
-  }
+  for (let i = 0; i < b.length; i++) crc = ((crc << 8) & 0xffffff) ^ crcTable[((crc >> 16) ^ b[i]!) & 255]!;
   return btoa(String.fromCharCode((crc >> 16) & 255, (crc >> 8) & 255, crc & 255));
 }
 

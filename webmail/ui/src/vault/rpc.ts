@@ -7,7 +7,7 @@ import type { Vault, VaultErrorWord } from "./vault.ts";
 interface Call {
   n: number;
   method: string;
-  argument: unknown;
+  given: unknown[];
 }
 
 interface Answer {
@@ -35,12 +35,12 @@ export function createClient(port: Port): Vault {
     if (error === undefined) w?.resolve(value);
     else w?.reject(new VaultError(error));
   };
-  const call = (method: string) => (argument?: unknown) =>
+  const call = (method: string) => (...given: unknown[]) =>
     new Promise((resolve, reject) => {
       if (waiting.size >= maxWaiting) return reject(new VaultError("too-large"));
       n++;
       waiting.set(n, { resolve, reject });
-      port.postMessage({ n, method, argument } satisfies Call, []);
+      port.postMessage({ n, method, given } satisfies Call, []);
     });
   return Object.fromEntries([...methods].map((m) => [m, call(m)])) as unknown as Vault;
 }
@@ -48,10 +48,10 @@ export function createClient(port: Port): Vault {
 // The worker's side. Any failure is one word, so that nothing of it tells more than that.
 export function serve(port: Port, engine: Vault): void {
   port.onmessage = async (e: MessageEvent<Call>) => {
-    const { n, method, argument } = e.data;
+    const { n, method, given } = e.data;
     try {
       if (!methods.has(method)) throw new VaultError("bad-input");
-      const value = await (engine as unknown as { [m: string]: (a: unknown) => Promise<unknown> })[method]!(argument);
+      const value = await (engine as unknown as { [m: string]: (...a: unknown[]) => Promise<unknown> })[method]!(...given);
       port.postMessage({ n, value } satisfies Answer, buffers(value));
     } catch (err) {
       port.postMessage({ n, error: err instanceof VaultError ? err.word : "closed" } satisfies Answer, []);

@@ -270,6 +270,8 @@ describe("calls over a port", () => {
     await expect(vault.state()).resolves.toMatchObject({ open: false });
     const e = await vault.fold("x").catch((e: unknown) => e as Error);
     expect(e).toMatchObject({ name: "VaultError", message: "closed" });
+    (engine as unknown as { [m: string]: unknown })["part"] = async (handle: number, index: number) => ({ name: `${handle}/${index}`, type: "", data: new ArrayBuffer(3) });
+    expect(await vault.part(4, 2)).toMatchObject({ name: "4/2", data: expect.any(ArrayBuffer) });
     for (const name of ["constructor", "__proto__", "session", "held", "key"]) expect(methods.has(name)).toBe(false);
     port1.close();
     expect(account).toHaveLength(16);
