@@ -33,7 +33,7 @@ func (cmd verifyCommand) Run(ctx context.Context, c console) (err error) {
 	if f.Snapshots > 0 {
 		fmt.Fprintf(c.Out, "%s: ", counting(int64(f.Snapshots), "snapshot"))
 	}
-	fmt.Fprintf(c.Out, "%s, %s, %s (%s) read\n", counting(int64(f.Accounts), "account"), counting(int64(f.Messages), "message"), counting(int64(f.Letters), "letter"), readable(f.Bytes))
+	fmt.Fprintf(c.Out, "%s, %s, %s (%s) read\n", counting(int64(f.Accounts), "account"), counting(int64(f.Messages), "message"), counting(int64(f.Letters), "letter")+boxesRead(f.Boxes), readable(f.Bytes))
 	if len(f.Wrong) == 0 {
 		fmt.Fprintln(c.Out, "All is well.")
 		return nil
@@ -49,4 +49,12 @@ func (cmd verifyCommand) Run(ctx context.Context, c console) (err error) {
 
 func verifyStore(ctx context.Context, o *office, _ struct{}, tell func(step)) (backup.Findings, error) {
 	return backup.Live(ctx, o.index, o.blobs, steps(tell))
+}
+
+// boxesRead is what a report says of cabinets, where there are any.
+func boxesRead(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" and %d that browsers sealed", n)
 }

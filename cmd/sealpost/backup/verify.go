@@ -12,6 +12,7 @@ import (
 
 	"sealpost/filestore"
 	"sealpost/mailstore"
+	"sealpost/mailstore/cabinet"
 	"sealpost/pgp"
 	"sealpost/storage/bolt"
 	"sealpost/storage/disk"
@@ -24,7 +25,8 @@ type Findings struct {
 	Accounts  int      `json:"accounts"`
 	Messages  int      `json:"messages"`
 	Letters   int      `json:"letters"`
-	Bytes     int64    `json:"bytes"`
+	Boxes     int      `json:"boxes"`           // of cabinets
+	Bytes     int64    `json:"bytes"`           // of letters and boxes
 	Wrong     []string `json:"wrong,omitempty"` // at most maxWrong
 	More      int      `json:"more,omitempty"`  // that are not listed
 }
@@ -42,7 +44,7 @@ func (f *Findings) wrong(format string, args ...any) {
 // Live reads every row and every letter of a store that may be in use: each must
 // be there, whole, and as long as its row says.
 func Live(ctx context.Context, index *bolt.DB, blobs *disk.Blobs, tell Tell) (Findings, error) {
-	c := checker{index: index.Index(), blobs: blobs, tell: tell, read: map[filestore.ID]bool{}}
+	c := checker{index: index.Index(), cabinets: index.Cabinet(), blobs: blobs, tell: tell, read: map[filestore.ID]bool{}}
 	err := c.accounts(ctx, index)
 	return c.found, err
 }
@@ -69,12 +71,13 @@ func Copy(ctx context.Context, dir string, tell Tell) (Findings, error) {
 }
 
 type checker struct {
-	index mailstore.Index
-	blobs filestore.Blobs
-	tell  Tell
-	found Findings
-	read  map[filestore.ID]bool // letters that were read and are whole
-	total int64
+	index    mailstore.Index
+	cabinets cabinet.Store
+	blobs    filestore.Blobs
+	tell     Tell
+	found    Findings
+	read     map[filestore.ID]bool // letters that were read and are whole
+	total    int64
 
 	halted bool // at a broken page
 }
@@ -98,7 +101,7 @@ func (c *checker) snapshot(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	c.index = db.Index()
+	c.index, c.cabinets = db.Index(), db.Cabinet()
 	if err := c.unbroken(dir, func() error { return c.accounts(ctx, db) }); err != nil || c.halted {
 		return err // what halted it may hold the file
 	}
@@ -144,6 +147,9 @@ func (c *checker) accounts(ctx context.Context, db *bolt.DB) error {
 	for _, a := range all {
 		c.found.Accounts++
 		if err := c.account(ctx, mailstore.Owner(a.ID)); err != nil {
+			return fmt.Errorf("account %s: %w", a.ID, err)
+		}
+		if err := c.cabinet(ctx, mailstore.Owner(a.ID)); err != nil {
 			return fmt.Errorf("account %s: %w", a.ID, err)
 		}
 	}
@@ -201,7 +207,7 @@ func (c *checker) mail(ctx context.Context, where place, m mailstore.Mail, size 
 		if c.read[l.ID] {
 			continue
 		}
-		err := c.letter(ctx, l)
+		err := c.letter(ctx, l.Ref)
 		if errors.Is(err, filestore.ErrNotFound) && !c.pointsAt(ctx, where, l.ID) {
 			return // it was removed since its row was read
 		}
@@ -224,7 +230,31 @@ func (c *checker) pointsAt(ctx context.Context, at place, id filestore.ID) bool 
 	return false
 }
 
-func (c *checker) letter(ctx context.Context, l mailstore.Stored) error {
+// cabinet reads every box of an account.
+func (c *checker) cabinet(ctx context.Context, o mailstore.Owner) error {
+	all, err := c.cabinets.List(ctx, o, 0)
+	if errors.Is(err, bolt.ErrDamaged) {
+		c.found.wrong("account %s, cabinet: %v", o, err)
+		return nil
+	}
+	for _, b := range all.Boxes {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		err := c.letter(ctx, b.Blob)
+		if now, _ := c.cabinets.Box(ctx, o, b.Place); errors.Is(err, filestore.ErrNotFound) && now.Blob.ID != b.Blob.ID {
+			continue // it was replaced since its row was read
+		}
+		if err != nil {
+			c.found.wrong("account %s, box at change %d: %v", o, b.Change, err)
+			continue
+		}
+		c.found.Boxes, c.found.Bytes = c.found.Boxes+1, c.found.Bytes+b.Blob.Size
+	}
+	return err
+}
+
+func (c *checker) letter(ctx context.Context, l filestore.Ref) error {
 	b, err := c.blobs.Open(ctx, l.ID)
 	if err != nil {
 		return err
