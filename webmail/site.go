@@ -107,6 +107,9 @@ func (d *Door) route(s site, path string) (route, bool) {
 	if s.main && d.App != nil && d.App.Has(path) {
 		return route{"webmail", false, (*Door).app}, true
 	}
+	if s.main && d.Spec != nil && path == docsPlace {
+		return route{"api docs", false, (*Door).docs}, true
+	}
 	return s.route(path)
 }
 

@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"sealpost/webmail/ui"
@@ -39,7 +40,9 @@ type Door struct {
 	Certificate func(ctx context.Context, domain, hash, local string) ([]byte, error)
 	// API answers below /api/ on the server's own names; it sets bounds of its own on
 	// bodies and time. nil: there is none.
-	API    http.Handler
+	API http.Handler
+	// Spec is the OpenAPI document that the page about the API is made of; nil: there is none.
+	Spec   func() []byte
 	Policy string // WKD policy flags, lines; may be empty
 	STS    STS
 	Ports  Ports
@@ -47,6 +50,10 @@ type Door struct {
 	Secret []byte                          // key of the hashes that stand for clients in the log; empty: none do
 	Log    *slog.Logger
 	Now    func() time.Time
+
+	docsOnce  sync.Once
+	docsPage  []byte
+	docsError error
 }
 
 // Ports are where clients connect; 0: not offered.
@@ -96,7 +103,7 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request) (name string) {
 		misdirected(w)
 		return "unknown host"
 	}
-	if d.API != nil && s.main && strings.HasPrefix(r.URL.Path, "/api/") {
+	if d.API != nil && s.main && r.URL.Path != docsPlace && strings.HasPrefix(r.URL.Path, "/api/") {
 		d.API.ServeHTTP(w, r)
 		return "api"
 	}

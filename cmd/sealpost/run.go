@@ -179,7 +179,7 @@ func (s *server) build() error {
 	s.drop, s.readAgain = s.sender.Drop, s.reload
 	s.waiting = s.newOutbox()
 	s.api = s.newAPI()
-	s.door.API = s.api.Handler()
+	s.door.API, s.door.Spec = s.api.Handler(), s.api.Spec
 	s.imap = &imap.Server{
 		Book: s.book, Store: s.store, Throttle: s.throttle, TLS: s.identity.config(), Log: s.log, Now: time.Now,
 		Spool: c.Spool.Folder, Limits: imapLimits(c), Mark: s.mark,
