@@ -21,6 +21,9 @@ type person struct {
 	SecretKey   string `json:"secret_key"`
 	ListKey     string `json:"list_key"`
 	Fingerprint string `json:"fingerprint"`
+	Passphrase  string `json:"passphrase"` // of the webmail
+	Kit         string `json:"kit"`        // the 24 words of the recovery kit
+	Web         string `json:"web"`        // address of the webmail
 }
 
 // settle makes a person's keys and account where they are missing. It may be
@@ -55,6 +58,9 @@ func (d *demo) settle(ctx context.Context, o *office, name string) (person, erro
 	p.Fingerprint = cert.Fingerprint()
 	if p.Password, err = d.password(ctx, o, a, name); err != nil {
 		return p, err
+	}
+	if err := d.signIn(ctx, o, a, &p, name); err != nil {
+		return p, fmt.Errorf("make sign-in: %w", err)
 	}
 	return p, errors.Join(d.writeMuttrc(name, p), d.writeCurl(name, p))
 }

@@ -59,10 +59,19 @@ func New(address, name string, p Passphrase, account string) (*Owner, Join, Kit,
 // key; with keep it goes into the keyring, else it stays where it is. It may be nil
 // when it is not kept.
 func Attach(address string, p Passphrase, account string, certificate []byte, keys *pgp.SecretKeys, keep bool) (*Owner, Join, Kit, error) {
+	return attach(address, p, account, certificate, keys, keep, nil)
+}
+
+// AttachBoth is Attach for an account that has a list key, too; both are kept.
+func AttachBoth(address string, p Passphrase, account string, certificate []byte, keys *pgp.SecretKeys, list pgp.ListKey) (*Owner, Join, Kit, error) {
+	return attach(address, p, account, certificate, keys, true, &list)
+}
+
+func attach(address string, p Passphrase, account string, certificate []byte, keys *pgp.SecretKeys, keep bool, list *pgp.ListKey) (*Owner, Join, Kit, error) {
 	if keep && keys == nil {
 		return nil, Join{}, Kit{}, errors.New("attach account: expected a secret key to keep")
 	}
-	m := maker{random: rand.Reader, address: address, account: account, passphrase: p}
+	m := maker{random: rand.Reader, address: address, account: account, passphrase: p, list: list}
 	return m.join(keys, certificate, keep)
 }
 
@@ -73,7 +82,7 @@ type maker struct {
 	account    string
 	passphrase Passphrase
 
-	list *pgp.ListKey // of tests
+	list *pgp.ListKey // one that is there; nil: a new one
 }
 
 func (m maker) draw(b []byte) error {
