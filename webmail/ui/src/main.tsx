@@ -30,12 +30,20 @@ function otherTabs(): Channel | null {
 }
 
 // Which address signed in here last: nothing else is kept in the clear.
+// A browser that keeps nothing (or may not) asks for the address again.
+const kept = <T,>(f: () => T): T | null => {
+  try {
+    return f();
+  } catch {
+    return null;
+  }
+};
 const memory = {
-  get: (key: string) => localStorage.getItem(`sealpost.${key}`),
-  set: (key: string, value: string | null) => (value === null ? localStorage.removeItem(`sealpost.${key}`) : localStorage.setItem(`sealpost.${key}`, value)),
+  get: (key: string) => kept(() => localStorage.getItem(`sealpost.${key}`)),
+  set: (key: string, value: string | null) => void kept(() => (value === null ? localStorage.removeItem(`sealpost.${key}`) : localStorage.setItem(`sealpost.${key}`, value))),
 };
 
-await setLanguage(preferred());
+await setLanguage(preferred()).catch(() => {}); // English stands in
 startRouter();
 const app = createApp({
   api: createApi(), vault: createVault(scriptURL), store: createStore(), source: (url) => new EventSource(url) as unknown as EventSourceLike,
@@ -51,7 +59,7 @@ effect(() => {
   void import("./search/start.ts").then(({ startSearch }) => {
     if (app.desk.peek() !== desk) return;
     desk.search.use(startSearch({ api: app.api, vault: app.vault, sync: desk.sync, cabinet: desk.cabinet, settings: desk.settings, clock: realClock }));
-  });
+  }, () => {}); // a failed fetch: the next opening tries again
 });
 
 const root = document.getElementById("app");

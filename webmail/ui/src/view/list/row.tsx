@@ -50,7 +50,7 @@ export function MailRow(p: RowProps) {
       {drawn && <Behind drawn={drawn} what={swipesOf(p.desk)[drawn.side]} />}
       <div class="row-face" style={drawn ? { transform: `translateX(${drawn.px}px)` } : undefined}>
         <label class="row-pick" onClick={(e) => e.stopPropagation()}>
-          <input class="checkbox" type="checkbox" checked={picked} tabIndex={p.tabbable ? 0 : -1} aria-label={t("list.pick", { subject: row.subject || t("list.nosubject") })} onClick={(e) => { e.preventDefault(); p.onPick(index, e.shiftKey); }} />
+          <input class="checkbox" type="checkbox" checked={picked} tabIndex={p.tabbable ? 0 : -1} aria-label={t("list.pick", { subject: row.subject || t("list.nosubject") })} onClick={(e) => p.onPick(index, e.shiftKey)} />
           {!wide && <Avatar name={row.senders[0]?.name ?? ""} address={row.senders[0]?.address ?? row.key} size={36} />}
         </label>
         <a class="row-main" href={href(p.list.page === "mail" ? { ...p.list, mail: { box: row.ref.mailbox, uid: row.ref.uid } } : p.list)} draggable={false} tabIndex={p.tabbable ? 0 : -1} aria-current={p.open ? "true" : undefined} data-row={index} onClick={click} id={id}>

@@ -5,6 +5,7 @@ import type { MailView, OpenedMail } from "../../model/types.ts";
 import { t } from "../../words/index.ts";
 import { Button, Icon, Note, Spinner, useApp, useDesk } from "../kit/index.ts";
 import { dark } from "../shell/state.ts";
+import { draftOf } from "./mailto.ts";
 
 export function Body({ mail, opened: o }: { mail: MailView; opened: OpenedMail }) {
   const app = useApp(), desk = useDesk();
@@ -35,7 +36,7 @@ export function Body({ mail, opened: o }: { mail: MailView; opened: OpenedMail }
       {shown?.cut.value && <div class="mail-notice"><Note tone="warn">{t("reader.cut")}</Note></div>}
       {state === "failed" && <div class="mail-notice"><Note tone="bad" title={t("reader.noframe")}><p>{t("reader.noframe.why")}</p></Note></div>}
       {state === "loading" && <div class="mail-wait"><Spinner label={t("reader.drawing")} /></div>}
-      <div ref={box} class={`mail-frame${state === "text" ? " mail-text" : ""}`} />
+      <div ref={box} class={`mail-frame${plain || !o.html ? " mail-text" : ""}`} />
       {state === "failed" && <pre class="mail-plain" dir="auto">{o.text}</pre>}
       {o.html && (
         <p class="mail-views">
@@ -66,12 +67,4 @@ function HeldBack({ shown, mail, opened }: { shown: Shown; mail: MailView; opene
       {links.length > 0 && <div class="mail-notice"><Note tone="warn" title={t("links.title", { n: links.length })}>{links.slice(0, 3).map((l, i) => <p key={i}>{t("links.where", { words: `\u2068${l.words.slice(0, 80)}\u2069`, host: `\u2068${l.host}\u2069` })}</p>)}</Note></div>}
     </>
   );
-}
-
-/** A mailto: link in a mail begins a draft; it sends nothing and takes no Bcc or attachment. */
-function draftOf(href: string): { to: { name: string; address: string }[]; subject: string; text: string } {
-  const m = /^mailto:([^?]*)(?:\?(.*))?$/i.exec(href), q = new URLSearchParams(m?.[2] ?? "");
-  let to = m?.[1] ?? "";
-  try { to = decodeURIComponent(to); } catch { /* as it stands */ }
-  return { to: to.split(",").map((a) => ({ name: "", address: a.trim() })).filter((a) => /^[^\s@<>]+@[^\s@<>]+$/.test(a.address)).slice(0, 20), subject: (q.get("subject") ?? "").replace(/[\r\n]+/g, " ").slice(0, 500), text: (q.get("body") ?? "").slice(0, 20_000) };
 }

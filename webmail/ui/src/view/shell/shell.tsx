@@ -1,6 +1,6 @@
 // Where everything stands once somebody is signed in: bar, mailboxes, list, mail.
 import { useEffect, useRef } from "preact/hooks";
-import { route } from "../../router.ts";
+import { go, route } from "../../router.ts";
 import { t } from "../../words/index.ts";
 import { Icon, IconButton, KeyHint, Lazy, toast, useApp, useDesk } from "../kit/index.ts";
 import { DraftsPane } from "../list/drafts.tsx";
@@ -14,6 +14,9 @@ import { Sidebar } from "./sidebar.tsx";
 import { drawer, hint, middling, narrow, panel } from "./state.ts";
 import { clicked } from "./shortcuts.ts";
 import { TopBar } from "./topbar.tsx";
+import { Update } from "./update.tsx";
+import { useNotices } from "./notices.ts";
+import { draftOf } from "../reader/mailto.ts";
 import type { Desk } from "../../model/types.ts";
 import type { Key } from "../../words/index.ts";
 import "./shell.css";
@@ -22,6 +25,7 @@ export function Shell() {
   const desk = useDesk(), r = route.value;
   useFollow(desk);
   useToasts(desk);
+  useNotices(desk);
   const panes = narrow.value ? 1 : Math.min(desk.settings.value.value.panes, middling.value ? 2 : 3);
   const reading = r.page === "mail" && r.mail !== undefined;
   const folded = panes === 1;
@@ -31,7 +35,7 @@ export function Shell() {
       {(panes === 3 || !reading) && <a class="skip" href="#content" onClick={skip("content")}>{t("shell.skip.list")}</a>}
       {reading && <a class="skip" href="#mail" onClick={skip("mail")}>{t("shell.skip.mail")}</a>}
       <TopBar folded={folded} />
-      <Alarms />
+      <div class="shell-notes"><Alarms /><Update /></div>
       {!folded && <aside class="shell-side"><Sidebar /><Splitter which="side" label={t("shell.resize.side")} /></aside>}
       {r.page === "mail" ? <MailPages panes={panes} reading={reading} /> : <main class="shell-page" id="content" tabIndex={-1}><OtherPage /></main>}
       {narrow.value && <BottomBar reading={reading} />}
@@ -68,8 +72,20 @@ function OtherPage() {
     case "settings": return <Lazy load={pages.settings} {...all} part={r.part} />;
     case "admin": return <Lazy load={pages.admin} {...all} part={r.part} />;
     case "contacts": return <Lazy load={pages.contacts} {...all} id={r.id} />;
+    case "compose": return <Begin draft={r.draft} query={r.query} />;
     default: return null;
   }
+}
+
+/** #/compose begins a draft, or goes on with one, above the inbox. */
+function Begin({ draft, query }: { draft: string; query: URLSearchParams }) {
+  const desk = useDesk();
+  useEffect(() => {
+    const mailto = query.get("mailto") ?? query.get("to");
+    void (draft ? desk.drafts.edit(draft) : desk.drafts.create(mailto ? draftOf(mailto.startsWith("mailto:") ? mailto : `mailto:${mailto}?${query}`) : {}));
+    go({ page: "mail", list: { kind: "special", name: "inbox" } }, { replace: true });
+  }, []);
+  return null;
 }
 
 function NothingOpen() {
