@@ -45,7 +45,7 @@ export function createAdmin(api: Pick<Api, "get" | "mutate">) {
   const overview = resource(() => api.get<AdminOverview>(of("overview")));
   const accounts = resource(() => api.get<{ accounts: AdminAccount[] }>(of("accounts")).then((r) => r.accounts));
   const invitations = resource(() => api.get<{ invitations: AdminInvitation[] }>(of("invitations")).then((r) => r.invitations));
-  const domains = resource(() => api.get<{ domains: AdminDomain[] }>(of("domains")).then((r) => r.domains));
+  const domains = resource(() => api.get<{ domains: AdminDomain[] }>(of("domains"), 70_000).then((r) => r.domains));
   const queue = resource(() => api.get<{ items: AdminQueueItem[] }>(of("queue")).then((r) => r.items));
   const reports = resource(() => api.get<{ reports: AdminReport[] }>(of("reports")).then((r) => r.reports));
   const doing = tries();
@@ -60,8 +60,9 @@ export function createAdmin(api: Pick<Api, "get" | "mutate">) {
     busy: doing.busy,
     failed: doing.failed,
     changeAccount: (a: string, change: { quota?: number; operator?: boolean }) => act(accounts, () => api.mutate<void>("PATCH", of(`accounts/${id(a)}`), change)),
-    // name is the account's first address, as the operator typed it.
-    removeAccount: (a: string, name: string) => act(accounts, () => api.mutate<void>("DELETE", of(`accounts/${id(a)}?confirm=${id(name)}`))),
+    // confirm is the account's first address, as the operator typed it.
+    removeAccount: (a: string, confirm: string) => act(accounts, () => api.mutate<void>("DELETE", of(`accounts/${id(a)}?confirm=${id(confirm)}`))),
+    addAccount: (o: { address: string; certificate: string }) => act(accounts, () => api.mutate<AdminAccount>("POST", of("accounts"), o)),
     // Answers the invitation with which its owner begins anew.
     resetSignIn: (a: string) => act(accounts, () => api.mutate<AdminInvitation>("DELETE", of(`accounts/${id(a)}/sign-in`))),
     invite: (o: { address?: string; account?: string; days: number }) => act(invitations, () => api.mutate<AdminInvitation>("POST", of("invitations"), o)),

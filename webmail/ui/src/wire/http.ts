@@ -344,7 +344,7 @@ export function createApi(o: HttpOptions = {}) {
     putRules: (r: t.Rules) => mutate<t.Rules>("PUT", "/rules", r),
 
     // The room that draws a page the model has no state for (settings, admin) asks here.
-    get: <T>(path: string) => get<T>(path),
+    get: <T>(path: string, timeout?: number) => get<T>(path, timeout === undefined ? {} : { timeout }),
     mutate: <T = void>(method: "POST" | "PUT" | "PATCH" | "DELETE", path: string, body?: unknown) => mutate<T>(method, path, body),
   };
 }

@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { type Admin, found } from "../../model/admin.ts";
 import type { AdminAccount, AdminInvitation } from "../../wire/api.ts";
 import { bytes, dayDate, number, t } from "../../words/index.ts";
-import { Avatar, Button, Dialog, Field, Icon, Menu, Meter, Note, State, askText, confirm } from "../kit/index.ts";
+import { Avatar, Button, Dialog, Field, Icon, Menu, Meter, Note, State, TextArea, askText, confirm } from "../kit/index.ts";
 import { Failure } from "../parts/fault.tsx";
 import { Fingerprint } from "../parts/fingerprint.tsx";
 import { Loaded, Page } from "../parts/room.tsx";
@@ -12,11 +12,12 @@ import { Link } from "./link.tsx";
 
 export function Accounts({ admin }: { admin: Admin }) {
   const [typed, setTyped] = useState("");
+  const [adding, add] = useState(false);
   const [resetting, reset] = useState<AdminAccount | undefined>(undefined);
   const [link, setLink] = useState<AdminInvitation | undefined>(undefined);
   useEffect(() => void admin.accounts.load(), [admin]);
   return (
-    <Page title={t("admin.part.accounts")} lead={t("admin.accounts.lead")}>
+    <Page title={t("admin.part.accounts")} lead={t("admin.accounts.lead")} actions={<Button icon="plus" onClick={() => add(true)}>{t("admin.add")}</Button>}>
       <Failure word={admin.failed.value} />
       {link && <Link made={link} onClose={() => setLink(undefined)} />}
       <Field bare type="search" label={t("admin.find")} placeholder={t("admin.find")} value={typed} onValue={setTyped} />
@@ -30,6 +31,7 @@ export function Accounts({ admin }: { admin: Admin }) {
           </>
         );
       }}</Loaded>
+      {adding && <Add admin={admin} onClose={() => add(false)} />}
       {resetting && <Reset admin={admin} account={resetting} onClose={() => reset(undefined)} onLink={setLink} />}
     </Page>
   );
@@ -74,6 +76,27 @@ function One({ admin, account: a, onReset, onLink }: { admin: Admin; account: Ad
           { label: t("admin.remove.go"), icon: "trash", danger: true, run: () => void remove() },
         ]} />
     </li>
+  );
+}
+
+/** For somebody who reads with a mail program and a key of their own; others are invited. */
+function Add({ admin, onClose }: { admin: Admin; onClose: () => void }) {
+  const [address, setAddress] = useState("");
+  const [certificate, setCertificate] = useState("");
+  const ready = /^[^\s@]+@[^\s@]+$/.test(address.trim()) && /-----BEGIN PGP PUBLIC KEY BLOCK-----/.test(certificate);
+  const go = async () => {
+    if (await admin.addAccount({ address: address.trim(), certificate: btoa(certificate.replace(/[^\x00-\x7f]/g, "?")) })) onClose();
+  };
+  return (
+    <Dialog title={t("admin.add")} size="medium" onClose={onClose} onSubmit={() => { if (ready) void go(); }}
+      actions={<><Button onClick={onClose}>{t("kit.cancel")}</Button><Button kind="primary" type="submit" busy={admin.busy.value} disabled={!ready}>{t("admin.add.go")}</Button></>}>
+      <div class="room-form">
+        <p>{t("admin.add.lead")}</p>
+        <Field type="email" label={t("signin.address")} value={address} onValue={setAddress} autofocus />
+        <TextArea label={t("keys.public")} hint={t("admin.add.key")} rows={5} spellcheck={false} value={certificate} onValue={setCertificate} />
+        <Failure word={admin.failed.value} />
+      </div>
+    </Dialog>
   );
 }
 

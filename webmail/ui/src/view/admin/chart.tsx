@@ -1,6 +1,7 @@
 // Pictures of numbers, as SVG that says the same in words: every chart is an image with a
 // name for whoever does not see it, and its numbers stand beside it as text.
 import type { ComponentChildren } from "preact";
+import { number } from "../../words/index.ts";
 import "./chart.css";
 
 export interface Slice { label: string; value: number; kind: string; text: string }
@@ -48,6 +49,7 @@ export function Columns({ days, label, children }: { days: Day[]; label: string;
   const step = 1000 / Math.max(days.length, 1);
   return (
     <figure class="chart">
+      <div class="chart-top" aria-hidden="true">{number(top)}</div>
       <svg role="img" aria-label={label} viewBox={`0 -4 1000 ${height + 8}`} preserveAspectRatio="none" class="chart-columns">
         {[0, 0.5, 1].map((s) => <line key={s} class="chart-rule" x1="0" x2="1000" y1={height * s} y2={height * s} />)}
         {days.map((d, i) => {
@@ -72,5 +74,5 @@ export function sum(values: number[]): number {
 // nice is the next round number up, so that a rule of the chart says something.
 export function nice(n: number): number {
   const unit = 10 ** Math.floor(Math.log10(n));
-  return (([1, 2, 5, 10].find((s) => s * unit >= n) ?? 10) * unit);
+  return (([1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].find((s) => s * unit >= n) ?? 10) * unit);
 }

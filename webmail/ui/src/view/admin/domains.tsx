@@ -1,9 +1,10 @@
 // The records of each domain as the world sees them, against what they should be.
+import { Fragment } from "preact";
 import { useEffect } from "preact/hooks";
 import { type Admin, type Health, healthOf } from "../../model/admin.ts";
 import type { AdminDomain } from "../../wire/api.ts";
 import { t } from "../../words/index.ts";
-import { Button, State, type Tone } from "../kit/index.ts";
+import { Button, Icon, State, type Tone } from "../kit/index.ts";
 import { Copy } from "../parts/copy.tsx";
 import { Loaded, Page } from "../parts/room.tsx";
 
@@ -25,7 +26,7 @@ function Domain({ domain: d, open }: { domain: AdminDomain; open: boolean }) {
   const health = healthOf(d);
   return (
     <details class="domain" open={open}>
-      <summary><h2><bdi>{d.domain}</bdi></h2><State tone={tones[health]}>{t(`domains.health.${health}`)}</State></summary>
+      <summary><Icon name="right" /><h2><bdi>{d.domain}</bdi></h2><State tone={tones[health]}>{t(`domains.health.${health}`)}</State></summary>
       <div class="data-box">
         <table class="data data-stack">
           <caption class="unseen">{t("domains.records", { domain: d.domain })}</caption>
@@ -33,13 +34,13 @@ function Domain({ domain: d, open }: { domain: AdminDomain; open: boolean }) {
           <tbody>
             {d.records.map((r) => (
               <tr key={`${r.name} ${r.type} ${r.value}`}>
-                <th scope="row"><code>{r.name}</code><small>{r.type}</small></th>
+                <th scope="row"><code><Name name={r.name} /></code><small>{r.type}</small></th>
                 <td>
                   <code class="record">{r.value}</code>
                   {r.state !== "ok" && r.found && <small>{t("domains.found")} <code>{r.found}</code></small>}
                   {r.why && <small>{r.why}</small>}
                 </td>
-                <td class="record-state"><State tone={recordTones[r.state]}>{t(`domains.state.${r.state}`)}</State>{r.state !== "ok" && <Copy small text={r.value} />}</td>
+                <td class="record-state"><span class="record-acts"><State tone={recordTones[r.state]}>{t(`domains.state.${r.state}`)}</State>{r.state !== "ok" && <Copy small text={r.value} />}</span></td>
               </tr>
             ))}
           </tbody>
@@ -47,4 +48,9 @@ function Domain({ domain: d, open }: { domain: AdminDomain; open: boolean }) {
       </div>
     </details>
   );
+}
+
+/** A name that breaks at its dots, where it is broken at all. */
+function Name({ name }: { name: string }) {
+  return <>{name.split(/(?<=\.)/).map((part, i) => <Fragment key={i}>{i > 0 && <wbr />}{part}</Fragment>)}</>;
 }

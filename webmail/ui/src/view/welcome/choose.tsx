@@ -9,7 +9,7 @@ import { ChoosePassphrase, nothingChosen, useStrength } from "./passphrase.tsx";
 
 export interface OwnKey { armored: string; passphrase: string; keep: boolean }
 
-export function Choose({ session, invitation, onAddress, onLeave }: { session: SessionModel; invitation: Invitation | null; onAddress: (a: string) => void; onLeave: () => void }) {
+export function Choose({ session, invitation, onLeave }: { session: SessionModel; invitation: Invitation | null; onLeave: () => void }) {
   const domains = invitation?.domains ?? session.server.value?.domains ?? [];
   const fixed = invitation?.address ?? "";
   const [local, setLocal] = useState("");
@@ -22,7 +22,6 @@ export function Choose({ session, invitation, onAddress, onLeave }: { session: S
   const fault = session.fault.value;
   const lacksKey = own !== undefined && !looksLikeKey(own.armored);
   const submit = async () => {
-    onAddress(address);
     const key = own ? { secretKey: own.armored, keep: own.keep, ...(own.passphrase ? { keyPassphrase: own.passphrase } : {}) } : {};
     await session.join({ address, name: name.trim(), passphrase: chosen.passphrase, ...key });
   };
@@ -42,7 +41,7 @@ export function Choose({ session, invitation, onAddress, onLeave }: { session: S
       {fault && <Failure word={fault.word} wait={fault.wait} />}
       <div class="welcome-acts">
         <Button kind="quiet" icon="back" onClick={onLeave}>{t("welcome.back")}</Button>
-        <Button kind="primary" type="submit" busy={session.busy.value} disabled={!ready || address === "" || lacksKey}>{t(session.busy.value ? "join.making" : "join.next")}</Button>
+        <Button kind="primary" type="submit" busy={session.busy.value} disabled={!ready || address === "" || lacksKey}>{t(session.busy.value ? "join.making" : own ? "join.go" : "join.next")}</Button>
       </div>
     </form>
   );

@@ -1,6 +1,6 @@
 // Opening an account, in three steps: choose, keep the kit, try the kit. Nothing reaches
 // the server before the kit was tried.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Joining, SessionModel } from "../../model/types.ts";
 import { go } from "../../router.ts";
 import { t } from "../../words/index.ts";
@@ -15,11 +15,14 @@ import { KitWords } from "./withkit.tsx";
 
 export function Join({ session, token }: { session: SessionModel; token: string }) {
   const joining = session.joining.value;
-  const [address, setAddress] = useState("");
   const host = session.server.value?.hostname ?? location.hostname;
+  const busy = session.busy.value;
+  const asked = useRef<string | undefined>(undefined);
   useEffect(() => {
-    if (!session.joining.value) void session.beginJoin(token);
-  }, [token]);
+    if (busy || asked.current === token) return;
+    asked.current = token;
+    void session.beginJoin(token);
+  }, [token, busy]);
   const leave = () => {
     session.leaveJoin();
     go({ page: "sign-in" });
@@ -28,9 +31,9 @@ export function Join({ session, token }: { session: SessionModel; token: string 
   return (
     <Frame host={host}>
       <Steps at={joining.step} />
-      {joining.step === "choose" && <Choose session={session} invitation={joining.invitation} onAddress={setAddress} onLeave={leave} />}
+      {joining.step === "choose" && <Choose session={session} invitation={joining.invitation} onLeave={leave} />}
       {joining.step === "words" && (
-        <KitPage kit={{ words: joining.words, address, host }} title={t("join.kit")} lead={t("join.kit.lead")}
+        <KitPage kit={{ words: joining.words, address: session.address.value, host }} title={t("join.kit")} lead={t("join.kit.lead")}
           onDone={() => session.wordsWritten()} onBack={leave} />
       )}
       {joining.step === "retype" && (
@@ -49,7 +52,7 @@ function Opening({ session, onLeave }: { session: SessionModel; onLeave: () => v
   return (
     <>
       <h1>{t("join.closed")}</h1>
-      <Failure word={fault.word} wait={fault.wait} />
+      <Failure word={fault.word === "not-found" ? "no-invitation" : fault.word} wait={fault.wait} />
       <div class="welcome-acts"><Button icon="back" onClick={onLeave}>{t("join.signin")}</Button></div>
     </>
   );

@@ -28,7 +28,7 @@ export function KitPage({ kit, onDone, onBack, title, lead }: { kit: Kit; onDone
         <div class="kit-code"><QrCode text={inQr(kit.words)} label={t("kit24.qr")} /></div>
         <footer class="kit-foot"><p>{t("kit24.keep")}</p><p>{t("kit24.use", { host: kit.host })}</p><p>{t("kit24.made", { day: made, host: kit.host })}</p></footer>
       </section>
-      <div class="welcome-acts">
+      <div class="welcome-acts kit-acts">
         <Button icon="print" onClick={() => window.print()}>{t("kit24.print")}</Button>
         <Button icon="download" onClick={save}>{t("kit24.save")}</Button>
       </div>

@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import type { SessionModel } from "../../model/types.ts";
 import { t } from "../../words/index.ts";
-import { Avatar, Button, Field } from "../kit/index.ts";
+import { Avatar, Button, Field, Note } from "../kit/index.ts";
 import { Failure } from "../parts/fault.tsx";
 import { Frame } from "./frame.tsx";
 import { fold, length } from "./kit.ts";
@@ -43,6 +43,7 @@ function ByPassphrase({ session, address, onKit }: { session: SessionModel; addr
         <input class="unseen" type="email" autocomplete="username" value={address} readOnly tabIndex={-1} aria-hidden="true" />
         <Field type="password" label={t("signin.passphrase")} value={passphrase} onValue={setPassphrase} autocomplete="current-password" autofocus required />
         {fault && <Failure word={fault.word} wait={fault.wait} />}
+        {session.need.value?.kind === "unknown-device" && <Note tone="note" icon="device" title={t("signin.unknown")}>{t("lock.unknown")}</Note>}
         <Button kind="primary" icon="unlock" type="submit" busy={busy}>{t("lock.open")}</Button>
       </form>
       <div class="ways">

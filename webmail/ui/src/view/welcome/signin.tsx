@@ -15,19 +15,21 @@ export function SignIn({ session }: { session: SessionModel }) {
   const [way, setWay] = useState<Way>("passphrase");
   const [address, setAddress] = useState(session.address.value);
   const [passphrase, setPassphrase] = useState("");
-  const need = session.need.value;
+  const factor = useFactor(session);
   const turn = (to: Way) => {
     session.clearFault();
+    factor.leave();
     if (to !== "device") session.stopAsking();
     setWay(to);
   };
-  const unknown = need?.kind === "unknown-device" && way === "passphrase";
+  const unknown = session.need.value?.kind === "unknown-device" && way === "passphrase";
+  const host = session.server.value?.hostname ?? location.hostname;
+  if (way === "kit") return <Frame host={host}><WithKit session={session} address={address} onAddress={setAddress} onBack={() => turn("passphrase")} /></Frame>;
   return (
-    <Frame host={session.server.value?.hostname ?? location.hostname} aside={<Promises />}>
-      {way === "kit" ? <WithKit session={session} address={address} onAddress={setAddress} onBack={() => turn("passphrase")} />
-        : way === "device" ? <Approval session={session} address={address} onAddress={setAddress} onBack={() => turn("passphrase")} />
-        : need?.kind === "second-factor"
-          ? <SecondFactor session={session} methods={need.methods} onCode={(more) => session.signIn({ address, passphrase, ...more })} onBack={() => { session.clearFault(); setPassphrase(""); }} />
+    <Frame host={host} aside={<Promises />}>
+      {way === "device" ? <Approval session={session} address={address} onAddress={setAddress} onBack={() => turn("passphrase")} />
+        : factor.methods
+          ? <SecondFactor session={session} methods={factor.methods} onCode={(more) => session.signIn({ address, passphrase, ...more })} onBack={() => { turn("passphrase"); setPassphrase(""); }} />
           : (
             <>
               <Passphrase session={session} address={address} onAddress={setAddress} passphrase={passphrase} onPassphrase={setPassphrase} unknown={unknown} />
@@ -37,6 +39,19 @@ export function SignIn({ session }: { session: SessionModel }) {
           )}
     </Frame>
   );
+}
+
+/** What second factors were asked for: the session forgets it with every try, this page until one leaves it. */
+export function useFactor(session: SessionModel): { methods: string[] | undefined; leave: () => void } {
+  const [methods, set] = useState<string[] | undefined>(undefined);
+  const need = session.need.value;
+  const wrong = session.fault.value?.word === "wrong-sign-in";
+  useEffect(() => {
+    if (need?.kind === "second-factor") set(need.methods);
+    else if (wrong) set(undefined); // it was not the code that was wrong
+  }, [need, wrong]);
+  const asked = need?.kind === "second-factor" ? need.methods : methods;
+  return { methods: wrong ? undefined : asked, leave: () => set(undefined) };
 }
 
 function Passphrase({ session, address, onAddress, passphrase, onPassphrase, unknown }: {
@@ -90,22 +105,18 @@ export function SecondFactor({ session, methods, onCode, onBack }: {
   session: SessionModel; methods: string[]; onCode: (more: { code?: string; assertion?: unknown }) => Promise<boolean>; onBack: () => void;
 }) {
   const [code, setCode] = useState("");
-  const [refused, refuse] = useState(false);
+  const [refused, refuse] = useState(false); // a code was sent, and asked for again
   const digits = code.replace(/\D/g, "");
   const fault = session.fault.value;
   const totp = methods.includes("totp");
-  const send = async () => {
-    if (!(await onCode({ code: digits }))) setCode("");
+  const sent = (ok: boolean) => {
+    setCode("");
+    refuse(!ok && session.need.value?.kind === "second-factor");
   };
+  const send = async () => sent(await onCode({ code: digits }));
   const passkey = async () => {
-    refuse(false);
-    let assertion: unknown;
-    try {
-      assertion = await session.askAssertion();
-    } catch {
-      return refuse(true);
-    }
-    await onCode({ assertion });
+    const assertion = await session.askAssertion();
+    if (assertion) sent(await onCode({ assertion }));
   };
   // Six digits are a whole code: nobody need press a button for it.
   useEffect(() => {
@@ -120,7 +131,7 @@ export function SecondFactor({ session, methods, onCode, onBack }: {
       <form class="welcome-form" onSubmit={(e) => { e.preventDefault(); void (totp ? send() : passkey()); }}>
         {totp && <Field label={t("second.code")} value={code} onValue={setCode} autocomplete="one-time-code" inputMode="numeric" maxLength={9} autofocus />}
         {fault && <Failure word={fault.word} wait={fault.wait} />}
-        {refused && <Failure word="passkey" />}
+        {refused && !fault && <Failure word="second-factor" />}
         {totp && <Button kind="primary" type="submit" busy={session.busy.value} disabled={digits.length !== 6}>{t("signin.go")}</Button>}
         {methods.includes("passkey") && <Button kind={totp ? "plain" : "primary"} icon="key" busy={session.busy.value} onClick={() => void passkey()}>{t("second.use")}</Button>}
       </form>

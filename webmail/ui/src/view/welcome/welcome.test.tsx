@@ -80,6 +80,28 @@ test("a second factor is sent with the same passphrase, as soon as it is whole",
   expect(s.signIn).toHaveBeenCalledWith({ address: "a@b.example", passphrase: "secret words", code: "123456" });
 });
 
+test("a second factor that is asked for again is said to be wrong, and stays on its page meanwhile", async () => {
+  const s = session();
+  const need = s.need as { value: Need | null }, fault = s.fault as { value: { word: string } | null };
+  (s.signIn as unknown) = vi.fn(async () => {
+    need.value = fault.value = null; // as the session does with every try
+    await new Promise((done) => setTimeout(done, 3));
+    expect(root.querySelector("input[autocomplete=one-time-code]")).not.toBeNull();
+    need.value = { kind: "second-factor", methods: ["totp"] };
+    return false;
+  });
+  await draw(<SignIn session={s} />);
+  await act(() => void (need.value = { kind: "second-factor", methods: ["totp"] }));
+  await settle();
+  await type(root.querySelector("input[autocomplete=one-time-code]") as HTMLInputElement, "123456");
+  await settle();
+  expect(s.signIn).toHaveBeenCalledTimes(1);
+  expect(root.querySelector("[role=alert]")?.textContent).toBe(en["fault.second-factor"]);
+  await act(() => { need.value = null; fault.value = { word: "wrong-sign-in" }; });
+  await settle();
+  expect(root.querySelector("input[type=password]")).not.toBeNull(); // it was the passphrase
+});
+
 test("whatever the server says of a wrong sign-in, people read one sentence", async () => {
   const s = session();
   await draw(<SignIn session={s} />);

@@ -6,17 +6,17 @@ import { Button, Field, Note } from "../kit/index.ts";
 import { Failure } from "../parts/fault.tsx";
 import { Scan } from "../qr/scan.tsx";
 import { fold, length } from "./kit.ts";
-import { SecondFactor } from "./signin.tsx";
+import { SecondFactor, useFactor } from "./signin.tsx";
 import { noWords, useList, useWhole, WholeWords, Words } from "./words.tsx";
 
 export function WithKit({ session, address, onAddress, onBack }: { session: SessionModel; address: string; onAddress: (v: string) => void; onBack: () => void }) {
   const list = useList();
   const [words, setWords] = useState(noWords(length));
   const whole = useWhole(words, list, true);
-  const need = session.need.value;
+  const factor = useFactor(session);
   const fault = session.fault.value;
   const go = (more: { code?: string; assertion?: unknown } = {}) => session.signInWithKit({ address: address.trim(), words: words.map((w) => fold(w)[0] ?? "").join(" "), ...more });
-  if (need?.kind === "second-factor") return <SecondFactor session={session} methods={need.methods} onCode={go} onBack={onBack} />;
+  if (factor.methods) return <SecondFactor session={session} methods={factor.methods} onCode={go} onBack={onBack} />;
   return (
     <>
       <header>
