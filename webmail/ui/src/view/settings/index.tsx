@@ -15,13 +15,14 @@ import { Profile } from "./profile.tsx";
 import { Programs } from "./programs.tsx";
 import { Reading } from "./reading.tsx";
 import { Security } from "./security.tsx";
+import { Shortcuts } from "./shortcuts.tsx";
 import { Storage } from "./storage.tsx";
 import { Writing } from "./writing.tsx";
 import "./settings.css";
 
 const groups: { name: string; parts: [string, IconName][] }[] = [
   { name: "you", parts: [["begin", "seal"], ["profile", "person"], ["keys", "key"]] },
-  { name: "mail", parts: [["appearance", "sun"], ["reading", "mail-open"], ["writing", "pen"], ["filters", "filter"]] },
+  { name: "mail", parts: [["appearance", "sun"], ["reading", "mail-open"], ["writing", "pen"], ["filters", "filter"], ["keyboard", "keyboard"]] },
   { name: "door", parts: [["security", "shield"], ["devices", "device"], ["programs", "link"], ["storage", "storage"]] },
 ];
 
@@ -40,6 +41,7 @@ export function Settings({ app, desk }: Room) {
     reading: () => <Reading {...room} />,
     writing: () => <Writing {...room} />,
     filters: () => <Filters {...room} />,
+    keyboard: () => <Shortcuts {...room} />,
     security: () => <Security {...room} devices={devices} />,
     devices: () => <DevicesPage {...room} devices={devices} />,
     programs: () => <Programs {...room} devices={devices} />,
