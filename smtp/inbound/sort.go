@@ -33,7 +33,7 @@ func (t *transaction) file(ctx context.Context, a *arrival, to recipient, sealed
 	if t.h.Stored != nil && d.Box == mailstore.Inbox {
 		t.h.Stored(string(to.account))
 	}
-	if t.h.Rules == nil || a.judge.Junk != "" || !t.h.Rules.Act(ctx, m, out) {
+	if t.h.Rules == nil || !t.h.Rules.Act(ctx, m, out) {
 		return nil
 	}
 	mark := mailstore.SetFlags{Box: e.Box, UIDs: e.UIDs, Op: mailstore.Add, Flags: []string{rules.NotForwarded}}

@@ -23,7 +23,7 @@ import (
 
 const (
 	mostPicture  = 5 << 20  // bytes as fetched
-	mostPixels   = 16 << 20 // of one picture: 64 MiB of memory
+	mostPixels   = 16 << 20 // of one picture: 64 MiB of memory, or twice that
 	pictureTime  = 10 * time.Second
 	mostPictures = 2 // painted at the same time
 	pictureURL   = 4000

@@ -17,6 +17,7 @@ import (
 	"sealpost/pgp"
 	"sealpost/smtp"
 	"sealpost/smtp/outbound/queue"
+	"sealpost/smtp/submission"
 	"sealpost/storage/bolt"
 )
 
@@ -360,5 +361,38 @@ func TestPurposes(t *testing.T) {
 	other = &queue.Queue{Store: w.box.Queue.Store, Blobs: w.box.Queue.Blobs, Key: nodekey.Random(), Name: "outbox", Now: w.now}
 	if m, err := other.Get(t.Context(), held.ID); err != nil || len(m.Recipient) != 0 {
 		t.Errorf("%+v %v", m, err)
+	}
+}
+
+// TestSubmissionSaysWhenAMailLeaves: before the first copy is made, and not before
+// everything that can refuse it was asked.
+func TestSubmissionSaysWhenAMailLeaves(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	hold := func() queue.ID {
+		held, err := w.box.Put(t.Context(), w.order(time.Minute, "bob@example.org"), letter("alice@demo.test", canary))
+		w.must(err)
+		w.pass(time.Minute)
+		return held.ID
+	}
+	limits := &w.box.Submit.(*submission.Handler).Limits
+	limits.Hour = 2
+	id := hold()
+	w.out.Limits.Mails = -1 // the queue is full: copies cannot be made
+	w.step()
+	if err := w.box.TakeBack(t.Context(), string(w.alice.ID), id); !errors.Is(err, ErrGone) {
+		t.Errorf("after copies were begun: %v", err)
+	}
+	w.out.Limits.Mails = 0
+	w.pass(time.Hour)
+	w.step()
+	if d, _ := w.out.Depth(t.Context()); d.Mails != 1 {
+		t.Errorf("%d mails left", d.Mails)
+	}
+	id = hold()
+	limits.Hour = 1 // the first was counted
+	w.step()
+	if err := w.box.TakeBack(t.Context(), string(w.alice.ID), id); err != nil {
+		t.Errorf("before any was: %v", err)
 	}
 }
