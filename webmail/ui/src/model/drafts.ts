@@ -184,7 +184,7 @@ export class Drafts implements DraftsModel {
     });
   }
   async saveAll(): Promise<void> {
-    await Promise.all(this.#open.peek().map((h) => h.save()));
+    await Promise.all(this.#open.peek().map((h) => h.flush()));
   }
   close(): void {
     for (const stop of this.#stops) stop();
@@ -232,7 +232,7 @@ class Handle implements DraftHandle {
     if (this.#phase.peek() !== "unsaved") this.#first = now;
     this.#phase.value = "unsaved";
     this.#quiet?.();
-    this.#quiet = this.#clock.after(Math.max(0, Math.min(QUIET, this.#first + LATEST - now)), () => void this.save().catch(() => {}));
+    this.#quiet = this.#clock.after(Math.max(0, Math.min(QUIET, this.#first + LATEST - now)), () => void this.#saveChanges().catch(() => {}));
   }
   // Another device, or tab, stored something.
   arrived(theirs: DraftContent | undefined): void {
@@ -243,6 +243,11 @@ class Handle implements DraftHandle {
     }
   }
   save(): Promise<void> {
+    // Asked for by name, it stores also what nobody has touched yet.
+    if (this.#phase.peek() === "saved" && !this.#drafts.content(this.id) && !isEmpty(this.content.peek())) this.#phase.value = "unsaved";
+    return this.#saveChanges();
+  }
+  #saveChanges(): Promise<void> {
     this.#quiet?.();
     this.#quiet = null;
     this.#saving = this.#saving.then(() => this.#save());
@@ -269,7 +274,11 @@ class Handle implements DraftHandle {
       throw e;
     }
     this.#drafts.upload(mine);
-    if (this.#phase.peek() === "unsaved") this.#quiet = this.#clock.after(QUIET, () => void this.save().catch(() => {}));
+    if (this.#phase.peek() === "unsaved") this.#quiet = this.#clock.after(QUIET, () => void this.#saveChanges().catch(() => {}));
+  }
+
+  flush(): Promise<void> {
+    return this.#saveChanges();
   }
 
   async attach(file: { name: string; type: string; data: ArrayBuffer; inline?: boolean; content_id?: string }): Promise<DraftFile> {
@@ -290,7 +299,7 @@ class Handle implements DraftHandle {
     return f ? this.#drafts.files.get(f.id, f.size) : null;
   }
   async close(): Promise<void> {
-    await this.save();
+    await this.#saveChanges();
     this.stop();
     this.#drafts.drop(this);
     if (isEmpty(this.content.peek())) await this.#drafts.forget(this.content.peek());

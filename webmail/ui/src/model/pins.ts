@@ -33,14 +33,16 @@ export class Pins implements PinsModel {
   constructor(cabinet: Cabinet, parts: PinsParts) {
     this.#parts = parts;
     // Two devices that pinned at once: what was compared by its owner counts, then what was
-    // seen first. If the keys differ the later one is kept as refused, and blocks.
+    // seen first. That they saw different keys is an alarm of its own.
     this.#shards = new Shards<Pin>(cabinet, "pins", {
       clean,
       pick(mine, theirs) {
         const first = (mine.verified > 0) !== (theirs.verified > 0) ? (mine.verified > 0 ? mine : theirs) : mine.first <= theirs.first ? mine : theirs;
         const other = first === mine ? theirs : mine;
-        const refused = new Set([...mine.refused, ...theirs.refused, other.fingerprint]);
+        const refused = new Set([...mine.refused, ...theirs.refused]);
         refused.delete(first.fingerprint);
+        if (other.fingerprint !== first.fingerprint && !refused.has(other.fingerprint))
+          parts.alarms.raise({ id: `peer-key ${first.address.toLowerCase()} ${other.fingerprint}`, word: "peer-key-changed", about: first.address });
         return { ...first, refused: [...refused] };
       },
     });
