@@ -38,6 +38,7 @@ export interface CardsParts {
 export class Cards {
   readonly progress = signal<{ done: number; of: number } | null>(null);
   onChange: () => void = () => {};
+  onDone: () => void = () => {}; // nothing is left to open: the order may be made for good
   onCard: (card: Card) => void = () => {};
   readonly #parts: CardsParts;
   readonly #cards = new Map<string, Card>();
@@ -122,7 +123,9 @@ export class Cards {
       if (!this.#stopped) this.#retry = this.#parts.clock.after(RETRY, () => this.want(this.#boxes));
       if (!(e instanceof ApiError) && !this.#stopped) throw e;
     } finally {
+      const worked = this.progress.peek() !== null;
       this.progress.value = null;
+      if (worked && !this.#stopped) this.onDone();
     }
   }
 
@@ -162,13 +165,16 @@ export class Cards {
   }
 
   // -- single cards
-  #missing(): Wanted[] {
+  async #missing(): Promise<Wanted[]> {
     const out: (Wanted & { at: number })[] = [];
     const seen = new Set<string>();
+    const rest = slicer();
     for (const b of this.#boxes)
       for (let i = b.length - 1; i >= 0; i--) {
+        if ((i & 1023) === 0) await rest();
+        if (i >= b.length || !(b.letters[i]! & CARD)) continue;
         const id = b.ids[i]!;
-        if (!(b.letters[i]! & CARD) || seen.has(id)) continue;
+        if (seen.has(id)) continue;
         if (!this.#stale.has(id) && (this.#cards.has(id) || this.#closedIds.has(id))) continue;
         seen.add(id);
         out.push({ box: b.id, uid: b.uids[i]!, id, at: b.received[i]! });
@@ -176,7 +182,7 @@ export class Cards {
     return out.sort((a, b) => b.at - a.at);
   }
   async #openCards(): Promise<void> {
-    const all = this.#missing();
+    const all = await this.#missing();
     const rest = slicer();
     for (let from = 0; from < all.length && !this.#stopped; from += BATCH) {
       // The first batch is what is seen first: a small one paints sooner.
@@ -187,7 +193,7 @@ export class Cards {
       await rest();
     }
     if (all.length > 60 && !this.#stopped) {
-      const left = this.#missing();
+      const left = await this.#missing();
       for (let from = 0; from < left.length && !this.#stopped; from += BATCH) await this.#openBatch(left.slice(from, from + BATCH));
       if (left.length) this.onChange();
     }
@@ -238,10 +244,13 @@ export class Cards {
     await this.#dropDoubles();
     const before = this.#parts.clock.now() / 1000 - FOLD_AGE;
     const ready: (Wanted & { card: Card })[] = [];
+    const rest = slicer();
     for (const b of this.#boxes)
       for (let i = 0; i < b.length; i++) {
+        if ((i & 1023) === 0) await rest();
+        if (i >= b.length || !(b.letters[i]! & CARD)) continue;
         const card = this.#cards.get(b.ids[i]!);
-        if (card && !card.incomplete && b.letters[i]! & CARD && b.received[i]! < before && !this.#stale.has(card.id)) ready.push({ box: b.id, uid: b.uids[i]!, id: card.id, card });
+        if (card && !card.incomplete && b.received[i]! < before && !this.#stale.has(card.id)) ready.push({ box: b.id, uid: b.uids[i]!, id: card.id, card });
       }
     ready.sort((a, b) => b.card.arrived - a.card.arrived);
     const paged = ready.filter((r) => this.#from.has(r.id)); // another device folded it and did not get to shed
@@ -268,8 +277,11 @@ export class Cards {
   }
   async #dropDoubles(): Promise<void> {
     const owner = new Map<string, string>();
+    const rest = slicer();
     for (const name of [...this.#pages.keys()].sort()) {
-      const page = this.#pages.get(name)!;
+      const page = this.#pages.get(name);
+      if (!page) continue;
+      await rest();
       let own = 0;
       for (const id of page.ids)
         if (!owner.has(id)) {

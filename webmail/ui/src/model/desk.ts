@@ -80,6 +80,7 @@ export function createDesk(parts: DeskParts): OpenDesk {
   drafts.unqueue = (id) => outbox.unqueue(id);
   cards.onCard = (c) => threads.add(c.id, c);
   cards.onChange = () => sync.changed();
+  cards.onDone = () => sync.changed();
 
   let events: Events | null = null;
   let closed = false;

@@ -9,7 +9,7 @@ import type { Clock } from "../wire/http.ts";
 import { slicer } from "./slice.ts";
 import type { Sync } from "./sync.ts";
 import { Threads, baseSubject } from "./threads.ts";
-import type { Fault, Filters, ListModel, MailRef, Place, Row, SearchSeam, SettingsModel, SortBy } from "./types.ts";
+import type { Fault, Filters, ListModel, MailRef, Place, Row, SearchSeam, Settings, SettingsModel, SortBy } from "./types.ts";
 
 export interface ListParts {
   sync: Sync;
@@ -29,6 +29,8 @@ interface Order {
   keys: string[];
 }
 const NOTHING: Order = { starts: new Int32Array(1), boxes: new Int32Array(0), uids: new Uint32Array(0), keys: [] };
+const LARGE = 5_000;
+const GLANCE = 200; // rows
 const CLASSES = ["", "sealed on arrival", "end-to-end", "both"];
 
 interface Found {
@@ -55,6 +57,10 @@ export class List implements ListModel {
   #found: readonly string[] | null = null; // of a search
   #held = new Set<string>(); // stay though the filter would drop them: they were just read
   #anchor = -1;
+  #fresh = true; // another place than what was built last
+  #snoozed: Settings["snoozed"] | null = null; // as the build under way has it
+  #took = 0; // ms that the last build took
+  #later: (() => void) | null = null;
   #building: Promise<void> | null = null;
   #again = false;
   #search: AbortController | null = null;
@@ -66,17 +72,19 @@ export class List implements ListModel {
       effect(() => {
         void parts.sync.version.value;
         void parts.settings.value.value;
-        this.#rebuild();
+        this.#refresh();
       }),
       effect(() => {
         void [this.place.value, this.sort.value, this.filters.value, this.conversations.value];
         this.#held.clear();
+        this.#fresh = true;
         this.#rebuild();
       }),
     );
   }
   close(): void {
     for (const stop of this.#stops) stop();
+    this.#later?.();
     this.#search?.abort();
   }
 
@@ -109,6 +117,16 @@ export class List implements ListModel {
   }
 
   // -- building
+  // While cards pour in, a long list is not sorted for each handful of them.
+  #refresh(): void {
+    if (this.#took < 100 || this.#fresh || this.#parts.sync.progress.peek() === null) return this.#rebuild();
+    this.#rows.clear();
+    this.version.value = this.version.peek() + 1;
+    this.#later ??= this.#parts.clock.after(Math.min(3_000, this.#took * 4), () => {
+      this.#later = null;
+      this.#rebuild();
+    });
+  }
   #rebuild(): void {
     this.#rows.clear();
     this.version.value = this.version.peek() + 1; // flags show at once, the order follows
@@ -116,10 +134,12 @@ export class List implements ListModel {
       this.#again = true;
       return;
     }
+    const began = performance.now();
     this.#building = Promise.resolve()
       .then(() => this.#build())
       .finally(() => {
         this.#building = null;
+        this.#took = performance.now() - began;
         if (this.#again) {
           this.#again = false;
           this.#rebuild();
@@ -130,6 +150,9 @@ export class List implements ListModel {
     while (this.#building) await this.#building;
   }
   async #build(): Promise<void> {
+    const { snoozed } = this.#parts.settings.value.peek();
+    this.#snoozed = Object.keys(snoozed).length > 0 ? snoozed : null;
+    if (this.#fresh) this.#glance();
     const rest = slicer();
     const found = await this.#collect(rest);
     const { by, up } = this.sort.peek();
@@ -139,6 +162,26 @@ export class List implements ListModel {
     const order = by === "date" ? groups : await sorted(groups, this.#compare(by), rest);
     if (up) order.reverse();
     this.#take(order, found.length);
+  }
+  // A large mailbox that was just opened: its newest at once, all of it as soon as it is
+  // sorted.
+  #glance(): void {
+    this.#fresh = false;
+    const place = this.place.peek();
+    const c = place.kind === "mailbox" ? this.#parts.sync.columns(place.mailbox) : undefined;
+    if (!c || c.length < LARGE || this.sort.peek().by !== "date" || this.sort.peek().up) return;
+    const want = this.#sets(c, place);
+    const groups = new Map<string | number, Found[]>();
+    for (let i = c.length - 1; i >= 0 && groups.size < GLANCE && c.length - i < LARGE; i--) {
+      if (!this.#passes(c, i, want)) continue;
+      const f = this.#at(c, i);
+      const key = this.conversations.peek() ? this.#parts.threads.of(f.id) : f.id;
+      const group = groups.get(key);
+      if (group) group.push(f);
+      else groups.set(key, [f]);
+    }
+    const all = [...groups.values()];
+    this.#take(all, all.reduce((n, g) => n + g.length, 0));
   }
   async #collect(rest: () => Promise<void> | undefined): Promise<Found[]> {
     const place = this.place.peek();
@@ -158,7 +201,7 @@ export class List implements ListModel {
       if (!c) continue;
       const want = this.#sets(c, place);
       for (let i = 0; i < c.length; i++) {
-        if ((i & 1023) === 1023) await rest();
+        if ((i & 511) === 511) await rest();
         if (i >= c.length || seen?.has(c.ids[i]!) || !this.#passes(c, i, want)) continue;
         seen?.add(c.ids[i]!);
         out.push(this.#at(c, i));
@@ -179,7 +222,7 @@ export class List implements ListModel {
   }
   #at(c: Box, i: number): Found {
     const id = c.ids[i]!;
-    const woke = this.#parts.settings.value.peek().snoozed[id]?.until ?? 0;
+    const woke = this.#snoozed?.[id]?.until ?? 0;
     const date = woke > 0 && woke <= this.#now() ? Math.max(woke, c.received[i]!) : c.received[i]!;
     return { box: c.id, uid: c.uids[i]!, id, date };
   }
@@ -215,14 +258,9 @@ export class List implements ListModel {
   }
   async #group(found: readonly Found[], rest: () => Promise<void> | undefined): Promise<Found[][]> {
     const groups = new Map<number, Found[]>();
-    // All must have been added before a number holds: cards join sets as they come.
-    for (let i = 0; i < found.length; i++) {
-      this.#parts.threads.of(found[i]!.id, this.#parts.sync.card(found[i]!.id));
-      if ((i & 255) === 255) await rest();
-    }
     for (let i = 0; i < found.length; i++) {
       const f = found[i]!;
-      const n = this.#parts.threads.of(f.id, this.#parts.sync.card(f.id));
+      const n = this.#parts.threads.of(f.id);
       const group = groups.get(n);
       if (group) group.push(f);
       else groups.set(n, [f]);

@@ -15,17 +15,18 @@ interface Named {
 
 export class Threads {
   #parent: number[] = [];
-  readonly #nodes = new Map<string, number>(); // message ids, with "<", and mails' ids
-  readonly #added = new Map<string, Card>();
+  readonly #mails = new Map<string, number>(); // by mail id
+  readonly #names = new Map<string, number>(); // by Message-ID
+  readonly #added = new Set<string>();
   readonly #members = new Map<number, string[]>(); // by root: mails' ids
   readonly #subjects = new Map<string, Named[]>();
 
-  #node(key: string): number {
-    let n = this.#nodes.get(key);
+  #node(key: string, of = this.#mails): number {
+    let n = of.get(key);
     if (n === undefined) {
       n = this.#parent.length;
       this.#parent.push(n);
-      this.#nodes.set(key, n);
+      of.set(key, n);
     }
     return n;
   }
@@ -52,18 +53,17 @@ export class Threads {
   }
 
   // The number of a mail's conversation; it may change when more cards come.
-  of(id: string, card: Card | undefined): number {
-    if (card && this.#added.get(id) !== card) this.add(id, card);
+  of(id: string): number {
     return this.#root(this.#node(id));
   }
   // The mails of its conversation whose cards came by, itself too.
   with(id: string): readonly string[] {
-    const n = this.#nodes.get(id);
+    const n = this.#mails.get(id);
     return (n !== undefined && this.#members.get(this.#root(n))) || [id];
   }
   add(id: string, card: Card): void {
     const known = this.#added.has(id);
-    this.#added.set(id, card);
+    this.#added.add(id);
     const node = this.#node(id);
     if (!known) {
       const root = this.#root(node);
@@ -72,9 +72,9 @@ export class Threads {
       else this.#members.set(root, [id]);
     }
     const me = node;
-    if (card.message_id) this.#join(me, this.#node("<" + card.message_id));
-    if (card.in_reply_to) this.#join(me, this.#node("<" + card.in_reply_to));
-    for (const r of card.references) if (r) this.#join(me, this.#node("<" + r));
+    if (card.message_id) this.#join(me, this.#node(card.message_id, this.#names));
+    if (card.in_reply_to) this.#join(me, this.#node(card.in_reply_to, this.#names));
+    for (const r of card.references) if (r) this.#join(me, this.#node(r, this.#names));
     this.#bySubject(me, card);
   }
   #bySubject(node: number, card: Card): void {
