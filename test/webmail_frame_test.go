@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -159,4 +160,49 @@ func TestMailFrame(t *testing.T) {
 	needBrowser(t)
 	out := node(t, 3*time.Minute, "frame.mjs", serveFramePage(t, nil))
 	t.Logf("%s", out)
+}
+
+// TestAlteredBundle is the browser's half of attack C07: a script with one byte changed
+// does not run, nor does one for which the page has no hash.
+func TestAlteredBundle(t *testing.T) {
+	needBrowser(t)
+	dir, err := framePage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, err := ui.New(os.DirFS(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		kind, err := r.Cookie("kind")
+		if err != nil {
+			kind = &http.Cookie{}
+		}
+		r.Header.Del("Accept-Encoding")
+		rec := httptest.NewRecorder()
+		app.ServeHTTP(rec, r)
+		body := rec.Body.Bytes()
+		switch {
+		case kind.Value == "altered" && strings.HasSuffix(r.URL.Path, ".js"):
+			body = append(body, ' ')
+		case kind.Value == "unhashed" && r.URL.Path == "/":
+			body = regexp.MustCompile(`integrity="[^"]*" |<script type="importmap">.*?</script>`).ReplaceAll(body, nil)
+		}
+		for name, values := range rec.Header() {
+			w.Header()[name] = values
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		w.WriteHeader(rec.Code)
+		_, _ = w.Write(body)
+	}))
+	defer server.Close()
+	out := node(t, time.Minute, "altered.mjs", strings.Replace(server.URL, "127.0.0.1", "localhost", 1))
+	var ran struct{ Honest, Altered, Unhashed bool }
+	if err := json.Unmarshal(out, &ran); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if !ran.Honest || ran.Altered || ran.Unhashed {
+		t.Errorf("what ran: %+v, expected the honest page alone", ran)
+	}
 }

@@ -2,7 +2,7 @@
 // trust it, a sink for whatever tries to leave, and collectors for what must not happen.
 //
 //   const demo = await startDemo();
-//   const browser = await openBrowser({ ca: demo.facts.ca });
+//   const browser = await openBrowser({ trust: demo.trust });
 //   const phone = await browser.profile({ phone: true });
 //   await phone.page.goto(demo.url);
 //   await phone.check();        // no violation, no page error, no request elsewhere
@@ -62,6 +62,7 @@ export async function startDemo({ binary, dir, base } = {}) {
     facts: JSON.parse(readFileSync(file, "utf8")),
     folder,
     base: port,
+    trust: [join(folder, "clients/ca.pem"), join(folder, "server/tls.pem")],
     url: `https://localhost:${port + 443}/`,
     log: () => said,
     kill: async () => { child.kill("SIGKILL"); await gone; }, // as a power cut would
@@ -95,16 +96,18 @@ export async function openSink() {
 
 // ---- The browser -----------------------------------------------------------------------
 
-function spki(ca) {
-  const key = new X509Certificate(readFileSync(ca)).publicKey.export({ type: "spki", format: "der" });
+// The browser looks for these among the certificates that a server shows: its own is
+// enough, the authority's may not be shown.
+function spki(file) {
+  const key = new X509Certificate(readFileSync(file)).publicKey.export({ type: "spki", format: "der" });
   return createHash("sha256").update(key).digest("base64");
 }
 
-// One Chromium. ca: PEM file whose certificates it believes; sink: where the hosts
+// One Chromium. trust: PEM files of the certificates it believes (demo.trust); sink: where the hosts
 // of .test and .example lead; others, such as those the browser asks for itself, are not there.
-export async function openBrowser({ ca, sink, args = [], headless = true } = {}) {
+export async function openBrowser({ trust = [], sink, args = [], headless = true } = {}) {
   const flags = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run", ...args];
-  if (ca) flags.push(`--ignore-certificate-errors-spki-list=${spki(ca)}`);
+  if (trust.length > 0) flags.push(`--ignore-certificate-errors-spki-list=${trust.map(spki).join(",")}`);
   if (sink) flags.push(`--host-resolver-rules=MAP *.test 127.0.0.1:${sink.port}, MAP *.example 127.0.0.1:${sink.port}, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1`);
   const chrome = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless, args: flags });
   return { chrome, profile: (o) => openProfile(chrome, o), close: () => chrome.close() };
