@@ -228,9 +228,9 @@ export interface Mailbox {
 // GET /api/v1/mailboxes/ID/entries?since=MODSEQ&after=UID&limit=N (limit up to 20,000)
 // Columns of one length, by uid (since 0) or by modseq.
 export interface Entries {
-  modseq: number; // ask with this as since next time, once more is false
+  modseq: number; // ask with this as since next time; of a listing with after the first part's counts
   complete: boolean; // false: since is so old that expunges were forgotten; ask again with 0
-  more: boolean; // there is more: since 0: ask with after = last uid, else with since = last modseq
+  more: boolean; // there is more: since 0: ask with after = last uid, else with since = modseq
   uids: number[];
   modseqs: number[];
   ids: string[]; // 32 hex digits each: the mail's id, kept over copies and moves
@@ -271,9 +271,12 @@ export interface Appended {
   modseq: number;
   id: string;
 }
-// PUT /api/v1/mailboxes/ID/messages/UID/card and .../terms: raw octets, sealed by the client.
+// PUT /api/v1/mailboxes/ID/messages/UID/card and .../terms: raw octets, sealed by the client
+// (docs/formats.md, "Letters that a client puts"); 422 "not-sealed" -> ChangeEvent.
+// At most 12 of entries, frames, letters and appends at the same time for one account: 429.
 
-// POST /api/v1/changes {changes: Change[]}, all or none -> {events: ChangeEvent[]}
+// POST /api/v1/changes {changes: Change[]}, all or none -> {events: ChangeEvent[]}; at most
+// 1,000 changes of 20,000 messages. unless goes with one of add, remove, set; set stands alone.
 export type Change =
   | { op: "flags"; mailbox: number; uids: number[]; add?: string[]; remove?: string[]; set?: string[]; unless?: number }
   | { op: "move" | "copy"; mailbox: number; to: number; uids: number[] }
@@ -303,13 +306,15 @@ export interface Usage {
 }
 
 // GET /api/v1/events: text/event-stream. Events "mail" {modseq}, "cabinet" {version},
-// "outbox" {}, "account" {}, "bye" {}. id: MODSEQ.VERSION; Last-Event-ID resumes.
+// "outbox" {}, "account" {}, "bye" {}. id: MODSEQ.VERSION; Last-Event-ID or ?last= resumes.
+// Who knows nothing is told both numbers at once. After an hour the server ends the stream.
 
 // ---- The cabinet: what the owner's clients sealed for each other ----------------------
 // Drawers: settings, contacts, drafts, pages, segments, pins, searches, templates, files.
 // GET /api/v1/cabinet?since=N -> CabinetList
 export interface CabinetList {
   version: number;
+  complete?: boolean; // false: since is too old, or a backup was restored; ask with 0 and compare
   complete?: boolean; // false: ask again with 0 and compare
   items: CabinetItem[];
 }
@@ -324,7 +329,9 @@ export interface CabinetItem {
 }
 // GET /api/v1/cabinet/DRAWER/NAME: raw octets, ETag "VERSION"
 // PUT: raw octets up to 16 MiB with If-Match: "VERSION" or If-None-Match: * -> CabinetItem; 412 "conflict"
-// DELETE with If-Match
+// with the version that is there as ETag. A box that was removed comes back with If-Match and its last
+// version: versions never fall. 422 "not-sealed", 507 "over-quota".
+// DELETE with If-Match -> CabinetItem
 
 // ---- Sending -----------------------------------------------------------------------
 
