@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { type Admin, found } from "../../model/admin.ts";
 import type { AdminAccount, AdminInvitation } from "../../wire/api.ts";
-import { bytes, dayDate, number, t } from "../../words/index.ts";
+import { bytes, shortDate, number, t } from "../../words/index.ts";
 import { Avatar, Button, Dialog, Field, Icon, Menu, Meter, Note, State, TextArea, askText, confirm } from "../kit/index.ts";
 import { Failure } from "../parts/fault.tsx";
 import { Fingerprint } from "../parts/fingerprint.tsx";
@@ -59,7 +59,7 @@ function One({ admin, account: a, onReset, onLink }: { admin: Admin; account: Ad
     <li class="sheet-row">
       <Avatar name="" address={address} size={36} />
       <div class="sheet-words">
-        <strong><bdi>{address}</bdi>{a.operator && <State icon="shield">{t("admin.operator")}</State>}{!a.sign_in && <State>{t("admin.nosignin")}</State>}{soon && a.key_expires && <State tone="warn">{t("admin.keyends", { day: dayDate(seconds(a.key_expires)) })}</State>}</strong>
+        <strong><bdi>{address}</bdi>{a.operator && <State icon="shield">{t("admin.operator")}</State>}{!a.sign_in && <State>{t("admin.nosignin")}</State>}{soon && a.key_expires && <State tone="warn">{t("admin.keyends", { day: shortDate(seconds(a.key_expires)) })}</State>}</strong>
         {more.length > 0 && <small><bdi>{more.join(", ")}</bdi></small>}
         <small><Fingerprint hex={a.fingerprint} /></small>
       </div>

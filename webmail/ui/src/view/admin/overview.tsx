@@ -2,7 +2,7 @@
 import { useEffect } from "preact/hooks";
 import type { Admin } from "../../model/admin.ts";
 import type { AdminOverview, AdminTraffic } from "../../wire/api.ts";
-import { bytes, dayDate, number, relative, t } from "../../words/index.ts";
+import { bytes, shortDate, number, relative, t } from "../../words/index.ts";
 import { Button, State } from "../kit/index.ts";
 import { Loaded, Page, Section } from "../parts/room.tsx";
 import { seconds } from "../settings/devices.tsx";
@@ -30,7 +30,7 @@ function Facts({ o }: { o: AdminOverview }) {
       <div><dt>{t("admin.state")}</dt><dd>{o.healthy ? <State tone="good">{t("admin.well")}</State> : <State tone="bad">{t("admin.ill")}</State>}</dd><dd class="tile-more">{t("admin.since", { since: relative(seconds(o.began)), version: o.version })}</dd></div>
       <div><dt>{t("admin.part.accounts")}</dt><dd class="tile-number">{number(o.accounts)}</dd><dd class="tile-more">{t("admin.mails", { n: o.messages })}</dd></div>
       <div><dt>{t("admin.part.queue")}</dt><dd class="tile-number">{number(o.queue.waiting)}</dd><dd class="tile-more">{t("admin.held", { n: o.queue.held })}</dd></div>
-      {o.certificate_expires && <div><dt>{t("admin.certificate")}</dt><dd>{soon ? <State tone="warn">{relative(seconds(o.certificate_expires))}</State> : dayDate(seconds(o.certificate_expires))}</dd><dd class="tile-more">{t("admin.certificate.until")}</dd></div>}
+      {o.certificate_expires && <div><dt>{t("admin.certificate")}</dt><dd>{soon ? <State tone="warn">{relative(seconds(o.certificate_expires))}</State> : shortDate(seconds(o.certificate_expires))}</dd><dd class="tile-more">{t("admin.certificate.until")}</dd></div>}
     </dl>
   );
 }

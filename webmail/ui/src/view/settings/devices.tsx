@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Devices } from "../../model/devices.ts";
 import type { WaitingRequest } from "../../wire/api.ts";
-import { exactDate, relative, t } from "../../words/index.ts";
+import { fullDate, relative, t } from "../../words/index.ts";
 import { Button, Dialog, Icon, Note, State, confirm } from "../kit/index.ts";
 import { Failure } from "../parts/fault.tsx";
 import { Loaded, Page, Row, Section, Sheet } from "../parts/room.tsx";
@@ -89,7 +89,7 @@ function Sessions({ devices }: { devices: Devices }) {
         <Sheet label={t("devices.sessions")}>
           {list.map((s) => (
             <Row key={s.id} lead={<Icon name="device" />} title={<><bdi>{s.device}</bdi>{s.current && <State tone="good">{t("devices.here")}</State>}</>}
-              detail={t("devices.since", { since: exactDate(seconds(s.created)), used: relative(seconds(s.used)) })}>
+              detail={t("devices.since", { since: fullDate(seconds(s.created)), used: relative(seconds(s.used)) })}>
               {!s.current && <Button busy={devices.busy.value} onClick={() => void devices.end(s.id)}>{t("devices.end")}</Button>}
             </Row>
           ))}
@@ -109,7 +109,7 @@ function History({ devices }: { devices: Devices }) {
             <tbody>
               {list.map((l, i) => (
                 <tr key={i}>
-                  <td>{exactDate(seconds(l.at))}</td>
+                  <td>{fullDate(seconds(l.at))}</td>
                   <td>{t(`devices.how.${l.how}`)}</td>
                   <td><bdi>{l.device}</bdi></td>
                   <td>{l.ok ? <State tone="good" soft>{t("devices.ok")}</State> : <State tone="warn" soft>{t("devices.failed")}</State>}</td>

@@ -1,7 +1,7 @@
 // Keys of others as this owner has seen them, and the comparing that makes sure of them.
 import { useState } from "preact/hooks";
 import type { Desk, Pin } from "../../model/types.ts";
-import { dayDate, t } from "../../words/index.ts";
+import { shortDate, t } from "../../words/index.ts";
 import { Button, Dialog, Field, Icon, IconButton, Note, State, confirm } from "../kit/index.ts";
 import { Fingerprint } from "../parts/fingerprint.tsx";
 import { Row, Section, Sheet } from "../parts/room.tsx";
@@ -32,7 +32,7 @@ export function Peers({ desk }: { desk: Desk }) {
 }
 
 export function PinState({ pin }: { pin: Pin }) {
-  return pin.verified ? <State tone="good">{t("peers.verified")}</State> : <State>{t("peers.seen", { day: dayDate(pin.first) })}</State>;
+  return pin.verified ? <State tone="good">{t("peers.verified")}</State> : <State>{t("peers.seen", { day: shortDate(pin.first) })}</State>;
 }
 
 // fingerprintIn finds one in what was scanned or typed: "OPENPGP4FPR:…", groups, or bare.

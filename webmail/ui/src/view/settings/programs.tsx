@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { type Devices, scopes } from "../../model/devices.ts";
 import type { AppPassword } from "../../wire/api.ts";
-import { dayDate, list, relative, t } from "../../words/index.ts";
+import { shortDate, list, relative, t } from "../../words/index.ts";
 import { Button, Checkbox, Dialog, Field, Icon, IconButton, Note, Switch, confirm } from "../kit/index.ts";
 import { Copy } from "../parts/copy.tsx";
 import { Failure } from "../parts/fault.tsx";
@@ -28,7 +28,7 @@ export function Programs({ app, desk, devices }: Room & { devices: Devices }) {
           <Sheet label={t("programs.passwords")}>
             {all.map((p) => (
               <Row key={p.name} lead={<Icon name="key" />} title={<bdi>{p.name}</bdi>}
-                detail={`${list(p.scopes.map((s) => t(`programs.scope.${s}` as "programs.scope.imap")))} · ${p.used ? t("programs.used", { used: relative(seconds(p.used)) }) : t("programs.unused", { made: dayDate(seconds(p.created)) })}`}>
+                detail={`${list(p.scopes.map((s) => t(`programs.scope.${s}` as "programs.scope.imap")))} · ${p.used ? t("programs.used", { used: relative(seconds(p.used)) }) : t("programs.unused", { made: shortDate(seconds(p.created)) })}`}>
                 <IconButton icon="trash" danger label={t("settings.remove.named", { name: p.name })} onClick={() => void remove(p)} />
               </Row>
             ))}

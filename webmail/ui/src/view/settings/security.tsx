@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Devices } from "../../model/devices.ts";
 import type { NewTotp, PasskeyLine } from "../../wire/api.ts";
-import { dayDate, relative, t } from "../../words/index.ts";
+import { shortDate, relative, t } from "../../words/index.ts";
 import { Button, Dialog, Field, Icon, IconButton, Note, Select, State, askText, confirm, toast } from "../kit/index.ts";
 import { Copy } from "../parts/copy.tsx";
 import { Failure } from "../parts/fault.tsx";
@@ -119,7 +119,7 @@ function Passkeys({ app, devices }: Props) {
         <Sheet label={t("security.passkeys")}>
           {f.passkeys.map((k) => (
             <Row key={k.id} lead={<Icon name="key" />} title={<><bdi>{k.name}</bdi>{k.unlocks ? <State tone="good">{t("security.unlocks")}</State> : <State>{t("security.factor")}</State>}</>}
-              detail={k.used ? t("security.used", { made: dayDate(seconds(k.created)), used: relative(seconds(k.used)) }) : t("security.unused", { made: dayDate(seconds(k.created)) })}>
+              detail={k.used ? t("security.used", { made: shortDate(seconds(k.created)), used: relative(seconds(k.used)) }) : t("security.unused", { made: shortDate(seconds(k.created)) })}>
               <IconButton icon="trash" danger label={t("settings.remove.named", { name: k.name })} onClick={() => void remove(k)} />
             </Row>
           ))}
