@@ -2,8 +2,10 @@ package signin
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -242,21 +244,36 @@ func (d *Desk) Forget(ctx context.Context, id account.ID) error {
 }
 
 // ForgetFactors removes second factors, for an owner who lost them, and ends all
-// sessions. The keyring stays: it opens by passphrase and kit as before, and not by
-// passkey.
+// sessions; also where what the node key sealed cannot be opened any more. The keyring
+// stays: it opens by passphrase and kit as before, and not by passkey.
 func (d *Desk) ForgetFactors(ctx context.Context, id account.ID) error {
 	d.start()
-	_, err := d.change(ctx, id, func(s *state) error {
-		for _, p := range s.Passkeys {
-			if _, there := s.Containers[passkeyName+p.ID]; there {
-				delete(s.Containers, passkeyName+p.ID)
-				s.Version++
-			}
+	for range tries {
+		r, err := d.Store.Record(ctx, id)
+		if err != nil {
+			return err
 		}
-		s.TOTP, s.NewTOTP, s.Passkeys, s.Sessions = nil, nil, nil, nil
-		return nil
-	})
-	return err
+		s := &state{id: id, revision: r.Revision + 1}
+		if err := json.Unmarshal(r.Keys, &s.keys); err != nil {
+			return fmt.Errorf("sign-in of account %s is damaged", id)
+		}
+		if old, err := d.decode(r); err == nil {
+			s.History = old.History
+		}
+		before := len(s.Containers)
+		maps.DeleteFunc(s.Containers, func(name string, _ []byte) bool { return strings.HasPrefix(name, passkeyName) })
+		if len(s.Containers) < before {
+			s.Version++
+		}
+		if r, err = d.encode(s); err != nil {
+			return err
+		}
+		if err = d.Store.Put(ctx, r); !errors.Is(err, ErrConflict) {
+			d.watching.review(id, []string{""}, nil)
+			return err
+		}
+	}
+	return ErrConflict
 }
 
 // Tidy writes down what waits in memory and removes what is over: invitations, sessions,

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"sealpost/filestore/nodekey"
 	"sealpost/mail"
 )
 
@@ -321,4 +322,24 @@ func TestNewPasskeyIsChecked(t *testing.T) {
 	if f := read[SecondFactors](t, p.ask("GET", "/second-factors", nil), 200); len(f.Passkeys) != 1 || !f.Passkeys[0].SecondFactor {
 		t.Errorf("%+v", f)
 	}
+}
+
+// TestFactorsForgotten: an operator takes factors away, and whoever was signed in is
+// out; the keyring stays, also where the node key is another one.
+func TestFactorsForgotten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.attach(w.alice)
+	k := p.withPasskey("token", func(b map[string]any) { b["container"], b["version"], b["second_factor"] = container(2), 2, true })
+	expect(t, p.signIn(), 401, "second-factor")
+	must(0, w.SignIns.ForgetFactors(t.Context(), w.alice.ID))
+	expect(t, p.ask("GET", "/session", nil), 401, "signed-out")
+	q := p.another()
+	if _, there := q.session.Keyring.Containers["master.passkey."+k.id()]; there || q.session.Keyring.Version != 3 || len(q.session.Keyring.Containers) != 4 {
+		t.Errorf("%+v", q.session.Keyring)
+	}
+	w.SignIns.Key = nodekey.Random()
+	expect(t, p.signIn(), 503, "try-again")
+	must(0, w.SignIns.ForgetFactors(t.Context(), w.alice.ID))
+	p.another()
 }

@@ -11,6 +11,7 @@ export interface Problem {
   status: number;
   detail?: string;
   methods?: string[]; // second-factor: which would do: totp, passkey
+  passkey?: unknown; // second-factor: WebAuthn request options (JSON form), if a passkey would do
   address?: string; // refused: the recipient that was
 }
 
@@ -179,6 +180,7 @@ export interface PasskeyLine {
   created: Time;
   used?: Time;
   unlocks: boolean; // it has a container of the master key (PRF)
+  second_factor: boolean; // a passphrase alone does not sign in any more
 }
 // POST /api/v1/second-factors/totp -> NewTotp; PUT /api/v1/second-factors/totp {code}; DELETE {proof}
 export interface NewTotp {
@@ -188,9 +190,10 @@ export interface NewTotp {
 // POST /api/v1/passkeys/begin -> WebAuthn creation options (JSON form); POST /api/v1/passkeys
 export interface NewPasskey {
   name: string;
-  credential: unknown; // PublicKeyCredential.toJSON()
+  credential: unknown; // PublicKeyCredential.toJSON() without clientExtensionResults.prf.results: those open the master key, and are refused
   container?: Base64; // master.passkey.ID
   version?: number; // of the keyring with it
+  second_factor?: boolean; // a passphrase alone shall not sign in any more; absent: if it has no container
 }
 // POST /api/v1/sign-in/passkey/begin -> WebAuthn request options; POST /api/v1/sign-in/passkey {credential, device} -> Session
 
