@@ -13,7 +13,8 @@ import type { Vault } from "./vault.ts";
 
 const drawers = new Set(["settings", "contacts", "drafts", "pages", "segments", "pins", "searches", "templates", "files", "device"]); // device: boxes that stay on it, of which no server has a copy
 const itemName = /^[A-Za-z0-9_-]{1,64}$/;
-const maxItem = (16 << 20) - (1 << 10); // bytes, before it is sealed
+const maxItem = (16 << 20) - (1 << 10); // bytes of the cabinet's, before it is sealed
+const maxLocal = 64 << 20;
 
 export function createEngine(): Vault {
   const session = new Session();
@@ -48,7 +49,7 @@ class Cabinet implements Pick<Vault, "seal" | "openBox" | "fold"> {
   }
 
   async seal(o: Parameters<Vault["seal"]>[0]): Promise<ArrayBuffer> {
-    if (o.data.byteLength > maxItem) throw new VaultError("too-large");
+    if (o.data.byteLength > (o.drawer === "device" ? maxLocal : maxItem)) throw new VaultError("too-large");
     const { key, context } = await this.at(o);
     return (await seal(key, context, pad(o.drawer, new Uint8Array(o.data)))).buffer;
   }

@@ -13,6 +13,7 @@ export interface Body {
   calendar: string;
   parts: Listed[];
   data: (() => Bytes)[]; // of the parts
+  listed: number[]; // indexes of those that a card lists, in its order
 }
 
 interface Text {
@@ -24,7 +25,7 @@ const maxText = 16 << 20; // octets of one text
 const maxTexts = 100;
 
 export function emptyBody(text = ""): Body {
-  return { html: "", text: text.slice(0, maxText), calendar: "", parts: [], data: [] };
+  return { html: "", text: text.slice(0, maxText), calendar: "", parts: [], data: [], listed: [] };
 }
 
 export async function readBody(b: Uint8Array, root: Part): Promise<Body> {
@@ -80,9 +81,11 @@ class Reader {
     const data = () => decodeTransfer(octetsOf, encoding);
     const id = plain(all(p.fields, "content-id")[0] ?? "").replace(/^<|>$/g, "").slice(0, 250);
     if (kind === "text/calendar" && this.body.calendar === "") this.body.calendar = this.decode(p);
+    const name = fileName(this.words(nameOf(p.content, disposition)));
+    if (name !== "" || kind !== "text/calendar" || disposition.type === "attachment") this.body.listed.push(this.body.parts.length);
     this.body.parts.push({
       index: this.body.parts.length,
-      name: fileName(this.words(nameOf(p.content, disposition))),
+      name,
       type: /^[a-z0-9!#$&^_.+-]{1,80}\/[a-z0-9!#$&^_.+-]{1,80}$/.test(kind) ? kind : "application/octet-stream",
       size: decodedSize(octetsOf, encoding),
       content_id: id,

@@ -26,6 +26,7 @@ const callsPerSecond = 30; // of one mail's parts and source (ATTACKS C05)
 interface Kept {
   data: (() => Bytes)[];
   names: { name: string; type: string }[];
+  listed: number[]; // by a card
   source: () => Bytes;
   calls: number[];
 }
@@ -74,9 +75,10 @@ export class Reading implements Reader {
 
   async part(handle: number, index: number): Promise<{ name: string; type: string; data: ArrayBuffer }> {
     const m = this.use(handle);
-    const data = m.data[index];
+    const at = index < 0 ? (m.listed[-1 - index] ?? -1) : index;
+    const data = m.data[at];
     if (data === undefined) throw new VaultError("bad-input");
-    return { ...m.names[index]!, data: data().buffer };
+    return { ...m.names[at]!, data: data().buffer };
   }
 
   async source(handle: number): Promise<ArrayBuffer> {
@@ -172,7 +174,7 @@ export class Reading implements Reader {
     const mail = await this.show(view, { class: card?.class ?? "sealed on arrival", matches, arrived: card?.arrived ?? 0, verdict: noVerdict, source: () => { throw new VaultError("bad-input"); }, autocrypt: [] });
     if (!matches || card === undefined) return { ...mail, incomplete: true };
     return {
-      ...mail, incomplete: true, subject: card.subject, from: [{ name: card.from_name, address: card.from }], date: card.date, message_id: card.message_id,
+      ...mail, incomplete: card.incomplete, parts: card.attachments.map((a, i) => ({ index: -1 - i, ...a, content_id: "", inline: false })), subject: card.subject, from: [{ name: card.from_name, address: card.from }], date: card.date, message_id: card.message_id,
       in_reply_to: card.in_reply_to, references: card.references, verified: card.verified, dmarc: card.dmarc, spf: card.spf, dkim: card.dkim,
     };
   }
@@ -193,7 +195,7 @@ export class Reading implements Reader {
 
   private async show(v: View, o: { class: OpenedMail["class"]; matches: boolean; arrived: number; verdict: Verdict; source: () => Bytes; autocrypt: Field[] }): Promise<OpenedMail> {
     const body = v.shown === null ? emptyBody(v.plain ?? "") : await readBody(v.content, v.shown);
-    const handle = this.keep({ data: body.data, names: body.parts.map(({ name, type }) => ({ name, type })), source: o.source });
+    const handle = this.keep({ data: body.data, names: body.parts.map(({ name, type }) => ({ name, type })), listed: body.listed, source: o.source });
     const f = v.fields;
     const autocrypt = all(o.autocrypt, "autocrypt");
     return {

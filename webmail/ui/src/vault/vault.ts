@@ -54,7 +54,7 @@ export interface SignatureVerdict {
 }
 
 export interface Part {
-  index: number; // for Vault.part
+  index: number; // for Vault.part; below 0: as the card lists it, for the handle of the whole mail
   name: string; // text, bidi controls escaped
   type: string;
   size: number; // bytes decoded
@@ -160,6 +160,8 @@ export interface Vault {
   // -- mail --------------------------------------------------------------------------
   // frames: ids aligned with sealed cards; null where one does not open.
   openCards(o: { ids: string[]; cards: ArrayBuffer[] }): Promise<(Card | null)[]>;
+  // header: of end-to-end mail, always. With an empty message and its body letter, the mail
+  // shows what the card says and the body; its parts are those of the card.
   openMail(o: { message: ArrayBuffer; header?: ArrayBuffer; body?: ArrayBuffer; card?: Card; verify?: ArrayBuffer[] }): Promise<OpenedMail>;
   part(handle: number, index: number): Promise<{ name: string; type: string; data: ArrayBuffer }>;
   source(handle: number): Promise<ArrayBuffer>; // the mail as it arrived
@@ -174,6 +176,8 @@ export interface Vault {
   openBox(o: { drawer: string; name: string; version: number; box: ArrayBuffer }): Promise<ArrayBuffer>;
 
   // -- sending -----------------------------------------------------------------------
+  // One message, one set of readers: who gets a blind copy gets a message of their own, with
+  // bcc empty. With bcc set, no key id is shown, which not every client can read.
   // certificates empty: a readable mail leaves (the Sent copy is encrypted all the same).
   encrypt(o: { draft: Draft; certificates: ArrayBuffer[]; sign: boolean }): Promise<Encrypted>;
   describeKey(certificate: ArrayBuffer): Promise<{ fingerprint: string; identities: string[]; created: number; expires: number; algorithm: string; usable: boolean }>;

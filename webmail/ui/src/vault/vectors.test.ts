@@ -1,7 +1,7 @@
 // What Go made is opened here, and made again where nothing is random.
 
 import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Keyring } from "../wire/api.ts";
 import { derive } from "./argon.ts";
 import { contextBytes, open, openContainer, padme } from "./box.ts";
@@ -12,6 +12,8 @@ import { openContents, openMaster, passkeyWrap, purposeKey } from "./keys.ts";
 import { accessWords, kitProof, kitToWords, kitWrap, parseKit } from "./kit.ts";
 import { openPage } from "./pages.ts";
 import { words as list } from "./wordlist.ts";
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 }); // Argon2id is slow on purpose
 
 const root = new URL("../../../../pgp/", import.meta.url);
 const vectors = JSON.parse(readFileSync(new URL("keyring/testdata/vectors.json", root), "utf8"));
