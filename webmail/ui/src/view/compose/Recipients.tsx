@@ -1,7 +1,7 @@
 // A field of addresses: what is typed becomes chips, each with what will happen to that
 // copy; names come from the contacts.
 
-import { useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { Address, Contact, ContactsModel, RecipientView, Suggestion } from "../../model/types.ts";
 import { t } from "../../words/index.ts";
 import { Avatar, Icon } from "../kit/index.ts";
@@ -24,6 +24,7 @@ export function Recipients({ label, value, onValue, contacts, states, onAsk, aut
   const input = useRef<HTMLInputElement>(null);
   const [typed, setTyped] = useState("");
   const [at, setAt] = useState(0);
+  useEffect(() => { if (autofocus) input.current?.focus(); }, []);
   const found = typed.trim().length > 0 ? contacts.complete(typed.trim(), 6).filter((s) => !value.some((v) => v.address.toLowerCase() === s.address.toLowerCase())) : [];
   const take = (more: readonly Address[]) => {
     onValue(add(value, more));
@@ -55,7 +56,7 @@ export function Recipients({ label, value, onValue, contacts, states, onAsk, aut
             onAsk={() => onAsk(a.address)} onRemove={() => { onValue(value.filter((v) => v !== a)); input.current?.focus(); }} />)}
         </ul>
         <div class="rcpt-typing">
-          <input ref={input} id={id} class="rcpt-input" type="text" inputMode="email" autocomplete="off" autocapitalize="none" spellcheck={false} autofocus={autofocus} value={typed}
+          <input ref={input} id={id} class="rcpt-input" type="text" inputMode="email" autocomplete="off" autocapitalize="none" spellcheck={false} value={typed}
             role="combobox" aria-autocomplete="list" aria-expanded={found.length > 0} aria-controls={`${id}-list`} aria-activedescendant={found.length > 0 ? `${id}-${at}` : undefined}
             onInput={(e) => { setTyped(e.currentTarget.value); setAt(0); }} onKeyDown={onKeyDown} onBlur={() => setTimeout(commit, 150)}
             onPaste={(e) => {
