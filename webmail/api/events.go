@@ -16,7 +16,6 @@ const (
 	heartbeat   = 20 * time.Second // keeps proxies from taking a stream for dead, and finds out who left
 	streamTime  = time.Hour        // after it the client comes again, from where it was
 	eventPause  = 100 * time.Millisecond
-	eventWait   = 15 * time.Second // for a client to take one event
 	retryMillis = 2000
 )
 
@@ -169,7 +168,8 @@ func (l *listener) tell(event, data string) bool {
 }
 
 func (l *listener) say(format string, args ...any) bool {
-	_ = l.control.SetWriteDeadline(time.Now().Add(eventWait)) // the clock of the sockets
+	_ = l.control.SetWriteDeadline(time.Now().Add(l.beatEvery() * 3 / 4)) // the clock of the sockets
+	defer func() { _ = l.control.SetWriteDeadline(time.Time{}) }()        // HTTP/2 ends a stream at it, written to or not
 	if _, err := fmt.Fprintf(l.w, format, args...); err != nil {
 		return false
 	}

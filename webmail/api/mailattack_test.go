@@ -165,7 +165,7 @@ func TestF01NothingReadableOnDisk(t *testing.T) {
 func (w *mailWorld) served() (url string, client *http.Client) {
 	w.t.Helper()
 	s := httptest.NewUnstartedServer(w.handler)
-	s.EnableHTTP2 = false
+	s.EnableHTTP2 = true
 	s.StartTLS()
 	w.t.Cleanup(s.Close)
 	return s.URL + Place, s.Client()
@@ -332,6 +332,22 @@ func TestEventsEndWithTheSession(t *testing.T) {
 	}
 	if name, _, _ := s.next(); name != "" {
 		t.Errorf("event %q after bye", name)
+	}
+}
+
+// A stream lives on while nothing happens, over HTTP/2 too, where a deadline that has
+// passed ends it though nobody writes.
+func TestEventsOutliveSilence(t *testing.T) {
+	t.Parallel()
+	w := newMailWorld(t)
+	w.heartbeat = 200 * time.Millisecond
+	url, client := w.served()
+	s := w.listen(url, client)
+	s.next()
+	time.Sleep(5 * w.heartbeat)
+	w.deliver("INBOX", plain)
+	if name, _, _ := s.next(); name != "mail" {
+		t.Errorf("event %q after a silence, want mail", name)
 	}
 }
 
