@@ -33,9 +33,11 @@ function listen(): () => void {
     clearTimeout(timer);
     timer = setTimeout(() => { if (at.isConnected) shown.value = { at, text: at.getAttribute("data-tip") ?? "", keys: at.getAttribute("data-keys") ?? "" }; }, shown.peek() ? 0 : wait);
   };
+  let touched = false; // a finger needs no tips, and leaves the focus behind
   const over = (e: PointerEvent) => { if (e.pointerType !== "touch") { const at = from(e); at ? show(at, 500) : hide(); } };
-  const focus = (e: FocusEvent) => { const at = from(e); at?.matches(":focus-visible") ? show(at, 300) : hide(); };
+  const focus = (e: FocusEvent) => { const at = touched ? null : from(e); at?.matches(":focus-visible") ? show(at, 300) : hide(); };
   const stop = new AbortController(), o = { signal: stop.signal, capture: true, passive: true };
+  addEventListener("pointerdown", (e: PointerEvent) => { touched = e.pointerType === "touch"; }, { signal: stop.signal, capture: true, passive: true });
   addEventListener("pointerover", over, o);
   addEventListener("focusin", focus, o);
   for (const name of ["pointerdown", "keydown", "scroll", "focusout", "blur"]) addEventListener(name, hide, o);

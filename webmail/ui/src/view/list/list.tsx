@@ -20,7 +20,7 @@ export function ListPane() {
   const picked = l.selected.value;
   const [el, setEl] = useState<HTMLDivElement | null>(null);
   const { wide, rowHeight } = useShape(el);
-  const w = useWindowed(el, { count, rowHeight });
+  const w = useWindowed(el, { count, rowHeight, overscan: 5 });
   const pull = usePull(el, () => desk.sync.refresh());
   useCursor(desk, el, w.scrollTo);
   useEffect(() => { if (el) el.scrollTop = 0; }, [el, place]);
@@ -39,7 +39,8 @@ export function ListPane() {
   const rows = [];
   for (let i = w.from; i < w.to; i++) {
     const row = l.row(i);
-    if (row) rows.push(<MailRow key={row.key} desk={desk} row={row} index={i} count={count} wide={wide} picking={picked.size > 0} picked={picked.has(row.key)} open={row.key === openKey} cursor={i === cursor} tabbable={i === first} top={w.offset + (i - w.from) * rowHeight} list={r} onOpen={open} onPick={pick} onDrag={drag} onDragEnd={endDrag} />);
+    // Rows are drawn into the same few elements again and again: making them costs most.
+    if (row) rows.push(<MailRow key={i % 64} desk={desk} row={row} index={i} count={count} wide={wide} picking={picked.size > 0} picked={picked.has(row.key)} open={row.key === openKey} cursor={i === cursor} tabbable={i === first} top={w.offset + (i - w.from) * rowHeight} list={r} onOpen={open} onPick={pick} onDrag={drag} onDragEnd={endDrag} />);
   }
   return (
     <div class={"list" + (wide ? " list-wide" : "")} onKeyDown={(e) => listKeys(e, desk)}>

@@ -27,7 +27,7 @@ export interface RowProps {
 
 export function MailRow(p: RowProps) {
   const { row, index, wide, picked } = p;
-  const [drawn, draw] = useState<Drawn>();
+  const [drawn, draw] = useState<Drawn>(), [over, hover] = useState(false);
   const classes = ["row", wide ? "row-wide" : "row-tall", row.unread && "row-unread", picked && "row-picked", p.open && "row-open", p.cursor && "row-cursor", row.waiting && "row-waiting"];
   const begin = (e: PointerEvent) => {
     if (p.picking) return;
@@ -46,7 +46,7 @@ export function MailRow(p: RowProps) {
   };
   const id = `row-${index}`;
   return (
-    <li class={classes.filter(Boolean).join(" ")} style={{ transform: `translateY(${p.top}px)` }} aria-setsize={p.count} aria-posinset={index + 1} draggable onDragStart={(e) => p.onDrag(e, index)} onDragEnd={p.onDragEnd} onPointerDown={begin}>
+    <li class={classes.filter(Boolean).join(" ")} style={{ transform: `translateY(${p.top}px)` }} aria-setsize={p.count} aria-posinset={index + 1} draggable onDragStart={(e) => p.onDrag(e, index)} onDragEnd={p.onDragEnd} onPointerDown={begin} onPointerEnter={(e) => { if (e.pointerType === "mouse") hover(true); }} onPointerLeave={() => hover(false)}>
       {drawn && <Behind drawn={drawn} what={swipesOf(p.desk)[drawn.side]} />}
       <div class="row-face" style={drawn ? { transform: `translateX(${drawn.px}px)` } : undefined}>
         <label class="row-pick" onClick={(e) => e.stopPropagation()}>
@@ -64,11 +64,11 @@ export function MailRow(p: RowProps) {
           </span>
         </a>
         <IconButton small class={"row-star" + (row.flagged ? " row-starred" : "")} icon="star" filled={row.flagged} pressed={row.flagged} label={t(row.flagged ? "do.unstar" : "do.star")} tabIndex={p.tabbable ? 0 : -1} onClick={() => p.desk.actions.flag(row.flagged ? row.refs : row.refs.slice(0, 1), !row.flagged)} />
-        <div class="row-acts" aria-hidden="true">
+        {over && <div class="row-acts" aria-hidden="true">
           <Act icon="archive" label={t("do.archive")} run={() => p.desk.actions.archive(row.refs)} />
           <Act icon="trash" label={t("do.trash")} run={() => p.desk.actions.trash(row.refs)} />
           <Act icon={row.unread ? "mail-open" : "mail"} label={t(row.unread ? "do.seen" : "do.unseen")} run={() => p.desk.actions.seen(row.refs, row.unread)} />
-        </div>
+        </div>}
       </div>
     </li>
   );
@@ -98,8 +98,8 @@ const short = (name: string) => (/^\p{Lu}\p{L}+ \p{Lu}[\p{L}'’-]+$/u.test(name
 function What({ desk, row }: { desk: Desk; row: Row }) {
   return (
     <span class="row-what">
-      <span class="row-line"><span class="row-subject"><bdi>{row.subject || t("list.nosubject")}</bdi></span><Labels desk={desk} row={row} /></span>
-      <span class="row-snippet"><bdi>{row.snippet}</bdi></span>
+      <span class="row-line"><span class="row-subject" dir="auto">{row.subject || t("list.nosubject")}</span><Labels desk={desk} row={row} /></span>
+      <span class="row-snippet" dir="auto">{row.snippet}</span>
     </span>
   );
 }

@@ -36,7 +36,7 @@ export function Body({ mail, opened: o }: { mail: MailView; opened: OpenedMail }
       {shown?.cut.value && <div class="mail-notice"><Note tone="warn">{t("reader.cut")}</Note></div>}
       {state === "failed" && <div class="mail-notice"><Note tone="bad" title={t("reader.noframe")}><p>{t("reader.noframe.why")}</p></Note></div>}
       {state === "loading" && <div class="mail-wait"><Spinner label={t("reader.drawing")} /></div>}
-      <div ref={box} class={`mail-frame${plain || !o.html ? " mail-text" : ""}`} />
+      <div ref={box} class={`mail-sheet${plain || !o.html ? " mail-text" : ""}`} />
       {state === "failed" && <pre class="mail-plain" dir="auto">{o.text}</pre>}
       {o.html && (
         <p class="mail-views">

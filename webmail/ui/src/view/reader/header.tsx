@@ -39,11 +39,12 @@ export function Head({ mail, opened: o, alone }: { mail: MailView; opened: Opene
         <p class="mail-from">{o.from.map((a, i) => <Person key={i} a={a} strong />)}</p>
         <p class="mail-to">
           <span><To people={[...o.to, ...o.cc, ...o.bcc]} own={desk.account.addresses} /></span>
+          <time class="mail-ago" dateTime={new Date((o.date || o.arrived) * 1000).toISOString()}>{relative(o.date || o.arrived)}</time>
           <button type="button" class="mail-details" aria-expanded={details} onClick={() => show(!details)}>{t(details ? "reader.less" : "reader.details")}<Icon name={details ? "up" : "down"} /></button>
         </p>
       </div>
       <div class="mail-acts">
-        <time dateTime={new Date(o.date * 1000).toISOString()} data-tip={exactDate(o.date || o.arrived)}><span class="mail-full">{fullDate(o.date || o.arrived)}</span><span class="mail-ago">{relative(o.date || o.arrived)}</span></time>
+        <time class="mail-full" dateTime={new Date((o.date || o.arrived) * 1000).toISOString()} data-tip={exactDate(o.date || o.arrived)}>{fullDate(o.date || o.arrived)}</time>
         <span class="mail-buttons">
           <IconButton small icon="star" filled={starred} pressed={starred} class={starred ? "row-starred" : ""} label={t(starred ? "do.unstar" : "do.star")} onClick={() => desk.actions.flag([mail.ref], !starred)} />
           <IconButton small class="mail-reply" icon="reply" label={t("do.reply")} keys="r" onClick={answer("reply")} />

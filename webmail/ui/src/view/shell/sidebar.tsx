@@ -107,7 +107,7 @@ function Item({ list, icon, label, count = 0, strong, level = 0, hue, menu = [],
     onDrop: (e: DragEvent) => { e.preventDefault(); setOver(false); onDrop(); },
   };
   return (
-    <li class={"side-item" + (over ? " side-over" : "") + (here ? " side-here" : "")} {...target} style={{ "--level": level, ...(hue !== undefined && { "--hue": hue }) }}>
+    <li class={"side-item" + (over ? " side-over" : "") + (here ? " side-here" : "") + (hue !== undefined ? " side-hue" : "")} {...target} style={{ "--level": level, ...(hue !== undefined && { "--hue": hue }) }}>
       {onFold && <button type="button" class="side-fold" aria-label={t(open ? "folder.fold" : "folder.unfold", { name: label })} aria-expanded={open} onClick={onFold}><Icon name="down" /></button>}
       <a href={href({ page: "mail", list })} aria-current={here ? "page" : undefined} draggable={false}>
         <Icon name={icon} /><span class={"side-label" + (strong && count ? " side-strong" : "")}><bdi>{label}</bdi></span>
