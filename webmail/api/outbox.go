@@ -2,12 +2,14 @@ package api
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -42,6 +44,7 @@ const (
 	mailInside  = 1 << 20
 	plainMail   = 50 << 20
 	sendingPart = "Sending"
+	leftAtOnce  = "left-" // begins an id of what never waited
 )
 
 // Envelope is a mail's way.
@@ -53,7 +56,8 @@ type Envelope struct {
 	Encrypted bool      `json:"encrypted" doc:"the client encrypted it: nothing is sent if it is readable"`
 }
 
-// OutboxItem is a mail that waits. One that left at once has no id.
+// OutboxItem is a mail that waits. One that left at once has an id too, by which nothing
+// is found any more: a client that asks again knows that it was sent.
 type OutboxItem struct {
 	ID       string    `json:"id"`
 	At       time.Time `json:"at"`
@@ -171,7 +175,7 @@ func (a *API) send(ctx context.Context, r *http.Request) (OutboxItem, error) {
 		return OutboxItem{}, refusedMail(err)
 	}
 	if held.ID == "" {
-		return OutboxItem{At: a.Now().UTC(), To: len(o.Envelope.To), Size: text.Size(), Created: a.Now().UTC()}, nil
+		return OutboxItem{ID: leftAtOnce + strings.ToLower(rand.Text()[:12]), At: a.Now().UTC(), To: len(o.Envelope.To), Size: text.Size(), Created: a.Now().UTC()}, nil
 	}
 	return itemOf(held), nil
 }

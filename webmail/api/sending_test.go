@@ -149,9 +149,10 @@ func TestOutbox(t *testing.T) {
 	}
 	expect(t, s.as(s.alice, "DELETE", "/outbox/"+held.ID, nil), 404, "not-found")
 	now := read[OutboxItem](t, s.send(s.alice, Envelope{From: "alice@demo.test", To: e.To}, text("alice@demo.test")), 200)
-	if d, _ := s.queue.Depth(t.Context()); d.Mails != 1 || now.ID != "" {
+	if d, _ := s.queue.Depth(t.Context()); d.Mails != 1 || !strings.HasPrefix(now.ID, leftAtOnce) {
 		t.Errorf("%d mails left, %+v", d.Mails, now)
 	}
+	expect(t, s.as(s.alice, "DELETE", "/outbox/"+now.ID, nil), 404, "not-found")
 	if strings.Contains(s.logs.String(), canaryWord) || strings.Contains(s.logs.String(), "@") {
 		t.Errorf("the log says %s", s.logs.String())
 	}

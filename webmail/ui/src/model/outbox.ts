@@ -190,7 +190,7 @@ export class Outbox implements OutboxModel {
     try {
       for (const p of s.parts) {
         if (p.id !== "") continue;
-        p.id = (await api.send(p.envelope, await this.#kept(p.mail), p.key)).id;
+        p.id = await this.#send(s, p);
         await cache.put("pending", `send/${s.id}`, s);
       }
     } catch (e) {
@@ -208,6 +208,23 @@ export class Outbox implements OutboxModel {
       this.#later();
     });
     return { state: "sent", ids: s.parts.map((p) => p.id) };
+  }
+  // A strict server holds back nothing that it could read: such a mail goes at once, and
+  // cannot be taken back. For a later time there is no way.
+  async #send(s: Sending, p: Part): Promise<string> {
+    const { api, cache } = this.#parts;
+    const mail = await this.#kept(p.mail);
+    try {
+      return (await api.send(p.envelope, mail, p.key)).id;
+    } catch (e) {
+      if (!(e instanceof ApiError) || e.word !== "strict" || s.at) throw e;
+      const { delay: _, ...envelope } = p.envelope;
+      p.envelope = envelope;
+      p.key = newKey();
+      s.delay = 0;
+      await cache.put("pending", `send/${s.id}`, s);
+      return (await api.send(p.envelope, mail, p.key)).id;
+    }
   }
   // It is out: the copy in Sent with its card, the draft's rest, and what belongs to it.
   async #after(s: Sending): Promise<void> {

@@ -205,6 +205,19 @@ describe("sending", () => {
     p.app.stop();
   });
 
+  test("a strict server gets readable mail at once, and none for later", async () => {
+    const { server } = world();
+    server.strict = true;
+    const p = await openedPage(server);
+    const at = Date.now() / 1000 + 86_400;
+    expect(await p.desk.outbox.send(await compose(p), { at })).toMatchObject({ state: "refused" });
+    expect(await p.desk.outbox.send(await compose(p))).toMatchObject({ state: "sent" });
+    await calm(p);
+    expect(server.left.length).toBe(1);
+    expect(p.desk.outbox.items.peek()).toEqual([]);
+    p.app.stop();
+  });
+
   test("scheduled mail waits at the server, with its subject here alone, and can be moved", async () => {
     const { server, clock } = world();
     const p = await openedPage(server);

@@ -356,8 +356,8 @@ export interface OutboxItem {
   attempts?: number; // that were put off
   reply?: string; // why the last one was: an enhanced status code
 }
-// An item that left at once has no id. POST: 422 "not-encrypted", "refused" (address: the recipient that was),
-// 409 "strict" (this server holds back no mail that it could read: wait in the browser, or encrypt), "outbox-full".
+// An item that left at once has an id by which nothing is found any more. POST: 422 "not-encrypted", "refused" (address: the recipient that was),
+// 409 "strict" (this server holds back no mail that it could read: send it at once, or encrypted), "outbox-full".
 // GET /api/v1/outbox -> {items}; DELETE /api/v1/outbox/ID -> 204, or 409 "gone-out"; PATCH {at}
 
 // POST /api/v1/recipients {addresses} -> {recipients}

@@ -83,6 +83,7 @@ export class FakeServer {
   keyring: t.Keyring;
   live = true; // the session
   signedUp = true;
+  strict = false; // readable mail is not held back
   totp: string | null = null; // code that is asked for
   rules: t.Rules = { version: 1, rules: [], vacation: { on: false, subject: "", text: "" } };
   seen: string[] = []; // method and path with query of every request that arrived
@@ -449,6 +450,7 @@ export class FakeServer {
       const { envelope, mail } = r.parts!;
       const now = this.clock.now();
       const leaves = envelope.at ? Date.parse(envelope.at) : now + (envelope.delay ?? 0) * 1000;
+      if (this.strict && leaves > now && !envelope.encrypted) return problem(409, "strict");
       const item = { id: `o${this.#ids++}`, at: new Date(leaves).toISOString(), to: envelope.to.length, size: mail.byteLength, created: this.#time(now / 1000) };
       if (leaves <= now) this.left.push({ envelope, mail });
       else this.outbox.push({ ...item, envelope, mail, leaves });
