@@ -17,6 +17,7 @@ export function EditContact({ start, onSave, onCancel }: { start: Editing; onSav
   const save = () => onSave(clean).catch((fault: unknown) => setFailed(wordOf(fault)));
   return (
     <form class="room contact-edit" onSubmit={(ev) => { ev.preventDefault(); if (!empty && !wrong) void save(); }}>
+      <h1>{t(start.name || start.addresses[0]?.address ? "contacts.edit" : "contacts.new")}</h1>
       <Field label={t("contacts.name")} value={e.name} onValue={(v) => set({ ...e, name: v })} autofocus maxLength={200} />
       <Lines legend={t("contacts.addresses")} add={t("contacts.address.add")} type="email" words={(number) => t("contacts.address.n", { number })}
         lines={e.addresses.map((a) => ({ value: a.address, label: a.label }))} wrong={(v) => (bad(v) ? t("contacts.bad") : undefined)}
