@@ -318,7 +318,6 @@ export interface Usage {
 export interface CabinetList {
   version: number;
   complete?: boolean; // false: since is too old, or a backup was restored; ask with 0 and compare
-  complete?: boolean; // false: ask again with 0 and compare
   items: CabinetItem[];
 }
 export interface CabinetItem {
