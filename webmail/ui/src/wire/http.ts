@@ -22,7 +22,7 @@ export class ApiError extends Error {
 
   // Nothing reached a server that could say no: the same request may work later.
   get temporary(): boolean {
-    return this.status === 0 || this.status === 429 || this.status >= 500;
+    return this.status === 0 || this.status === 429 || this.status >= 500 || this.word === "in-progress";
   }
 }
 
@@ -208,7 +208,7 @@ class Http {
 
 function retriable(e: ApiError): boolean {
   if (e.word === "aborted" || e.word === "bad-answer") return false;
-  return e.status === 0 || e.status === 502 || e.status === 503 || e.status === 504 || (e.status === 429 && e.wait > 0 && e.wait <= 5);
+  return e.status === 0 || e.word === "in-progress" || e.status === 502 || e.status === 503 || e.status === 504 || (e.status === 429 && e.wait > 0 && e.wait <= 5);
 }
 
 const seg = encodeURIComponent;
@@ -328,10 +328,12 @@ export function createApi(o: HttpOptions = {}) {
 
     // -- sending
     send: (envelope: t.Envelope, mail: Uint8Array<ArrayBuffer>, key: string): Promise<t.OutboxItem> => {
-      const form = new FormData();
-      form.append("envelope", new Blob([JSON.stringify(envelope)], { type: "application/json" }));
-      form.append("mail", new Blob([mail], { type: "message/rfc822" }));
-      return http.json("/outbox", { method: "POST", body: form, key, timeout: LONG });
+      // Made by hand: a repeated request must be the same to the byte, and a browser's own
+      // form has another boundary each time.
+      const boundary = `sealpost-${key}`;
+      const part = (name: string, type: string) => `\r\n--${boundary}\r\nContent-Disposition: form-data; name="${name}"; filename="${name}"\r\nContent-Type: ${type}\r\n\r\n`;
+      const body = new Blob([part("envelope", "application/json").slice(2), JSON.stringify(envelope), part("mail", "message/rfc822"), mail, `\r\n--${boundary}--\r\n`]);
+      return http.json("/outbox", { method: "POST", body, type: `multipart/form-data; boundary=${boundary}`, key, timeout: LONG });
     },
     outbox: () => get<{ items: t.OutboxItem[] }>("/outbox").then((r) => r.items),
     takeBack: (id: string) => mutate("DELETE", `/outbox/${seg(id)}`),

@@ -92,7 +92,7 @@ export class FakeServer {
   forgets = false; // the next entries since something are not complete
   most = 20_000; // entries in one answer
   #streams = new Set<{ send(name: string, data: unknown): void; fall(): void }>();
-  #answers = new Map<string, { status: number; body: ArrayBuffer; headers: [string, string][] }>();
+  #answers = new Map<string, { asked: string; status: number; body: ArrayBuffer; headers: [string, string][] }>();
   #ids = 1;
 
   constructor(o: FakeServerOptions) {
@@ -228,8 +228,10 @@ export class FakeServer {
 
   async #serve(method: string, path: string, query: URLSearchParams, init: RequestInit): Promise<Response> {
     const headers = new Headers(init.headers);
-    const form = init.body instanceof FormData ? init.body : null;
-    const body = form || init.body === undefined || init.body === null ? new ArrayBuffer(0) : await new Response(init.body).arrayBuffer();
+    const type = headers.get("Content-Type") ?? "";
+    const sent = new Response(init.body ?? null, type === "" ? {} : { headers: { "Content-Type": type } });
+    const form = (sent.headers.get("Content-Type") ?? "").startsWith("multipart/") ? await sent.clone().formData() : null;
+    const body = init.body === undefined || init.body === null ? new ArrayBuffer(0) : await sent.arrayBuffer();
     this.seen.push(`${method} ${path}?${query}`);
     this.bodies.push(Array.from(new Uint8Array(body), (x) => String.fromCharCode(x)).join(""));
     const r: Request = { method, path, query, headers, body, json: {} };
@@ -241,11 +243,13 @@ export class FakeServer {
     }
     const key = headers.get("Idempotency-Key");
     const was = key ? this.#answers.get(key) : undefined;
+    const asked = `${method} ${path} ${type} ${Array.from(new Uint8Array(key ? await crypto.subtle.digest("SHA-256", body) : body.slice(0, 0))).join()}`;
+    if (was && was.asked !== asked) return problem(422, "key-reused");
     if (was) return new Response(was.status === 204 ? null : was.body.slice(0), { status: was.status, headers: was.headers });
     const answer = this.#route(r);
     if (key && answer.status < 500) {
       const copy = await answer.clone().arrayBuffer();
-      this.#answers.set(key, { status: answer.status, body: copy, headers: [...answer.headers] });
+      this.#answers.set(key, { asked, status: answer.status, body: copy, headers: [...answer.headers] });
     }
     return answer;
   }
