@@ -90,7 +90,7 @@ func (a *API) build() {
 	for _, register := range []func(service){
 		server, signIn, keyring, sessions, requests, factors, appPasswords,
 		imports,
-		outboxes, recipients, keys, ruleSets, images, pushes, admin,
+		outboxes, recipients, keys, ruleSets, images, unsubscribes, pushes, admin,
 		mailOperations, cabinetOperations, eventOperations,
 	} {
 		register(s)
