@@ -14,6 +14,8 @@ type passwordAddCommand struct {
 	Name     string `required:"" placeholder:"NAME" help:"What it is for, such as phone; unique in the account."`
 	FileSent bool   `help:"The server files what is sent with it in Sent, so that the program need not."`
 	Limit    int    `placeholder:"N" help:"Recipients elsewhere an hour (default: submission.recipients_per_hour_of_password)."`
+
+	Scope []string `enum:"imap,smtp,api" placeholder:"NAME" help:"What it opens: imap, smtp, api; once for each (default: imap and smtp)."`
 }
 
 func (cmd passwordAddCommand) Help() string {
@@ -22,7 +24,7 @@ func (cmd passwordAddCommand) Help() string {
 }
 
 func (cmd passwordAddCommand) Run(ctx context.Context, c console) error {
-	made, err := ask[newPassword](ctx, cmd.Config, "password.add", wantedPassword{cmd.Address, account.NewPassword{Name: cmd.Name, FileSent: cmd.FileSent, Limit: cmd.Limit}})
+	made, err := ask[newPassword](ctx, cmd.Config, "password.add", wantedPassword{cmd.Address, account.NewPassword{Name: cmd.Name, FileSent: cmd.FileSent, Limit: cmd.Limit, Scopes: cmd.Scope}})
 	if err != nil {
 		return err
 	}
