@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"testing"
+	"time"
 
 	"sealpost/account"
 	"sealpost/mailstore"
@@ -63,7 +64,8 @@ func TestImports(t *testing.T) {
 	}
 	wish.Host = "elsewhere.example.net"
 	read[Import](t, w.ask("POST", "/import", wish, bob), 202)
-	for read[Import](t, w.ask("GET", "/import", nil, bob), 200).State == "running" {
+	for i, _ := w.Imports.State(mailstore.Owner(w.bob.ID)); i.Ended.IsZero(); i, _ = w.Imports.State(mailstore.Owner(w.bob.ID)) {
+		time.Sleep(time.Millisecond)
 	}
 	if i := read[Import](t, w.ask("GET", "/import", nil, bob), 200); i.State != "ended" || i.Trouble != "unreachable" {
 		t.Errorf("bob's: %+v", i)
