@@ -31,6 +31,13 @@ tests["pictures are blocked, counted and shown on demand, trackers never"] = asy
   assert.equal(await inside((d) => d.querySelector("td").style.color), "rgb(18, 52, 86)");
 };
 
+tests["the frame is in its sandbox"] = async () => {
+  await show("<p>x</p>");
+  assert.equal(await page.evaluate(() => document.querySelector("iframe").getAttribute("sandbox")), "allow-same-origin allow-popups allow-popups-to-escape-sandbox");
+  const ran = await page.evaluate(() => { const s = document.querySelector("iframe").contentDocument; const e = s.createElement("img"); e.setAttribute("onerror", "parent.__ran = true"); e.src = "data:,x"; s.body.append(e); return new Promise((go) => setTimeout(() => go(globalThis.__ran === true), 300)); });
+  assert.equal(ran, false, "a handler ran in the frame");
+};
+
 tests["parts of the mail stand where it names them, if they are pictures"] = async () => {
   await page.evaluate(async () => {
     const png = Uint8Array.from(atob("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="), (c) => c.charCodeAt(0)).buffer;
@@ -155,7 +162,7 @@ for (const [name, run] of Object.entries(tests)) {
   }
 }
 try {
-  check({ ignore: [/base URI/, /Loading media from/] });
+  check({ ignore: [/base URI/, /Loading media from/, /Blocked script execution in .*mailframe/] }); // the last: its own test of the sandbox
   assert.equal(sink.asked.length, 0);
   assert.equal(seen.foreign.length, 0);
 } catch (e) {
