@@ -349,6 +349,10 @@ export interface Keyring {
   version: number;
 }
 
+export interface LeavingBody {
+  url: string;
+}
+
 export interface Mailbox {
   bytes: number;
   id: number;
