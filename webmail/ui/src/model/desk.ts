@@ -9,6 +9,7 @@ import type { Vault } from "../vault/vault.ts";
 import { Actions } from "./actions.ts";
 import { CabinetModel } from "./cabinet.ts";
 import { SealedCache, type Cache } from "./cache.ts";
+import { Better } from "./better.ts";
 import { Cards } from "./cards.ts";
 import { createContacts } from "./contacts.ts";
 import { DraftFiles } from "./draftfiles.ts";
@@ -76,7 +77,8 @@ export function createDesk(parts: DeskParts): OpenDesk {
   const search = createSearch(sync);
   const letters = new Letters(api, cache);
   const list = new List({ sync, settings, search, clock, threads, me: own, closed: (id) => cards.isClosed(id) });
-  const mail = new Mail({ api, vault, clock, alarms, sync, cards, threads, letters, list, actions, settings, contacts, pins, me: own });
+  const better = new Better({ api, vault, clock, alarms, sync, cards, letters, learn: (id, text) => search.learn(id, text) });
+  const mail = new Mail({ api, vault, clock, alarms, sync, cards, threads, letters, list, actions, settings, contacts, pins, better, me: own });
   drafts.unqueue = (id) => outbox.unqueue(id);
   cards.onCard = (c) => threads.add(c.id, c);
   cards.onChange = () => sync.changed();
@@ -118,6 +120,9 @@ export function createDesk(parts: DeskParts): OpenDesk {
       every(WAKE, () => actions.wake(clock.now() / 1000));
       every(HOUR, () => quietly(pins.watchOwn()));
       timers.push(clock.after(10_000, () => quietly(keepLetters())));
+      stopBetter = effect(() => {
+        if (sync.version.value > 0 && sync.state.value === "current") better.wake();
+      });
     }
   }
   async function refresh(): Promise<void> {
@@ -138,6 +143,7 @@ export function createDesk(parts: DeskParts): OpenDesk {
       },
     });
   }
+  let stopBetter = () => {};
   const stopSettings = effect(() => {
     if (settings.ready.value) list.conversations.value = settings.value.value.conversations;
   });
@@ -161,6 +167,8 @@ export function createDesk(parts: DeskParts): OpenDesk {
       closed = true;
       events?.stop();
       stopSettings();
+      stopBetter();
+      better.stop();
       for (const stop of timers) stop();
       mail.close();
       for (const m of [list, actions, queue, drafts, outbox, cabinet, sync]) m.close();

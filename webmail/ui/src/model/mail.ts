@@ -6,7 +6,8 @@ import { ApiError, type Api, type Clock } from "../wire/http.ts";
 import type { Card, OpenedMail, Vault } from "../vault/vault.ts";
 import type { Actions } from "./actions.ts";
 import type { Cards } from "./cards.ts";
-import { tagOf, type Letters } from "./letters.ts";
+import type { Better } from "./better.ts";
+import type { Letters } from "./letters.ts";
 import type { List } from "./list.ts";
 import type { Sync } from "./sync.ts";
 import type { Threads } from "./threads.ts";
@@ -27,6 +28,7 @@ export interface MailParts {
   settings: SettingsModel;
   contacts: ContactsModel;
   pins: PinsModel;
+  better: Better;
   me: readonly string[];
 }
 
@@ -200,24 +202,9 @@ export class Mail implements MailModel {
     if (c.letters[i]! & 2) void this.#parts.letters.get(ref, "header", this.#stop?.signal).catch(() => {});
   }
 
-  // Of a mail that its sender encrypted, only we can say what it is about. And a card that
-  // is another mail's is thrown away and made anew.
   async #betterCard(ref: MailRef, mail: OpenedMail, message: ArrayBuffer): Promise<void> {
-    const { cards, sync, vault, api, alarms } = this.#parts;
-    const was = sync.card(ref.id);
-    if (was && !mail.card_matches) {
-      alarms.raise({ id: `card-swapped ${ref.id}`, word: "card-swapped", about: "" });
-      cards.put(ref.id, null);
-    }
-    const good = was && mail.card_matches;
-    const state = await vault.state();
-    if (!state.list || (good && !(was.incomplete && mail.class !== "sealed on arrival" && !mail.incomplete))) return;
-    const tag = good ? was.tag : message.byteLength > 0 ? await tagOf(message) : "";
-    if (tag === "" && message.byteLength === 0) return;
-    const card = cardOf(ref.id, mail, tag, good ? was : undefined);
-    await api.putLetter(ref.mailbox, ref.uid, "card", await vault.sealCard(card));
-    cards.put(ref.id, card);
-    this.#set(ref.id, { card });
+    const card = await this.#parts.better.look(ref, mail, message);
+    if (card) this.#set(ref.id, { card });
   }
 
   showRemote(id: string, always: boolean): void {
@@ -253,26 +240,4 @@ export class Mail implements MailModel {
       return null;
     }
   }
-}
-
-function cardOf(id: string, m: OpenedMail, tag: string, was: Card | undefined): Card {
-  const files = m.parts.filter((p) => !p.inline);
-  const from = m.from[0];
-  return {
-    id, tag, subject: cut(m.subject, 200), from_name: cut(from?.name ?? "", 80), from: cut(from?.address ?? "", 120), recipients: m.to.length + m.cc.length,
-    date: m.date, arrived: was?.arrived || m.arrived, snippet: cut(m.text.replace(/\s+/g, " ").trim(), 200),
-    attachments: files.slice(0, 8).map((p) => ({ name: cut(p.name, 80), type: cut(p.type, 60), size: p.size })), more_attachments: Math.max(0, files.length - 8),
-    message_id: m.message_id.length <= 200 ? m.message_id : "", in_reply_to: m.in_reply_to.length <= 200 ? m.in_reply_to : "",
-    references: m.references.slice(-4).filter((r) => r.length <= 200), class: m.class === "readable" ? "sealed on arrival" : m.class, incomplete: m.incomplete,
-    junk: was?.junk ?? "", verified: m.verified, dmarc: m.dmarc, spf: m.spf, dkim: m.dkim,
-  };
-}
-
-// At most so many bytes of UTF-8, and no half character.
-function cut(text: string, most: number): string {
-  const b = new TextEncoder().encode(text);
-  if (b.length <= most) return text;
-  let n = most;
-  while (n > 0 && (b[n]! & 0xc0) === 0x80) n--;
-  return new TextDecoder().decode(b.subarray(0, n));
 }

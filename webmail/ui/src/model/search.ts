@@ -10,9 +10,17 @@ const fold = (s: string) => s.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCa
 
 export function createSearch(sync: Sync): SearchSeam {
   const index = signal<Search | null>(null);
+  const early = new Map<string, string>(); // learned before there was an index
   return {
     use(s) {
       index.value = s;
+      for (const [id, text] of early) s.learn(id, text);
+      early.clear();
+    },
+    learn(id, text) {
+      const there = index.peek();
+      if (there) there.learn(id, text);
+      else if (early.size < 500) early.set(id, text);
     },
     progress: computed(() => index.value?.progress.value ?? null),
     async query(text, o = {}) {

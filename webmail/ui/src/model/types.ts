@@ -535,6 +535,8 @@ export interface Search {
   // Ids of mails, best first. within: mailbox.
   query(text: string, o?: { within?: number; signal?: AbortSignal }): Promise<{ ids: string[]; words: string[] }>;
   readonly progress: ReadonlySignal<{ done: number; of: number } | null>;
+  // What a mail says that only its owner's client could open: it can be searched for then.
+  learn(id: string, text: string): void;
   stop(): void;
 }
 export interface SearchSeam extends Search {

@@ -151,6 +151,18 @@ describe("search engine", () => {
     expect((await b.find("again")).length).toBe(12);
   });
 
+  it("learns what only a client could read, for all devices", async () => {
+    const w = new World();
+    w.add("[...]", "");
+    const a = w.device();
+    a.search.learn("1".padStart(32, "0"), "The secret meeting is at noon");
+    await a.settle();
+    expect(await a.find("meeting noon")).toEqual([1]);
+    const b = w.device();
+    await b.settle();
+    expect(await b.find("meeting noon")).toEqual([1]);
+  });
+
   it("passes over a damaged segment and reads the mail again", async () => {
     const w = new World();
     w.add("first", "one");

@@ -15,6 +15,8 @@ const batch = 400; // mails whose words are fetched at once
 const slice = 4000; // rows that are looked at before the page has a turn
 const uploadEvery = 10 * 60_000; // a fixed rhythm: uploads say nothing of what arrived
 const mostFresh = 8; // small segments before they are merged
+const mostText = 400_000; // characters of one mail that are learned
+const foldAt = 4000; // characters that are folded at once
 const mostPhrases = 200; // mails that are opened to confirm a phrase
 
 export interface SearchParts {
@@ -42,6 +44,7 @@ class Engine implements Search {
   private running: Promise<void> | null = null;
   private again = false;
   private uploaded = 0;
+  private readonly lessons: { id: string; text: string }[] = [];
   private later: (() => void) | null = null;
   private readonly ends: (() => void)[] = [];
 
@@ -76,6 +79,7 @@ class Engine implements Search {
   private async round(): Promise<void> {
     await this.loadSegments();
     await this.readWords();
+    await this.takeLessons();
     await this.share();
   }
 
@@ -172,6 +176,22 @@ class Engine implements Search {
       if (spot?.terms) boxes.set(spot.ref.mailbox, [...(boxes.get(spot.ref.mailbox) ?? []), spot.ref.uid]);
     }
     for (const [mailbox, uids] of boxes) await this.p.api.changes([{ op: "shed", mailbox, uids, letters: ["terms"] }]);
+  }
+
+  learn(id: string, text: string): void {
+    this.lessons.push({ id, text });
+    this.wake();
+  }
+
+  // takeLessons indexes what a client has read itself, beside the words that the server gave.
+  private async takeLessons(): Promise<void> {
+    for (let l = this.lessons.shift(); l && !this.stopped; l = this.lessons.shift()) {
+      const words = new Set<string>();
+      for (let at = 0; at < Math.min(l.text.length, mostText); at += foldAt) {
+        for (const w of await this.p.vault.fold(l.text.slice(at, at + foldAt + 40))) words.add(w);
+      }
+      await this.index.add([{ id: l.id, terms: [...words].sort() }]);
+    }
   }
 
   async query(text: string, o: { within?: number; signal?: AbortSignal } = {}): Promise<{ ids: string[]; words: string[] }> {

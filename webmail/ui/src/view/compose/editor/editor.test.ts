@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { describe, expect, it } from "vitest";
 import { forgotten } from "../forgot.ts";
-import { fromText, quoted } from "./parse.ts";
+import { fromHTML, fromText, quoted } from "./parse.ts";
 import { lastQuote, own } from "./quotes.ts";
 import { safeHref, schema } from "./schema.ts";
 import { html, text, wrap } from "./text.ts";
@@ -19,10 +19,10 @@ describe("text and HTML of a mail", () => {
 
   it("writes HTML that means only what the schema has", () => {
     expect(html(doc)).toBe(
-      "<p>Hello &amp; &lt;welcome&gt;</p><ul><li><p>one</p></li><li><p>two</p></li></ul>" +
-      '<p>see <a href="https://example.org/?a=1&amp;b=&quot;2&quot;" rel="noopener noreferrer">this page</a></p>' +
-      '<p><img src="cid:x@y" alt="a picture"></p>' +
-      '<blockquote type="cite"><p>old words</p><blockquote type="cite"><p>older words</p></blockquote></blockquote>');
+      "<div>Hello &amp; &lt;welcome&gt;</div><ul><li><div>one</div></li><li><div>two</div></li></ul>" +
+      '<div>see <a href="https://example.org/?a=1&amp;b=&quot;2&quot;" rel="noopener noreferrer">this page</a></div>' +
+      '<div><img src="cid:x@y" alt="a picture"></div>' +
+      '<blockquote type="cite"><div>old words</div><blockquote type="cite"><div>older words</div></blockquote></blockquote>');
   });
 
   it("writes plain text as people do", () => {
@@ -35,6 +35,10 @@ describe("text and HTML of a mail", () => {
     expect(wrap("word ".repeat(30).trim()).join(" ")).toBe("word ".repeat(30).trim());
     expect(wrap("x".repeat(200))).toEqual(["x".repeat(200)]);
     expect(wrap(`> ${"word ".repeat(30).trim()}`, "> ")).toHaveLength(1);
+  });
+
+  it("reads its own HTML again", () => {
+    expect(html(fromHTML(html(doc)))).toBe(html(doc));
   });
 
   it("reads plain text with its quotes, and writes it again", () => {

@@ -18,7 +18,8 @@ function element(n: Node): string {
   if (!n.isText) {
     n.forEach((c) => { s += element(c); });
     if (n.type.name === "paragraph" && s === "") s = "<br>"; // an empty line has its height
-    s = tagged(n.type.spec.toDOM?.(n) ?? [""], s);
+    // Lines as people type them: a <p> would have a gap above and below in every reader.
+    s = n.type.name === "paragraph" ? `<div>${s}</div>` : tagged(n.type.spec.toDOM?.(n) ?? [""], s);
   }
   for (const mark of [...n.marks].reverse()) s = tagged(mark.type.spec.toDOM?.(mark, true) ?? [""], s);
   return s;
