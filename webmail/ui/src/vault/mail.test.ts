@@ -320,7 +320,7 @@ describe("hostile mail", () => {
     for (const [name, mail] of Object.entries(cases)) {
       const { opened, ms } = await opens(`Subject: s\n${mail}`);
       expect(opened, name).toMatchObject({ incomplete: true, html: "", text: "" });
-      expect(ms, name).toBeLessThan(3000);
+      expect(ms, name).toBeLessThan(30_000); // it would be minutes
       expect((await w.vault.source(opened.handle)).byteLength).toBeGreaterThan(1000);
     }
     const many: { [name: string]: string } = {
