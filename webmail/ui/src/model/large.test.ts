@@ -39,10 +39,6 @@ test("pages keep every field of a card, and leave newer pages alone", () => {
   expect(decodePage(new TextEncoder().encode("garbage").buffer)).toBe(null);
 });
 
-// Machines of tests are slow and shared: this finds what grows with the square, not what
-// takes twice as long.
-const longEnough = (ms: number) => ms * Number(process.env["SLOW"] ?? 1);
-
 // WEBMAIL checkpoints 6 and 8, as far as the model goes: real cryptography and painting are
 // measured in a browser.
 test("100,000 mails: the first rows from this device soon, and no long task", async () => {
