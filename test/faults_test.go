@@ -24,7 +24,7 @@ func TestSeededFaults(t *testing.T) {
 	if testing.Short() || os.Getenv("SEALPOST_OVERLAY") != "" {
 		t.Skip("seeded faults are not sown into each other")
 	}
-	for _, f := range slices.Concat(faults, faultsOut) {
+	for _, f := range slices.Concat(faults, faultsOut, faultsWeb) {
 		t.Run(f.attack+"/"+f.run, func(t *testing.T) {
 			out, err := f.guard(t)
 			switch {

@@ -14,6 +14,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -248,6 +249,23 @@ func TestPasskeySignsIn(t *testing.T) {
 	ring := read[Keyring](t, p.ask("GET", "/keyring", nil), 200)
 	if _, there := ring.Containers["master.passkey."+k.id()]; there || ring.Version != 3 {
 		t.Errorf("%+v", ring)
+	}
+}
+
+// A synced passkey counts nothing: only that the challenge was spent tells a replay.
+func TestPasskeySignatureServesOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.attach(w.alice)
+	k := newSoftKey(p.id)
+	k.count = 0
+	made := k.register(read[map[string]any](t, p.ask("POST", "/passkeys/begin", nil), 200))
+	read[PasskeyLine](t, p.ask("POST", "/passkeys", map[string]any{"name": "synced", "credential": made, "container": container(2), "version": 2}), 201)
+	for range 2 {
+		k.count = math.MaxUint32 // sign makes it 0
+		once := map[string]any{"credential": k.sign(w.requestOptions()), "device": "x"}
+		read[Session](t, w.ask("POST", "/sign-in/passkey", once), 200)
+		expect(t, w.ask("POST", "/sign-in/passkey", once), 401, "wrong-sign-in")
 	}
 }
 

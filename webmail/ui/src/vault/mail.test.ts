@@ -127,8 +127,10 @@ describe("mail that Go sealed", () => {
     const sed = concat(message.subarray(0, head), Uint8Array.of(0xc9, 4, 1, 2, 3, 4));
     const skesk = concat(Uint8Array.of(0xc3, 4, 4, 9, 0, 8), message);
     const twice = concat(message, message.subarray(head));
-    for (const b of [sed, skesk, twice, message.subarray(head), message.subarray(0, head), Uint8Array.of(), utf8("-----BEGIN PGP MESSAGE-----")])
+    for (const b of [sed, skesk, twice, message.subarray(head), message.subarray(0, head), Uint8Array.of(), utf8("-----BEGIN PGP MESSAGE-----")]) {
       await expect(w.vault.openMail({ message: b.slice().buffer })).rejects.toThrow(/^closed$/);
+      expect(() => walkMessage(b)).toThrow(/^closed$/); // before the library is asked
+    }
   });
 
   it("stops a compressed message at 64 MiB (B06)", async () => {

@@ -181,6 +181,13 @@ describe("a hostile server", () => {
       );
     }
     expect(refused).toBeGreaterThan(mine.secret.length / 2);
+    // Another private part under the same public one, with its checksum made anew.
+    for (const i of [0, 1]) {
+      const made = await newKey("A", "a@example.org");
+      const { privateParams } = [made.key, ...made.key.subkeys][i]!.keyPacket as unknown as { privateParams: Record<string, Uint8Array> };
+      for (const part of Object.values(privateParams)) part[10]! ^= 1;
+      await expect(readSecretKey(new Uint8Array(made.key.write()), made.fingerprint), `key ${i}`).rejects.toThrow(/^closed$/);
+    }
   }, 120_000);
 });
 

@@ -1,0 +1,185 @@
+package test
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A uiFault is a bug put into the browser's side on purpose.
+type uiFault struct {
+	attack   string // its row in docs/threats.md
+	file     string // where the fault goes, from webmail/ui/src
+	old, new string // old must stand there exactly once
+	spec     string // the guard: a file, and the beginning of a test's name
+	test     string
+}
+
+// faultsUI are sown into a copy of webmail/ui, one after the other.
+var faultsUI = []uiFault{
+	{"A01", "vault/box.ts", " || box[0] !== version", "", "vault/vault.test.ts", "gets nothing from a container with any byte changed"},
+	{"A02", "vault/argon.ts", " || !strong", "", "vault/vault.test.ts", "cannot lower the key derivation"},
+	{"A02", "vault/argon.ts", "[floor, seen]", "[floor]", "vault/vault.test.ts", "cannot make a weaker derivation pass"},
+	{"A03", "vault/device.ts", "ring.version < pins.version || ", "", "vault/vault.test.ts", "cannot go back behind what this browser has seen"},
+	{"A03", "vault/box.ts", "additionalData: contextBytes(c)", "additionalData: contextBytes({ ...c, purpose: \"\", name: \"\" })", "vault/vault.test.ts", "cannot put one container in another's place"},
+	{"A03", "model/cabinet.ts", "i.version < known.version || (", "(", "model/cabinet.test.ts", "an older version of a box is an alarm"},
+	{"A03", "model/mail.ts", "if (was && !mail.card_matches) {", "if (was && false) {", "model/cabinet.test.ts", "a card of another mail is found out"},
+	{"A04", "vault/openpgp.ts", "    await packet.validate();\n", "", "vault/vault.test.ts", "cannot have a changed secret key used"},
+	{"A08", "model/pins.ts", "if (other && !pin.refused.includes(other.fingerprint)) {", "if (other && false) {", "model/cabinet.test.ts", "another key blocks writing"},
+	{"A08", "model/pins.ts", "    if (now && now.fingerprint !== this.#parts.fingerprint) {", "    if (now && false) {", "model/cabinet.test.ts", "our own key, when others are shown another"},
+	{"A12", "vault/argon.ts", " || !within", "", "vault/vault.test.ts", "cannot lower the key derivation"},
+	{"B02", "vault/packets.ts", "if (at === 0 || p.next !== b.length) throw closed();", "", "vault/mail.test.ts", "refuses what is no PKESK and SEIPD"},
+	{"B03", "view/compose/addresses.ts", "decode(value).replace(/[\\r\\n]+/gu, \" \")", "decode(value)", "view/compose/addresses.test.ts", "come from mailto: links without files"},
+	{"B04", "model/trust.ts", "if (worst !== \"bad\") return", "return", "model/trust.test.ts", "a bad signature never looks good"},
+	{"B04", "model/trust.ts", "!s.from_matches || m.from.length !== 1", "false", "model/trust.test.ts", "a good signature is verified only for the one sender"},
+	{"B05", "vault/verify.ts", " || more.length > 0", "", "vault/mail.test.ts", "say nothing where they cover only a part"},
+	{"B06", "vault/openpgp.ts", "    maxDecompressedMessageSize: maxOpened,\n", "", "vault/mail.test.ts", "stops a compressed message at 64 MiB"},
+	{"B09", "vault/reading.ts", "v.outer === null ? [] : await differing(f, v.outer)", "[]", "vault/mail.test.ts", "tells of a From that is another outside"},
+	{"B11", "vault/reading.ts", "inside === null ? readVerdict(trace, from) : noVerdict", "readVerdict(trace, from)", "vault/mail.test.ts", "are not believed from a sender who encrypts a seal"},
+	{"C04", "view/reader/files.ts", "new Set([\"image/png\",", "new Set([\"image/svg+xml\", \"image/png\",", "view/reader/files.test.ts", "a kind is taken from the type"},
+	{"E04", "search/segment.ts", "const out = new Uint8Array(size);", "const out = new Uint8Array(segment.length);", "search/segment.test.ts", "has one of two sizes"},
+}
+
+func TestSeededFaultsUI(t *testing.T) {
+	if testing.Short() || os.Getenv("SEALPOST_OVERLAY") != "" {
+		t.Skip("seeded faults are not sown into each other")
+	}
+	need(t, "node")
+	tree := copyUI(t)
+	var names, specs []string
+	for _, f := range faultsUI {
+		names, specs = append(names, f.test), append(specs, f.spec)
+	}
+	slices.Sort(specs)
+	clean := tree.run(t, slices.Compact(specs), names)
+	for _, f := range faultsUI {
+		t.Run(f.attack+"/"+f.test, func(t *testing.T) {
+			if status := clean.of(f.test); !slices.Equal(status, []string{"passed"}) {
+				t.Fatalf("without the fault the guard is %v, expected one that passed", status)
+			}
+			defer tree.sow(t, f)()
+			if status := tree.run(t, []string{f.spec}, []string{f.test}).of(f.test); !slices.Equal(status, []string{"failed"}) {
+				t.Errorf("with the fault in %s the guard is %v, expected one that failed", f.file, status)
+			}
+		})
+	}
+}
+
+// A uiTree is a copy of the whole project, of which only webmail/ui is really copied: the
+// guards find by their paths what the server's tests wrote.
+type uiTree struct{ dir string }
+
+func copyUI(t *testing.T) uiTree {
+	t.Helper()
+	from, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ui := filepath.Join(from, "webmail", "ui")
+	if _, err := os.Stat(filepath.Join(ui, "node_modules", "vitest")); err != nil {
+		skip(t, "webmail/ui/node_modules is missing")
+	}
+	to := t.TempDir()
+	at := filepath.Join(to, "webmail", "ui")
+	if err := os.MkdirAll(at, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	link(t, from, to, "webmail")
+	link(t, filepath.Join(from, "webmail"), filepath.Join(to, "webmail"), "ui")
+	link(t, ui, at, "src")
+	if err := os.CopyFS(filepath.Join(at, "src"), os.DirFS(filepath.Join(ui, "src"))); err != nil {
+		t.Fatal(err)
+	}
+	return uiTree{at}
+}
+
+// link makes everything of a folder stand in another one too, but for one name.
+func link(t *testing.T, from, to, but string) {
+	t.Helper()
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Name() == but || e.Name() == ".git" {
+			continue
+		}
+		if err := os.Symlink(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// sow puts one fault into the copy; what it gives back takes it out again.
+func (u uiTree) sow(t *testing.T, f uiFault) func() {
+	t.Helper()
+	name := filepath.Join(u.dir, "src", filepath.FromSlash(f.file))
+	source, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(source), f.old); n != 1 {
+		t.Fatalf("%q stands %d times in %s, expected once: bring the fault up to date", f.old, n, f.file)
+	}
+	write := func(text string) {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(strings.Replace(string(source), f.old, f.new, 1))
+	return func() { write(string(source)) }
+}
+
+// A uiReport is what vitest's reporter "json" says, as far as it is asked.
+type uiReport struct {
+	TestResults []struct {
+		AssertionResults []struct {
+			Title, Status string
+		}
+	}
+}
+
+// of gives the outcome of each test whose name begins so.
+func (r uiReport) of(test string) (status []string) {
+	for _, file := range r.TestResults {
+		for _, a := range file.AssertionResults {
+			if strings.HasPrefix(a.Title, test) {
+				status = append(status, a.Status)
+			}
+		}
+	}
+	return status
+}
+
+func (u uiTree) run(t *testing.T, specs, tests []string) (r uiReport) {
+	t.Helper()
+	var quoted []string
+	for _, s := range tests {
+		quoted = append(quoted, regexp.QuoteMeta(s))
+	}
+	result := filepath.Join(t.TempDir(), "report.json")
+	args := []string{"node_modules/vitest/vitest.mjs", "run", "--reporter=json", "--outputFile=" + result, "-t", strings.Join(quoted, "|")}
+	for _, s := range specs {
+		args = append(args, "src/"+s)
+	}
+	cmd := exec.Command("node", args...)
+	cmd.Dir = u.dir
+	out, err := cmd.CombinedOutput()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(result)
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	if err != nil {
+		t.Fatalf("vitest gave no report: %v\n%s", err, tail(string(out), 3000))
+	}
+	return r
+}
