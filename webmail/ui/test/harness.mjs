@@ -105,18 +105,22 @@ function spki(file) {
 
 // One Chromium. trust: PEM files of the certificates it believes (demo.trust); sink: where the hosts
 // of .test and .example lead; others, such as those the browser asks for itself, are not there.
-export async function openBrowser({ trust = [], sink, args = [], headless = true } = {}) {
-  const flags = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run", ...args];
-  if (trust.length > 0) flags.push(`--ignore-certificate-errors-spki-list=${trust.map(spki).join(",")}`);
-  if (sink) flags.push(`--host-resolver-rules=MAP *.test 127.0.0.1:${sink.port}, MAP *.example 127.0.0.1:${sink.port}, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1`);
-  const chrome = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless, args: flags });
+export async function openBrowser({ trust, sink, args, headless = true } = {}) {
+  const chrome = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless, args: flagsFor({ trust, sink, args }) });
   return { chrome, profile: (o) => openProfile(chrome, o), close: () => chrome.close() };
 }
 
+export function flagsFor({ trust = [], sink, args = [] } = {}) {
+  const flags = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run", ...args];
+  if (trust.length > 0) flags.push(`--ignore-certificate-errors-spki-list=${trust.map(spki).join(",")}`);
+  if (sink) flags.push(`--host-resolver-rules=MAP *.test 127.0.0.1:${sink.port}, MAP *.example 127.0.0.1:${sink.port}, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1`);
+  return flags;
+}
+
 // A new person at a new device. page has collectors; check() fails if they hold anything.
-async function openProfile(chrome, { phone = false, dark = false, locale = "en-US", reduced = true, serviceWorkers = "allow" } = {}) {
+async function openProfile(chrome, { phone = false, dark = false, locale = "en-US", reduced = true, serviceWorkers = "allow", size } = {}) {
   const context = await chrome.newContext({
-    viewport: phone ? { width: 320, height: 640 } : { width: 1280, height: 800 },
+    viewport: size ?? (phone ? { width: 320, height: 640 } : { width: 1280, height: 800 }),
     deviceScaleFactor: phone ? 2 : 1,
     hasTouch: phone,
     isMobile: phone,

@@ -1,0 +1,31 @@
+// What a person does in the webmail, against a real server: each flow asserts what is
+// seen. Ends with 1 and the names of the flows that failed.
+//
+//   node test/e2e.mjs [pattern of the names of flows]
+import { openStage } from "./flows/stage.mjs";
+import { flows } from "./flows/index.mjs";
+
+const only = new RegExp(process.argv[2] ?? "");
+const stage = await openStage();
+let failed = 0;
+try {
+  for (const [name, run] of flows) {
+    if (!only.test(name) && name !== "sign in") continue;
+    const began = Date.now();
+    try {
+      await run(stage);
+      stage.check();
+      console.log(`ok ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
+    } catch (e) {
+      failed++;
+      console.log(`FAILED ${name}: ${e.stack ?? e}`);
+      await stage.picture(`failed-${name.replace(/\W+/g, "-")}`);
+      if (name === "sign in") break; // the others stand on it
+    }
+  }
+} finally {
+  await stage.close();
+  await stage.demo.stop();
+}
+if (!failed) console.log("all flows passed");
+process.exitCode = failed ? 1 : 0;

@@ -1,0 +1,25 @@
+// A passkey with PRF opens the account alone. The authenticator is Chromium's own virtual one.
+import { fromAccountMenu, isOpen, signInByKit } from "./stage.mjs";
+
+export async function passkey(stage) {
+  const d = await stage.device();
+  const { page } = d;
+  const cdp = await d.context.newCDPSession(page);
+  await cdp.send("WebAuthn.enable");
+  await cdp.send("WebAuthn.addVirtualAuthenticator", { options: { protocol: "ctap2", ctap2Version: "ctap2_1", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true, hasPrf: true } });
+  await signInByKit(page, stage.bob);
+  await page.goto(stage.demo.url + "#/settings/security");
+  await page.getByRole("button", { name: "Add a passkey" }).click();
+  await page.locator("dialog").getByLabel("What you call it").fill("Virtual one");
+  await page.locator("dialog").getByRole("button", { name: "Go on" }).click();
+  await page.getByText("Virtual one").waitFor();
+  await page.getByText("Unlocks your keys").waitFor();
+
+  await page.goto(stage.demo.url + "#/inbox");
+  await fromAccountMenu(page, /^Sign out/);
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await page.getByRole("button", { name: /Use a passkey/ }).click();
+  await isOpen(page);
+  await page.locator(".row", { hasText: "Rhubarb on Thursday" }).first().waitFor(); // its keys are open too
+  await stage.leave(d);
+}

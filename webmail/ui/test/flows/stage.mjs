@@ -1,0 +1,155 @@
+// What the flows share: one demo, one browser, people with devices, a record of every
+// request body, and the words that nothing of the server may ever hold readable.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openBrowser, openSink, startDemo } from "../harness.mjs";
+
+export const wait = (ms) => new Promise((go) => setTimeout(go, ms));
+
+/** Fails with what was expected. */
+export function expect(ok, words) {
+  if (!ok) throw new Error(words);
+}
+
+/** Asks until it holds; for what no page shows. */
+export async function until(what, holds, ms = 15_000) {
+  for (const began = Date.now(); Date.now() - began < ms; await wait(100)) if (await holds()) return;
+  throw new Error(`expected within ${ms} ms: ${what}`);
+}
+
+export async function openStage() {
+  const demo = await startDemo();
+  const sink = await openSink();
+  const browser = await openBrowser({ trust: demo.trust, sink });
+  const [alice, bob] = demo.facts.accounts;
+  const open = [];
+  const stage = {
+    demo, sink, browser, alice, bob,
+    binary: process.env.SEALPOST_BINARY ?? join(import.meta.dirname, "../../../../bin/sealpost"),
+    planted: new Set([alice.passphrase, bob.passphrase, alice.kit, bob.kit]),
+    requests: [],
+    plant: (word) => (stage.planted.add(word), word),
+    device: async (options = {}) => {
+      const d = await browser.profile(options);
+      record(stage, d.context);
+      d.page.setDefaultTimeout(15_000);
+      open.push(d);
+      return d;
+    },
+    leave: async (d) => {
+      d.check();
+      await d.close();
+      open.splice(open.indexOf(d), 1);
+    },
+    // What nothing may end with: errors of a page, violations, requests elsewhere.
+    check: () => { for (const d of open) d.check({ ignore: [/status of 401|ERR_INTERNET_DISCONNECTED/] }); },
+    picture: async (name) => {
+      const folder = process.env.SEALPOST_SCREENSHOTS;
+      for (const d of folder ? open : []) await d.page.screenshot({ path: join(folder, `${name}-${open.indexOf(d)}.png`) }).catch(() => undefined);
+    },
+    leaveAll: async () => { while (open.length) await open.pop().close(); },
+    close: async () => { await browser.close(); await sink.close(); },
+  };
+  return stage;
+}
+
+/** Keeps what a device sends: for the canary. */
+export function record(stage, context) {
+  context.on("request", (r) => stage.requests.push(Buffer.concat([Buffer.from(`${r.method()} ${r.url()}\n`), r.postDataBuffer() ?? Buffer.alloc(0)])));
+}
+
+// ---- At the page -----------------------------------------------------------------------
+
+export const isOpen = (page) => page.getByRole("button", { name: "Compose" }).first().waitFor();
+
+/** Pastes the 24 words into the first of their fields, as a person would from a file. */
+export async function pasteKit(page, words) {
+  await page.locator(".words-one input").first().click();
+  await page.evaluate((text) => {
+    const data = new DataTransfer();
+    data.setData("text/plain", text);
+    document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+  }, words);
+}
+
+export async function signInByKit(page, account) {
+  await page.goto(account.web);
+  await page.getByLabel("Address").fill(account.address);
+  await page.getByRole("button", { name: /Use the recovery kit/ }).click();
+  await pasteKit(page, account.kit);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await isOpen(page);
+}
+
+export async function fromAccountMenu(page, name) {
+  await page.getByRole("button", { name: /^Account / }).click();
+  await page.getByRole("menuitem", { name }).click();
+}
+
+export const row = (page, words) => page.locator(".row", { hasText: words });
+
+/** The text of the mail that is open, as its frame shows it. */
+export const bodyOf = (page) => page.frameLocator("iframe").locator("body");
+
+export async function openMail(page, words) {
+  await row(page, words).first().locator(".row-main").click();
+  await page.locator(".mail-open").first().waitFor();
+}
+
+export async function goTo(page, box) {
+  await page.locator("nav.side").getByRole("link", { name: new RegExp(`^${box}`) }).click();
+}
+
+/** Writes a mail, and leaves the composer open. */
+export async function write(page, { to, subject, text }) {
+  await page.getByRole("button", { name: "Compose" }).first().click();
+  const field = page.getByRole("combobox", { name: "To", exact: true });
+  await field.fill(to);
+  await field.press("Enter");
+  await page.locator(".compose-subject").fill(subject);
+  await page.locator(".editor-text").click();
+  await page.keyboard.type(text);
+}
+
+// ---- From outside ----------------------------------------------------------------------
+
+/** Brings a mail to the server's door, as any server would. */
+export function deliver(stage, { from = "eve@example.org", to, mail }) {
+  const [host, port] = stage.demo.facts.smtp.split(":");
+  const says = [null, "EHLO mail.example.org", `MAIL FROM:<${from}>`, `RCPT TO:<${to}>`, "DATA", mail.replace(/\r?\n/g, "\r\n").replace(/^\./gm, "..") + "\r\n.", "QUIT"];
+  return new Promise((done, fail) => {
+    const socket = net.connect(Number(port), host);
+    let said = "";
+    let at = 0;
+    socket.on("error", fail);
+    socket.on("data", (d) => {
+      said += d;
+      if (!/^\d{3} .*\r\n$/m.test(said)) return;
+      if (!/^[23]/.test(said)) return fail(new Error(`the server said ${said.trim()} to ${String(says[at]).slice(0, 40)}`));
+      said = "";
+      at++;
+      if (at < says.length) socket.write(says[at] + "\r\n");
+      if (at === says.length - 1) done();
+    });
+  });
+}
+
+/** A GnuPG of its own, gone when the work is done. */
+export async function withGnuPG(work) {
+  const home = mkdtempSync(join(tmpdir(), "sp-gpg-"));
+  const env = { ...process.env, GNUPGHOME: home };
+  const gpg = (args, input = "") => {
+    const r = spawnSync("gpg", ["--batch", "--quiet", "--no-tty", ...args], { env, input });
+    expect(r.status === 0, `gpg ${args.join(" ")}: ${r.stderr}`);
+    return r.stdout;
+  };
+  try {
+    return await work(gpg);
+  } finally {
+    spawnSync("gpgconf", ["--kill", "all"], { env });
+    rmSync(home, { recursive: true, force: true });
+  }
+}
