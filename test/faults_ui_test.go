@@ -34,6 +34,8 @@ var faultsUI = []uiFault{
 	{"A08", "model/pins.ts", "if (other && !pin.refused.includes(other.fingerprint)) {", "if (other && false) {", "model/cabinet.test.ts", "another key blocks writing"},
 	{"A08", "model/pins.ts", "    if (now && now.fingerprint !== this.#parts.fingerprint) {", "    if (now && false) {", "model/cabinet.test.ts", "our own key, when others are shown another"},
 	{"A12", "vault/argon.ts", " || !within", "", "vault/vault.test.ts", "cannot lower the key derivation"},
+	{"A12", "vault/openpgp.ts", "    maxArgon2MemoryExponent: maxArgon2,\n", "", "vault/mail.test.ts", "asks a passphrase for no more than 256 MiB"},
+	{"B01", "vault/reading.ts", "innerMessage(content, tree, key, keys)", "innerMessage(content, tree.parts[1] ?? tree, key, keys)", "vault/mail.test.ts", "does not join what was encrypted with what stood around it"},
 	{"B02", "vault/packets.ts", "if (at === 0 || p.next !== b.length) throw closed();", "", "vault/mail.test.ts", "refuses what is no PKESK and SEIPD"},
 	{"B03", "view/compose/addresses.ts", "decode(value).replace(/[\\r\\n]+/gu, \" \")", "decode(value)", "view/compose/addresses.test.ts", "come from mailto: links without files"},
 	{"B04", "model/trust.ts", "if (worst !== \"bad\") return", "return", "model/trust.test.ts", "a bad signature never looks good"},
@@ -43,7 +45,10 @@ var faultsUI = []uiFault{
 	{"B09", "vault/reading.ts", "v.outer === null ? [] : await differing(f, v.outer)", "[]", "vault/mail.test.ts", "tells of a From that is another outside"},
 	{"B11", "vault/reading.ts", "inside === null ? readVerdict(trace, from) : noVerdict", "readVerdict(trace, from)", "vault/mail.test.ts", "are not believed from a sender who encrypts a seal"},
 	{"C04", "view/reader/files.ts", "new Set([\"image/png\",", "new Set([\"image/svg+xml\", \"image/png\",", "view/reader/files.test.ts", "a kind is taken from the type"},
+	{"C05", "vault/methods.ts", "\"create\", \"attach\"", "\"session\" as \"create\", \"create\", \"attach\"", "vault/vault.test.ts", "tells one word of any failure, and reaches nothing else"},
 	{"E04", "search/segment.ts", "const out = new Uint8Array(size);", "const out = new Uint8Array(segment.length);", "search/segment.test.ts", "has one of two sizes"},
+	{"F01", "model/cache.ts", "await this.#vault.seal({ drawer: \"device\", name: place(table, key), version: 1, data })", "data", "model/sync.test.ts", "opens from this device alone after a reload, and keeps nothing readable"},
+	{"kit", "vault/signin.ts", "this.kit === null || !equal(entropy, this.kit)", "this.kit === null", "vault/vault.test.ts", "makes another kit, and only for who knows"},
 }
 
 func TestSeededFaultsUI(t *testing.T) {

@@ -20,6 +20,7 @@ var faultsWeb = []fault{
 	{"D12", "account/password.go", "scope == \"\" || slices.Contains(p.AllScopes(), scope)", "true", "./account", "^TestScopes$", ""},
 	{"D12", "storage/bolt/cabinet.go", "key := placeKey(s.num, p)", "key := placeKey(1, p)", "./storage/bolt", "^TestCabinet$", ""},
 	{"D12", "smtp/submission/outbox/hold.go", "case m.Account != account || account == \"\":", "case m.Account == \"-\":", "./smtp/submission/outbox", "^TestAnothersMailIsNotThere$", ""},
+	{"F01", "webmail/api/adding.go", "	defer whole.Close()\n", "	defer whole.Close()\n	if f, err := os.CreateTemp(a.Sending.Spool, \"leak\"); err == nil {\n		defer func() { io.Copy(f, io.NewSectionReader(whole, 0, whole.Size())); f.Close() }()\n	}\n", "./webmail/api", "^TestF01NothingReadableOnDisk$", "os"},
 	{"F01", "mailstore/cabinet/room.go", "case !Shaped(box):", "case false:", "./mailstore/cabinet", "^TestPutRefused$", ""},
 	{"F01", "smtp/submission/outbox/hold.go", "if o.Encrypted && !closed {", "if false {", "./smtp/submission/outbox", "^TestReadableIsNotTakenForEncrypted$", ""},
 	{"F01", "smtp/inbound/rules/act.go", "return fmt.Errorf(\"find key: %w\", err)", "found.Cert = nil", "./smtp/inbound", "^TestForwardsEncryptedOnly$", ""},

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { concat, fromBase64, latin1, octets, toBase64, utf8 } from "./bytes.ts";
 import { importListKey, openCard } from "./hpke.ts";
-import { openpgp } from "./openpgp.ts";
+import { newKey, openpgp } from "./openpgp.ts";
 import { walkMessage } from "./packets.ts";
 import type { Draft, OpenedMail } from "./vault.ts";
 import { type World, address, newWorld, read, sampleVault } from "./world.ts";
@@ -141,6 +141,14 @@ describe("mail that Go sealed", () => {
     if (bomb.length < 1 << 20) await expect(w.vault.openMail({ message: bomb.buffer })).rejects.toThrow(/^closed$/);
     else expect.fail("the library no longer compresses: make the bomb in another way");
   }, 120_000);
+
+  it("asks a passphrase for no more than 256 MiB (A12)", async () => {
+    const { lib, config } = await openpgp();
+    const { key } = await newKey("A", "a@example.org");
+    const s2kArgon2Params = { passes: 1, parallelism: 1, memoryExponent: 19 };
+    const locked = lib.encryptKey({ privateKey: key, passphrase: "x", config: { ...config, aeadProtect: true, s2kType: lib.enums.s2k.argon2, s2kArgon2Params } });
+    await expect(locked).rejects.toThrow("maxArgon2MemoryExponent"); // checked where a key is unlocked, too
+  });
 });
 
 describe("verdicts", () => {
