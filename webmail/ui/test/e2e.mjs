@@ -2,6 +2,8 @@
 // seen. Ends with 1 and the names of the flows that failed.
 //
 //   node test/e2e.mjs [pattern of the names of flows]
+import { rmSync } from "node:fs";
+import { canary } from "./flows/canary.mjs";
 import { openStage } from "./flows/stage.mjs";
 import { flows } from "./flows/index.mjs";
 
@@ -23,9 +25,16 @@ try {
       if (name === "sign in") break; // the others stand on it
     }
   }
-} finally {
   await stage.close();
-  await stage.demo.stop();
+  await stage.demo.stop({ keep: true });
+  if (only.test("canary")) canary(stage);
+  console.log("ok canary");
+} catch (e) {
+  failed++;
+  console.log(`FAILED canary: ${e.stack ?? e}`);
+} finally {
+  await stage.demo.kill();
+  rmSync(stage.demo.folder, { recursive: true, force: true });
 }
 if (!failed) console.log("all flows passed");
 process.exitCode = failed ? 1 : 0;

@@ -112,7 +112,8 @@ export function createDesk(parts: DeskParts): OpenDesk {
     await refresh();
     if (!inbox) {
       const now = sync.role("inbox");
-      if (now) list.show({ kind: "mailbox", mailbox: now.id });
+      const at = list.place.peek(); // whoever went elsewhere meanwhile stays there
+      if (now && at.kind === "mailbox" && !sync.mailboxes.peek().some((b) => b.id === at.mailbox)) list.show({ kind: "mailbox", mailbox: now.id });
     }
     quietly(pins.watchOwn());
     quietly(outbox.resume().then(() => outbox.refresh()));

@@ -183,7 +183,7 @@ export class Reading implements Reader {
   private async view(content: Uint8Array, own: Field[] | null, outer: Field[] | null, keys: PublicKey[], key: Awaited<ReturnType<Session["key"]>> | null): Promise<View> {
     const tree = readTree(content);
     if (tree === null) return { content, shown: null, plain: null, fields: own ?? outer ?? [], outer, signature: unsigned };
-    const fields = own ?? (protectedHeader(tree) || outer === null ? tree.fields : outer);
+    const fields = own ?? (outer === null ? tree.fields : protectedHeader(tree) ? completed(tree.fields, outer) : outer);
     const inner = key === null ? null : await innerMessage(content, tree, key, keys);
     if (inner !== null) return { ...(await this.view(inner.data, fields, null, keys, null)), ...(await signedInside(inner, keys, fields)) };
     const signed = signedPart(tree);
@@ -267,6 +267,13 @@ async function signedInside(inner: Decrypted, keys: PublicKey[], fields: Field[]
 function plainView(data: Uint8Array, outer: Field[], charset: string): View {
   const plain = decodeText(data, charset);
   return { content: data, shown: null, plain, fields: outer, outer: null, signature: unsigned };
+}
+
+// Some programs protect the subject alone (mutt, K-9 Mail): the sender of such mail is the
+// one outside, as of mail that protects nothing. A From inside stands without help.
+function completed(inner: Field[], outer: Field[]): Field[] {
+  if (first(inner, "from") !== "") return inner;
+  return [...inner, ...outer.filter((f) => compared.includes(f.name) && first(inner, f.name) === "")];
 }
 
 // The server judged the From that travelled outside: it says nothing of another inside.

@@ -6,7 +6,7 @@ export async function join(stage) {
   const made = spawnSync(stage.binary, ["invite", "carol@demo.test", "--config", stage.demo.facts.config], { encoding: "utf8" });
   expect(made.status === 0, `sealpost invite: ${made.stderr}`);
   const link = new URL(made.stdout.trim()), address = "carol@demo.test";
-  const passphrase = stage.plant("walrus lantern upstairs mahogany"), name = stage.plant("Carol Featherstonehaugh");
+  const passphrase = stage.plant("walrus lantern upstairs mahogany"), name = "Carol Featherstonehaugh";
   const d = await stage.device();
   const { page } = d;
   await page.goto(stage.demo.url + link.hash);
@@ -29,7 +29,7 @@ export async function join(stage) {
 
   await page.goto(stage.demo.url + "#/inbox");
   await isOpen(page);
-  const subject = stage.plant("Welcome Featherstonehaugh"), text = stage.plant("your umbrella is in the lighthouse");
+  const subject = stage.plant("Welcome umbrella"), text = stage.plant("your umbrella is in the lighthouse");
   await deliver(stage, { to: address, mail: `From: eve@example.org\r\nTo: ${address}\r\nSubject: ${subject}\r\n\r\n${text}\r\n` });
   await openMail(page, subject);
   await bodyOf(page).getByText(text).waitFor();

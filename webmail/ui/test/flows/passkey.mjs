@@ -1,5 +1,5 @@
 // A passkey with PRF opens the account alone. The authenticator is Chromium's own virtual one.
-import { fromAccountMenu, isOpen, signInByKit } from "./stage.mjs";
+import { deliver, fromAccountMenu, isOpen, signInByKit } from "./stage.mjs";
 
 export async function passkey(stage) {
   const d = await stage.device();
@@ -20,6 +20,8 @@ export async function passkey(stage) {
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
   await page.getByRole("button", { name: /Use a passkey/ }).click();
   await isOpen(page);
-  await page.locator(".row", { hasText: "Rhubarb on Thursday" }).first().waitFor(); // its keys are open too
+  const subject = stage.plant("Parcel of parsnips");
+  await deliver(stage, { to: stage.bob.address, mail: `From: eve@example.org\r\nTo: ${stage.bob.address}\r\nSubject: ${subject}\r\n\r\n.\r\n` });
+  await page.locator(".row", { hasText: subject }).waitFor(); // its keys are open too
   await stage.leave(d);
 }

@@ -48,6 +48,8 @@ async function encrypted(stage, page) {
     `--${b}\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n\r\n--${b}\r\nContent-Type: application/octet-stream; name="encrypted.asc"\r\n\r\n${armor}\r\n--${b}--\r\n`;
   await deliver(stage, { to: stage.alice.address, mail });
   await row(page, subject).filter({ hasText: "End-to-end" }).waitFor(); // nobody opened it by hand
+  const words = await row(page, subject).innerText();
+  expect(words.includes("Eve Marlow"), `the sender, though the subject alone is protected, not ${JSON.stringify(words)}`);
   await openMail(page, subject);
   await bodyOf(page).getByText(text).waitFor();
   await page.locator("#subject", { hasText: subject }).waitFor();

@@ -44,6 +44,7 @@ export async function openStage() {
       await d.close();
       open.splice(open.indexOf(d), 1);
     },
+    forget: (d) => void open.splice(open.indexOf(d), 1),
     // What nothing may end with: errors of a page, violations, requests elsewhere.
     check: () => { for (const d of open) d.check({ ignore: [/status of 401|ERR_INTERNET_DISCONNECTED/] }); },
     picture: async (name) => {
