@@ -27,8 +27,10 @@ try {
   }
   await stage.close();
   await stage.demo.stop({ keep: true });
-  if (only.test("canary")) canary(stage);
-  console.log("ok canary");
+  if (only.test("canary")) {
+    canary(stage);
+    console.log("ok canary");
+  }
 } catch (e) {
   failed++;
   console.log(`FAILED canary: ${e.stack ?? e}`);
