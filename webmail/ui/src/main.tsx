@@ -12,6 +12,7 @@ import { startShell } from "./shell.ts";
 import { scriptURL } from "./trusted.ts";
 import { createVault } from "./vault/client.ts";
 import { Root } from "./view/shell/app.tsx";
+import { pages } from "./view/shell/pages.ts";
 import type { EventSourceLike } from "./wire/events.ts";
 import { createApi, realClock } from "./wire/http.ts";
 import { preferred, setLanguage, t } from "./words/index.ts";
@@ -60,6 +61,11 @@ effect(() => {
     if (app.desk.peek() !== desk) return;
     desk.search.use(startSearch({ api: app.api, vault: app.vault, sync: desk.sync, cabinet: desk.cabinet, settings: desk.settings, clock: realClock }));
   }, () => {}); // a failed fetch: the next opening tries again
+});
+
+// What is needed next is fetched while nobody waits for it.
+effect(() => {
+  if (app.desk.value) (window.requestIdleCallback ?? setTimeout)(() => void Promise.all([pages.reader(), pages.compose()]).catch(() => {}));
 });
 
 const root = document.getElementById("app");

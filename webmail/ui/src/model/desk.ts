@@ -72,7 +72,7 @@ export function createDesk(parts: DeskParts): OpenDesk {
   const queue = new Queue({ api, cache, clock, sync, failed: (word) => actions.say("action-" + word, {}, { tone: "bad" }) });
   const actions = new Actions({ api, clock, sync, queue, settings });
   const files = new DraftFiles(cache, cabinet);
-  const drafts = new Drafts(cabinet, { clock, files, actions, settings, me: { name: "", address: account.addresses[0] ?? "" }, own });
+  const drafts = new Drafts(cabinet, { clock, files, actions, settings, me: { get name() { return String(settings.value.peek().more["name"] ?? "").slice(0, 100); }, address: account.addresses[0] ?? "" }, own });
   const outbox = new Outbox({ api, vault, cache, clock, account, sync, cards, drafts, contacts, pins, settings, actions });
   const search = createSearch(sync);
   const letters = new Letters(api, cache);

@@ -37,6 +37,13 @@ export const isEmpty = (d: DraftContent): boolean =>
 
 // Three sides of a draft. Answers what both agree on, and, where both changed the text,
 // the other's as a copy of its own.
+// What an answer begins with, below what is written. Views make one with words and formatting.
+export interface Quote { html: string; text: string }
+function plainQuote(mail: OpenedMail, how: "reply" | "reply-all" | "forward"): Quote {
+  const text = mail.text.trimEnd();
+  return { html: "", text: how === "forward" ? text : text.split("\n").map((l) => (l.startsWith(">") ? ">" + l : "> " + l)).join("\n") };
+}
+
 export function mergeDrafts(base: DraftContent | undefined, mine: DraftContent, theirs: DraftContent): { merged: DraftContent; copy: DraftContent | null } {
   const text = (d: DraftContent | undefined) => d && JSON.stringify([d.html, d.text]);
   const both = text(mine) !== text(theirs) && text(base) !== text(mine) && text(base) !== text(theirs);
@@ -100,14 +107,18 @@ export class Drafts implements DraftsModel {
       .sort((a, b) => b.changed - a.changed);
   }
 
-  async create(start: Partial<DraftContent> = {}): Promise<DraftHandle> {
+  // quote stands below the signature, where an answer is written above it.
+  async create(start: Partial<DraftContent> = {}, quote?: Quote): Promise<DraftHandle> {
     const id = newKey().slice(0, 16);
     const settings = this.#parts.settings.value.peek();
-    const from = start.from ?? this.#parts.me;
+    const from = start.from ?? { ...this.#parts.me };
     const signature = settings.signatures.find((s) => s.id === settings.signatureFor[from.address.toLowerCase()]);
-    const sign = signature ? { text: `\n\n-- \n${signature.text}`, html: settings.plainText ? "" : signature.html } : {};
+    const words = {
+      text: (signature ? `\n\n-- \n${signature.text}` : "") + (quote ? `\n\n${quote.text}` : ""),
+      html: settings.plainText || !(signature || quote) ? "" : `<div><br></div>${signature?.html ?? ""}${quote?.html ?? ""}`,
+    };
     const domain = from.address.slice(from.address.lastIndexOf("@") + 1);
-    return this.#take({ ...blank(id, from), ...sign, message_id: `<${newKey()}@${domain}>`, ...start, id });
+    return this.#take({ ...blank(id, from), ...words, message_id: `<${newKey()}@${domain}>`, ...start, id });
   }
   async edit(id: string): Promise<DraftHandle | null> {
     const open = this.#open.peek().find((h) => h.id === id);
@@ -122,24 +133,23 @@ export class Drafts implements DraftsModel {
     return h;
   }
 
-  async reply(mail: OpenedMail, ref: MailRef, how: "reply" | "reply-all" | "forward"): Promise<DraftHandle> {
+  async reply(mail: OpenedMail, ref: MailRef, how: "reply" | "reply-all" | "forward", quote: Quote = plainQuote(mail, how)): Promise<DraftHandle> {
     const mine = (a: Address) => this.#parts.own.includes(a.address.toLowerCase());
     const own = [...mail.to, ...mail.cc].find(mine);
-    const from = own ? { name: this.#parts.me.name, address: own.address } : this.#parts.me;
+    const from = own ? { name: this.#parts.me.name, address: own.address } : { ...this.#parts.me };
     const written = mail.from.every(mine); // an answer to oneself goes to whom one wrote
     const back = written ? mail.to : mail.reply_to.length > 0 ? mail.reply_to : mail.from;
     const seen = new Set<string>(back.map((a) => a.address.toLowerCase()));
     const rest = [...(written ? [] : mail.to), ...mail.cc].filter((a) => !mine(a) && !seen.has(a.address.toLowerCase()) && seen.add(a.address.toLowerCase()));
-    const quoted = mail.text.split("\n").map((l) => (l.startsWith(">") ? ">" + l : "> " + l)).join("\n");
     const base = baseOf(mail.subject);
     const start: Partial<DraftContent> =
       how === "forward"
-        ? { subject: "Fwd: " + base, text: "\n\n" + mail.text, how }
+        ? { subject: "Fwd: " + base, how }
         : {
-            to: [...back], cc: how === "reply-all" ? rest : [], subject: "Re: " + base, text: "\n\n" + quoted, how,
+            to: [...back], cc: how === "reply-all" ? rest : [], subject: "Re: " + base, how,
             in_reply_to: mail.message_id, references: [...mail.references, mail.message_id].filter(Boolean).slice(-20),
           };
-    return this.create({ from, ...start, answers: ref });
+    return this.create({ from, ...start, answers: ref }, quote);
   }
 
   // -- for handles and for the outbox

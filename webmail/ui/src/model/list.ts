@@ -28,6 +28,7 @@ interface Order {
   uids: Uint32Array;
   keys: string[];
 }
+const ASK_AGAIN = 400; // ms: the index grows in steps
 const NOTHING: Order = { starts: new Int32Array(1), boxes: new Int32Array(0), uids: new Uint32Array(0), keys: [] };
 const LARGE = 5_000;
 const GLANCE = 200; // rows
@@ -64,6 +65,7 @@ export class List implements ListModel {
   #building: Promise<void> | null = null;
   #again = false;
   #search: AbortController | null = null;
+  #asking: (() => void) | null = null;
   #stops: (() => void)[] = [];
 
   constructor(parts: ListParts) {
@@ -80,11 +82,15 @@ export class List implements ListModel {
         this.#fresh = true;
         this.#rebuild();
       }),
+      effect(() => {
+        if (parts.search.version.value > 0) this.#askAgain();
+      }),
     );
   }
   close(): void {
     for (const stop of this.#stops) stop();
     this.#later?.();
+    this.#asking?.();
     this.#search?.abort();
   }
 
@@ -110,6 +116,17 @@ export class List implements ListModel {
     if (stop.signal.aborted) return;
     this.busy.value = false;
     this.#rebuild();
+  }
+  // The index knows more than it did: on a new device it comes after the question.
+  #askAgain(): void {
+    if (this.place.peek().kind !== "search") return;
+    this.#asking ??= this.#parts.clock.after(ASK_AGAIN, () => {
+      this.#asking = null;
+      const place = this.place.peek();
+      if (place.kind !== "search") return;
+      this.#search?.abort();
+      void this.#query(place);
+    });
   }
   // A mail that is being read stays where it is, though it is no longer unread.
   hold(id: string): void {

@@ -23,6 +23,7 @@ export function createSearch(sync: Sync): SearchSeam {
       else if (early.size < 500) early.set(id, text);
     },
     progress: computed(() => index.value?.progress.value ?? null),
+    version: computed(() => (index.value ? 1 + index.value.version.value : 0)),
     async query(text, o = {}) {
       const better = index.peek();
       if (better) return better.query(text, o);

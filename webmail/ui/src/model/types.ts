@@ -492,9 +492,9 @@ export interface DraftsModel {
   readonly all: ReadonlySignal<readonly DraftLine[]>; // newest first
   readonly open: ReadonlySignal<readonly DraftHandle[]>;
   readonly recovered: ReadonlySignal<readonly string[]>; // found after a crash
-  create(start?: Partial<DraftContent>): Promise<DraftHandle>;
+  create(start?: Partial<DraftContent>, quote?: { html: string; text: string }): Promise<DraftHandle>;
   edit(id: string): Promise<DraftHandle | null>;
-  reply(mail: OpenedMail, ref: MailRef, how: "reply" | "reply-all" | "forward"): Promise<DraftHandle>;
+  reply(mail: OpenedMail, ref: MailRef, how: "reply" | "reply-all" | "forward", quote?: { html: string; text: string }): Promise<DraftHandle>;
 }
 
 export type RecipientState =
@@ -535,6 +535,7 @@ export interface Search {
   // Ids of mails, best first. within: mailbox.
   query(text: string, o?: { within?: number; signal?: AbortSignal }): Promise<{ ids: string[]; words: string[] }>;
   readonly progress: ReadonlySignal<{ done: number; of: number } | null>;
+  readonly version: ReadonlySignal<number>; // grows when the same question may have another answer
   // What a mail says that only its owner's client could open: it can be searched for then.
   learn(id: string, text: string): void;
   stop(): void;

@@ -37,6 +37,7 @@ interface Spot { ref: MailRef; terms: boolean }
 
 class Engine implements Search {
   readonly progress = signal<{ done: number; of: number } | null>(null);
+  readonly version = signal(0);
   private readonly index: SearchClient;
   private readonly loaded = new Map<string, number>(); // segment -> size
   private readonly without = new Set<string>(); // mails whose words do not open here
@@ -83,6 +84,10 @@ class Engine implements Search {
     await this.share();
   }
 
+  private grown(): void {
+    this.version.value = this.version.peek() + 1;
+  }
+
   private async loadSegments(): Promise<void> {
     const there = new Map(this.p.cabinet.list(drawer).map((i) => [i.name, i.size]));
     const gone = [...this.loaded.keys()].filter((name) => !there.has(name));
@@ -90,7 +95,7 @@ class Engine implements Search {
       if (this.loaded.has(name) || this.stopped) continue;
       const bytes = await this.p.cabinet.read(drawer, name);
       this.loaded.set(name, size);
-      if (bytes) await this.index.load(name, bytes); // a damaged one is passed over: its mails are read again
+      if (bytes && (await this.index.load(name, bytes))) this.grown(); // a damaged one is passed over: its mails are read again
     }
     if (gone.length > 0) {
       await this.index.drop(gone); // after the ones that stand for them are here
@@ -137,6 +142,7 @@ class Engine implements Search {
       if (id && terms) mails.push({ id, terms });
     });
     await this.index.add(mails);
+    if (mails.length > 0) this.grown();
     for (const r of refs) if (!this.index.has(r.id)) this.without.add(r.id);
   }
 
@@ -191,6 +197,7 @@ class Engine implements Search {
         for (const w of await this.p.vault.fold(l.text.slice(at, at + foldAt + 40))) words.add(w);
       }
       await this.index.add([{ id: l.id, terms: [...words].sort() }]);
+      this.grown();
     }
   }
 

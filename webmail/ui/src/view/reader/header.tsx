@@ -1,6 +1,7 @@
 // Who wrote to whom and when; what else can be done with one mail.
 import { useState } from "preact/hooks";
 import type { Address, MailView, OpenedMail } from "../../model/types.ts";
+import { answerTo } from "../shell/commands.ts";
 import { exactDate, fullDate, relative, t } from "../../words/index.ts";
 import { Avatar, Button, Icon, IconButton, Lazy, Menu, confirm, download, safeName, toast, useApp, useDesk, type MenuEntry } from "../kit/index.ts";
 import { leavingOf } from "./unsubscribe.ts";
@@ -14,7 +15,7 @@ export function Head({ mail, opened: o, alone }: { mail: MailView; opened: Opene
   const from = o.from[0];
   const starred = (void desk.sync.version.value, desk.sync.flagsOf(mail.ref).includes("\\Flagged"));
   const leaving = leavingOf(o);
-  const answer = (how: "reply" | "reply-all" | "forward") => () => void desk.drafts.reply(o, mail.ref, how);
+  const answer = (how: "reply" | "reply-all" | "forward") => () => void answerTo(desk, o, mail.ref, how);
   const entries: (MenuEntry | false | undefined)[] = [
     { label: t("do.reply"), icon: "reply", run: answer("reply") },
     { label: t("do.replyall"), icon: "reply-all", run: answer("reply-all") },

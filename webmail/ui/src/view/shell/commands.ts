@@ -3,7 +3,7 @@
 //
 // "Mod+k" is held together (Mod is Ctrl, or Command on a Mac), "g i" is typed one after
 // another, "j|ArrowDown" is either.
-import type { Desk, MailRef, Row } from "../../model/types.ts";
+import type { Desk, MailRef, OpenedMail, Row } from "../../model/types.ts";
 import type { IconName } from "../kit/index.ts";
 import type { Key } from "../../words/index.ts";
 import { go, route } from "../../router.ts";
@@ -72,11 +72,15 @@ function step(by: number): (desk: Desk) => void {
   };
 }
 
+/** Answers a mail; the editor that quotes it comes when it is first needed. */
+export async function answerTo(desk: Desk, mail: OpenedMail, ref: MailRef, how: "reply" | "reply-all" | "forward"): Promise<void> {
+  await (await import("../compose/answer.ts")).answer(desk, mail, ref, how);
+}
 const newest = (desk: Desk) => desk.mail.mails.peek().findLast((m) => m.state === "open" && m.opened);
 async function answer(desk: Desk, how: "reply" | "reply-all" | "forward"): Promise<void> {
   if (desk.mail.key.peek() === null) openAt(desk, desk.list.cursor.peek());
   const m = newest(desk);
-  if (m?.opened) await desk.drafts.reply(m.opened, m.ref, how);
+  if (m?.opened) await answerTo(desk, m.opened, m.ref, how);
 }
 
 const flagsOf = (desk: Desk, refs: readonly MailRef[], flag: string) => refs.some((r) => desk.sync.flagsOf(r).includes(flag));

@@ -53,6 +53,7 @@ describe("quotes", () => {
     const q = lastQuote(doc);
     expect(q).not.toBeNull();
     expect(doc.cut(0, q?.from).textContent).toBe("");
+    expect(text(doc)).toBe("On Monday, Ann wrote:\n\n> their words");
     expect(own(schema.node("doc", null, [p("mine"), ...doc.content.content]))).not.toContain("their words");
     expect(lastQuote(fromText("no quote"))).toBeNull();
   });

@@ -47,8 +47,14 @@ function paragraphs(lines: string[]): Node[] {
   });
 }
 
-// quoted puts a document into a quote behind a line that says whose it is, with an empty
-// paragraph in front to write in.
+// quoted puts a document into a quote behind a line that says whose it is. Where the editor
+// opens, an empty line stands above it.
 export function quoted(doc: Node, said: string): Node {
-  return schema.node("doc", null, [schema.node("paragraph"), schema.node("paragraph", null, said ? [schema.text(said)] : []), schema.node("blockquote", null, doc.content)]);
+  return schema.node("doc", null, [schema.node("paragraph", null, said ? [schema.text(said)] : []), schema.node("blockquote", null, doc.content)]);
+}
+
+// headed puts lines above a document, as a forwarded mail has them.
+export function headed(doc: Node, lines: readonly string[]): Node {
+  const words = lines.flatMap((l, i) => (i > 0 ? [schema.node("hard_break"), schema.text(l)] : [schema.text(l)]));
+  return schema.node("doc", null, [schema.node("paragraph", null, words), schema.node("paragraph"), ...doc.content.content]);
 }
