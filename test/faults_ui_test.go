@@ -56,7 +56,6 @@ func TestSeededFaultsUI(t *testing.T) {
 		t.Skip("seeded faults are not sown into each other")
 	}
 	need(t, "node")
-	t.Parallel() // one core's work
 	tree := copyUI(t)
 	var names, specs []string
 	for _, f := range faultsUI {

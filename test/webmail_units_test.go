@@ -14,7 +14,6 @@ func TestWebmailUnits(t *testing.T) {
 		t.Skip("a seeded fault is looked for elsewhere")
 	}
 	needVite(t)
-	t.Parallel()
 	for _, step := range [][]string{{"tsc", "--noEmit"}, {"vitest", "run", "--reporter=dot"}} {
 		cmd := exec.CommandContext(timeout(t, 6*time.Minute), "npx", step...)
 		cmd.Dir = webmailSources
