@@ -29,7 +29,7 @@ var faultsUI = []uiFault{
 	{"A03", "vault/device.ts", "ring.version < pins.version || ", "", "vault/vault.test.ts", "cannot go back behind what this browser has seen"},
 	{"A03", "vault/box.ts", "additionalData: contextBytes(c)", "additionalData: contextBytes({ ...c, purpose: \"\", name: \"\" })", "vault/vault.test.ts", "cannot put one container in another's place"},
 	{"A03", "model/cabinet.ts", "i.version < known.version || (", "(", "model/cabinet.test.ts", "an older version of a box is an alarm"},
-	{"A03", "model/mail.ts", "if (was && !mail.card_matches) {", "if (was && false) {", "model/cabinet.test.ts", "a card of another mail is found out"},
+	{"A03", "model/better.ts", "if (was && !mail.card_matches) {", "if (was && false) {", "model/cabinet.test.ts", "a card of another mail is found out"},
 	{"A04", "vault/openpgp.ts", "    await packet.validate();\n", "", "vault/vault.test.ts", "cannot have a changed secret key used"},
 	{"A08", "model/pins.ts", "if (other && !pin.refused.includes(other.fingerprint)) {", "if (other && false) {", "model/cabinet.test.ts", "another key blocks writing"},
 	{"A08", "model/pins.ts", "    if (now && now.fingerprint !== this.#parts.fingerprint) {", "    if (now && false) {", "model/cabinet.test.ts", "our own key, when others are shown another"},
