@@ -11,6 +11,8 @@ import (
 
 // explain prints how to use the demo, in lines that can be copied.
 func (d *demo) explain(c console, dir string) error {
+	words := strings.Fields(d.people[0].Kit)
+	half := len(words) / 2
 	replace := strings.NewReplacer(
 		"CLIENTS", quoted(filepath.Join(dir, "clients")),
 		"DIR", quoted(dir),
@@ -21,6 +23,10 @@ func (d *demo) explain(c console, dir string) error {
 		"SUBMISSION_AT", d.at(587),
 		"SUBMISSIONS_AT", d.at(465),
 		"HTTPS_AT", d.at(443),
+		"WEBMAIL", d.people[0].Web,
+		"PASSPHRASE", d.people[0].Passphrase,
+		"KIT_BEGINS", strings.Join(words[:half], " "),
+		"KIT_ENDS", strings.Join(words[half:], " "),
 		"IMAP_AT", d.at(143),
 		"IMAPS_AT", d.at(993),
 		"IMAPS_PORT", fmt.Sprint(d.base+993),
@@ -40,6 +46,13 @@ const demoText = `
 
 *Send alice a mail*
   $ swaks --server SMTP_AT --to alice@demo.test --header 'Subject: Hello' --body 'For your eyes only.'
+
+*Read it in the webmail* (the certificate is the demo's own, so the browser warns)
+  WEBMAIL
+  alice@demo.test, in a browser she was never in by the 24 words of her recovery kit:
+    KIT_BEGINS
+    KIT_ENDS
+  and from then on by her passphrase: PASSPHRASE
 
 *See what the server has of it:* ciphertext, and the few headers that make lists work
   $ curl -K CLIENTS/alice.curl
