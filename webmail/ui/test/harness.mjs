@@ -47,15 +47,18 @@ export async function startDemo({ binary, dir, base } = {}) {
   const folder = dir ?? mkdtempSync(join(tmpdir(), "sealpost-web-"));
   const port = base ?? (await freeBase());
   const child = spawn(program, ["demo", "--dir", folder, "--port-base", String(port)], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NO_COLOR: "1" } });
-  let said = "";
+  // What it tells the person at the terminal, secrets of the demo among it, and what it logs.
+  let told = "";
+  let logged = "";
   let ended = false;
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (d) => (said = (said + d).slice(-20_000)));
+  child.stdout.on("data", (d) => (told += d));
+  child.stderr.on("data", (d) => (logged += d));
   const gone = new Promise((done) => child.once("exit", () => done((ended = true))));
   const file = join(folder, "demo.json");
   for (const began = Date.now(); !existsSync(file); await new Promise((go) => setTimeout(go, 20))) {
     if (ended || Date.now() - began > 60_000) {
       child.kill("SIGKILL");
-      throw new Error(`the demo did not get ready:\n${said}`);
+      throw new Error(`the demo did not get ready:\n${(told + logged).slice(-20_000)}`);
     }
   }
   return {
@@ -64,7 +67,7 @@ export async function startDemo({ binary, dir, base } = {}) {
     base: port,
     trust: [join(folder, "clients/ca.pem"), join(folder, "server/tls.pem")],
     url: `https://localhost:${port + 443}/`,
-    log: () => said,
+    log: () => logged, // all of it, and nothing else
     kill: async () => { child.kill("SIGKILL"); await gone; }, // as a power cut would
     stop: async ({ keep = false } = {}) => {
       child.kill("SIGTERM");

@@ -39,7 +39,9 @@ export function canary(stage, requests = stage.requests) {
     count++;
   }
   expect(count > 5, "the server's files were read");
-  look("the log", Buffer.from(stage.demo.log()));
+  const log = stage.demo.log();
+  expect(log.split("\n").length > 5, `a log was kept, not ${JSON.stringify(log.slice(0, 300))}`);
+  look("the log", Buffer.from(log));
   for (const r of requests) look(`a request: ${r.subarray(0, r.indexOf(10)).toString()}`, r);
   expect(found.length === 0, `nothing planted may be readable:\n${found.slice(0, 20).join("\n")}`);
 }
