@@ -19,6 +19,10 @@ export const languages: { [code: string]: string } = {
 };
 const rightToLeft = new Set(["ar", "he", "fa", "ur"]);
 
+// What comes from elsewhere (an address, a subject, a folder's name) stands in its own
+// direction, or it would pull the words around it out of their order.
+const isolated = (v: string) => `\u2068${v}\u2069`;
+
 export const language = signal("en"); // of the words
 export const locale = signal("en"); // of dates and numbers, with its region
 
@@ -65,9 +69,10 @@ export function t(key: Key, params?: Params): string {
   const n = params?.["n"];
   const text = find(key, typeof n === "number" ? n : undefined) ?? key;
   if (!params) return text;
+  const own = rightToLeft.has(language.value) ? isolated : (v: string) => v;
   return text.replace(/\{(\w+)\}/g, (all, name: string) => {
     const v = params[name];
-    return v === undefined ? all : typeof v === "number" ? number(v) : v;
+    return v === undefined ? all : typeof v === "number" ? number(v) : own(v);
   });
 }
 

@@ -63,6 +63,14 @@ test("a word takes its parameters", async () => {
   expect(t("no.such.key" as Key)).toBe("no.such.key");
 });
 
+test("what is filled in does not turn words of the other direction around", async () => {
+  await setLanguage("ar");
+  expect(t("admin.acts", { address: "ines@example.org" })).toContain("\u2068ines@example.org\u2069");
+  expect(t("list.mails", { n: 7 })).not.toContain("\u2068");
+  await setLanguage("en");
+  expect(t("admin.acts", { address: "ines@example.org" })).not.toMatch(/[\u2066-\u2069]/);
+});
+
 test("times are said as a list says them", async () => {
   await setLanguage("en");
   const now = new Date(2026, 5, 17, 15, 0).getTime(), at = (d: Date) => d.getTime() / 1000;

@@ -35,7 +35,7 @@ function actionWords(a: Action, labels: readonly Label[]): string {
 
 /** A rule as one would say it. */
 export function sentence(r: Rule, labels: readonly Label[]): string {
-  const conditions = r.conditions.map((c) => `${field(c.field)} ${(c.not ? notOp : op)(c.field, c.op)} ${valueWords(c)}`.trim());
+  const conditions = r.conditions.map((c) => t("rule.condition", { field: field(c.field), op: (c.not ? notOp : op)(c.field, c.op), value: valueWords(c) }).trim());
   const join = r.all ? list(conditions) : conditions.join(` ${t("rule.or")} `);
   return t("rule.sentence", { conditions: join, actions: list(r.actions.map((a) => actionWords(a, labels))) });
 }
