@@ -99,11 +99,13 @@ func TestWebmailIsReproducible(t *testing.T) {
 
 var (
 	firstScript = regexp.MustCompile(`<script[^>]+src="/(assets/[^"]+)"|<link[^>]+rel="modulepreload"[^>]+href="/(assets/[^"]+)"`)
+	language    = regexp.MustCompile(`^assets/language-[a-z]+-[^/]+\.js$`)
 	imported    = regexp.MustCompile(`(?:^|[;}\s])(?:import|export)(?:[^"'()]*?from)?\s*["']\./([^"']+\.js)["']`)
 )
 
 // TestFirstLoad is checkpoint 1: what a browser must load to sign in and see the list,
-// from the page's scripts and everything they import at once.
+// from the page's scripts and everything they import at once, and the words of the largest
+// language: a page fetches the one it shows.
 func TestFirstLoad(t *testing.T) {
 	t.Parallel()
 	dist := tree(t, webmailSources+"/dist")
@@ -131,7 +133,17 @@ func TestFirstLoad(t *testing.T) {
 			queue = append(queue, path.Join(path.Dir(name), string(found[1])))
 		}
 	}
-	t.Logf("first load: %d scripts, %d bytes of JavaScript zipped", len(seen), total)
+	words, largest := 0, ""
+	for name, code := range dist {
+		if n := zipped(t, code); language.MatchString(name) && n > words {
+			words, largest = n, name
+		}
+	}
+	if largest == "" || seen[largest] {
+		t.Fatalf("languages: the page imports %q, expected each as a script of its own (make web)", largest)
+	}
+	total += words
+	t.Logf("first load: %d scripts and %s of %d bytes, %d bytes of JavaScript zipped", len(seen), largest, words, total)
 	if total > 120<<10 {
 		t.Errorf("%d bytes of zipped JavaScript at the first load, allowed are %d: %v", total, 120<<10, seen)
 	}

@@ -1,5 +1,6 @@
 import { defineConfig } from "vitest/config";
 import { integrity } from "./integrity.ts";
+import { gaps, languageOf } from "./src/words/gaps.ts";
 
 // Vitest's reporter wants it; Node 20 has not got it.
 Map.groupBy ??= (items, key) => {
@@ -16,7 +17,7 @@ Map.groupBy ??= (items, key) => {
 // builds it, wherever.
 export default defineConfig({
   base: "/",
-  plugins: [integrity()],
+  plugins: [gaps(), integrity()],
   oxc: { jsx: { importSource: "preact" } },
   build: {
     target: "es2023",
@@ -31,7 +32,8 @@ export default defineConfig({
       input: { index: "index.html", sw: "src/sw.ts" },
       output: {
         entryFileNames: (chunk) => (chunk.name === "sw" ? "sw.js" : "assets/[name]-[hash].js"),
-        chunkFileNames: "assets/[name]-[hash].js",
+        // The service worker knows languages by their names, to keep only the one in use.
+        chunkFileNames: (chunk) => (languageOf(chunk.facadeModuleId) ? "assets/language-[name]-[hash].js" : "assets/[name]-[hash].js"),
         assetFileNames: "assets/[name]-[hash][extname]",
       },
     },
@@ -43,5 +45,5 @@ export default defineConfig({
     },
   },
   // Node takes the packages' own builds, but this one has one for browsers only.
-  test: { alias: { "openpgp/lightweight": new URL("node_modules/openpgp/dist/lightweight/openpgp.min.mjs", import.meta.url).pathname }, environment: "node", testTimeout: 60_000, hookTimeout: 60_000, include: ["src/**/*.test.{ts,tsx}"] },
+  test: { alias: { "openpgp/lightweight": new URL("node_modules/openpgp/dist/lightweight/openpgp.min.mjs", import.meta.url).pathname }, environment: "node", setupFiles: ["src/words/english.ts"], testTimeout: 60_000, hookTimeout: 60_000, include: ["src/**/*.test.{ts,tsx}"] },
 });

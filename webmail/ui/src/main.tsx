@@ -15,7 +15,7 @@ import { Root } from "./view/shell/app.tsx";
 import { pages } from "./view/shell/pages.ts";
 import type { EventSourceLike } from "./wire/events.ts";
 import { createApi, realClock } from "./wire/http.ts";
-import { preferred, setLanguage, t } from "./words/index.ts";
+import { chosen, language, setLanguage, t } from "./words/index.ts";
 
 // What a browser is called in lists of sessions: enough to know it again.
 function deviceName(agent: string): string {
@@ -44,7 +44,8 @@ const memory = {
   set: (key: string, value: string | null) => void kept(() => (value === null ? localStorage.removeItem(`sealpost.${key}`) : localStorage.setItem(`sealpost.${key}`, value))),
 };
 
-await setLanguage(preferred()).catch(() => {}); // English stands in
+// Nothing is drawn before there are words: the document has its language and direction by then.
+await setLanguage(chosen()).catch(() => setLanguage("en")).catch(() => { document.body.textContent = "This page did not load. Check your connection and reload it."; throw new Error("no words"); });
 startRouter();
 const app = createApp({
   api: createApi(), vault: createVault(scriptURL), store: createStore(), source: (url) => new EventSource(url) as unknown as EventSourceLike,
@@ -71,4 +72,4 @@ effect(() => {
 const root = document.getElementById("app");
 if (root) render(<Root app={app} />, root);
 void app.start();
-void startShell(t("shell.newmail"));
+void startShell(language, () => t("shell.newmail"));

@@ -1,6 +1,6 @@
 // The page's side of its service worker: is another build waiting, and may it come?
 
-import { type ReadonlySignal, signal } from "@preact/signals";
+import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import { scriptURL } from "./trusted.ts";
 
 const waiting = signal("");
@@ -26,8 +26,8 @@ async function look(): Promise<void> {
   if (registration?.waiting && navigator.serviceWorker.controller) waiting.value = await ask(registration.waiting);
 }
 
-/** Starts the service worker. notice is what a notification says: no more than that mail came. */
-export async function startShell(notice: string): Promise<void> {
+/** Starts the service worker. notice is what a notification says: no more than that mail came. It keeps the language in use. */
+export async function startShell(language: ReadonlySignal<string>, notice: () => string): Promise<void> {
   if (!("serviceWorker" in navigator) || import.meta.env.DEV) return;
   try {
     registration = await navigator.serviceWorker.register(scriptURL("/sw.js"), { updateViaCache: "none" });
@@ -36,7 +36,8 @@ export async function startShell(notice: string): Promise<void> {
   }
   registration.addEventListener("updatefound", () => registration?.installing?.addEventListener("statechange", () => void look()));
   await look();
-  (await navigator.serviceWorker.ready).active?.postMessage({ notice });
+  const ready = await navigator.serviceWorker.ready;
+  effect(() => ready.active?.postMessage({ language: language.value, notice: notice() }));
 }
 
 /** Takes the build that waits, and loads the page again with it. */

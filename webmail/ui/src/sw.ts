@@ -16,14 +16,31 @@ const shell: Shell = __SHELL__;
 const here = "shell-" + shell.build;
 const words = "words";
 
+// Of the languages only the one in use is kept, and English until it is known.
+const languageOf = (path: string): string | undefined => /^\/assets\/language-([a-z]+)-/.exec(path)?.[1];
+async function recall(what: string): Promise<string | undefined> {
+  const kept = await (await caches.open(words)).match(what);
+  return kept?.text();
+}
+
+async function keepFile(path: string, integrity: string): Promise<Response> {
+  const response = await fetch(new Request(path, { integrity, cache: "no-cache", credentials: "omit", redirect: "error" }));
+  if (!response.ok) throw new Error("a file of the build is missing");
+  await (await caches.open(here)).put(path, response.clone());
+  return response;
+}
+
 // All or nothing: a file with other bytes than the build has stops the installation.
 async function keep(): Promise<void> {
-  const cache = await caches.open(here);
-  await Promise.all(Object.entries(shell.files).map(async ([path, integrity]) => {
-    const response = await fetch(new Request(path, { integrity, cache: "no-cache", credentials: "omit", redirect: "error" }));
-    if (!response.ok) throw new Error("a file of the build is missing");
-    await cache.put(path, response);
-  }));
+  const spoken = (await recall("/language")) ?? "en";
+  await Promise.all(Object.entries(shell.files).filter(([path]) => (languageOf(path) ?? spoken) === spoken).map(([path, integrity]) => keepFile(path, integrity)));
+}
+
+async function speak(language: string): Promise<void> {
+  const [path, integrity] = Object.entries(shell.files).find(([path]) => languageOf(path) === language) ?? [];
+  if (!path || !integrity) return;
+  await (await caches.open(words)).put("/language", new Response(language));
+  if (!(await (await caches.open(here)).match(path))) await keepFile(path, integrity);
 }
 
 async function dropOthers(): Promise<void> {
@@ -32,7 +49,9 @@ async function dropOthers(): Promise<void> {
 
 async function answer(path: string, request: Request): Promise<Response> {
   const kept = await (await caches.open(here)).match(path);
-  return kept ?? fetch(request);
+  if (kept) return kept;
+  const integrity = shell.files[path];
+  return integrity && languageOf(path) ? keepFile(path, integrity) : fetch(request);
 }
 
 worker.addEventListener("install", (event) => event.waitUntil(keep()));
@@ -46,19 +65,17 @@ worker.addEventListener("fetch", (event) => {
 
 // What the page says: take over now; or the words for notifications in its language.
 worker.addEventListener("message", (event) => {
-  const said = event.data as { accept?: boolean; notice?: unknown; build?: boolean } | null;
+  const said = event.data as { accept?: boolean; notice?: unknown; language?: unknown; build?: boolean } | null;
   if (said?.accept === true) event.waitUntil(worker.skipWaiting());
   if (typeof said?.notice === "string" && said.notice.length <= 100) {
     const text = said.notice;
     event.waitUntil(caches.open(words).then((c) => c.put("/notice", new Response(text))));
   }
+  if (typeof said?.language === "string") event.waitUntil(speak(said.language).catch(() => {})); // offline: the next page says it again
   if (said?.build === true) event.ports[0]?.postMessage(shell.build);
 });
 
-async function notice(): Promise<string> {
-  const kept = await (await caches.open(words)).match("/notice");
-  return kept ? kept.text() : "New mail";
-}
+const notice = async (): Promise<string> => (await recall("/notice")) ?? "New mail";
 
 // Whatever a push message carries is not read.
 worker.addEventListener("push", (event) => {

@@ -1,8 +1,9 @@
-// Words, numbers and times in the reader's language. Keys are flat, one file a language;
-// a count chooses among KEY.one, KEY.few … as Intl.PluralRules says. English is always
-// there and stands in for what a translation lacks.
+// Words, numbers and times in the reader's language. Keys are flat, one file a language,
+// and a page fetches the one it shows; a count chooses among KEY.one, KEY.few … as
+// Intl.PluralRules says. What a translation lacks is filled in with English when the page
+// is built (gaps.ts).
 import { signal } from "@preact/signals";
-import en from "./en.json";
+import type en from "./en.json";
 
 type Flat = keyof typeof en;
 type Plural = Flat extends infer K ? (K extends `${infer B}.other` ? B : never) : never;
@@ -10,7 +11,7 @@ export type Key = Flat | Plural;
 export type Params = { [name: string]: string | number };
 type Catalogue = { [key: string]: string };
 
-const files = import.meta.glob<{ default: Catalogue }>(["./*.json", "!./en.json"]);
+const files = import.meta.glob<{ default: Catalogue }>("./*.json");
 
 // Each in its own words: whoever looks for a language reads that one.
 export const languages: { [code: string]: string } = {
@@ -26,28 +27,46 @@ const isolated = (v: string) => `\u2068${v}\u2069`;
 export const language = signal("en"); // of the words
 export const locale = signal("en"); // of dates and numbers, with its region
 
-let words: Catalogue = en;
+let words: Catalogue = {};
 let plural = new Intl.PluralRules("en");
-
-/** What the browser asks for, as far as there are words for it. */
-export function preferred(asked: readonly string[] = navigator.languages): string {
-  for (const a of asked) {
-    const code = a.toLowerCase().split("-")[0] ?? "";
-    if (code in languages && (code === "en" || `./${code}.json` in files)) return code;
-  }
-  return "en";
-}
+let asked = 0;
 
 /** The languages that have a file. */
-export const available = () => Object.keys(languages).filter((c) => c === "en" || `./${c}.json` in files);
+export const available = () => Object.keys(languages).filter((c) => `./${c}.json` in files);
 
-/** Loads a language and shows it; an unknown one leaves English. */
+/** What the browser asks for, as far as there are words for it. */
+export function preferred(wanted: readonly string[] = navigator.languages): string {
+  const have = available();
+  return wanted.map((w) => w.toLowerCase().split("-")[0] ?? "").find((c) => have.includes(c)) ?? "en";
+}
+
+/** Which language was chosen on this device, at the door or with an account's settings. */
+export interface Memory { get(): string | null; set(code: string | null): void }
+const place = "sealpost.language";
+const remembered: Memory = {
+  get: () => { try { return localStorage.getItem(place); } catch { return null; } },
+  set: (code) => { try { code ? localStorage.setItem(place, code) : localStorage.removeItem(place); } catch { /* forgotten with the page */ } },
+};
+
+/** The language to begin in: the one chosen on this device, else what the browser asks for. */
+export function chosen(memory = remembered, wanted: readonly string[] = navigator.languages): string {
+  const code = memory.get();
+  return code && available().includes(code) ? code : preferred(wanted);
+}
+
+/** Shows a language and remembers it on this device; empty goes back to the browser's. */
+export async function choose(code: string, memory = remembered): Promise<void> {
+  memory.set(code || null);
+  await setLanguage(code || preferred());
+}
+
+/** Loads a language and shows it; an unknown one is English. If it does not come, what was shown stays. */
 export async function setLanguage(code: string, region: readonly string[] = navigator.languages): Promise<void> {
-  const load = files[`./${code}.json`];
-  const known = code === "en" || load !== undefined;
-  const catalogue = load ? (await load()).default : en;
-  const lang = known ? code : "en";
-  words = catalogue;
+  const turn = ++asked;
+  const lang = available().includes(code) ? code : "en";
+  const catalogue = await files[`./${lang}.json`]?.();
+  if (turn !== asked || !catalogue) return; // another one was asked for meanwhile
+  words = catalogue.default;
   locale.value = region.find((r) => r.toLowerCase().split("-")[0] === lang) ?? lang;
   plural = new Intl.PluralRules(lang);
   formats.clear();
@@ -58,10 +77,8 @@ export async function setLanguage(code: string, region: readonly string[] = navi
   language.value = lang;
 }
 
-function find(key: string, n: number | undefined): string | undefined {
-  if (n === undefined) return words[key] ?? (en as Catalogue)[key];
-  return words[`${key}.${plural.select(n)}`] ?? words[`${key}.other`] ?? (en as Catalogue)[`${key}.${n === 1 ? "one" : "other"}`] ?? (en as Catalogue)[`${key}.other`] ?? words[key] ?? (en as Catalogue)[key];
-}
+const find = (key: string, n: number | undefined): string | undefined =>
+  n === undefined ? words[key] : words[`${key}.${plural.select(n)}`] ?? words[`${key}.other`] ?? words[key];
 
 /** The words of a key. {name} takes a parameter; a number named n also chooses the plural. */
 export function t(key: Key, params?: Params): string {

@@ -1,17 +1,17 @@
-// Every key that a view names has English words, every English word is used, and a
-// translation has the same places to fill in.
+// Every key that a view names has English words, and every English word is used.
+// What a translation must be stands in languages.test.ts.
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import en from "./en.json";
-import { bytes, setLanguage, shortDate, t, type Key } from "./index.ts";
+import { filled, languageOf } from "./gaps.ts";
+import { bytes, choose, chosen, language, setLanguage, shortDate, t, type Key, type Memory } from "./index.ts";
 
 const src = join(import.meta.dirname, "..");
 const files = (dir: string): string[] => readdirSync(dir, { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? files(join(dir, e.name)) : [join(dir, e.name)]));
 const code = files(src).filter((f) => /\.tsx?$/.test(f) && !f.includes(".test.") && !f.endsWith("/words/index.ts")).map((f) => readFileSync(f, "utf8")).join("\n");
 const keys = Object.keys(en);
 const english = en as { [key: string]: string };
-const places = (s: string) => [...new Set(s.match(/\{\w+\}/g) ?? [])].sort().join(" ");
 const base = (k: string) => k.replace(/\.(zero|one|two|few|many|other)$/, "");
 
 test("every key used has words", () => {
@@ -39,21 +39,6 @@ test("a plural has both of English's forms, and nothing is empty", () => {
   }
 });
 
-const translations = readdirSync(import.meta.dirname).filter((f) => f.endsWith(".json") && f !== "en.json");
-test.each(translations)("%s fits the English", (file) => {
-  const words = JSON.parse(readFileSync(join(import.meta.dirname, file), "utf8")) as { [key: string]: string };
-  const forms = new Intl.PluralRules(file.slice(0, -5)).resolvedOptions().pluralCategories;
-  for (const [k, v] of Object.entries(words)) {
-    const like = english[k] ?? english[`${base(k)}.other`];
-    expect(like, `${k} is not in English`).toBeDefined();
-    if (!/\.(zero|one|two|few|many)$/.test(k)) expect(places(v), k).toBe(places(like ?? ""));
-  }
-  for (const k of keys) {
-    if (k.endsWith(".other")) for (const f of forms) expect(words, `${base(k)} has no ${f}`).toHaveProperty([`${base(k)}.${f}`]);
-    else if (!k.endsWith(".one")) expect(words).toHaveProperty([k]);
-  }
-});
-
 beforeEach(() => { vi.stubGlobal("navigator", { languages: ["en-GB"] }); });
 afterEach(() => { vi.unstubAllGlobals(); });
 
@@ -69,6 +54,34 @@ test("what is filled in does not turn words of the other direction around", asyn
   expect(t("list.mails", { n: 7 })).not.toContain("\u2068");
   await setLanguage("en");
   expect(t("admin.acts", { address: "ines@example.org" })).not.toMatch(/[\u2066-\u2069]/);
+});
+
+test("the language chosen on a device comes before the browser's", async () => {
+  let kept: string | null = null;
+  const memory: Memory = { get: () => kept, set: (code) => { kept = code; } };
+  expect(chosen(memory, ["tlh", "en-GB"])).toBe("en");
+  expect(chosen(memory, ["tlh"])).toBe("en");
+  await choose("en", memory);
+  expect(kept).toBe("en");
+  kept = "../../etc";
+  expect(chosen(memory, [])).toBe("en");
+  await choose("", memory);
+  expect(kept).toBeNull();
+});
+
+test("of two languages asked for, the later one is shown", async () => {
+  document_();
+  const first = setLanguage("en", ["en-AU"]), second = setLanguage("xx", ["en-NZ"]);
+  await Promise.all([first, second]);
+  expect(language.value).toBe("en");
+  expect(document.documentElement).toEqual({ lang: "en", dir: "ltr" });
+});
+function document_() { vi.stubGlobal("document", { documentElement: {} }); }
+
+test("what a translation lacks is filled in with English, and nothing else is", () => {
+  expect(filled({ a: "eins", c: "drei" }, { a: "one", b: "two" })).toEqual({ a: "eins", b: "two", c: "drei" });
+  expect(languageOf("/x/src/words/de.json")).toBe("de");
+  expect(languageOf("/x/src/words/de.json.ts")).toBeUndefined();
 });
 
 test("times are said as a list says them", async () => {

@@ -8,10 +8,12 @@ import { Admin } from "../../src/view/admin/index.tsx";
 import { Contacts } from "../../src/view/contacts/index.tsx";
 import { Settings } from "../../src/view/settings/index.tsx";
 import { Welcome } from "../../src/view/welcome/index.tsx";
+import { setLanguage } from "../../src/words/index.ts";
 import { world } from "./world.ts";
 
 const q = new URLSearchParams(location.search);
 const app = world(q);
+await setLanguage(q.get("lang") ?? "en");
 if (q.get("theme")) document.documentElement.dataset["theme"] = q.get("theme") ?? "";
 if (q.get("dir")) document.documentElement.dir = q.get("dir") ?? "";
 startRouter();

@@ -4,9 +4,11 @@ import "../../style/tokens.css";
 import "../../style/base.css";
 import { startRouter } from "../../router.ts";
 import { Root } from "../shell/app.tsx";
+import { setLanguage } from "../../words/index.ts";
 import { makeApp } from "./desk.ts";
 
 const q = new URLSearchParams(location.search);
+await setLanguage(q.get("lang") ?? "en");
 startRouter();
 const app = makeApp(Number(q.get("count") ?? 2000));
 const desk = app.desk.value;

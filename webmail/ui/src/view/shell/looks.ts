@@ -1,16 +1,23 @@
 // The owner's look, on the document: theme, density, language. Widths of panes belong to
 // this screen and stay with it.
 import { signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import type { Desk, Settings } from "../../model/types.ts";
-import { preferred, setLanguage } from "../../words/index.ts";
+import { choose, chosen, setLanguage } from "../../words/index.ts";
 import { theme } from "./state.ts";
 
 export function useLooks(desk: Desk): void {
   const s = desk.settings.value.value;
   const contrast = s.more["contrast"] === "more", still = s.more["motion"] === "less";
   useEffect(() => look(s, contrast, still), [s.theme, s.density, contrast, still]);
-  useEffect(() => { void setLanguage(s.locale || preferred()); }, [s.locale]);
+  // The account's language stays on the device, so that its door speaks it too. An account
+  // without one speaks what was chosen at the door.
+  const before = useRef("");
+  useEffect(() => {
+    const had = before.current;
+    before.current = s.locale;
+    void (s.locale || had ? choose(s.locale) : setLanguage(chosen())).catch(() => {});
+  }, [s.locale]);
 }
 
 function look(s: Settings, contrast: boolean, still: boolean): void {

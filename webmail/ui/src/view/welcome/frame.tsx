@@ -3,13 +3,14 @@ import { useState } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 import { t } from "../../words/index.ts";
 import { Dialog, Seal } from "../kit/index.ts";
+import { LanguagePick } from "../parts/language.tsx";
 import "./welcome.css";
 
 export function Frame({ host, children, aside, narrow }: { host: string; children: ComponentChildren; aside?: ComponentChildren; narrow?: boolean }) {
   const [told, tell] = useState(false);
   return (
     <div class="welcome">
-      <header class="welcome-head"><Seal size={36} /><span>{host}</span></header>
+      <header class="welcome-head"><Seal size={36} /><span>{host}</span><LanguagePick /></header>
       <main class={aside ? "welcome-two" : narrow ? "welcome-narrow" : "welcome-one"}>
         <div class="welcome-card">{children}</div>
         {aside && <div class="welcome-aside">{aside}</div>}
