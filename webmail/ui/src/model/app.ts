@@ -96,7 +96,10 @@ export function createApp(parts: AppParts): OpenApp {
     await d.start();
   }
   let stopLock = () => {};
-  const online = () => desk.peek()?.online();
+  const online = () => {
+    session.online();
+    desk.peek()?.online();
+  };
   const hide = () => {
     if (parts.page?.hidden) void desk.peek()?.drafts.saveAll().catch(() => {});
   };

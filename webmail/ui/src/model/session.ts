@@ -7,6 +7,7 @@ import type { Account, Invitation, Join, Server, Session } from "../wire/api.ts"
 import { ApiError, newKey, sleep, type Api, type Clock } from "../wire/http.ts";
 import type { NewIdentity, Vault } from "../vault/vault.ts";
 import type { PasskeyHost } from "./passkeys.ts";
+import { Offline } from "./offline.ts";
 import type { Fault, Joining, Need, Phase, SessionModel } from "./types.ts";
 
 export interface Memory {
@@ -45,6 +46,7 @@ export class SessionState implements SessionModel {
   readonly asking = signal<{ words: string[] } | null>(null);
   readonly ended = signal(false);
   readonly hasPasskeys: boolean;
+  readonly offline: Offline;
   autoLock = 0; // minutes; the desk follows the settings
   #identity: NewIdentity | null = null; // of who joins
   #token = "";
@@ -57,6 +59,17 @@ export class SessionState implements SessionModel {
     this.#parts = parts;
     this.hasPasskeys = parts.passkeys !== null;
     this.address.value = parts.memory.get(LAST) ?? "";
+    this.offline = new Offline({
+      ...parts,
+      met: (s) => {
+        this.#take(s);
+        this.#keepHere();
+      },
+      ended: (word) => {
+        this.lost();
+        if (word !== "signed-out") this.fault.value = { word };
+      },
+    });
   }
 
   // One thing at a time, with its failure in words.
@@ -98,8 +111,13 @@ export class SessionState implements SessionModel {
       try {
         s = await this.#parts.api.session();
       } catch (e) {
-        // Without a network an account that was open here can still be looked at, if the
-        // session's share were here; it is not, by intent. So: signed out, and say why.
+        // Without a network the session's share is missing, by intent: only a device that
+        // its owner called his own opens then, by what he knows.
+        if (e instanceof ApiError && e.temporary && (await this.offline.possible(this.address.peek()))) {
+          this.offline.apart.value = true;
+          this.phase.value = "locked";
+          return;
+        }
         this.phase.value = "signed-out";
         void this.#askServer();
         if (e instanceof ApiError && e.status === 401) return;
@@ -113,7 +131,7 @@ export class SessionState implements SessionModel {
         this.phase.value = "locked";
       }
     });
-    if (this.phase.peek() !== "open") await this.#askServer();
+    if (this.phase.peek() !== "open" && !this.offline.apart.peek()) await this.#askServer();
   }
   async #askServer(): Promise<void> {
     if (!this.server.peek()) this.server.value = await this.#parts.api.server().catch(() => null);
@@ -133,9 +151,19 @@ export class SessionState implements SessionModel {
   #opened(): void {
     this.ended.value = false;
     this.joining.value = null;
+    this.#keepHere();
     this.phase.value = "open";
     this.#lastActive = this.#parts.clock.now();
     this.#watch();
+  }
+  #keepHere(): void {
+    const s = this.session.peek();
+    if (s && !this.offline.apart.peek()) void this.offline.keep(s).catch(() => {}); // without it, this device needs the server
+  }
+  // Whether this device opens without a network, from now on.
+  ownDevice(own: boolean): void {
+    this.offline.say(own);
+    if (this.phase.peek() === "open") this.#keepHere();
   }
   // The server said yes and the keys did not open: not a session to keep.
   async #enter(s: Session, open: () => Promise<void>): Promise<void> {
@@ -305,7 +333,17 @@ export class SessionState implements SessionModel {
   unlock(o: { passphrase: string } | { words: string } | { passkey: true }): Promise<boolean> {
     const { api, vault, passkeys } = this.#parts;
     return this.#do(async () => {
-      const s = await api.session();
+      let s: Session;
+      try {
+        s = await api.session();
+      } catch (e) {
+        if (!(e instanceof ApiError) || !e.temporary || !(await this.offline.possible(this.address.peek()))) throw e;
+        s = await this.offline.unlock(this.address.peek(), o);
+        this.offline.stayApart(s.account.id);
+        this.#take(s);
+        return this.#opened();
+      }
+      this.offline.join();
       const address = s.account.addresses[0] ?? "";
       if ("passphrase" in o) {
         if (!(await vault.knows(address))) {
@@ -337,33 +375,49 @@ export class SessionState implements SessionModel {
   async signOut(forget = false): Promise<void> {
     if (this.phase.peek() === "open") await this.#parts.leaving().catch(() => {});
     const s = this.session.peek();
+    const address = this.address.peek();
     this.#gone();
+    await this.offline.drop(address);
     await this.#parts.vault.signOut(forget).catch(() => {});
     if (forget && s) await this.#parts.forget(s.account.id).catch(() => {});
-    if (forget) this.#parts.memory.set(LAST, null);
+    if (forget) {
+      this.#parts.memory.set(LAST, null);
+      this.offline.say(false);
+    }
     if (s) await this.#parts.api.endSession(s.id).catch(() => {});
     this.#parts.tell("signed-out");
     void this.#askServer();
   }
   #gone(): void {
     this.#idle?.();
+    this.offline.join();
     this.phase.value = "signed-out";
     this.session.value = null;
     this.account.value = null;
     this.joining.value = null;
   }
-  // The server ended the session (another device did, or it is over): keys leave memory.
+  // The server ended the session (another device did, or it is over): keys leave memory, and
+  // what opens without the server goes with them, whether or not it was open.
   lost(): void {
     if (this.phase.peek() !== "open" && this.phase.peek() !== "locked") return;
+    const address = this.address.peek();
     this.#gone();
     this.ended.value = true;
-    void this.#parts.vault.signOut(false).catch(() => {});
+    void this.#parts.vault.signOut(false).catch(() => {}).then(() => this.offline.drop(address));
     void this.#askServer();
   }
   // Another tab locked, or signed out.
   heard(word: "locked" | "signed-out"): void {
     if (word === "locked") void this.lock(false);
     else this.lost();
+  }
+  // The network is back while a device that was started without it is still locked.
+  online(): void {
+    if (this.phase.peek() === "locked" && this.offline.apart.peek())
+      void this.#parts.api.session().then((s) => {
+        this.#take(s);
+        this.offline.join();
+      }, () => {});
   }
   active(): void {
     this.#lastActive = this.#parts.clock.now();
@@ -385,7 +439,9 @@ export class SessionState implements SessionModel {
   // -- changing keys
   #keyring(k: Session["keyring"]): void {
     const s = this.session.peek();
-    if (s && k?.containers) this.session.value = { ...s, keyring: k };
+    if (!s || !k?.containers) return;
+    this.session.value = { ...s, keyring: k };
+    this.#keepHere();
   }
   async #fresh(): Promise<Session> {
     const s = await this.#parts.api.session();
@@ -427,6 +483,7 @@ export class SessionState implements SessionModel {
       const c = a.prf && (await vault.passkeyContainer({ prf: a.prf, credential: a.id, keyring: s.keyring, fingerprint: s.account.fingerprint }));
       await api.addPasskey({ name, credential: a.credential, ...(c ? { container: c.container, version: c.version } : {}) });
       await this.#fresh();
+      this.#keepHere();
     });
   }
 }

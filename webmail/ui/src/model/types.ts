@@ -88,6 +88,11 @@ export interface SessionModel {
   readonly asking: ReadonlySignal<{ words: string[] } | null>; // waits for approval by another device
   readonly hasPasskeys: boolean; // this browser can
   readonly ended: ReadonlySignal<boolean>; // the server ended the session; signed out
+  readonly offline: {
+    readonly own: ReadonlySignal<boolean>; // this device is its owner's: it opens without a network
+    readonly apart: ReadonlySignal<boolean>; // open, or to be opened, without the server having been asked
+  };
+  ownDevice(own: boolean): void;
 
   // Each answers whether it went well; if not, fault or need say what to do.
   signIn(o: { address: string; passphrase: string; code?: string; assertion?: unknown }): Promise<boolean>;

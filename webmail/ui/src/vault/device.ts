@@ -3,7 +3,7 @@
 
 import type { Kdf, Keyring } from "../wire/api.ts";
 import { checkKdf } from "./argon.ts";
-import { type Bytes, concat, copy, utf8 } from "./bytes.ts";
+import { type Bytes, concat, copy, textOf, utf8 } from "./bytes.ts";
 import { open, seal } from "./box.ts";
 import { VaultError, closed } from "./errors.ts";
 import { foldAddress } from "./kit.ts";
@@ -21,6 +21,7 @@ export interface Kept {
   secret: Bytes; // box of the account secret, under the key alone
   copy: Bytes | null; // box of master and account secret, under the key and the session's share
   own: Bytes | null; // container of a secret key that only this browser has, under the master key
+  offline?: { ring: Bytes; facts: Bytes } | null; // to open without a network: the keyring, under the key alone; facts, under the master key
   pins: Pins;
 }
 
@@ -37,7 +38,7 @@ function wait<T>(r: IDBRequest<T>): Promise<T> {
 // Device opens the database for each call and closes it again: a worker that was put to
 // sleep with an open one would hold up others.
 export class Device {
-  private async use<T>(mode: IDBTransactionMode, work: (s: IDBObjectStore) => IDBRequest<T>): Promise<T> {
+  private async use<T>(mode: IDBTransactionMode, work: (s: IDBObjectStore) => Promise<T>): Promise<T> {
     const opening = indexedDB.open(name, 1);
     opening.onupgradeneeded = () => opening.result.createObjectStore(store, { keyPath: "account" });
     const db = await wait(opening);
@@ -47,7 +48,7 @@ export class Device {
         t.oncomplete = () => resolve();
         t.onabort = t.onerror = () => reject(t.error);
       });
-      const result = await wait(work(t.objectStore(store)));
+      const result = await work(t.objectStore(store));
       await done;
       return result;
     } finally {
@@ -56,20 +57,25 @@ export class Device {
   }
 
   async of(account: string): Promise<Kept | undefined> {
-    return (await this.use("readonly", (s) => s.get(account))) as Kept | undefined;
+    return (await this.use("readonly", (s) => wait(s.get(account)))) as Kept | undefined;
   }
 
   async at(address: string): Promise<Kept | undefined> {
     const folded = foldAddress(address);
-    return ((await this.use("readonly", (s) => s.getAll())) as Kept[]).find((k) => k.address === folded);
+    return ((await this.use("readonly", (s) => wait(s.getAll()))) as Kept[]).find((k) => k.address === folded);
   }
 
-  async put(k: Kept): Promise<void> {
-    await this.use("readwrite", (s) => s.put(k));
+  // What stands there and what takes its place, in one transaction: a copy that was just
+  // thrown away does not come back with something else that was being written.
+  async change(account: string, next: (now: Kept | undefined) => Kept | undefined): Promise<void> {
+    await this.use("readwrite", async (s) => {
+      const k = next((await wait(s.get(account))) as Kept | undefined);
+      if (k !== undefined) await wait(s.put(k));
+    });
   }
 
   async remove(account: string): Promise<void> {
-    await this.use("readwrite", (s) => s.delete(account));
+    await this.use("readwrite", (s) => wait(s.delete(account)));
   }
 }
 
@@ -102,6 +108,22 @@ export async function openCopy(k: Kept, share: Uint8Array): Promise<{ master: By
   if (k.copy === null || share.length !== 32) throw closed();
   const both = await open(await mac(k.key, share), copyContext(k.account), k.copy);
   return { master: both.slice(0, 32), secret: both.slice(32) };
+}
+
+// The keyring as the server served it. Its containers are opaque, and still nobody gets them
+// to guess at without this device's key.
+const ringContext = (account: string) => ({ account, purpose: "device.keyring", version: 1 });
+
+export async function sealRing(k: Pick<Kept, "account" | "key">, ring: Keyring): Promise<Bytes> {
+  const { version, salt, kdf, containers } = ring;
+  return seal(await mac(k.key, utf8("sealpost offline v1")), ringContext(k.account), utf8(JSON.stringify({ version, salt, kdf, containers })));
+}
+
+export async function openRing(k: Kept): Promise<Keyring> {
+  if (!k.offline) throw closed();
+  const ring = JSON.parse(textOf(await open(await mac(k.key, utf8("sealpost offline v1")), ringContext(k.account), k.offline.ring))) as Keyring;
+  checkPins(k.pins, ring, k.pins.fingerprint);
+  return ring;
 }
 
 // Refuses a keyring that is older, weaker, or of another key than this browser has seen.

@@ -2,7 +2,7 @@ import type { Vault } from "./vault.ts";
 
 // What a page may call: nothing else of these objects is within its reach.
 export const methods: ReadonlySet<string> = new Set<keyof Vault>([
-  "create", "attach", "tryKit", "proveByPassphrase", "proveByKit", "proveByPasskey", "open", "reopen", "knows", "lock", "signOut", "state",
+  "create", "attach", "tryKit", "proveByPassphrase", "proveByKit", "proveByPasskey", "open", "reopen", "keepOffline", "offline", "openOffline", "dropOffline", "renew", "knows", "lock", "signOut", "state",
   "newPassphrase", "newKit", "passkeyContainer", "requestAccess", "grantAccess", "acceptGrant", "exportKey", "importKey",
   "openCards", "openMail", "part", "source", "forget", "openTerms", "sealCard", "fold", "seal", "openBox", "encrypt", "describeKey",
 ]);

@@ -2,11 +2,12 @@
 // device's copy of them.
 
 import type { Kdf, Keyring } from "../wire/api.ts";
-import { type Bytes, copy, fromBase64 } from "./bytes.ts";
-import { type Kept, Device, checkPins, newDeviceKey, nextPins, openCopy, sealCopy, sealSecret } from "./device.ts";
+import { open as openBox, seal } from "./box.ts";
+import { type Bytes, copy, fromBase64, textOf, utf8 } from "./bytes.ts";
+import { type Kept, Device, checkPins, newDeviceKey, nextPins, openCopy, openRing, sealCopy, sealRing, sealSecret } from "./device.ts";
 import { VaultError, closed } from "./errors.ts";
 import { type ListKey, importListKey } from "./hpke.ts";
-import { type Contents, type Identity, openContents, openLocal } from "./keys.ts";
+import { type Contents, type Identity, type Opener, openContents, openLocal, openMaster, purposeKey } from "./keys.ts";
 import { foldAddress } from "./kit.ts";
 import { type PrivateKey, readSecretKey } from "./openpgp.ts";
 
@@ -18,6 +19,8 @@ export interface Held {
   raw: Bytes | null; // transferable secret key; null: none is here
   key: PrivateKey | null; // the same, read when it is first needed
 }
+
+const factsContext = (account: string) => ({ account, purpose: "device.facts", version: 1 });
 
 export class Session {
   held: Held | null = null;
@@ -65,14 +68,17 @@ export class Session {
     const old = await this.device.of(id.account);
     const key = old?.key ?? (await newDeviceKey());
     const base = { account: id.account, key };
-    await this.device.put({
+    const sealed = await sealSecret(base, secret);
+    const both = share === null ? null : await sealCopy(base, fromBase64(share), master, secret);
+    await this.device.change(id.account, (now) => ({
       ...base,
       address: foldAddress(id.address),
-      secret: await sealSecret(base, secret),
-      copy: share === null ? (old?.copy ?? null) : await sealCopy(base, fromBase64(share), master, secret),
-      own: own === undefined ? (old?.own ?? null) : own,
-      pins: nextPins(old?.pins, ring.version, ring.kdf, id.fingerprint),
-    });
+      secret: sealed,
+      copy: both ?? now?.copy ?? null,
+      own: own === undefined ? (now?.own ?? null) : own,
+      offline: now?.offline ?? null,
+      pins: nextPins(now?.pins, ring.version, ring.kdf, id.fingerprint),
+    }));
   }
 
   async reopen(id: Identity, ring: Keyring, share: string): Promise<void> {
@@ -85,13 +91,51 @@ export class Session {
     await this.keep(ring, null);
   }
 
+  // ---- Without a network -------------------------------------------------------------
+
+  async keepOffline(ring: Keyring, facts: string): Promise<void> {
+    const { id, master } = this.open();
+    const kept = await this.pinned(id, ring);
+    if (kept === undefined) throw closed();
+    const sealed = await seal(await purposeKey(master, "device"), factsContext(id.account), utf8(facts));
+    const offline = { ring: await sealRing(kept, ring), facts: sealed };
+    if (this.held?.master !== master) throw new VaultError("locked"); // meanwhile
+    await this.device.change(id.account, (now) => now && { ...now, offline });
+  }
+
+  async openOffline(opener: Opener, account: string): Promise<{ keyring: Keyring; facts: string }> {
+    const kept = await this.device.of(account);
+    if (!kept?.offline) throw closed();
+    const ring = await openRing(kept);
+    const id: Identity = { account, address: kept.address, fingerprint: kept.pins.fingerprint };
+    const master = await openMaster(opener, id, ring);
+    const facts = textOf(await openBox(await purposeKey(master, "device"), factsContext(account), kept.offline.facts));
+    await this.openWith(master, id, ring, kept);
+    return { keyring: ring, facts };
+  }
+
+  async dropOffline(address: string, onlyThis: boolean): Promise<void> {
+    const kept = await this.device.at(address);
+    if (kept !== undefined) await this.device.change(kept.account, (now) => now && { ...now, copy: onlyThis ? now.copy : null, offline: null });
+  }
+
+  // What was opened without the server is what the server has, or something newer of it.
+  async renew(id: Identity, ring: Keyring, share: string): Promise<void> {
+    const held = this.open();
+    if (id.account !== held.id.account) throw closed();
+    await this.pinned(id, ring);
+    const contents = await openContents(held.master, id, ring);
+    if (contents.secret.some((b, i) => b !== held.secret[i])) throw closed();
+    held.id = id;
+    await this.keep(ring, share);
+  }
+
   async signOut(forget: boolean): Promise<void> {
     const id = this.held?.id;
     this.lock();
     if (id === undefined) return;
     if (forget) return this.device.remove(id.account);
-    const kept = await this.device.of(id.account);
-    if (kept !== undefined) await this.device.put({ ...kept, copy: null });
+    await this.device.change(id.account, (now) => now && { ...now, copy: null });
   }
 
   // Copies, so that what a caller does with them changes nothing here.

@@ -3,7 +3,7 @@
 import type { Keyring, NewContainer, NewKit, NewPassphrase } from "../wire/api.ts";
 import { type Halves, checkKdf, derive, floor } from "./argon.ts";
 import { type Bytes, equal, fromBase64, random, toBase64 } from "./bytes.ts";
-import { openSecret } from "./device.ts";
+import { openRing, openSecret } from "./device.ts";
 import { VaultError, closed } from "./errors.ts";
 import { type Asking, ask, newListKey, openGrant, sealGrant } from "./hpke.ts";
 import { type Identity, type Opener, newContainers, newSecrets, openContents, openMaster, passkeyWrap, sameSecret, sealLocal, wrapMaster } from "./keys.ts";
@@ -14,10 +14,11 @@ import type { NewIdentity, Vault } from "./vault.ts";
 
 type Part = Pick<
   Vault,
-  | "create" | "attach" | "tryKit" | "proveByPassphrase" | "proveByKit" | "proveByPasskey" | "open" | "reopen" | "knows" | "lock" | "signOut" | "state"
+  | "create" | "attach" | "tryKit" | "proveByPassphrase" | "proveByKit" | "proveByPasskey" | "open" | "reopen" | "keepOffline" | "offline" | "openOffline" | "dropOffline" | "renew" | "knows" | "lock" | "signOut" | "state"
   | "newPassphrase" | "newKit" | "passkeyContainer" | "requestAccess" | "grantAccess" | "acceptGrant" | "exportKey" | "importKey"
 >;
 
+const passkeyName = "master.passkey.";
 const leastPassphrase = 8; // characters; the page asks for more by what it judges them to be worth
 
 export class SignIn implements Part {
@@ -108,6 +109,35 @@ export class SignIn implements Part {
 
   async reopen(o: Parameters<Vault["reopen"]>[0]): Promise<void> {
     await this.session.reopen(identity(o), o.keyring, o.share);
+  }
+
+  async keepOffline(o: Parameters<Vault["keepOffline"]>[0]): Promise<void> {
+    if (o.facts.length > 64 << 10) throw new VaultError("too-large");
+    await this.session.keepOffline(o.keyring, o.facts);
+  }
+
+  async offline(address: string): ReturnType<Vault["offline"]> {
+    const kept = await this.session.device.at(address);
+    if (!kept?.offline) return null;
+    const ring = await openRing(kept);
+    const credentials = Object.keys(ring.containers).filter((n) => n.startsWith(passkeyName)).map((n) => n.slice(passkeyName.length));
+    return { account: kept.account, parameters: { salt: ring.salt, kdf: ring.kdf }, credentials };
+  }
+
+  async openOffline(account: string): ReturnType<Vault["openOffline"]> {
+    const opener = this.opener;
+    if (opener === null) throw closed();
+    const opened = await this.session.openOffline(opener, account);
+    this.opener = null;
+    return opened;
+  }
+
+  async dropOffline(address: string, onlyThis = false): Promise<void> {
+    await this.session.dropOffline(address, onlyThis);
+  }
+
+  async renew(o: Parameters<Vault["renew"]>[0]): Promise<void> {
+    await this.session.renew(identity(o), o.keyring, o.share);
   }
 
   async knows(address: string): Promise<boolean> {

@@ -138,6 +138,16 @@ export interface Vault {
   open(o: { account: string; address: string; fingerprint: string; keyring: Keyring; share: string }): Promise<void>;
   // After a reload: this device's own copy, opened with the session's share.
   reopen(o: { account: string; address: string; fingerprint: string; keyring: Keyring; share: string }): Promise<void>;
+  // Without a network. keepOffline leaves on this device what opens it without the server's
+  // share: the keyring, under the device's key, and facts for the page, under the master key.
+  keepOffline(o: { keyring: Keyring; facts: string }): Promise<void>;
+  // What is kept so of an address, as far as it is needed to prove anything; null: nothing.
+  offline(address: string): Promise<{ account: string; parameters: SignInParameters; credentials: string[] } | null>;
+  openOffline(account: string): Promise<{ keyring: Keyring; facts: string }>; // with what the last prove… left
+  dropOffline(address: string, onlyThis?: boolean): Promise<void>; // and the device's copy, if not only this
+  // The server is there again: checks its keyring against what this device has seen, and
+  // keeps the device's copy under the new share.
+  renew(o: { account: string; address: string; fingerprint: string; keyring: Keyring; share: string }): Promise<void>;
   // May this browser sign in to the address by passphrase alone (it knows the account secret)?
   knows(address: string): Promise<boolean>;
   lock(): Promise<void>; // forgets all keys in memory; the device's copy stays

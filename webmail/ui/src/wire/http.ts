@@ -69,6 +69,7 @@ interface Call {
   type?: string;
   headers?: { [name: string]: string };
   key?: string; // Idempotency-Key
+  free?: boolean; // does not wait for the guard
   timeout?: number;
   signal?: AbortSignal | undefined;
 }
@@ -111,6 +112,7 @@ class Http {
   #clock: Clock;
   onLost: () => void = () => {};
   onReach: (reached: boolean) => void = () => {};
+  guard: (() => Promise<void>) | null = null;
 
   constructor(o: HttpOptions) {
     this.#fetch = o.fetch ?? ((...a) => fetch(...a));
@@ -121,6 +123,7 @@ class Http {
   // Reads are tried three times, and so is a mutation with a key: the server answers it once.
   async call(path: string, c: Call = {}): Promise<Response> {
     const again = (c.method ?? "GET") === "GET" || c.key !== undefined;
+    if (!c.free) await this.guard?.();
     for (let n = 0; ; n++) {
       try {
         return await this.#once(path, c);
@@ -229,12 +232,16 @@ export function createApi(o: HttpOptions = {}) {
     set onReach(f: (reached: boolean) => void) {
       http.onReach = f;
     },
+    // While there is one, every request waits for it, but those that ask who is signed in.
+    set guard(f: (() => Promise<void>) | null) {
+      http.guard = f;
+    },
 
     // -- signing up and in: never repeated by itself, each try counts at the server
-    server: () => get<t.Server>("/server"),
+    server: () => get<t.Server>("/server", { free: true }),
     signInBegin: (address: string) => send<t.SignInParameters>("POST", "/sign-in/begin", { address }),
     signIn: (b: t.SignIn) => send<t.Session>("POST", "/sign-in", b),
-    session: () => get<t.Session>("/session"),
+    session: () => get<t.Session>("/session", { free: true }),
     invitation: (token: string) => send<t.Invitation>("POST", "/invitation", { token }),
     join: (b: t.Join) => send<t.Session>("POST", "/join", b),
     newPassphrase: (b: t.NewPassphrase) => send<t.Keyring>("PUT", "/keyring/passphrase", b),

@@ -2,6 +2,7 @@
 // binds what it seals to its place as the real one does (anything moved, changed or of
 // another version is "closed"), and what it seals shows no word of its content.
 
+import type { Keyring } from "../../wire/api.ts";
 import type { Card, Draft, OpenedMail, Vault, VaultErrorWord } from "../../vault/vault.ts";
 
 export class FakeVaultError extends Error {
@@ -86,8 +87,9 @@ export const fakeCertificate = (address: string, n = 1): { certificate: string; 
 export interface FakeDevice {
   secrets: Set<string>; // addresses whose account secret this browser has
   copy: string | null; // account whose device copy is here
+  offline: { account: string; address: string; fingerprint: string; keyring: Keyring; facts: string } | null;
 }
-export const newDevice = (): FakeDevice => ({ secrets: new Set(), copy: null });
+export const newDevice = (): FakeDevice => ({ secrets: new Set(), copy: null, offline: null });
 
 export interface FakeVault extends Vault {
   opened: number; // cards that were opened: tests count work
@@ -161,6 +163,30 @@ export function createFakeVault(device: FakeDevice = newDevice()): FakeVault {
     },
     async reopen(o) {
       if (device.copy !== o.account) fail("closed");
+      become(o);
+    },
+    async keepOffline(o) {
+      device.offline = { account: need(), address, fingerprint: print, ...o };
+    },
+    async offline(a) {
+      const kept = device.offline;
+      return kept?.address === a ? { account: kept.account, parameters: { salt: kept.keyring.salt, kdf: kept.keyring.kdf }, credentials: [] } : null;
+    },
+    async openOffline(of) {
+      const kept = device.offline ?? fail("closed");
+      if (!proved || !proofOk || kept.account !== of) fail("closed");
+      proved = null;
+      const copy = device.copy;
+      become(kept);
+      device.copy = copy;
+      return { keyring: kept.keyring, facts: kept.facts };
+    },
+    async dropOffline(a, onlyThis) {
+      if (device.offline?.address === a) device.offline = null;
+      if (!onlyThis) device.copy = null;
+    },
+    async renew(o) {
+      if (need() !== o.account) fail("closed");
       become(o);
     },
     async knows(a) {

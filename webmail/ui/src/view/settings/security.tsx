@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Devices } from "../../model/devices.ts";
 import type { NewTotp, PasskeyLine } from "../../wire/api.ts";
 import { shortDate, relative, t } from "../../words/index.ts";
-import { Button, Dialog, Field, Icon, IconButton, Note, Select, State, askText, confirm, toast } from "../kit/index.ts";
+import { Button, Dialog, Field, Icon, IconButton, Note, Select, State, Switch, askText, confirm, toast } from "../kit/index.ts";
 import { Copy } from "../parts/copy.tsx";
 import { Failure } from "../parts/fault.tsx";
 import { Loaded, Page, Row, Section, Sheet } from "../parts/room.tsx";
@@ -18,7 +18,7 @@ import "../welcome/welcome.css";
 type Props = Room & { devices: Devices };
 
 export function Security(p: Props) {
-  const { desk, devices } = p;
+  const { app, desk, devices } = p;
   const [kit, setKit] = useState(false);
   useEffect(() => void devices.factors.load(), [devices]);
   if (kit) return <div class="room"><NewKit {...p} onEnd={() => setKit(false)} /></div>;
@@ -35,6 +35,9 @@ export function Security(p: Props) {
           <Select label={t("security.lock")} bare value={String(s.autoLock)} onValue={(v) => void desk.settings.set({ autoLock: Number(v) })}
             options={[...new Set([0, 5, 15, 30, 60, 240, s.autoLock])].sort((a, b) => a - b).map((n) => ({ value: String(n), label: n === 0 ? t("security.lock.never") : t("security.minutes", { n }) }))} />
         </div>
+      </Section>
+      <Section title={t("security.offline")} lead={t("security.offline.lead")}>
+        <div class="room-form"><Switch label={t("security.offline.on")} checked={app.session.offline.own.value} onValue={(own) => app.session.ownDevice(own)} /></div>
       </Section>
     </Page>
   );

@@ -7,6 +7,7 @@ import { Button, Field, Spinner } from "../kit/index.ts";
 import { Failure } from "../parts/fault.tsx";
 import { QrCode } from "../qr/draw.tsx";
 import { inQr } from "./kit.ts";
+import { OwnDevice } from "./own.tsx";
 
 export function Approval({ session, address, onAddress, onBack }: { session: SessionModel; address: string; onAddress: (v: string) => void; onBack: () => void }) {
   const [typed, setTyped] = useState(address);
@@ -32,6 +33,7 @@ export function Approval({ session, address, onAddress, onBack }: { session: Ses
       ) : (
         <form class="welcome-form" onSubmit={(e) => { e.preventDefault(); ask(); }}>
           <Field type="email" label={t("signin.address")} value={typed} onValue={setTyped} autocomplete="username" required autofocus />
+          <OwnDevice session={session} />
           {fault && <Failure word={fault.word} wait={fault.wait} />}
           <Button kind="primary" type="submit" busy={session.busy.value}>{t("approval.ask")}</Button>
         </form>

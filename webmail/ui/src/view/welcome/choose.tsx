@@ -5,6 +5,7 @@ import type { Invitation } from "../../wire/api.ts";
 import { t } from "../../words/index.ts";
 import { Button, Choice, Field, Note, Select, Switch, TextArea } from "../kit/index.ts";
 import { Failure } from "../parts/fault.tsx";
+import { OwnDevice } from "./own.tsx";
 import { ChoosePassphrase, nothingChosen, useStrength } from "./passphrase.tsx";
 
 export interface OwnKey { armored: string; passphrase: string; keep: boolean }
@@ -38,6 +39,7 @@ export function Choose({ session, invitation, onLeave }: { session: SessionModel
       <ChoosePassphrase chosen={chosen} onChosen={setChosen} judged={strength} />
       <Switch label={t("join.own")} hint={t(invitation?.attach ? "join.own.attach" : "join.own.hint")} checked={own !== undefined} onValue={(on) => setOwn(on ? { armored: "", passphrase: "", keep: false } : undefined)} />
       {own && <BringKey own={own} onOwn={setOwn} />}
+      <OwnDevice session={session} />
       {fault && <Failure word={fault.word} wait={fault.wait} />}
       <div class="welcome-acts">
         <Button kind="quiet" icon="back" onClick={onLeave}>{t("welcome.back")}</Button>

@@ -42,6 +42,7 @@ function ByPassphrase({ session, address, onKit }: { session: SessionModel; addr
       <form class="welcome-form" onSubmit={(e) => { e.preventDefault(); void unlock(); }}>
         <input class="unseen" type="email" autocomplete="username" value={address} readOnly tabIndex={-1} aria-hidden="true" />
         <Field type="password" label={t("signin.passphrase")} value={passphrase} onValue={setPassphrase} autocomplete="current-password" autofocus required />
+        {session.offline.apart.value && !fault && <Note tone="note" icon="offline">{t("lock.apart")}</Note>}
         {fault && <Failure word={fault.word} wait={fault.wait} />}
         {session.need.value?.kind === "unknown-device" && <Note tone="note" icon="device" title={t("signin.unknown")}>{t("lock.unknown")}</Note>}
         <Button kind="primary" icon="unlock" type="submit" busy={busy}>{t("lock.open")}</Button>

@@ -7,6 +7,7 @@ import { Button, Field, Icon, type IconName, Note } from "../kit/index.ts";
 import { Failure } from "../parts/fault.tsx";
 import { Approval } from "./approval.tsx";
 import { Frame, Promises } from "./frame.tsx";
+import { OwnDevice } from "./own.tsx";
 import { WithKit } from "./withkit.tsx";
 
 type Way = "passphrase" | "kit" | "device";
@@ -70,6 +71,7 @@ function Passphrase({ session, address, onAddress, passphrase, onPassphrase, unk
         <Field type="password" name="password" label={t("signin.passphrase")} value={passphrase} onValue={onPassphrase} autocomplete="current-password" required autofocus={address !== ""} />
         {fault && <Failure word={fault.word} wait={fault.wait} />}
         {unknown && <Note tone="note" icon="device" title={t("signin.unknown")}>{t("signin.unknown.text")}</Note>}
+        {!unknown && <OwnDevice session={session} />}
         {!unknown && <Button kind="primary" type="submit" busy={session.busy.value}>{t(session.busy.value ? "signin.working" : "signin.go")}</Button>}
       </form>
     </>

@@ -48,7 +48,7 @@ function session(o: Partial<SessionModel> = {}) {
   const need = signal<Need | null>(null), fault = signal<{ word: string; wait?: number } | null>(null);
   const model = {
     phase: signal("signed-out"), busy: signal(false), fault, need, server: signal({ hostname: "mail.example", domains: [], open: false, version: "" }), address: signal(""), joining: signal<Joining | null>(null), asking: signal(null),
-    hasPasskeys: false, ended: signal(false), signIn: vi.fn(async () => false), signInWithKit: vi.fn(async () => true), clearFault: () => void (fault.value = null), stopAsking: () => {}, ...o,
+    hasPasskeys: false, ended: signal(false), offline: { own: signal(false), apart: signal(false) }, ownDevice: () => {}, signIn: vi.fn(async () => false), signInWithKit: vi.fn(async () => true), clearFault: () => void (fault.value = null), stopAsking: () => {}, ...o,
   };
   return model as typeof model & SessionModel;
 }

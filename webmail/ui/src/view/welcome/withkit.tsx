@@ -6,6 +6,7 @@ import { Button, Field, Note } from "../kit/index.ts";
 import { Failure } from "../parts/fault.tsx";
 import { Scan } from "../qr/scan.tsx";
 import { fold, length } from "./kit.ts";
+import { OwnDevice } from "./own.tsx";
 import { SecondFactor, useFactor } from "./signin.tsx";
 import { noWords, useList, useWhole, WholeWords, Words } from "./words.tsx";
 
@@ -27,6 +28,7 @@ export function WithKit({ session, address, onAddress, onBack }: { session: Sess
         <Field type="email" label={t("signin.address")} value={address} onValue={onAddress} autocomplete="username" required />
         <KitWords words={words} onWords={setWords} list={list} />
         <WholeWords whole={whole} words={words} />
+        <OwnDevice session={session} />
         {fault && <Failure word={fault.word} wait={fault.wait} />}
         <div class="welcome-acts">
           <Button icon="back" kind="quiet" onClick={onBack}>{t("welcome.back")}</Button>
