@@ -18,7 +18,6 @@ import (
 	"sealpost/config"
 	"sealpost/mail"
 	"sealpost/mailstore"
-	"sealpost/mailstore/cabinet"
 	"sealpost/move"
 	"sealpost/pgp"
 	"sealpost/pgp/discover"
@@ -250,7 +249,7 @@ func (s *server) newAPI() *api.API {
 		Version:  version(),
 		Book:     s.book,
 		Store:    s.store,
-		Cabinet:  &cabinet.Cabinet{Store: s.index.Cabinet(), Blobs: s.blobs, Bus: s.store.Bus, Log: s.log},
+		Cabinet:  s.handed.Cabinet,
 		SignIns:  s.desk,
 		Throttle: s.throttle,
 		Open:     s.settings.HTTP.OpenRegistration,
@@ -260,7 +259,8 @@ func (s *server) newAPI() *api.API {
 			Outbox: s.waiting, Keys: s.finder, Rules: s.sorting, Push: s.knocking, Images: s.pictures(),
 			Spool: s.settings.Spool.Folder, Mail: s.settings.SMTP.MessageSize,
 		},
-		Admin: s.newAdmin(),
+		Admin:   s.newAdmin(),
+		Parcels: s.handed,
 	}
 }
 

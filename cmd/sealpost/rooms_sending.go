@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"time"
 
+	"sealpost/mailstore"
+	"sealpost/mailstore/cabinet"
 	"sealpost/smtp/inbound/rules"
 	"sealpost/smtp/submission/outbox"
 	"sealpost/webmail/api"
+	"sealpost/webmail/api/parcels"
 	"sealpost/webmail/api/push"
 )
 
@@ -37,6 +41,26 @@ func (s *server) newPush() *push.Room {
 	}
 	s.arrivals.world.Stored, s.arrivals.people.Stored, s.arrivals.server.Stored = r.Stored, r.Stored, r.Stored
 	return r
+}
+
+// newParcels hands out what people sealed under a password for somebody outside.
+func (s *server) newParcels() *parcels.Room {
+	kept := &cabinet.Cabinet{Store: s.index.Cabinet(), Blobs: s.blobs, Bus: s.store.Bus, Log: s.log}
+	return &parcels.Room{Cabinet: kept, Answers: s.papers.Drawer("parcel"), Now: time.Now}
+}
+
+// endParcels removes the parcels that have ended.
+func (s *server) endParcels(ctx context.Context) error {
+	all, err := s.book.Accounts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range all {
+		if _, err := s.handed.Tidy(ctx, mailstore.Owner(a.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // pictures fetches what mail shows of others' servers, where its reader wants that.

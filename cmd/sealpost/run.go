@@ -28,6 +28,7 @@ import (
 	"sealpost/smtp/submission/outbox"
 	"sealpost/webmail"
 	"sealpost/webmail/api"
+	"sealpost/webmail/api/parcels"
 	"sealpost/webmail/api/push"
 )
 
@@ -54,6 +55,7 @@ type server struct {
 	waiting      *outbox.Box
 	sorting      *rules.Room
 	knocking     *push.Room
+	handed       *parcels.Room
 	imap         *imap.Server
 	door         *webmail.Door
 	api          *api.API
@@ -155,7 +157,7 @@ func (s *server) build() error {
 	strangers, judge := s.newInbound(), s.newScreen()
 	strangers.Screen, strangers.Report, strangers.Received, strangers.Learn = judge, s.reports.dmarc, s.reports.received, s.learn
 	s.arrivals = arrivals{strangers, s.newInbound(), s.newInbound()}
-	s.sorting, s.knocking = s.newRules(), s.newPush()
+	s.sorting, s.knocking, s.handed = s.newRules(), s.newPush(), s.newParcels()
 	s.smtp = &smtp.Server{
 		Handler: strangers, Hostname: c.Hostname, TLS: s.identity.config(), Limits: smtpLimits(c.SMTP), Log: s.log, Mark: s.mark,
 		Connect: connect(judge), Patience: c.Screen.Patience,

@@ -47,7 +47,7 @@ func Refused(err error) bool {
 
 // drawers never change their places: rows know them by number, from 1.
 func drawers() []string {
-	return []string{"settings", "contacts", "drafts", "pages", "segments", "pins", "searches", "templates", "files"}
+	return []string{"settings", "contacts", "drafts", "pages", "segments", "pins", "searches", "templates", "files", "parcels", "receipts"}
 }
 
 // Drawer is the number of a drawer; 0: there is none of that name.
@@ -116,6 +116,8 @@ type Store interface {
 	// Box is one row, also of a box that is gone, or ErrNoBox.
 	Box(ctx context.Context, o mailstore.Owner, p Place) (Box, error)
 	Shelf(ctx context.Context, o mailstore.Owner) (Shelf, error)
+	// Drawer lists the boxes of one drawer that are there, in the order of their names.
+	Drawer(ctx context.Context, o mailstore.Owner, drawer string) ([]Box, error)
 	// Apply is atomic, and durable when it returns. After an error that Refused does
 	// not know the wish may have been granted.
 	Apply(ctx context.Context, o mailstore.Owner, w Wish) (Box, []filestore.ID, error)

@@ -41,6 +41,10 @@ func (m *memory) Box(_ context.Context, _ mailstore.Owner, p cabinet.Place) (cab
 
 func (m *memory) Shelf(context.Context, mailstore.Owner) (cabinet.Shelf, error) { return m.shelf, nil }
 
+func (m *memory) Drawer(context.Context, mailstore.Owner, string) ([]cabinet.Box, error) {
+	return nil, nil
+}
+
 func (m *memory) Apply(ctx context.Context, o mailstore.Owner, w cabinet.Wish) (cabinet.Box, []filestore.ID, error) {
 	if m.before != nil {
 		m.before()

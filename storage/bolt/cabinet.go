@@ -220,6 +220,26 @@ func (x cabinets) Shelf(ctx context.Context, o mailstore.Owner) (shelf cabinet.S
 	return shelf, err
 }
 
+func (x cabinets) Drawer(ctx context.Context, o mailstore.Owner, drawer string) (all []cabinet.Box, err error) {
+	n := cabinet.Drawer(drawer)
+	if n == 0 {
+		return nil, nil
+	}
+	err = x.read(ctx, o, func(s shelves) error {
+		for k, v := range under(s.in(tableBoxes), append(ownerKey(s.num), n)) {
+			b, ok := decodeBox(k, v)
+			if !ok {
+				return damaged(tableBoxes, k)
+			}
+			if !b.Gone {
+				all = append(all, b)
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
 func (x cabinets) Apply(ctx context.Context, o mailstore.Owner, w cabinet.Wish) (b cabinet.Box, freed []filestore.ID, err error) {
 	err = x.d.submit(ctx, newCall(func(t *tables) (func() error, error) {
 		r, err := t.rows(o)

@@ -28,6 +28,7 @@ import (
 	"sealpost/mailstore"
 	rooms "sealpost/mailstore/cabinet"
 	"sealpost/move"
+	"sealpost/webmail/api/parcels"
 )
 
 // Place is where the API stands on its host.
@@ -48,14 +49,16 @@ type API struct {
 	Import  func(mailstore.Owner, move.Remote) error
 	Log     *slog.Logger
 	Now     func() time.Time
-	Sending Sending // outbox.go
-	Admin   *Admin  // admin.go; nil: operators see nothing here
+	Sending Sending       // outbox.go
+	Parcels *parcels.Room // nil: nobody outside is handed anything
+	Admin   *Admin        // admin.go; nil: operators see nothing here
 
 	once      sync.Once
 	inner     http.Handler
 	spec      []byte
 	again     *memory
 	calls     *pacer
+	strangers *pacer // to parcels, and from a network
 	gates     *gates
 	stop      sync.Once
 	stopped   chan struct{} // closed by EndStreams
@@ -91,7 +94,7 @@ func (a *API) build() {
 		server, signIn, keyring, sessions, requests, factors, appPasswords,
 		imports,
 		outboxes, recipients, keys, ruleSets, images, unsubscribes, pushes, admin,
-		mailOperations, cabinetOperations, eventOperations,
+		mailOperations, cabinetOperations, parcelOperations, eventOperations,
 	} {
 		register(s)
 	}
@@ -111,7 +114,8 @@ func (a *API) build() {
 		_, _ = w.Write(a.spec)
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { write(w, notFound()) })
-	a.inner, a.again, a.calls = mux, newMemory(a.Now), newPacer(a.Now)
+	a.inner, a.again = mux, newMemory(a.Now)
+	a.calls, a.strangers = newPacer(a.Now, callsPerSecond, callsAtOnce), newPacer(a.Now, strangersPerSecond, strangersAtOnce)
 }
 
 // settings are huma's defaults without documentation pages, links to schemas and

@@ -39,7 +39,7 @@ const (
 
 type boxAsked struct {
 	raw
-	Drawer  string `path:"drawer" maxLength:"64" doc:"settings, contacts, drafts, pages, segments, pins, searches, templates, files"`
+	Drawer  string `path:"drawer" maxLength:"64" doc:"settings, contacts, drafts, pages, segments, pins, searches, templates, files, parcels, receipts"`
 	Name    string `path:"name" maxLength:"64" doc:"1 to 64 of A-Za-z0-9_-"`
 	Match   string `header:"If-Match" maxLength:"64" doc:"the version that is replaced or removed, in quotes"`
 	NoMatch string `header:"If-None-Match" maxLength:"64" doc:"*: there must be none"`
@@ -79,12 +79,31 @@ func cabinetOperations(s service) {
 		if err != nil {
 			return nil, err
 		}
-		b, err := s.Cabinet.Remove(ctx, owner(ctx), in.place(), was)
+		b, err := s.removeBox(ctx, in.place(), was)
 		if err != nil {
 			return nil, disputed(err)
 		}
 		return &body[CabinetItem]{boxItemOf(b)}, nil
 	})
+}
+
+// removeBox and keepBox do with a box what its drawer asks for: parcels are boxes that
+// strangers may have.
+func (s service) removeBox(ctx context.Context, p rooms.Place, was rooms.Version) (rooms.Box, error) {
+	if p.Drawer == parcelDrawer && s.Parcels != nil {
+		return s.Parcels.Remove(ctx, owner(ctx), p.Name, was)
+	}
+	return s.Cabinet.Remove(ctx, owner(ctx), p, was)
+}
+
+func (s service) keepBox(ctx context.Context, p rooms.Place, was rooms.Version, box []byte) (rooms.Box, error) {
+	switch {
+	case p.Drawer != parcelDrawer:
+		return s.Cabinet.Put(ctx, owner(ctx), p, was, box)
+	case s.Parcels == nil:
+		return rooms.Box{}, rooms.ErrName
+	}
+	return s.Parcels.Put(ctx, owner(ctx), p.Name, was, box)
 }
 
 func boxItemOf(b rooms.Box) CabinetItem {
@@ -172,7 +191,7 @@ func (s service) putBox(ctx context.Context, in *boxAsked) (*body[CabinetItem], 
 	if err != nil {
 		return nil, unread(err)
 	}
-	b, err := s.Cabinet.Put(ctx, owner(ctx), in.place(), was, box)
+	b, err := s.keepBox(ctx, in.place(), was, box)
 	if err != nil {
 		return nil, disputed(err)
 	}

@@ -17,16 +17,18 @@ type gate struct {
 
 // gates are those of an API.
 type gates struct {
-	heavy  gate // listings, letters, appended mail
-	large  gate // boxes that are held in memory while they come
-	stream gate // of events
+	heavy   gate // listings, letters, appended mail
+	large   gate // boxes that are held in memory while they come
+	stream  gate // of events
+	strange gate // what strangers fetch and answer, for each network
 }
 
 func newGates() *gates {
 	return &gates{
-		heavy:  gate{each: 12, all: 512},
-		large:  gate{each: 2, all: 8},
-		stream: gate{each: 32, all: 8192},
+		heavy:   gate{each: 12, all: 512},
+		large:   gate{each: 2, all: 8},
+		stream:  gate{each: 32, all: 8192},
+		strange: gate{each: 4, all: 32},
 	}
 }
 

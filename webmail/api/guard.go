@@ -70,9 +70,11 @@ func (w *watched) Write(p []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (w *watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// A pacer bounds how many requests an account, or a stranger's host, makes.
+// A pacer bounds how many requests an account, or a stranger's host or network, makes.
 type pacer struct {
 	now   func() time.Time
+	each  rate.Limit
+	burst int
 	paces *lru.Cache[string, *rate.Limiter]
 }
 
@@ -80,20 +82,23 @@ const (
 	callsPerSecond = 50
 	callsAtOnce    = 500
 	callersKept    = 16 << 10
+
+	strangersPerSecond = 0.2
+	strangersAtOnce    = 40
 )
 
-func newPacer(now func() time.Time) *pacer {
+func newPacer(now func() time.Time, each rate.Limit, burst int) *pacer {
 	paces, err := lru.New[string, *rate.Limiter](callersKept)
 	if err != nil {
 		panic(err) // only for a size below one
 	}
-	return &pacer{now, paces}
+	return &pacer{now, each, burst, paces}
 }
 
 func (p *pacer) allow(key string) bool {
 	l, ok := p.paces.Get(key)
 	if !ok {
-		l = rate.NewLimiter(callsPerSecond, callsAtOnce)
+		l = rate.NewLimiter(p.each, p.burst)
 		if before, raced, _ := p.paces.PeekOrAdd(key, l); raced {
 			l = before
 		}

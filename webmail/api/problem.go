@@ -24,6 +24,7 @@ import (
 	"sealpost/pgp/discover"
 	"sealpost/smtp/inbound/rules"
 	"sealpost/smtp/submission/outbox"
+	"sealpost/webmail/api/parcels"
 	"sealpost/webmail/api/push"
 )
 
@@ -168,6 +169,10 @@ var refusals = []struct {
 	{rooms.ErrShape, 422, "not-sealed", "Expected a sealed box"},
 	{rooms.ErrLarge, 413, "too-large", "This is more than is taken"},
 	{rooms.ErrFull, 507, "over-quota", "There is no room left"},
+	{parcels.ErrNone, 404, "not-found", "There is no such thing"},
+	{parcels.ErrTooMany, 409, "too-many", "There are as many as there may be"},
+	{parcels.ErrAnswered, 409, "too-many", "There are as many as there may be"},
+	{parcels.ErrName, 422, "name", "Not a name of a parcel"},
 	{spool.ErrTooLarge, 413, "too-large", "This is more than is taken"},
 	{rfc.ErrNUL, 422, "bad-input", "A mail must not hold NUL"},
 	{filestore.ErrFull, 503, "try-again", "The server has no space left; try again later"},

@@ -58,6 +58,7 @@ func Store(t *testing.T, open Open) {
 		"versions":   testVersions,
 		"names":      testNames,
 		"list":       testList,
+		"drawer":     testDrawer,
 		"forgetting": testForgetting,
 		"walls":      testWalls,
 		"full":       testFull,
@@ -235,6 +236,27 @@ func testList(t *testing.T, open Open) {
 		}
 		if !slices.Equal(got, want) || l.Change != 5 || !l.Complete {
 			t.Errorf("since %d: %+v, want %v", since, l, want)
+		}
+	}
+}
+
+// A drawer shows its own boxes, of its own owner, and none that is gone.
+func testDrawer(t *testing.T, open Open) {
+	e := begin(t, open)
+	e.put(t, alice, at("files", "a"), 0) // the number before
+	kept, gone := e.put(t, alice, at("parcels", "b"), 0), at("parcels", "a")
+	e.put(t, alice, gone, 0)
+	e.put(t, alice, at("receipts", "a"), 0) // and after
+	e.put(t, bob, at("parcels", "c"), 0)
+	if _, _, err := e.Apply(t.Context(), alice, cabinet.Wish{Place: gone, Was: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := e.Drawer(t.Context(), alice, "parcels"); err != nil || !reflect.DeepEqual(got, []cabinet.Box{kept}) {
+		t.Errorf("the drawer shows %+v, %v, want %+v", got, err, kept)
+	}
+	for owner, drawer := range map[mailstore.Owner]string{alice: "nowhere", "0123456789abcdef": "parcels"} {
+		if got, err := e.Drawer(t.Context(), owner, drawer); err != nil || len(got) != 0 {
+			t.Errorf("%s: %+v, %v", drawer, got, err)
 		}
 	}
 }
