@@ -39,8 +39,10 @@ function says(code: string, form: string): boolean {
 }
 
 // What is the same in every language, and what happens to be the same in one.
-const names = ["Apple Mail", "DMARC", "IMAP", "Message-ID", "PDF", "SMTP", "TLS", "Thunderbird", "mutt", "mutt and neomutt", "sealpost", "vCard", "{part} of {all}"];
-const same: { [code: string]: string[] } = {};
+const names = ["Apple Mail", "Bcc", "Cc", "Cc, Bcc", "DMARC", "IMAP", "Message-ID", "PDF", "SMTP", "TLS", "Thunderbird", "mutt", "mutt and neomutt", "sealpost", "vCard", "{part} of {all}"];
+const same: { [code: string]: string[] } = {
+  de: ["Code", "Details", "Domain", "Domains", "Filter", "Label", "Labels", "Link", "Mails", "Name", "Offline", "Passkey", "Passkeys", "Passphrase", "Server", "Signatur", "Text", "{n} Mail", "{n} Mails"],
+};
 const letters = (s: string) => s.replace(/\{\w+\}/g, "").replace(/[^\p{L}]/gu, "");
 
 test("files are of languages that can be chosen", () => {
