@@ -56,6 +56,7 @@ func TestSeededFaultsUI(t *testing.T) {
 		t.Skip("seeded faults are not sown into each other")
 	}
 	need(t, "node")
+	t.Parallel()
 	tree := copyUI(t)
 	var names, specs []string
 	for _, f := range faultsUI {
