@@ -180,7 +180,7 @@ set pgp_decrypt_command="gpg --status-fd=2 --batch --quiet --decrypt %%f"
 set pgp_decode_command="gpg --status-fd=2 --batch --quiet --decrypt %%f"
 set pipe_decode=yes wait_key=no
 set crypt_protected_headers_read=yes
-set header_cache= message_cachedir= tmpdir="%s"
+set header_cache="" message_cachedir="" tmpdir="%s"
 `, port(t, d.IMAPS), d.alice().Address, d.alice().Password, d.CA, work)
 	if err := os.WriteFile(rc, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
