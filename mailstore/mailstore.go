@@ -90,7 +90,7 @@ type Entry struct {
 // Mail is the unchanging half: what is served and where the letters are.
 type Mail struct {
 	UID      UID
-	ID       [16]byte // random, kept over COPY and MOVE (RFC 8474 EMAILID)
+	ID       [16]byte // random, kept over COPY, MOVE and Reseal: not an EMAILID (RFC 8474), which changes with the octets
 	Outer    []byte
 	Envelope []byte
 	Form     pgp.Form
@@ -172,6 +172,16 @@ type (
 		UID     UID
 		Letters []Stored
 	}
+	// Reseal puts a message in the place of one whose letters its owner's client sealed
+	// anew: the octets that IMAP serves are others, so the UID is another. Flags,
+	// INTERNALDATE and the mail's id stay, and so do the letters of other kinds. One that is
+	// not there (another client was faster) is passed over, and its letters are freed.
+	Reseal struct {
+		Box     MailboxID
+		UID     UID
+		Size    int64 // RFC822.SIZE
+		Letters []Stored
+	}
 	// Shed drops letters of these kinds, card or terms: the owner's clients have
 	// folded them into pages and segments of their own.
 	Shed struct {
@@ -206,6 +216,7 @@ func (Copy) change()       {}
 func (Move) change()       {}
 func (Expunge) change()    {}
 func (PutLetters) change() {}
+func (Reseal) change()     {}
 func (Shed) change()       {}
 func (SetQuota) change()   {}
 func (Forget) change()     {}
@@ -214,7 +225,7 @@ func (Forget) change()     {}
 type Event struct {
 	Box     MailboxID      // the mailbox changed (for Copy and Move the target)
 	UIDs    []UID          // stamped, changed or removed
-	Sources []UID          // Copy and Move: the UIDs they came from, aligned with UIDs
+	Sources []UID          // Copy, Move and Reseal: the UIDs they came from, aligned with UIDs
 	Failed  []UID          // SetFlags: those past Unless
 	Valid   uint32         // UIDVALIDITY of Box
 	Modseq  Modseq         // given to this change; 0 when it changed no message or mailbox

@@ -152,6 +152,8 @@ func (d *desk) apply(change Change) (Event, error) {
 		return d.expunge(c)
 	case PutLetters:
 		return d.putLetters(c)
+	case Reseal:
+		return d.reseal(c)
 	case Shed:
 		return d.shed(c)
 	case Forget:

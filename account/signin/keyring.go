@@ -121,6 +121,34 @@ func (d *Desk) ChangeKit(ctx context.Context, c account.Caller, a account.Accoun
 	return s.keyring(), nil
 }
 
+// NewKey is what a change of the owner's OpenPGP key needs.
+type NewKey struct {
+	Version   uint64
+	Proof     []byte // of the passphrase
+	Name      string // of the container
+	Container []byte // nil: the secret key is kept elsewhere
+}
+
+// ChangeKey stores the owner's secret key as it is from now on, and then publishes its
+// certificate: in this order, so that no mail is ever sealed to a key that is nowhere. No
+// session ends.
+func (d *Desk) ChangeKey(ctx context.Context, c account.Caller, a account.Account, n NewKey, publish func(context.Context) error) (Keyring, error) {
+	d.start()
+	s, err := d.proven(ctx, c, a, n.Proof, false, func(s *state) error {
+		if n.Container == nil {
+			return nil
+		}
+		return s.put(n.Name, n.Container, n.Version)
+	})
+	if err != nil {
+		return Keyring{}, err
+	}
+	if err := publish(ctx); err != nil {
+		return Keyring{}, fmt.Errorf("publish the certificate: %w", err)
+	}
+	return s.keyring(), nil
+}
+
 // proven changes what a session alone may not: the passphrase is asked again (or, where
 // kit is set, the kit), as slowly as at the door.
 func (d *Desk) proven(ctx context.Context, c account.Caller, a account.Account, proof []byte, kit bool, edit func(*state) error) (s *state, err error) {

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"testing"
+	"time"
 
 	"sealpost/filestore"
 	"sealpost/mailstore"
@@ -93,6 +94,62 @@ func testShed(t *testing.T, open Open) {
 	f.refuse(mailstore.ErrLetter, alice, mailstore.Shed{Box: inbox, UIDs: []mailstore.UID{1}, Kinds: []pgp.Kind{pgp.KindMessage}})
 	f.refuse(mailstore.ErrLetter, alice, mailstore.Shed{Box: inbox, UIDs: []mailstore.UID{1}, Kinds: []pgp.Kind{pgp.KindCard, pgp.KindBody}})
 	f.refuse(mailstore.ErrNoMailbox, alice, mailstore.Shed{Box: 99, UIDs: []mailstore.UID{1}, Kinds: []pgp.Kind{pgp.KindCard}})
+	f.apply(alice, mailstore.Expunge{Box: inbox}, mailstore.Expunge{Box: other})
+	if u := f.usage(alice); u.Bytes != 0 {
+		t.Errorf("usage of nothing is %d", u.Bytes)
+	}
+}
+
+// A message that was sealed anew has another UID and size, and is the same mail in all else.
+func testReseal(t *testing.T, open Open) {
+	f, inbox, other := begin(t, open)
+	m := newMail(3) // message, header, terms
+	f.apply(alice, mailstore.Append{Box: inbox, Mail: m, Size: 9, Flags: []string{`\Flagged`, "k"}, Received: f.now().Add(-time.Hour)})
+	f.apply(alice, mailstore.Copy{From: inbox, To: other, UIDs: []mailstore.UID{1}})
+	was, usage, before := f.entries(alice, inbox, 0)[0], f.usage(alice), f.mailbox(alice, "INBOX")
+
+	message, card := letter(pgp.KindMessage, m.Letters[0].Size+4), letter(pgp.KindCard, 256)
+	reseal := func(uid mailstore.UID, l ...mailstore.Stored) mailstore.Reseal {
+		return mailstore.Reseal{Box: inbox, UID: uid, Size: 13, Letters: l}
+	}
+	e := f.apply(alice, reseal(1, message, card))[0]
+	same(t, "uids", e.UIDs, []mailstore.UID{2})
+	same(t, "sources", e.Sources, []mailstore.UID{1})
+	same(t, "freed", e.Freed, nil) // the copy has what it had
+	now := f.entries(alice, inbox, 0)
+	if len(now) != 1 || now[0].UID != 2 || now[0].Size != 13 || !now[0].Received.Equal(was.Received) || now[0].Modseq <= was.Modseq {
+		t.Errorf("%+v was, %+v is", was, now)
+	}
+	same(t, "flags", now[0].Flags, was.Flags)
+	same(t, "changed", uids(f.entries(alice, inbox, before.Modseq)), []mailstore.UID{2, 1})
+	got := f.mails(alice, inbox, 2)[0]
+	same(t, "letters", got.Letters, append(m.Letters[1:3:3], message, card))
+	if got.ID != m.ID || string(got.Outer) != string(m.Outer) {
+		t.Error("it is another mail")
+	}
+	same(t, "letters of the copy", f.mails(alice, other, 1)[0].Letters, m.Letters)
+	if u := f.usage(alice); u.Bytes != usage.Bytes+4+256 || u.Messages != usage.Messages {
+		t.Errorf("usage %+v was %+v", u, usage)
+	}
+	if b := f.mailbox(alice, "INBOX"); b.Messages != 1 || b.Unseen != before.Unseen || b.Bytes != 13 {
+		t.Errorf("mailbox %+v", b)
+	}
+
+	// Another device was faster: nothing changes, and the letters are free.
+	late := letter(pgp.KindMessage, 5)
+	e = f.apply(alice, reseal(1, late))[0]
+	same(t, "freed of one that is late", e.Freed, []filestore.ID{late.ID})
+	if e.UIDs != nil || e.Modseq != 0 {
+		t.Errorf("resealed twice: %+v", e)
+	}
+	f.refuse(mailstore.ErrLetter, alice, reseal(2, card))
+	f.refuse(mailstore.ErrLetter, alice, reseal(2, late, letter(pgp.KindMessage, 5)))
+	f.refuse(mailstore.ErrLetter, alice, reseal(2, late, letter(pgp.KindBody, 5)))
+	f.refuse(mailstore.ErrNoMailbox, alice, mailstore.Reseal{Box: 99, UID: 2, Letters: []mailstore.Stored{late}})
+	f.apply(alice, mailstore.SetQuota{Bytes: f.usage(alice).Bytes})
+	f.refuse(mailstore.ErrOverQuota, alice, reseal(2, letter(pgp.KindMessage, message.Size+1)))
+	f.apply(alice, reseal(2, letter(pgp.KindMessage, message.Size))) // as large as before
+	f.apply(alice, mailstore.SetQuota{})
 	f.apply(alice, mailstore.Expunge{Box: inbox}, mailstore.Expunge{Box: other})
 	if u := f.usage(alice); u.Bytes != 0 {
 		t.Errorf("usage of nothing is %d", u.Bytes)

@@ -46,6 +46,8 @@ func (m *Model) change(o *modelOwner, change mailstore.Change) (mailstore.Event,
 		return m.expunge(o, c)
 	case mailstore.PutLetters:
 		return o.putLetters(c)
+	case mailstore.Reseal:
+		return m.reseal(o, c)
 	case mailstore.Shed:
 		return o.shed(c)
 	case mailstore.Forget:

@@ -3,7 +3,9 @@ package storagetest
 import (
 	"errors"
 	"slices"
+	"time"
 
+	"sealpost/filestore"
 	"sealpost/mailstore"
 	"sealpost/pgp"
 )
@@ -81,4 +83,37 @@ func (o *modelOwner) shed(c mailstore.Shed) (mailstore.Event, error) {
 	}
 	e.Freed = o.freed(before)
 	return e, nil
+}
+
+func (m *Model) reseal(o *modelOwner, c mailstore.Reseal) (mailstore.Event, error) {
+	b := o.byID(c.Box)
+	if b == nil {
+		return mailstore.Event{}, mailstore.ErrNoMailbox
+	}
+	var kinds []pgp.Kind
+	var fresh []filestore.ID
+	for _, l := range c.Letters {
+		if l.Kind == pgp.KindBody || slices.Contains(kinds, l.Kind) {
+			return mailstore.Event{}, mailstore.ErrLetter
+		}
+		kinds, fresh = append(kinds, l.Kind), append(fresh, l.ID)
+	}
+	if !slices.Contains(kinds, pgp.KindMessage) || c.Size < 0 {
+		return mailstore.Event{}, mailstore.ErrLetter
+	}
+	i := b.at(c.UID)
+	if i < 0 {
+		return mailstore.Event{Box: b.id, Valid: b.valid, Freed: fresh}, nil
+	}
+	before := o.points()
+	x := b.messages[i]
+	o.modseq++
+	o.take(b, c.UID)
+	x.Saved, x.Size = m.now().Truncate(time.Second), c.Size
+	x.mail.Letters = append(slices.DeleteFunc(slices.Clone(x.mail.Letters), func(l mailstore.Stored) bool { return slices.Contains(kinds, l.Kind) }), c.Letters...)
+	uid := o.enter(b, x)
+	if o.quota > 0 && o.usage().Bytes > o.quota {
+		return mailstore.Event{}, mailstore.ErrOverQuota
+	}
+	return mailstore.Event{Box: b.id, UIDs: []mailstore.UID{uid}, Sources: []mailstore.UID{c.UID}, Valid: b.valid, Modseq: o.modseq, Freed: o.freed(before)}, nil
 }

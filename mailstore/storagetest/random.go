@@ -178,7 +178,9 @@ func (d drawer) change() mailstore.Change {
 		return mailstore.Shed{Box: d.box(), UIDs: d.uids(), Kinds: rapid.SliceOfN(rapid.SampledFrom([]pgp.Kind{
 			pgp.KindCard, pgp.KindTerms, pgp.KindTerms, pgp.KindTerms, pgp.KindMessage,
 		}), 0, 2).Draw(d.rt, "kinds")}
-	case 25:
+	case 25, 26:
+		return mailstore.Reseal{Box: d.box(), UID: mailstore.UID(rapid.IntRange(1, 6).Draw(d.rt, "uid")), Size: 11, Letters: append(d.letters(), letter(pgp.KindMessage, 100))}
+	case 27:
 		if rapid.IntRange(0, 3).Draw(d.rt, "rarely") == 0 {
 			return mailstore.Forget{}
 		}

@@ -59,6 +59,7 @@ func Index(t *testing.T, open Open) {
 		"move":          testMove,
 		"expunge":       testExpunge,
 		"put letters":   testPutLetters,
+		"reseal":        testReseal,
 		"shed":          testShed,
 		"entries":       testEntries,
 		"one moment":    testOneMoment,

@@ -20,16 +20,23 @@ import (
 // mostFrames bounds the uids of one request for cards or terms.
 const mostFrames = 5000
 
+// keysOnly is no letter: the packets in front of the message letter that hold its session key.
+const keysOnly pgp.Kind = 0
+
 type framesAsked struct {
 	InMailbox
 	UIDs string `query:"uids" required:"true" maxLength:"60000" doc:"such as 1:50,60; 5,000 at most" pattern:"^[0-9]+(:[0-9]+)?(,[0-9]+(:[0-9]+)?)*$"`
 }
 
 func frames(s service) {
-	for name, kind := range map[string]pgp.Kind{"cards": pgp.KindCard, "terms": pgp.KindTerms} {
+	for name, kind := range map[string]pgp.Kind{"cards": pgp.KindCard, "terms": pgp.KindTerms, "keys": keysOnly} {
+		what := name
+		if kind == keysOnly {
+			what = "PKESK packets at the head of the message letters"
+		}
 		route(s, op{
 			name: name, method: http.MethodGet, path: "/mailboxes/{mailbox}/" + name, tag: tagMail, access: forAccount, time: flowTime,
-			about: "The " + name + " of many messages, as frames: uid (4 bytes, big-endian), length (4), content. " +
+			about: "The " + what + " of many messages, as frames: uid (4 bytes, big-endian), length (4), content. " +
 				"A message without that letter has length 0, and one that is not there no frame.",
 			answer: octets("application/octet-stream"),
 		}, func(ctx context.Context, in *framesAsked) (*stream, error) {
@@ -102,7 +109,7 @@ func (a *API) cut(ctx context.Context, operation string, err error) {
 }
 
 func (a *API) frame(ctx context.Context, out *bufio.Writer, m mailstore.Mail, kind pgp.Kind) error {
-	l, err := a.openLetter(ctx, m, kind)
+	content, err := a.frameContent(ctx, m, kind)
 	switch {
 	case errors.Is(err, mailstore.ErrNoMail), errors.Is(err, filestore.ErrNotFound): // shed, perhaps a moment ago
 		return frameHead(out, m.UID, 0)
@@ -112,20 +119,33 @@ func (a *API) frame(ctx context.Context, out *bufio.Writer, m mailstore.Mail, ki
 	case err != nil:
 		return err
 	}
-	defer l.Close()
-	content, err := io.ReadAll(io.NewSectionReader(l, 0, l.size)) // whole before its length is told
-	if errors.Is(err, filestore.ErrCorrupt) {
-		a.Log.Error("a stored letter is damaged", "kind", int(kind), "error", err)
-		return frameHead(out, m.UID, 0)
-	}
-	if err != nil {
-		return fmt.Errorf("read letter: %w", err)
-	}
 	if err := frameHead(out, m.UID, len(content)); err != nil {
 		return err
 	}
 	_, err = out.Write(content)
 	return err
+}
+
+// frameContent is whole before its length is told.
+func (a *API) frameContent(ctx context.Context, m mailstore.Mail, kind pgp.Kind) ([]byte, error) {
+	if kind == keysOnly {
+		l, err := a.openLetter(ctx, m, pgp.KindMessage)
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		return pgp.SessionKeys(l.blob)
+	}
+	l, err := a.openLetter(ctx, m, kind)
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	content, err := io.ReadAll(io.NewSectionReader(l, 0, l.size))
+	if err != nil {
+		return nil, fmt.Errorf("read letter: %w", err)
+	}
+	return content, nil
 }
 
 func frameHead(out *bufio.Writer, uid mailstore.UID, length int) error {

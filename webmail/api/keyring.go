@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"sealpost/account"
 	"sealpost/account/signin"
 	"sealpost/pgp"
 )
@@ -37,6 +38,15 @@ func keyring(s service) {
 		}))
 	})
 	route(s, op{
+		name: "new-key", method: http.MethodPut, path: "/keyring/key", tag: tagKeys, access: forSession, body: 3 << 20,
+		about: "Replaces the account's certificate by one of the same primary key, after storing the secret key that goes with it. No session ends.",
+	}, func(ctx context.Context, in *struct {
+		from
+		Body NewKey
+	}) (*body[Keyring], error) {
+		return answerKeyring(s.newKey(ctx, in.caller, in.Body))
+	})
+	route(s, op{
 		name: "put-container", method: http.MethodPut, path: "/keyring/containers/{name}", tag: tagKeys, access: forSession, body: 256 << 10,
 		about: "Stores a container of the owner's keys.",
 	}, func(ctx context.Context, in *struct {
@@ -66,4 +76,29 @@ func answerKeyring(k signin.Keyring, err error) (*body[Keyring], error) {
 		return nil, err
 	}
 	return &body[Keyring]{keyringOnWire(k)}, nil
+}
+
+// newKey takes a certificate that the server's policy finds a key in: what it would refuse
+// to seal to is refused before anything is stored.
+func (a *API) newKey(ctx context.Context, from account.Caller, n NewKey) (signin.Keyring, error) {
+	c := who(ctx)
+	was, err := pgp.ParseCert(c.Cert)
+	if err != nil {
+		return signin.Keyring{}, err
+	}
+	now, err := pgp.ParseCert(n.Certificate)
+	if err != nil || now.Fingerprint() != was.Fingerprint() {
+		return signin.Keyring{}, badInput("certificate: expected one of the same primary key")
+	}
+	if err := now.Usable(c.Profile, a.Now()); err != nil {
+		return signin.Keyring{}, err
+	}
+	k := signin.NewKey{Version: uint64(n.Version), Proof: n.Proof, Name: "openpgp." + now.Fingerprint(), Container: n.Container}
+	return a.SignIns.ChangeKey(ctx, from, c.Account, k, func(ctx context.Context) error {
+		if _, err := a.Book.SetKey(ctx, c.ID, now); err != nil {
+			return err
+		}
+		a.Store.Bus.Publish(AccountTopic(string(c.ID))) // other devices look again
+		return nil
+	})
 }

@@ -66,6 +66,7 @@ func mailOperations(s service) {
 	entries(s)
 	frames(s)
 	letters(s)
+	resealing(s)
 	adding(s)
 	changes(s)
 }

@@ -115,6 +115,14 @@ type NewContainer struct {
 	Container []byte `json:"container"`
 }
 
+// NewKey is the account's own OpenPGP key with another subkey or another expiry.
+type NewKey struct {
+	Version     int64  `json:"version" minimum:"1" doc:"of the keyring with the container"`
+	Proof       []byte `json:"proof" doc:"of the passphrase"`
+	Certificate []byte `json:"certificate" doc:"of the same primary key"`
+	Container   []byte `json:"container,omitempty" doc:"openpgp.FINGERPRINT; absent: the secret key is kept elsewhere"`
+}
+
 // SessionLine is one browser that is signed in.
 type SessionLine struct {
 	ID      string    `json:"id"`

@@ -39,6 +39,7 @@ export type Agreed = {
   Message: Must<Same<api.Message, made.Message>>;
   NewContainer: Must<Same<api.NewContainer, made.NewContainer>>;
   NewImport: Must<Same<api.NewImport, made.NewImport>>;
+  NewKey: Must<Same<api.NewKey, made.NewKey>>;
   NewKit: Must<Same<api.NewKit, made.NewKit>>;
   NewPasskey: Must<Same<api.NewPasskey, made.NewPasskey>>;
   NewPassphrase: Must<Same<api.NewPassphrase, made.NewPassphrase>>;
@@ -48,6 +49,8 @@ export type Agreed = {
   Problem: Must<Same<api.Problem, made.Problem>>;
   PushKey: Must<Same<api.PushKey, made.PushKey>>;
   Recipient: Must<Same<api.Recipient, made.Recipient>>;
+  ResealMail: Must<Same<api.ResealMail, made.ResealMail>>;
+  Resealed: Must<Same<api.Resealed, made.Resealed>>;
   Rule: Must<Fits<api.Rule, made.Rule>>;
   SecondFactors: Must<Same<api.SecondFactors, made.SecondFactors>>;
   Server: Must<Same<api.Server, made.Server>>;

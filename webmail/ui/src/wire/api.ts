@@ -133,6 +133,16 @@ export interface NewContainer {
   container: Base64;
 }
 
+// PUT /api/v1/keyring/key: the account's OpenPGP key with another subkey or expiry. The container is
+// stored first, so no mail is sealed to a key that is nowhere; no session ends, and other devices
+// hear "account". 409 "conflict"; 422 "no-key": the server would not seal to it.
+export interface NewKey {
+  version: number; // of the keyring with the container
+  proof: Base64; // of the passphrase
+  certificate: Base64; // of the same primary key
+  container?: Base64; // openpgp.FINGERPRINT; absent: the secret key is kept elsewhere
+}
+
 // GET /api/v1/sessions; DELETE /api/v1/sessions/ID
 export interface SessionLine {
   id: string;
@@ -277,6 +287,23 @@ export interface Appended {
 // PUT /api/v1/mailboxes/ID/messages/UID/card and .../terms: raw octets, sealed by the client
 // (docs/formats.md, "Letters that a client puts"); 422 "not-sealed" -> ChangeEvent.
 // At most 12 of entries, frames, letters and appends at the same time for one account: 429.
+
+// GET /api/v1/mailboxes/ID/keys?uids=...: frames of the PKESK packets at the head of message letters.
+// POST /api/v1/mailboxes/ID/reseal {mails: ResealMail[]} -> Resealed: at most 100 messages get other PKESK
+// packets, to the key that mail is sealed to now. Each is a new message (another uid) with the same id, flags
+// and date in the place of the old one, all or none; those that are gone are passed over. 422 "not-sealed".
+export interface ResealMail {
+  uid: number;
+  message: Base64; // PKESK packets for the message letter; those of other readers stay as they are
+  header?: Base64; // the header letter, where there is one: it names the message letter
+  terms?: Base64; // PKESK packets for the terms letter, where it has its own
+  card?: Base64; // the card letter: it names the message letter
+}
+export interface Resealed {
+  uids: number[];
+  sources: number[]; // where uids came from
+  modseq: number;
+}
 
 // POST /api/v1/changes {changes: Change[]}, all or none -> {events: ChangeEvent[]}; at most
 // 1,000 changes of 20,000 messages. unless goes with one of add, remove, set; set stands alone.

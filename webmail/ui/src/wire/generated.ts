@@ -404,6 +404,13 @@ export interface NewImport {
   user: string;
 }
 
+export interface NewKey {
+  certificate: string;
+  container?: string;
+  proof: string;
+  version: number;
+}
+
 export interface NewKit {
   container: string;
   kit_proof: string;
@@ -524,6 +531,24 @@ export interface RequestList {
 
 export interface RescheduleRequest {
   at: string;
+}
+
+export interface Reseal {
+  mails: ResealMail[];
+}
+
+export interface ResealMail {
+  card?: string;
+  header?: string;
+  message: string;
+  terms?: string;
+  uid: number;
+}
+
+export interface Resealed {
+  modseq: number;
+  sources: number[];
+  uids: number[];
 }
 
 export interface Rule {

@@ -246,6 +246,7 @@ export function createApi(o: HttpOptions = {}) {
     join: (b: t.Join) => send<t.Session>("POST", "/join", b),
     newPassphrase: (b: t.NewPassphrase) => send<t.Keyring>("PUT", "/keyring/passphrase", b),
     newKit: (b: t.NewKit) => send<t.Keyring>("PUT", "/keyring/kit", b),
+    newOwnKey: (b: t.NewKey) => send<t.Keyring>("PUT", "/keyring/key", b),
     putContainer: (name: string, b: t.NewContainer) => send<t.Keyring>("PUT", `/keyring/containers/${seg(name)}`, b),
     deleteContainer: (name: string, version: number) => send<t.Keyring>("DELETE", `/keyring/containers/${seg(name)}?version=${version}`),
     sessions: () => get<{ sessions: t.SessionLine[] }>("/sessions").then((r) => r.sessions),
@@ -284,6 +285,9 @@ export function createApi(o: HttpOptions = {}) {
       parseFrames(await http.bytes(`/mailboxes/${box}/cards?uids=${ranges(uids)}`, { signal })),
     terms: async (box: number, uids: readonly number[], signal?: AbortSignal): Promise<Frame[]> =>
       parseFrames(await http.bytes(`/mailboxes/${box}/terms?uids=${ranges(uids)}`, { signal })),
+    keys: async (box: number, uids: readonly number[], signal?: AbortSignal): Promise<Frame[]> =>
+      parseFrames(await http.bytes(`/mailboxes/${box}/keys?uids=${ranges(uids)}`, { signal })),
+    reseal: (box: number, mails: readonly t.ResealMail[]) => mutate<t.Resealed>("POST", `/mailboxes/${box}/reseal`, { mails }, { timeout: LONG }),
     message: (box: number, uid: number) => get<t.Message>(`/mailboxes/${box}/messages/${uid}`),
     letter: (box: number, uid: number, letter: Letter, signal?: AbortSignal): Promise<ArrayBuffer> =>
       http.bytes(`/mailboxes/${box}/messages/${uid}/${letter}`, { timeout: LONG, signal }),
