@@ -14,6 +14,8 @@ const [out = join(root, "test", "shots"), ...only] = process.argv.slice(2);
 mkdirSync(out, { recursive: true });
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
+// In which language: SPEAK=ar. What acts by English names is drawn as it opens then.
+const speak = process.env.SPEAK ?? "en";
 const desk = { width: 1440, height: 900 }, phone = { width: 390, height: 844 }, small = { width: 320, height: 640 };
 const row = (n) => async (page) => { await page.locator(".row-main").nth(n).click(); await page.waitForSelector(".mail-open .mail-sheet iframe, .mail-open .mail-plain"); await page.waitForTimeout(500); };
 const screens = [
@@ -68,13 +70,13 @@ function mailframe() {
 }
 
 async function open(s) {
-  const context = await browser.newContext({ viewport: s.size, hasTouch: s.touch ?? false, isMobile: s.touch ?? false, forcedColors: s.forced ? "active" : "none", reducedMotion: "reduce", locale: "en-GB" });
+  const context = await browser.newContext({ viewport: s.size, hasTouch: s.touch ?? false, isMobile: s.touch ?? false, forcedColors: s.forced ? "active" : "none", reducedMotion: "reduce", locale: speak === "en" ? "en-GB" : speak });
   const page = await context.newPage();
   page.setDefaultTimeout(30_000);
   const said = [];
   page.on("console", (m) => { if ((m.type() === "error" || m.type() === "warning") && !/404/.test(m.text())) said.push(m.text()); });
   page.on("pageerror", (e) => said.push(String(e)));
-  await page.goto(`${base}preview.html?${s.query ?? ""}${s.at}`);
+  await page.goto(`${base}preview.html?lang=${speak}&${s.query ?? ""}${s.at}`);
   await page.waitForSelector(".row, .empty");
   return { page, context, said };
 }
