@@ -42,6 +42,7 @@ function says(code: string, form: string): boolean {
 const names = ["Apple Mail", "Bcc", "Cc", "Cc, Bcc", "DMARC", "IMAP", "Message-ID", "PDF", "SMTP", "TLS", "Thunderbird", "mutt", "mutt and neomutt", "sealpost", "vCard", "{part} of {all}"];
 const same: { [code: string]: string[] } = {
   de: ["Code", "Details", "Domain", "Domains", "Filter", "Label", "Labels", "Link", "Mails", "Name", "Offline", "Passkey", "Passkeys", "Passphrase", "Server", "Signatur", "Text", "{n} Mail", "{n} Mails"],
+  pl: ["Offline", "Operator", "end-to-end"],
 };
 const letters = (s: string) => s.replace(/\{\w+\}/g, "").replace(/[^\p{L}]/gu, "");
 
@@ -67,7 +68,8 @@ test.each(each)("$code is sorted", ({ words }) => {
 
 test.each(each)("$code fills in the same places", ({ code, words }) => {
   const wrong = Object.entries(words).filter(([key, text]) => {
-    const want = places(like(key)), have = places(text), { form } = split(key);
+    // Russian's one is also 21: it may say the number that English's one leaves out.
+    const { base, form } = split(key), want = places(like(form ? `${base}.other` : key)), have = places(text);
     return have.some((p) => !want.includes(p)) || (have.length < want.length && !(form && says(code, form)));
   });
   expect(wrong).toEqual([]);
