@@ -60,13 +60,7 @@ func shapedTerms(b []byte, cert *Cert) bool {
 		})
 		return err == nil && mine && keys == 1
 	}
-	r := bufio.NewReader(bytes.NewReader(b))
-	h, err := readPacketHeader(r)
-	if err != nil || h.tag != tagSEIPD || h.old || walkSEIPD(r, h) != nil {
-		return false
-	}
-	_, err = r.ReadByte()
-	return err == io.EOF
+	return shapedData(bytes.NewReader(b))
 }
 
 // BringsSessionKey says whether a letter begins with a PKESK packet: such a one is

@@ -68,6 +68,7 @@ func mailOperations(s service) {
 	letters(s)
 	resealing(s)
 	adding(s)
+	sealedMail(s)
 	changes(s)
 }
 

@@ -60,6 +60,7 @@ func TestD12MailAndCabinet(t *testing.T) {
 		{"PUT", "/mailboxes/%d/messages/1/card", "", card, nil},
 		{"PUT", "/mailboxes/%d/messages/1/terms", "", card, nil},
 		{"POST", "/mailboxes/%d/messages", "", []byte(plain), []func(*http.Request){mail}},
+		{"POST", "/mailboxes/%d/sealed", "", w.upload(nil, w.seal(plain)), []func(*http.Request){header("Content-Type", "application/octet-stream")}},
 		{"POST", "/changes", `{"changes":[{"op":"expunge","mailbox":%d,"uids":[1]}]}`, nil, nil},
 		{"POST", "/changes", `{"changes":[{"op":"flags","mailbox":%d,"uids":[1],"add":["\\Seen"]}]}`, nil, nil},
 		{"POST", "/changes", `{"changes":[{"op":"shed","mailbox":%d,"uids":[1],"letters":["card"]}]}`, nil, nil},

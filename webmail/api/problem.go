@@ -163,7 +163,7 @@ var refusals = []struct {
 	{mailstore.ErrUse, 409, "taken", "This special use is unknown, or another mailbox has it"},
 	{mailstore.ErrTooMany, 409, "too-many", "There are as many as there may be"},
 	{mailstore.ErrLetter, 422, "bad-input", "Only cards and terms can be put and shed"},
-	{pgp.ErrLetter, 422, "not-sealed", "Expected what is sealed to this account"},
+	{pgp.ErrLetter, 422, "not-sealed", "Expected letters that are sealed to this account"},
 	{rooms.ErrNoBox, 404, "not-found", "There is no such thing"},
 	{rooms.ErrName, 422, "name", "Not a drawer, or not a name of a box"},
 	{rooms.ErrShape, 422, "not-sealed", "Expected a sealed box"},

@@ -76,6 +76,11 @@ export async function sha256(b: Uint8Array): Promise<Bytes> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", copy(b)));
 }
 
+export async function hmac(key: Uint8Array, b: Uint8Array): Promise<Bytes> {
+  const k = await crypto.subtle.importKey("raw", copy(key), { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+  return new Uint8Array(await crypto.subtle.sign("HMAC", k, copy(b)));
+}
+
 // HKDF-SHA-256 (RFC 5869).
 export async function hkdf(ikm: Uint8Array, salt: Uint8Array, info: string, length: number): Promise<Bytes> {
   const key = await crypto.subtle.importKey("raw", copy(ikm), "HKDF", false, ["deriveBits"]);

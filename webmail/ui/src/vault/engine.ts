@@ -8,6 +8,7 @@ import { methods } from "./methods.ts";
 import { queryWords } from "./fold.ts";
 import { Reading } from "./reading.ts";
 import { Session } from "./session.ts";
+import { Sealing } from "./seal/seal.ts";
 import { SignIn } from "./signin.ts";
 import type { Vault } from "./vault.ts";
 
@@ -21,7 +22,7 @@ export function createEngine(): Vault {
   const signIn = new SignIn(session);
   const reading = new Reading(session);
   const composing = new Composing(session);
-  const parts: object[] = [signIn, reading, composing, new Cabinet(session)];
+  const parts: object[] = [signIn, reading, composing, new Sealing(session), new Cabinet(session)];
   const engine: { [name: string]: unknown } = {};
   for (const part of parts) {
     for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(part))) {

@@ -41,13 +41,15 @@ export function fold(word: string): string {
 const longestQuery = 4096; // characters
 const bytes = new TextEncoder();
 
-// The words of a text, folded, sorted by their bytes and distinct.
-export function words(text: string): string[] {
-  const found = new Set<string>();
+const ascii = /^[\x00-\x7f]*$/;
+const plainRun = /[A-Za-z0-9]+/g;
+
+// The words of a text, folded, as they come; some come more than once.
+export function eachWord(text: string, found: (word: string) => void): void {
   const add = (word: string) => {
     for (const w of fold(word).split(/[^\p{L}\p{Nd}\p{M}]+/u)) {
       const length = [...w].length;
-      if (length >= 2 && length <= 40) found.add(w);
+      if (length >= 2 && length <= 40) found(w);
     }
   };
   let run = "";
@@ -56,22 +58,35 @@ export function words(text: string): string[] {
     if (run !== "" && bytes.encode(run).length <= 256) add(run);
     run = "";
   };
-  for (const c of text.slice(0, longestQuery).toWellFormed().replace(ignorable, "")) {
-    if (unspaced.test(c)) {
-      end();
-      if (before !== "") add(before + c);
-      before = c;
+  for (const line of text.toWellFormed().replace(ignorable, "").split("\n")) {
+    if (ascii.test(line)) { // most lines of most mail
+      for (const [w] of line.matchAll(plainRun)) if (w.length >= 2 && w.length <= 40) found(w.toLowerCase());
       continue;
     }
+    for (const c of line) {
+      if (unspaced.test(c)) {
+        end();
+        if (before !== "") add(before + c);
+        before = c;
+        continue;
+      }
+      before = "";
+      if (joins.test(c)) run += c;
+      else end();
+    }
+    end();
     before = "";
-    if (joins.test(c)) run += c;
-    else end();
   }
-  end();
+}
+
+// The words of a query's text, sorted by their bytes and distinct.
+export function words(text: string): string[] {
+  const found = new Set<string>();
+  eachWord(text.slice(0, longestQuery), (w) => found.add(w));
   return [...found].sort(byBytes);
 }
 
-function byBytes(a: string, b: string): number {
+export function byBytes(a: string, b: string): number {
   const x = [...a];
   const y = [...b];
   for (let i = 0; i < Math.min(x.length, y.length); i++) {

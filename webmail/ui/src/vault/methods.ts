@@ -4,5 +4,5 @@ import type { Vault } from "./vault.ts";
 export const methods: ReadonlySet<string> = new Set<keyof Vault>([
   "create", "attach", "tryKit", "proveByPassphrase", "proveByKit", "proveByPasskey", "open", "reopen", "keepOffline", "offline", "openOffline", "dropOffline", "renew", "knows", "lock", "signOut", "state",
   "newPassphrase", "newKit", "passkeyContainer", "requestAccess", "grantAccess", "acceptGrant", "exportKey", "importKey",
-  "openCards", "openMail", "part", "source", "forget", "openTerms", "sealCard", "fold", "seal", "openBox", "encrypt", "describeKey",
+  "openCards", "openMail", "part", "source", "forget", "openTerms", "sealCard", "sealMail", "fold", "seal", "openBox", "encrypt", "describeKey",
 ]);

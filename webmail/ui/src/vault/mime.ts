@@ -14,6 +14,7 @@ export interface Body {
   parts: Listed[];
   data: (() => Bytes)[]; // of the parts
   listed: number[]; // indexes of those that a card lists, in its order
+  transferred: number[]; // sizes of the parts before they are decoded
 }
 
 interface Text {
@@ -25,7 +26,7 @@ const maxText = 16 << 20; // octets of one text
 const maxTexts = 100;
 
 export function emptyBody(text = ""): Body {
-  return { html: "", text: text.slice(0, maxText), calendar: "", parts: [], data: [], listed: [] };
+  return { html: "", text: text.slice(0, maxText), calendar: "", parts: [], data: [], listed: [], transferred: [] };
 }
 
 export async function readBody(b: Uint8Array, root: Part): Promise<Body> {
@@ -92,6 +93,7 @@ class Reader {
       inline: id !== "" && (related || disposition.type === "inline"),
     });
     this.body.data.push(data);
+    this.body.transferred.push(octetsOf.length);
   }
 }
 

@@ -122,6 +122,26 @@ export interface NewIdentity {
   fingerprint: string;
 }
 
+// One raw mail, CRLF lines, and what the account wants (its certificate, profile and level).
+export interface SealMail {
+  mail: ArrayBuffer;
+  certificate: ArrayBuffer; // the owner's own: another fingerprint is refused
+  profile: "compat" | "modern";
+  level: "open" | "baseline" | "shy" | "minimal";
+  arrived: number; // seconds
+  flags: string[];
+  authserv: string; // of our server: verdicts in its name are renamed inside the seal
+  whole?: boolean; // even if its sender encrypted it
+}
+export interface SealedMail {
+  upload: ArrayBuffer; // what Api.appendSealed takes, several in a row
+  class: Class;
+  mark: string; // of these very bytes: 24 hex digits of SHA-256
+  message_id: string;
+  subject: string;
+  date: number;
+}
+
 export interface Vault {
   // -- opening -----------------------------------------------------------------------
   // A new identity, all made here. The vault is open afterwards. kdf floors are compiled in.
@@ -178,6 +198,7 @@ export interface Vault {
   forget(handle: number): Promise<void>;
   openTerms(terms: ArrayBuffer[]): Promise<(string[] | null)[]>;
   sealCard(card: Card): Promise<ArrayBuffer>; // to the owner's own list key
+  sealMail(o: SealMail): Promise<SealedMail>; // as the server seals what arrives, which then never has it readable
   fold(text: string): Promise<string[]>; // the words of a query, folded as terms are (docs/formats.md)
 
   // -- the cabinet: boxes under keys that come from the master key ---------------------

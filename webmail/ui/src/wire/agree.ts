@@ -13,6 +13,7 @@ export type Agreed = {
   AccessRequest: Must<Same<api.AccessRequest, made.AccessRequest>>;
   Account: Must<Same<api.Account, made.Account>>;
   Action: Must<Fits<api.Action, made.Action>>;
+  AddedMails: Must<Same<api.AddedMails, made.AddedMails>>;
   AdminAccount: Must<Same<api.AdminAccount, made.AdminAccount>>;
   AdminDomain: Must<Same<api.AdminDomain, made.AdminDomain>>;
   AdminInvitation: Must<Same<api.AdminInvitation, made.AdminInvitation>>;

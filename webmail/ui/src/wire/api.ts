@@ -284,6 +284,14 @@ export interface Appended {
   modseq: number;
   id: string;
 }
+// POST /api/v1/mailboxes/ID/sealed: mails that the client sealed (docs/formats.md, "Mail that a
+// client seals"), 200 at most, all or none; 422 "not-sealed" -> AddedMails.
+export interface AddedMails {
+  mailbox: number;
+  uids: number[];
+  uid_validity: number;
+  modseq: number;
+}
 // PUT /api/v1/mailboxes/ID/messages/UID/card and .../terms: raw octets, sealed by the client
 // (docs/formats.md, "Letters that a client puts"); 422 "not-sealed" -> ChangeEvent.
 // At most 12 of entries, frames, letters and appends at the same time for one account: 429.

@@ -31,6 +31,13 @@ export interface Action {
   mailbox?: string;
 }
 
+export interface AddedMails {
+  mailbox: number;
+  modseq: number;
+  uid_validity: number;
+  uids: number[];
+}
+
 export interface AdminAddAccountRequest {
   address: string;
   certificate: string;

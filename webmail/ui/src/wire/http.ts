@@ -305,6 +305,9 @@ export function createApi(o: HttpOptions = {}) {
         method: "POST", body: mail, type: "message/rfc822", key: q.key ?? newKey(), timeout: LONG, signal: q.signal,
       });
     },
+    // Mails that the vault sealed (Vault.sealMail), one after the other.
+    appendSealed: (box: number, mails: Blob, key: string, signal?: AbortSignal): Promise<t.AddedMails> =>
+      http.json(`/mailboxes/${box}/sealed`, { method: "POST", body: mails, type: "application/octet-stream", key, timeout: LONG, signal }),
     putLetter: (box: number, uid: number, letter: "card" | "terms", data: ArrayBuffer): Promise<void> =>
       http.json(`/mailboxes/${box}/messages/${uid}/${letter}`, { method: "PUT", body: data, type: "application/octet-stream", key: newKey() }),
     changes: (changes: t.Change[], key: string = newKey()): Promise<t.ChangeEvent[]> =>

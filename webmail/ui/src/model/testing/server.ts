@@ -350,6 +350,7 @@ export class FakeServer {
       return json({ ...entriesOf(box, r.query, limit), complete });
     }
     if (p[2] === "cards" || p[2] === "terms") return frames(box, r.query.get("uids") ?? "", p[2] === "cards" ? "card" : "terms");
+    if (p[2] === "sealed") return this.#sealed(box, r);
     if (p[2] !== "messages") return problem(404, "not-found");
     if (p.length === 3) return this.#append(box, r);
     const m = box.mails.get(Number(p[3]!.replace(".eml", "")));
@@ -378,6 +379,22 @@ export class FakeServer {
     this.#add(box, m);
     this.tell();
     return json({ mailbox: box.id, uid: m.uid, uid_validity: 1, modseq: m.modseq, id } satisfies t.Appended);
+  }
+
+  #sealed(box: FakeBox, r: Request): Response {
+    const uids: number[] = [];
+    for (let at = 0; at < r.body.byteLength; ) {
+      const n = new DataView(r.body).getUint32(at);
+      const head = JSON.parse(new TextDecoder().decode(r.body.slice(at + 4, at + 4 + n))) as { flags: string[]; received: number; letters: { letter: string; size: number }[] };
+      at += 4 + n;
+      const letters: { [letter: string]: ArrayBuffer } = {};
+      for (const l of head.letters) letters[l.letter] = r.body.slice(at, (at += l.size));
+      const m: FakeMail = { uid: 0, id: hex(this.#ids++, 32), modseq: 0, born: 0, received: head.received, size: 1000, flags: head.flags, class: 1, letters };
+      this.#add(box, m);
+      uids.push(m.uid);
+    }
+    this.tell();
+    return json({ mailbox: box.id, uids, uid_validity: 1, modseq: this.modseq } satisfies t.AddedMails, 201);
   }
 
   #changes(r: Request): Response {

@@ -275,6 +275,25 @@ export function createFakeVault(device: FakeDevice = newDevice()): FakeVault {
     async sealCard(card) {
       return sealFakeCard(card);
     },
+    // A mail in the fake's own clothes: its subject, text and id, with the raw mail as its text.
+    async sealMail(o) {
+      need();
+      const raw = decoder.decode(o.mail);
+      const field = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(raw)?.[1]?.trim() ?? "";
+      const text = raw.slice(raw.indexOf("\r\n\r\n") + 4);
+      if (text.includes("refuse-me")) fail("closed");
+      const tag = b64(encoder.encode(String(fnv(new Uint8Array(o.mail))).padEnd(16, ".").slice(0, 16)));
+      const about = { subject: field("Subject"), message_id: field("Message-ID"), date: Date.parse(field("Date")) / 1000 || 0 };
+      const message = new Uint8Array(sealFakeMail({ ...emptyMail(), ...about, text, arrived: o.arrived }, tag));
+      const card = new Uint8Array(sealFakeCard({ ...emptyCard(""), ...about, tag, arrived: o.arrived }));
+      const head = encoder.encode(JSON.stringify({ flags: o.flags, received: o.arrived, header: "", class: "sealed on arrival", letters: [{ letter: "message", size: message.length }, { letter: "card", size: card.length }] }));
+      const upload = new Uint8Array(4 + head.length + message.length + card.length);
+      new DataView(upload.buffer).setUint32(0, head.length);
+      upload.set(head, 4);
+      upload.set(message, 4 + head.length);
+      upload.set(card, 4 + head.length + message.length);
+      return { upload: upload.buffer, class: "sealed on arrival", mark: fnv(new Uint8Array(o.mail)).toString(16).padStart(24, "0").slice(0, 24), ...about };
+    },
     async fold(text) {
       return text.toLowerCase().split(/[^\p{L}\p{N}@.]+/u).filter((w) => w.length > 1);
     },
