@@ -26,8 +26,14 @@ type browserSample struct {
 		Version uint64 `json:"version"`
 		Box     []byte `json:"box"`
 	} `json:"page"`
-	Mail []byte `json:"mail"`
-	Sent []byte `json:"sent"`
+	Mail   []byte `json:"mail"`
+	Sent   []byte `json:"sent"`
+	Parcel struct {
+		Link     string `json:"link"`
+		Password string `json:"password"`
+		Box      []byte `json:"box"`
+		Answer   []byte `json:"answer"`
+	} `json:"parcel"`
 }
 
 func openBrowserSample(t *testing.T) (browserSample, *Owner) {

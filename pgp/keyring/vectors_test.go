@@ -35,6 +35,7 @@ type vectors struct {
 	Join     joinVector          `json:"join"`
 	Page     itemVector          `json:"page"`
 	Padded   map[int]int         `json:"padded"`
+	Parcel   parcelVector        `json:"parcel"`
 	Folded   map[string]string   `json:"folded"`
 	Words    map[string][]string `json:"words"`
 }
@@ -86,6 +87,16 @@ type itemVector struct {
 	Version uint64 `json:"version"`
 	Content string `json:"content"`
 	Box     []byte `json:"box"`
+}
+
+type parcelVector struct {
+	Link     string `json:"link"`
+	Password string `json:"password"`
+	Hint     string `json:"hint"`
+	Box      []byte `json:"box"`
+	Weak     []byte `json:"weak"` // the same, under a key derivation below the floor
+	Letter   Letter `json:"letter"`
+	Check    string `json:"check"`
 }
 
 // TestVectors makes everything again from the same randomness. What was sealed is
@@ -157,6 +168,7 @@ func makeVectors(t *testing.T, access accessVector) vectors {
 	v.Passkey = map[string][]byte{"prf": prf.b[:], "key": keyBytes(PasskeyKey(prf)), "input": input[:]}
 	v.Access = accessVectorOf(t, o, j, access)
 	v.Page = pageOf(t, m, o)
+	v.Parcel = parcelOf(t, o, public)
 	for _, n := range []int{0, 1, 2, 9, 100, 1000, 1025, 65537, 1 << 20, 1<<20 + 1, 15_000_001} {
 		v.Padded[n] = padme(n)
 	}
@@ -219,6 +231,28 @@ func pageOf(t *testing.T, m maker, o *Owner) itemVector {
 	box, err := seal(m.random, o.master.forPurpose("pages"), c, Pad("pages", []byte(content)))
 	check(t, err)
 	return itemVector{"pages", name, 1, content, box}
+}
+
+func parcelOf(t *testing.T, o *Owner, certificate []byte) (v parcelVector) {
+	t.Helper()
+	random := rand.NewChaCha8([32]byte([]byte("sealpost keyring vectors, seed 2")))
+	p := Parcel{Password: "ﬁve wörds", Hint: "où étions-nous ?", Ends: testTime.AddDate(0, 0, 14), Answers: 5}
+	p.Letter.From.Name, p.Letter.From.Address, p.Letter.To = "Alice", testAddress, "Outsider@elsewhere.example"
+	p.Letter.Subject, p.Letter.Text, p.Letter.HTML, p.Letter.Date, p.Letter.MessageID = "Größe", "hello", "<p>hello</p>", testTime.Unix(), "<1@example.org>"
+	p.Letter.Files = []LetterFile{{Name: "a.txt", Type: "text/plain", Data: []byte("kiwi")}, {Name: "b", Type: "image/png", ContentID: "c@d", Data: []byte{0, 1, 2}}}
+	link, box, err := o.sealParcel(random, p, certificate)
+	check(t, err)
+	letter, hint, err := OpenParcel(link, p.Password, box)
+	check(t, err)
+	weak := parcelHead{1, hint, KDF{"argon2id", 8 << 10, 1, 1}, bytes.Repeat([]byte{1}, saltSize)}
+	inner, err := seal(random, link.letterKey(p.Password, weak), link.letterContext(weak), p.Letter.encode())
+	check(t, err)
+	head, err := json.Marshal(weak)
+	check(t, err)
+	content := append(sized(head), sized(inner)...)
+	weakBox, err := seal(random, link.key(), link.context(), content)
+	check(t, err)
+	return parcelVector{link.Fragment(), string(p.Password), hint, box, weakBox, letter, link.Name[parcelStem:]}
 }
 
 // wordsOf are the terms of a mail that says s and nothing else.

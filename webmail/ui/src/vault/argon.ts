@@ -28,11 +28,12 @@ export interface Halves {
   wrap: Bytes;
 }
 
-export async function derive(passphrase: string, secret: Uint8Array, salt: Uint8Array, k: Kdf): Promise<Halves> {
+// Argon2id within the bounds above: never weaker, whatever a server or a parcel asks for.
+export async function stretch(passphrase: string, salt: Uint8Array, k: Kdf): Promise<Bytes> {
   checkKdf(k);
   if (salt.length !== saltSize || passphrase === "" || passphrase.length > longest) throw new VaultError("bad-input");
   const { argon2id } = await import("hash-wasm");
-  const a = await argon2id({
+  return (await argon2id({
     password: utf8(passphrase.normalize("NFKC")),
     salt,
     memorySize: k.memory,
@@ -40,7 +41,11 @@ export async function derive(passphrase: string, secret: Uint8Array, salt: Uint8
     parallelism: k.lanes,
     hashLength: 32,
     outputType: "binary",
-  });
+  })) as Bytes;
+}
+
+export async function derive(passphrase: string, secret: Uint8Array, salt: Uint8Array, k: Kdf): Promise<Halves> {
+  const a = await stretch(passphrase, salt, k);
   const halves = { proof: await hkdf(a, secret, "sealpost sign-in v1", 32), wrap: await hkdf(a, secret, "sealpost wrap v1", 32) };
   a.fill(0);
   return halves;

@@ -61,7 +61,7 @@ function withId(d: Draft): Draft {
 }
 
 // All but Bcc.
-function headerOf(d: Draft): Line[] {
+export function headerOf(d: Draft): Line[] {
   if (d.to.length + d.cc.length + d.bcc.length > maxRecipients * 5) throw new VaultError("too-large");
   const header = [
     ...addressField("From", [d.from]),
@@ -96,11 +96,12 @@ function payloadOf(header: Line[], content: Entity, outer: Line[], hp: string[])
   return `${head}\r\n${content.body}`;
 }
 
-// A field of dots brings the length of what is encrypted to a bucket.
-function padded(payload: Bytes): Bytes {
+// A field of dots brings the length of what is encrypted to a bucket; more octets come in
+// front of it.
+function padded(payload: Bytes, more = 0): Bytes {
   const least = 21;
   const field = "Sealpost-Padding: ";
-  const room = padme(payload.length + least) - payload.length - field.length - 2;
+  const room = padme(payload.length + more + least) - payload.length - more - field.length - 2;
   let dots = "";
   for (let left = room, column = field.length; left > 0; ) {
     const n = Math.min(left, 76 - column);
@@ -122,9 +123,21 @@ function padded(payload: Bytes): Bytes {
   return out;
 }
 
-async function encrypted(o: { header: Line[]; content: Entity; to: PublicKey[]; signer: PrivateKey | null; autocrypt: Line[]; hidden: boolean }): Promise<Bytes> {
-  const outer = o.header.filter((l) => l.name !== "Bcc").map((l) => (l.name === "Subject" ? { name: "Subject", body: "[...]" } : l));
-  const payload = padded(ascii(payloadOf(o.header, o.content, outer, protection)));
+interface Encrypting {
+  header: Line[];
+  outer?: Line[]; // another one outside
+  content: Entity;
+  to: PublicKey[];
+  signer: PrivateKey | null;
+  autocrypt: Line[];
+  hidden: boolean;
+  front?: { size: number; put: (payload: Bytes) => Promise<Bytes> }; // comes before all of it
+}
+
+export async function encrypted(o: Encrypting): Promise<Bytes> {
+  const outer = (o.outer ?? o.header).filter((l) => l.name !== "Bcc").map((l) => (l.name === "Subject" ? { name: "Subject", body: "[...]" } : l));
+  const whole = padded(ascii(payloadOf(o.header, o.content, outer, protection)), o.front?.size);
+  const payload = o.front === undefined ? whole : await o.front.put(whole);
   const packets = await encryptTo(payload, o.to, o.signer, o.hidden);
   const body: Entity = multipart("encrypted", [
     { fields: [{ name: "Content-Type", body: "application/pgp-encrypted" }, { name: "Content-Description", body: "PGP/MIME version identification" }], body: "Version: 1\r\n" },

@@ -6,13 +6,14 @@ import { Composing } from "./compose.ts";
 import { VaultError } from "./errors.ts";
 import { methods } from "./methods.ts";
 import { queryWords } from "./fold.ts";
+import { Parcels } from "./parcels.ts";
 import { Reading } from "./reading.ts";
 import { Session } from "./session.ts";
 import { Sealing } from "./seal/seal.ts";
 import { SignIn } from "./signin.ts";
 import type { Vault } from "./vault.ts";
 
-const drawers = new Set(["settings", "contacts", "drafts", "pages", "segments", "pins", "searches", "templates", "files", "device"]); // device: boxes that stay on it, of which no server has a copy
+const drawers = new Set(["settings", "contacts", "drafts", "pages", "segments", "pins", "searches", "templates", "files", "receipts", "device"]); // device: boxes that stay on it, of which no server has a copy
 const itemName = /^[A-Za-z0-9_-]{1,64}$/;
 const maxItem = (16 << 20) - (1 << 10); // bytes of the cabinet's, before it is sealed
 const maxLocal = 64 << 20;
@@ -22,7 +23,7 @@ export function createEngine(): Vault {
   const signIn = new SignIn(session);
   const reading = new Reading(session);
   const composing = new Composing(session);
-  const parts: object[] = [signIn, reading, composing, new Sealing(session), new Cabinet(session)];
+  const parts: object[] = [signIn, reading, composing, new Sealing(session), new Cabinet(session), new Parcels(session)];
   const engine: { [name: string]: unknown } = {};
   for (const part of parts) {
     for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(part))) {

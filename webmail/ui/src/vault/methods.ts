@@ -5,4 +5,5 @@ export const methods: ReadonlySet<string> = new Set<keyof Vault>([
   "create", "attach", "tryKit", "proveByPassphrase", "proveByKit", "proveByPasskey", "open", "reopen", "keepOffline", "offline", "openOffline", "dropOffline", "renew", "knows", "lock", "signOut", "state",
   "newPassphrase", "newKit", "passkeyContainer", "requestAccess", "grantAccess", "acceptGrant", "exportKey", "importKey",
   "openCards", "openMail", "part", "source", "forget", "openTerms", "sealCard", "sealMail", "fold", "seal", "openBox", "encrypt", "describeKey",
+  "sealParcel", "parcelHint", "openParcel", "parcelFile", "sealAnswer",
 ]);

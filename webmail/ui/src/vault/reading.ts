@@ -7,8 +7,10 @@ import { VaultError, closed } from "./errors.ts";
 import { type Field, addresses, all, date, first, ids, readSection, sameAddress, text, typed } from "./header.ts";
 import { openCard, sealCard, tagOf } from "./hpke.ts";
 import { emptyBody, readBody } from "./mime.ts";
+import { purposeKey } from "./keys.ts";
 import { type Decrypted, type PublicKey, decrypt } from "./openpgp.ts";
 import { walkMessage } from "./packets.ts";
+import { checkAnswer } from "./parcel.ts";
 import { type Verdict, noVerdict, readVerdict } from "./results.ts";
 import { type HeaderLetter, type Seal, belongs, readHeaderLetter, readSeal, restore, restoreEndToEnd } from "./sealed.ts";
 import type { Session } from "./session.ts";
@@ -162,7 +164,9 @@ export class Reading implements Reader {
     const from = (await addresses(all(view.fields, "from"))).map((a) => a.address);
     if (opened.signatures.length > 0) view.signature = await verdict(opened.signatures, keys, from);
     const judged = around === null ? noVerdict : readVerdict(around.trace, outerFrom(await addresses(all(outer ?? [], "from")), from));
-    return this.show(view, { class: "end-to-end", matches, arrived: around?.time ?? 0, verdict: judged, source, autocrypt: outer ?? [] });
+    const mail = await this.show(view, { class: "end-to-end", matches, arrived: around?.time ?? 0, verdict: judged, source, autocrypt: outer ?? [] });
+    const answer = await checkAnswer(() => purposeKey(this.session.open().master, "parcels"), opened.data, from);
+    return answer === null ? mail : { ...mail, answer };
   }
 
   // A large mail, of which only the displayable parts were fetched: the card says the rest.

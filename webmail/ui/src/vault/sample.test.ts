@@ -8,7 +8,7 @@ import { fromBase64, toBase64, utf8 } from "./bytes.ts";
 import { armor } from "./compose.ts";
 import { createEngine } from "./engine.ts";
 import { makePage, openPage } from "./pages.ts";
-import type { Card, Draft } from "./vault.ts";
+import type { Card, Draft, Vault } from "./vault.ts";
 import { newWorld, ringOf, root, share } from "./world.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -29,6 +29,16 @@ const draft: Draft = {
   in_reply_to: "", references: [], date: 1795338000, message_id: "<1@example.org>",
 };
 
+// For somebody outside, and the answer that comes of it.
+async function parcelOf(vault: Vault) {
+  const password = "abandon ability able about above";
+  const made = await vault.sealParcel({ to: "outsider@elsewhere.example", draft: { ...draft, bcc: [] }, password, hint: "the café", ends: 1796547600, answers: 5 });
+  const outside = createEngine();
+  const { handle } = await outside.openParcel({ link: made.link, box: made.box, password });
+  const { mail } = await outside.sealAnswer({ handle, name: "Olga", text: "an answer", files: [], date: 1795338000 });
+  return { link: made.link, password, box: toBase64(new Uint8Array(made.box)), answer: toBase64(mail) };
+}
+
 async function make() {
   const w = await newWorld(at, "0a1b2c3d4e5f6071");
   const words = w.made.words.join(" ");
@@ -39,11 +49,19 @@ async function make() {
   return {
     join: { ...w.made.join, kit_proof }, words, passphrase: "correct horse battery staple", grant: sealed, card: toBase64(new Uint8Array(await w.vault.sealCard(card))),
     page: { name: "p", version: 4, box: toBase64(new Uint8Array(await w.vault.seal({ drawer: "pages", name: "p", version: 4, data: makePage([card]) }))) },
-    mail: toBase64(mail), sent: toBase64(sent),
+    mail: toBase64(mail), sent: toBase64(sent), parcel: await parcelOf(w.vault),
   };
 }
 
 it("stays readable", async () => {
+  if (process.env["NEW_PARCEL"] !== undefined) {
+    const old = JSON.parse(readFileSync(path, "utf8"));
+    const v = createEngine();
+    await v.proveByKit({ address: at, words: old.words });
+    const { readCertificate } = await import("./openpgp.ts");
+    await v.open({ account: old.join.account, address: at, fingerprint: (await readCertificate(fromBase64(old.join.certificate))).getFingerprint().toUpperCase(), keyring: ringOf(old.join), share });
+    writeFileSync(path, `${JSON.stringify({ ...old, parcel: await parcelOf(v) }, null, 2)}\n`);
+  }
   if (process.env["NEW_SAMPLE"] !== undefined) writeFileSync(path, `${JSON.stringify(await make(), null, 2)}\n`);
   const sample = JSON.parse(readFileSync(path, "utf8"));
   const vault = createEngine();

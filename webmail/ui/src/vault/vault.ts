@@ -91,6 +91,7 @@ export interface OpenedMail {
   differs: string[]; // names of header fields whose outer value differs from the inner (RFC 9788)
   calendar: string; // the first text/calendar, or ""
   incomplete: boolean; // a bound was met
+  answer?: "proved" | "unproved"; // it says that it answers a parcel; proved: its writer could open the one that went to From's address
 }
 
 export interface Draft {
@@ -107,6 +108,20 @@ export interface Draft {
   references: string[];
   date: number; // seconds
   message_id: string; // "" takes a new one
+}
+
+// A parcel that was opened with its link and password, by somebody who has no account.
+export interface OpenedParcel {
+  handle: number;
+  from: Address;
+  to: string; // whom it was for
+  subject: string;
+  text: string;
+  html: string; // as its sender wrote it: goes through frame/ only
+  date: number; // seconds
+  ends: number;
+  answers: boolean; // it may be answered
+  parts: Part[];
 }
 
 export interface Encrypted {
@@ -212,6 +227,16 @@ export interface Vault {
   // certificates empty: a readable mail leaves (the Sent copy is encrypted all the same).
   encrypt(o: { draft: Draft; certificates: ArrayBuffer[]; sign: boolean }): Promise<Encrypted>;
   describeKey(certificate: ArrayBuffer): Promise<{ fingerprint: string; identities: string[]; created: number; expires: number; algorithm: string; usable: boolean }>;
+
+  // -- parcels: for somebody outside, under a password ---------------------------------------
+  // ends: seconds. link is ACCOUNT.NAME.SECRET, for the fragment of a URL and nothing else; box is what the server keeps.
+  sealParcel(o: { to: string; draft: Draft; password: string; hint: string; ends: number; answers: number }): Promise<{ name: string; link: string; box: ArrayBuffer }>;
+  // The rest works in a vault that is not open. The hint opens with the link alone.
+  parcelHint(o: { link: string; box: ArrayBuffer }): Promise<string>;
+  openParcel(o: { link: string; box: ArrayBuffer; password: string }): Promise<OpenedParcel>;
+  parcelFile(handle: number, index: number): Promise<ArrayBuffer>;
+  // A mail to the sender that only the sender opens, and what the server wants to see with it.
+  sealAnswer(o: { handle: number; name: string; text: string; files: { name: string; type: string; data: ArrayBuffer }[]; date: number }): Promise<{ mail: Uint8Array<ArrayBuffer>; proof: string }>;
 }
 
 export type { Kdf };
