@@ -309,6 +309,17 @@ export function createFakeVault(device: FakeDevice = newDevice()): FakeVault {
       const id = o.draft.message_id || `<${next++}@fake>`;
       return { mail: pack(o.draft, id, o.certificates.length > 0), sent: pack(o.draft, id, true), message_id: id };
     },
+    async sealParcel(o) {
+      need();
+      if (o.password === "") fail("bad-input");
+      const name = `${o.ends.toString(16).padStart(8, "0")}${o.answers}${`parcel${next++}`.padEnd(o.answers > 0 ? 44 : 22, "_")}`;
+      const plain = encoder.encode(JSON.stringify({ to: o.to, password: o.password, hint: o.hint, subject: o.draft.subject, text: o.draft.text, files: o.draft.attachments.map((a) => a.name) }));
+      return { name, link: `${account.padStart(16, "0")}.${name}.${"s".repeat(43)}`, box: fakeSeal(`parcel ${name}`, plain).buffer };
+    },
+    parcelHint: async () => fail("closed"),
+    openParcel: async () => fail("closed"),
+    parcelFile: async () => fail("bad-input"),
+    sealAnswer: async () => fail("bad-input"),
     async describeKey(certificate) {
       const [word, fingerprint = "", ...ids] = decoder.decode(certificate).split(" ");
       if (word !== "cert") fail("bad-input");
