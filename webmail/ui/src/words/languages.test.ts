@@ -42,6 +42,8 @@ function says(code: string, form: string): boolean {
 const names = ["Apple Mail", "Bcc", "Cc", "Cc, Bcc", "DMARC", "IMAP", "Message-ID", "PDF", "SMTP", "TLS", "Thunderbird", "mutt", "mutt and neomutt", "sealpost", "vCard", "{part} of {all}"];
 const same: { [code: string]: string[] } = {
   de: ["Code", "Details", "Domain", "Domains", "Filter", "Label", "Labels", "Link", "Mails", "Name", "Offline", "Passkey", "Passkeys", "Passphrase", "Server", "Signatur", "Text", "{n} Mail", "{n} Mails"],
+  fr: ["Code", "Contact", "Contacts", "Date", "Invitation", "Invitations", "Notes", "Signature", "Signatures", "Suggestions", "{n} contact", "{n} contacts"],
+  es: ["Megabytes"],
   pl: ["Offline", "Operator", "end-to-end"],
 };
 const letters = (s: string) => s.replace(/\{\w+\}/g, "").replace(/[^\p{L}]/gu, "");
