@@ -108,6 +108,12 @@ func (d *Desk) Sessions(ctx context.Context, id account.ID) ([]Session, error) {
 	return all, nil
 }
 
+// Lives says whether a session of an account is there and has not expired.
+func (d *Desk) Lives(ctx context.Context, id account.ID, session string) (bool, error) {
+	all, err := d.Sessions(ctx, id)
+	return slices.ContainsFunc(all, func(s Session) bool { return s.ID == session }), err
+}
+
 // End ends a session, and with it the share that its device needs.
 func (d *Desk) End(ctx context.Context, id account.ID, which string) error {
 	d.start()

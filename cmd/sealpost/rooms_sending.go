@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"sealpost/account"
 	"sealpost/mailstore"
 	"sealpost/mailstore/cabinet"
 	"sealpost/smtp/inbound/rules"
@@ -38,6 +39,9 @@ func (s *server) newPush() *push.Room {
 	r := &push.Room{
 		Places: s.papers.Drawer("push"), Key: s.papers.Drawer("push key"), HTTP: s.finder.HTTP,
 		About: "mailto:postmaster@" + asciiName(s.settings.Domains[0]), Log: s.log, Now: time.Now,
+		Live: func(ctx context.Context, id, session string) (bool, error) {
+			return s.desk.Lives(ctx, account.ID(id), session)
+		},
 	}
 	s.arrivals.world.Stored, s.arrivals.people.Stored, s.arrivals.server.Stored = r.Stored, r.Stored, r.Stored
 	return r

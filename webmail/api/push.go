@@ -31,19 +31,24 @@ func pushes(s service) {
 		key, err := s.Sending.Push.PublicKey(ctx)
 		return &body[PushKey]{PushKey{base64.RawURLEncoding.EncodeToString(key)}}, err
 	})
-	change := func(name, method, about string, do func(p *push.Room, ctx context.Context, account, place string) error) {
+	change := func(name, method, about string, do func(p *push.Room, ctx context.Context, c caller, place string) error) {
 		route(s, op{name: name, method: method, path: "/push", tag: sendingPart, access: forSession, about: about},
 			func(ctx context.Context, in *pushPlace) (*struct{}, error) {
 				if s.Sending.Push == nil {
 					return nil, notFound()
 				}
-				err := do(s.Sending.Push, ctx, string(who(ctx).ID), in.Body.Endpoint)
+				err := do(s.Sending.Push, ctx, who(ctx), in.Body.Endpoint)
 				if errors.Is(err, push.ErrPlace) {
 					return nil, badInput("endpoint: expected an https URL")
 				}
 				return nil, err
 			})
 	}
-	change("push", http.MethodPost, "Has this server knock at a browser when mail came into INBOX: a push without words.", (*push.Room).Subscribe)
-	change("no-push", http.MethodDelete, "Knocks there no more.", (*push.Room).Unsubscribe)
+	change("push", http.MethodPost, "Has this server knock at a browser when mail came into INBOX, until its session ends: a push without words.",
+		func(p *push.Room, ctx context.Context, c caller, place string) error {
+			return p.Subscribe(ctx, string(c.ID), c.Session, place)
+		})
+	change("no-push", http.MethodDelete, "Knocks there no more.", func(p *push.Room, ctx context.Context, c caller, place string) error {
+		return p.Unsubscribe(ctx, string(c.ID), place)
+	})
 }

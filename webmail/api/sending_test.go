@@ -80,7 +80,8 @@ func newSender(t testing.TB) *sender {
 			Local: way, Hostname: w.Hostname, Log: log, Now: w.now,
 		},
 		Rules: &rules.Room{Rules: s.papers.Drawer("rules"), Heard: s.papers.Drawer("heard"), Book: w.Book, Queue: s.queue, Local: way, Log: log, Now: w.now},
-		Push:  &push.Room{Places: s.papers.Drawer("push"), Key: s.papers.Drawer("push key"), HTTP: http.DefaultClient, About: "mailto:x@demo.test", Log: log, Now: w.now},
+		Push: &push.Room{Places: s.papers.Drawer("push"), Key: s.papers.Drawer("push key"), HTTP: http.DefaultClient, About: "mailto:x@demo.test", Log: log, Now: w.now,
+			Live: func(context.Context, string, string) (bool, error) { return true, nil }},
 	}
 	w.Admin = &Admin{Queue: s.queue}
 	w.handler = w.Handler()

@@ -57,7 +57,8 @@ type Papers interface {
 // Room knocks. Its fields are set once, before use.
 type Room struct {
 	Places Papers
-	Key    Papers       // the server's own key, under no account
+	Key    Papers // the server's own key, under no account
+	Live   func(ctx context.Context, account, session string) (bool, error)
 	HTTP   *http.Client // reaches no private address
 	About  string       // who runs this server, a mailto: or https: URL (RFC 8292, section 2.1)
 	Log    *slog.Logger
@@ -117,25 +118,28 @@ func (r *Room) signer(ctx context.Context) (*ecdsa.PrivateKey, error) {
 	return k, nil
 }
 
-// Subscribe remembers a place of an account, up to twenty of them.
-func (r *Room) Subscribe(ctx context.Context, account, place string) error {
+// Subscribe remembers a place of an account, up to twenty of them, for as long as the
+// session lives that named it.
+func (r *Room) Subscribe(ctx context.Context, account, session, place string) error {
 	if _, err := origin(place); err != nil {
 		return err
 	}
 	r.changing.Lock()
 	defer r.changing.Unlock()
 	there, err := r.Places.Get(ctx, account, place)
-	if err != nil || there != nil {
-		return err
-	}
-	all, err := r.Places.All(ctx, account)
 	if err != nil {
 		return err
 	}
-	if len(all) >= mostPlaces {
-		return ErrTooMany
+	if there == nil {
+		all, err := r.Places.All(ctx, account)
+		if err != nil {
+			return err
+		}
+		if len(all) >= mostPlaces {
+			return ErrTooMany
+		}
 	}
-	return r.Places.Put(ctx, account, place, []byte(place))
+	return r.Places.Put(ctx, account, place, []byte(session+" "+place))
 }
 
 // Unsubscribe forgets a place; one that is not known is no error.
@@ -207,10 +211,19 @@ func (r *Room) knockAll(ctx context.Context, account string) {
 		return
 	}
 	for _, p := range places[:min(len(places), mostPlaces)] {
-		status, err := r.knock(ctx, string(p))
+		session, place, _ := strings.Cut(string(p), " ")
+		live, err := r.Live(ctx, account, session)
+		if err != nil {
+			r.Log.Warn("nobody was knocked at", "account", account, "error", err)
+			return
+		}
+		status := http.StatusGone
+		if live {
+			status, err = r.knock(ctx, place)
+		}
 		switch {
 		case status == http.StatusNotFound || status == http.StatusGone: // RFC 8030, section 7.3
-			if err := r.Unsubscribe(ctx, account, string(p)); err != nil {
+			if err := r.Unsubscribe(ctx, account, place); err != nil {
 				r.Log.Warn("a place that is gone is still known", "account", account, "error", err)
 			}
 		case err != nil || status/100 != 2:

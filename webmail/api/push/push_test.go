@@ -56,12 +56,13 @@ func (p *papers) All(_ context.Context, account string) (all [][]byte, err error
 func newRoom(client *http.Client) *Room {
 	return &Room{
 		Places: &papers{all: map[string][]byte{}}, Key: &papers{all: map[string][]byte{}}, HTTP: client, About: "mailto:x@demo.test",
-		Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		Live: func(_ context.Context, _, session string) (bool, error) { return session != "revoked", nil },
+		Log:  slog.New(slog.DiscardHandler), Now: time.Now,
 	}
 }
 
-// TestKnock: it has no words, says who we are (RFC 8292), and a place that is gone is
-// forgotten.
+// TestKnock: it has no words, says who we are (RFC 8292), a place that is gone is
+// forgotten, and one whose session ended hears nothing more.
 func TestKnock(t *testing.T) {
 	t.Parallel()
 	heard := make(chan *http.Request, 10)
@@ -79,9 +80,12 @@ func TestKnock(t *testing.T) {
 	defer far.Close()
 	r := newRoom(far.Client())
 	for _, path := range []string{"/here", "/gone"} {
-		if err := r.Subscribe(t.Context(), "alice", far.URL+path); err != nil {
+		if err := r.Subscribe(t.Context(), "alice", "browser", far.URL+path); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := r.Subscribe(t.Context(), "alice", "revoked", far.URL+"/lost"); err != nil {
+		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
@@ -113,7 +117,7 @@ func TestKnock(t *testing.T) {
 		t.Errorf("known %q", all)
 	}
 	if len(heard) != 0 {
-		t.Errorf("%d knocks too many", len(heard))
+		t.Errorf("%d knocks too many, of a browser whose session ended or of one mail too many", len(heard))
 	}
 }
 
@@ -152,25 +156,25 @@ func TestPlaces(t *testing.T) {
 	t.Parallel()
 	r := newRoom(http.DefaultClient)
 	for _, bad := range []string{"http://push.example/x", "https://", "file:///etc", "https://u:p@push.example/", "https://push.example/" + strings.Repeat("x", mostURL), "", "//push.example"} {
-		if err := r.Subscribe(t.Context(), "alice", bad); !errors.Is(err, ErrPlace) {
+		if err := r.Subscribe(t.Context(), "alice", "browser", bad); !errors.Is(err, ErrPlace) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
 	for i := range mostPlaces {
-		if err := r.Subscribe(t.Context(), "alice", fmt.Sprint("https://push.example/", i)); err != nil {
+		if err := r.Subscribe(t.Context(), "alice", "browser", fmt.Sprint("https://push.example/", i)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := r.Subscribe(t.Context(), "alice", "https://push.example/0"); err != nil {
+	if err := r.Subscribe(t.Context(), "alice", "browser", "https://push.example/0"); err != nil {
 		t.Error(err)
 	}
-	if err := r.Subscribe(t.Context(), "alice", "https://push.example/more"); !errors.Is(err, ErrTooMany) {
+	if err := r.Subscribe(t.Context(), "alice", "browser", "https://push.example/more"); !errors.Is(err, ErrTooMany) {
 		t.Error(err)
 	}
 	if err := r.Unsubscribe(t.Context(), "alice", "https://push.example/3"); err != nil {
 		t.Error(err)
 	}
-	if err := r.Subscribe(t.Context(), "alice", "https://push.example/more"); err != nil {
+	if err := r.Subscribe(t.Context(), "alice", "browser", "https://push.example/more"); err != nil {
 		t.Error(err)
 	}
 }

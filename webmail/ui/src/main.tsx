@@ -8,7 +8,7 @@ import { createStore } from "./model/cache.ts";
 import type { Desk } from "./model/types.ts";
 import { browserPasskeys } from "./model/passkeys.ts";
 import { startRouter } from "./router.ts";
-import { startShell } from "./shell.ts";
+import { knockNoMore, knockOn, startShell } from "./shell.ts";
 import { scriptURL } from "./trusted.ts";
 import { createVault } from "./vault/client.ts";
 import { Root } from "./view/shell/app.tsx";
@@ -69,7 +69,15 @@ effect(() => {
   if (app.desk.value) (window.requestIdleCallback ?? setTimeout)(() => void Promise.all([pages.reader(), pages.compose()]).catch(() => {}));
 });
 
+// A browser is knocked at in the name of who is signed in, and of nobody after them.
+let shell: Promise<void> = Promise.resolve();
+effect(() => {
+  const phase = app.session.phase.value;
+  if (phase === "open") void shell.then(() => knockOn(app.api)).catch(() => {});
+  else if (phase === "signed-out") void shell.then(knockNoMore).catch(() => {});
+});
+
 const root = document.getElementById("app");
 if (root) render(<Root app={app} />, root);
 void app.start();
-void startShell(language, () => t("shell.newmail"));
+shell = startShell(language, () => t("shell.newmail"));

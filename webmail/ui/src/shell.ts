@@ -2,6 +2,7 @@
 
 import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import { scriptURL } from "./trusted.ts";
+import type { Api } from "./wire/http.ts";
 
 const waiting = signal("");
 
@@ -46,12 +47,42 @@ export function acceptBuild(): void {
   registration?.waiting?.postMessage({ accept: true });
 }
 
-/** Subscribes this device to push; key is the server's (VAPID). Null: refused or not possible. */
-export async function subscribePush(key: Uint8Array<ArrayBuffer>): Promise<PushSubscription | null> {
-  if (!registration || !("PushManager" in window) || (await Notification.requestPermission()) !== "granted") return null;
-  try {
-    return await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
-  } catch {
-    return null;
+// ---- Knocks: a push without words when mail came, for who closed the page ---------------
+
+const heard = signal(false);
+
+/** Whether this browser is knocked at when mail comes. */
+export const knocked: ReadonlySignal<boolean> = heard;
+
+/** Whether it can be. */
+export const knockable = (): boolean => "PushManager" in window && registration !== undefined;
+
+type Door = Pick<Api, "pushKey" | "push" | "noPush">;
+
+/** Has this browser knocked at, or no more; answers whether it is now. */
+export async function knock(api: Door, on: boolean): Promise<boolean> {
+  if (!registration || !knockable()) return false;
+  const held = await registration.pushManager.getSubscription();
+  if (!on) {
+    if (held) await Promise.all([api.noPush(held.endpoint).catch(() => {}), held.unsubscribe()]);
+    return (heard.value = false);
   }
+  if ((await Notification.requestPermission()) !== "granted") return (heard.value = false);
+  const { key } = await api.pushKey();
+  const made = held ?? (await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key }));
+  await api.push(made.endpoint);
+  return (heard.value = true);
+}
+
+/** After signing in: who was knocked at here goes on so, in the new session's name. */
+export async function knockOn(api: Door): Promise<void> {
+  const held = await registration?.pushManager?.getSubscription();
+  if (held) await api.push(held.endpoint);
+  heard.value = held !== null && held !== undefined;
+}
+
+/** After signing out: the server has forgotten the place with the session. */
+export async function knockNoMore(): Promise<void> {
+  heard.value = false;
+  await (await registration?.pushManager?.getSubscription())?.unsubscribe();
 }

@@ -321,6 +321,9 @@ export function createApi(o: HttpOptions = {}) {
       if (!/^image\/(png|jpeg|gif|webp)$/.test(type)) throw new ApiError("bad-answer", r.status, { detail: "expected a picture" });
       return new Blob([await r.arrayBuffer()], { type });
     },
+    pushKey: () => get<t.PushKey>("/push"),
+    push: (endpoint: string) => send("POST", "/push", { endpoint }),
+    noPush: (endpoint: string) => send("DELETE", "/push", { endpoint }),
     unsubscribe: (url: string) => send("POST", "/unsubscribe", { url }),
 
     // -- the cabinet

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import type { Settings } from "../../model/types.ts";
+import { knock, knockable, knocked } from "../../shell.ts";
 import { t } from "../../words/index.ts";
 import { Button, Choice, Field, IconButton, Select, Switch } from "../kit/index.ts";
 import { Page, Row, Section, Sheet } from "../parts/room.tsx";
@@ -8,8 +9,10 @@ import type { Room } from "./index.tsx";
 const delays = [0, 2, 5, 10, -1];
 const days = [0, 7, 30, 90, 365];
 
-export function Reading({ desk }: Room) {
+export function Reading({ app, desk }: Room) {
   const s = desk.settings.value.value;
+  const [failed, setFailed] = useState(false); // no push service, or it was not allowed
+  const push = async (on: boolean) => setFailed((await knock(app.api, on).catch(() => !on)) !== on);
   const set = (change: Partial<Settings>) => void desk.settings.set(change);
   return (
     <Page title={t("settings.part.reading")}>
@@ -29,6 +32,7 @@ export function Reading({ desk }: Room) {
           <Select label={t("reading.offline")} hint={t("reading.offline.hint")} value={String(s.offlineDays)} onValue={(v) => set({ offlineDays: Number(v) })}
             options={[...new Set([...days, s.offlineDays])].sort((a, b) => a - b).map((d) => ({ value: String(d), label: d === 0 ? t("reading.nothing") : t("reading.days", { n: d }) }))} />
           <Switch label={t("reading.notices")} hint={t("reading.notices.hint")} checked={s.notices} onValue={(on) => void allow(on).then((notices) => set({ notices }))} />
+          {s.notices && knockable() && <Switch label={t("reading.knock")} hint={failed ? t("reading.knock.failed") : t("reading.knock.hint")} checked={knocked.value} onValue={(on) => void push(on)} />}
         </div>
       </Section>
     </Page>

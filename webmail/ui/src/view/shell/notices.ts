@@ -17,8 +17,8 @@ export function useNotices(desk: Desk): void {
     if (!("Notification" in window) || Notification.permission !== "granted") return;
     const newest = arrived[arrived.length - 1], card = newest && desk.sync.card(newest.id);
     const title = arrived.length > 1 ? t("notice.many", { n: arrived.length }) : card?.from_name || card?.from || t("shell.newmail");
-    try {
-      const n = new Notification(title, { body: arrived.length > 1 ? "" : card?.subject ?? "", tag: "sealpost-mail", icon: "/icon-192.png" });
+    try { // the tag is that of the service worker's notice, which this one takes the place of
+      const n = new Notification(title, { body: arrived.length > 1 ? "" : card?.subject ?? "", tag: "mail", icon: "/icon-192.png" });
       n.onclick = () => { focus(); location.hash = "#/inbox"; n.close(); };
     } catch { /* some phones show notifications of service workers only */ }
   }, [arrived]);
