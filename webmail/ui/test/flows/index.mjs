@@ -1,5 +1,6 @@
 // The flows in their order: later ones stand on what the first of them left.
 import { join } from "./join.mjs";
+import { knock } from "./knock.mjs";
 import { passkey } from "./passkey.mjs";
 import { phone } from "./phone.mjs";
 import { read } from "./read.mjs";
@@ -11,4 +12,5 @@ export const flows = [
   ["phone", phone],
   ["join", join],
   ["passkey", passkey],
+  ["knock", knock],
 ];

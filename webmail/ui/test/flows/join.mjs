@@ -36,7 +36,7 @@ export async function join(stage) {
   await goTo(page, "Inbox");
   // The invitation served once, and the passphrase opens what was made.
   await fromAccountMenu(page, /^Lock/);
-  await page.getByLabel("Passphrase").fill(passphrase);
+  await page.getByRole("textbox", { name: "Passphrase" }).fill(passphrase);
   await page.getByRole("button", { name: "Unlock", exact: true }).click();
   await row(page, subject).waitFor();
   const late = await stage.device();

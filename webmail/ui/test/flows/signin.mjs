@@ -7,18 +7,18 @@ export async function signIn(stage) {
   await signInByKit(page, alice);
   await page.reload();
   await isOpen(page);
-  expect((await page.getByLabel("Passphrase").count()) === 0, "no passphrase asked for after a reload");
+  expect((await page.getByRole("textbox", { name: "Passphrase" }).count()) === 0, "no passphrase asked for after a reload");
 
   await fromAccountMenu(page, /^Lock/);
   await page.getByRole("heading", { name: "Locked" }).waitFor();
   expect((await page.locator(".row").count()) === 0, "no mail in sight when locked");
   await page.reload();
   await page.getByRole("heading", { name: "Locked" }).waitFor();
-  await page.getByLabel("Passphrase").fill(alice.passphrase + "x");
+  await page.getByRole("textbox", { name: "Passphrase" }).fill(alice.passphrase + "x");
   await page.getByRole("button", { name: "Unlock", exact: true }).click();
   await page.locator(".note-bad, [role=alert]").first().waitFor();
   expect((await page.getByRole("button", { name: "Compose" }).count()) === 0, "a wrong passphrase opens nothing");
-  await page.getByLabel("Passphrase").fill(alice.passphrase);
+  await page.getByRole("textbox", { name: "Passphrase" }).fill(alice.passphrase);
   await page.getByRole("button", { name: "Unlock", exact: true }).click();
   await isOpen(page);
 
@@ -27,7 +27,7 @@ export async function signIn(stage) {
   await page.reload();
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
   await page.getByLabel("Address").fill(alice.address);
-  await page.getByLabel("Passphrase").fill(alice.passphrase);
+  await page.getByRole("textbox", { name: "Passphrase" }).fill(alice.passphrase);
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await isOpen(page);
   stage.desk = d; // alice's first device, for the flows that follow
