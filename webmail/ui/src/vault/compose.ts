@@ -8,6 +8,7 @@ import { VaultError, closed } from "./errors.ts";
 import { type Line, addrSpec, addressField, dateText, fold, idField, line, structured, textWords } from "./fields.ts";
 import { openpgp, readCertificate } from "./openpgp.ts";
 import type { Session } from "./session.ts";
+import { describe } from "./subkeys.ts";
 import type { Draft, Encrypted, Vault } from "./vault.ts";
 
 type Writer = Pick<Vault, "encrypt" | "describeKey">;
@@ -39,19 +40,7 @@ export class Composing implements Writer {
   }
 
   async describeKey(certificate: ArrayBuffer): ReturnType<Vault["describeKey"]> {
-    const key = await readCertificate(new Uint8Array(certificate));
-    const { config } = await openpgp();
-    const expires = await key.getExpirationTime().catch(() => null);
-    const info = key.getAlgorithmInfo();
-    const usable = await key.getEncryptionKey(undefined, undefined, undefined, config as never).then(() => true, () => false);
-    return {
-      fingerprint: key.getFingerprint().toUpperCase(),
-      identities: key.getUserIDs().slice(0, 50),
-      created: Math.floor(key.getCreationTime().getTime() / 1000),
-      expires: expires instanceof Date ? Math.floor(expires.getTime() / 1000) : 0,
-      algorithm: [info.algorithm, info.curve ?? info.bits ?? ""].join(" ").trim(),
-      usable,
-    };
+    return describe(await readCertificate(new Uint8Array(certificate)));
   }
 }
 
@@ -179,7 +168,7 @@ const crcTable = Int32Array.from({ length: 256 }, (_, octet) => {
   return crc & 0xffffff;
 });
 
-function crc24(b: Bytes): string {
+export function crc24(b: Bytes): string {
   let crc = 0xb704ce;
   for (let i = 0; i < b.length; i++) crc = ((crc << 8) & 0xffffff) ^ crcTable[((crc >> 16) ^ b[i]!) & 255]!;
   return btoa(String.fromCharCode((crc >> 16) & 255, (crc >> 8) & 255, crc & 255));

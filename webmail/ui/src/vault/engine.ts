@@ -4,6 +4,7 @@ import { purposeKey } from "./keys.ts";
 import { open, pad, seal } from "./box.ts";
 import { Composing } from "./compose.ts";
 import { VaultError } from "./errors.ts";
+import { KeyChanges } from "./keychanges.ts";
 import { methods } from "./methods.ts";
 import { queryWords } from "./fold.ts";
 import { Parcels } from "./parcels.ts";
@@ -23,7 +24,7 @@ export function createEngine(): Vault {
   const signIn = new SignIn(session);
   const reading = new Reading(session);
   const composing = new Composing(session);
-  const parts: object[] = [signIn, reading, composing, new Sealing(session), new Cabinet(session), new Parcels(session)];
+  const parts: object[] = [signIn, reading, composing, new Sealing(session), new Cabinet(session), new Parcels(session), new KeyChanges(session, (...o) => signIn.confirm(...o))];
   const engine: { [name: string]: unknown } = {};
   for (const part of parts) {
     for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(part))) {

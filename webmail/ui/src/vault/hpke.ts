@@ -114,6 +114,7 @@ export function cardFrom(id: string, json: unknown): Card {
     dmarc: text("dm", 10),
     spf: text("sp", 10),
     dkim: text("dk", 10),
+    ...(count("g") > 0 ? { generation: count("g") } : {}),
   };
 }
 
@@ -131,7 +132,7 @@ export function cardToJson(c: Card): { [name: string]: unknown } {
   const all: { [name: string]: unknown } = {
     s: clip(c.subject, 200), fn: clip(c.from_name, 80), f: clip(c.from, 120), to: c.recipients, d: c.date, p: clip(c.snippet, 200),
     id: whole(c.message_id), ir: whole(c.in_reply_to), mo: c.more_attachments, j: clip(c.junk, 200), ok: c.verified,
-    dm: clip(c.dmarc, 10), sp: clip(c.spf, 10), dk: clip(c.dkim, 10), in: c.incomplete,
+    dm: clip(c.dmarc, 10), sp: clip(c.spf, 10), dk: clip(c.dkim, 10), in: c.incomplete, g: c.generation,
   };
   const json: { [name: string]: unknown } = { v: 1, m: c.tag, a: c.arrived, c: c.class };
   for (const [name, value] of Object.entries(all)) if (value) json[name] = value;

@@ -92,6 +92,12 @@ export async function openContents(master: Uint8Array, id: Identity, ring: Keyri
   return { secret, list, openpgp };
 }
 
+// The owner's OpenPGP key for the next version of the keyring.
+export async function wrapOpenpgp(master: Uint8Array, id: Identity, version: number, key: Uint8Array): Promise<string> {
+  checkIdentity(id);
+  return toBase64(await sealContainer(await purposeKey(master, "keys"), { ...context(id, "openpgp", id.fingerprint), version }, key));
+}
+
 // A secret key that stays in this browser is sealed under the master key all the same, but
 // as something that is no container of the keyring.
 const localContext = (id: Identity) => context(id, "device.openpgp", id.fingerprint);

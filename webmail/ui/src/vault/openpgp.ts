@@ -1,7 +1,7 @@
 // OpenPGP.js, loaded when it is first needed, with its limits set in every call. Nothing
 // else in the client imports it. The library stays an unmodified chunk of its own (LGPL).
 
-import type { Config, Key, Message, PartialConfig, PrivateKey, PublicKey } from "openpgp";
+import type { Config, Key, Message, PartialConfig, PrivateKey, PublicKey, Subkey } from "openpgp";
 import { type Bytes, copy, latin1 } from "./bytes.ts";
 import { VaultError, closed } from "./errors.ts";
 
@@ -83,8 +83,9 @@ async function consistent(lib: OpenPGP, config: Config, key: PrivateKey): Promis
   for (const k of [key, ...key.subkeys]) {
     const packet = k.keyPacket as unknown as { isDummy(): boolean; validate(): Promise<void>; isDecrypted(): boolean };
     if (packet.isDummy()) {
-      if (k !== key) throw closed();
-      continue; // a primary key that is kept elsewhere
+      // A primary key that is kept elsewhere, or a subkey that was replaced and forgotten.
+      if (k !== key && (k as Subkey).revocationSignatures.length === 0) throw closed();
+      continue;
     }
     if (!packet.isDecrypted()) throw closed();
     await packet.validate();
@@ -126,12 +127,6 @@ export async function readCertificate(data: Uint8Array): Promise<PublicKey> {
   } catch {
     throw new VaultError("bad-input");
   }
-}
-
-export async function exportSecret(key: PrivateKey, passphrase: string): Promise<string> {
-  const { lib, config } = await openpgp();
-  const copyOf = await lib.readPrivateKey({ binaryKey: key.write(), config });
-  return (await lib.encryptKey({ privateKey: copyOf, passphrase, config })).armor();
 }
 
 export interface Decrypted {

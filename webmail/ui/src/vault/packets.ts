@@ -1,6 +1,7 @@
 // Just enough of OpenPGP's framing (RFC 9580, section 4.2) to see what a message is made
 // of before the library is given it.
 
+import { type Bytes, concat } from "./bytes.ts";
 import { closed } from "./errors.ts";
 
 const pkesk = 1;
@@ -9,6 +10,20 @@ const maxPackets = 1000;
 
 export interface Walked {
   head: number; // bytes of the PKESK packets in front
+}
+
+// The PKESK packets at the head of a letter, each whole; behind them may stand nothing, or
+// one packet of another kind.
+export function splitKeys(b: Uint8Array): Uint8Array[] {
+  const out: Uint8Array[] = [];
+  for (let at = 0; at < b.length && out.length < maxPackets; ) {
+    const p = packetAt(b, at);
+    if (p.tag !== pkesk) break;
+    out.push(b.subarray(at, p.next));
+    at = p.next;
+  }
+  if (out.length === 0) throw closed();
+  return out;
 }
 
 interface Packet {
@@ -31,6 +46,24 @@ export function walkMessage(b: Uint8Array): Walked {
     at = p.next;
   }
   throw closed();
+}
+
+// One packet with one definite length, the shortest that holds it, as every packet of ours.
+export function definite(b: Uint8Array): Bytes {
+  const first = b[0];
+  if (first === undefined || (first & 0xc0) !== 0xc0) throw closed();
+  const parts: Uint8Array[] = [];
+  for (let at = 1, partial = true; partial; ) {
+    const l = lengthAt(b, at);
+    partial = l.partial;
+    at += l.size + l.length;
+    if (at > b.length || (!partial && at !== b.length)) throw closed();
+    parts.push(b.subarray(at - l.length, at));
+  }
+  const body = concat(...parts);
+  const n = body.length;
+  const length = n < 192 ? [n] : n < 8384 ? [((n - 192) >> 8) + 192, (n - 192) & 255] : [255, n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255];
+  return concat(Uint8Array.of(first, ...length), body);
 }
 
 function packetAt(b: Uint8Array, at: number): Packet {

@@ -3,7 +3,7 @@
 
 import type { Kdf, Keyring } from "../wire/api.ts";
 import { open as openBox, seal } from "./box.ts";
-import { type Bytes, copy, fromBase64, textOf, utf8 } from "./bytes.ts";
+import { type Bytes, copy, equal, fromBase64, textOf, utf8 } from "./bytes.ts";
 import { type Kept, Device, checkPins, newDeviceKey, nextPins, openCopy, openRing, sealCopy, sealRing, sealSecret } from "./device.ts";
 import { VaultError, closed } from "./errors.ts";
 import { type ListKey, importListKey } from "./hpke.ts";
@@ -120,14 +120,21 @@ export class Session {
   }
 
   // What was opened without the server is what the server has, or something newer of it.
-  async renew(id: Identity, ring: Keyring, share: string): Promise<void> {
+  // Says whether the OpenPGP key is another: a device of the owner's gave it a subkey.
+  async renew(id: Identity, ring: Keyring, share: string): Promise<boolean> {
     const held = this.open();
     if (id.account !== held.id.account) throw closed();
     await this.pinned(id, ring);
     const contents = await openContents(held.master, id, ring);
     if (contents.secret.some((b, i) => b !== held.secret[i])) throw closed();
+    const other = contents.openpgp !== null && (held.raw === null || !equal(contents.openpgp, held.raw));
+    if (other) {
+      held.key = await readSecretKey(contents.openpgp!, id.fingerprint);
+      held.raw = contents.openpgp;
+    }
     held.id = id;
     await this.keep(ring, share);
+    return other;
   }
 
   async signOut(forget: boolean): Promise<void> {

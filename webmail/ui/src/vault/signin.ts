@@ -8,14 +8,14 @@ import { VaultError, closed } from "./errors.ts";
 import { type Asking, ask, newListKey, openGrant, sealGrant } from "./hpke.ts";
 import { type Identity, type Opener, newContainers, newSecrets, openContents, openMaster, passkeyWrap, sameSecret, sealLocal, wrapMaster } from "./keys.ts";
 import { accessWords, checkAccessWords, foldAddress, kitProof, kitToWords, kitWrap, newKit, parseKit } from "./kit.ts";
-import { exportSecret, newKey, readCertificate, readSecretKey } from "./openpgp.ts";
+import { newKey, readCertificate, readSecretKey } from "./openpgp.ts";
 import type { Session } from "./session.ts";
 import type { NewIdentity, Vault } from "./vault.ts";
 
 type Part = Pick<
   Vault,
   | "create" | "attach" | "tryKit" | "proveByPassphrase" | "proveByKit" | "proveByPasskey" | "open" | "reopen" | "keepOffline" | "offline" | "openOffline" | "dropOffline" | "renew" | "knows" | "lock" | "signOut" | "state"
-  | "newPassphrase" | "newKit" | "passkeyContainer" | "requestAccess" | "grantAccess" | "acceptGrant" | "exportKey" | "importKey"
+  | "newPassphrase" | "newKit" | "passkeyContainer" | "requestAccess" | "grantAccess" | "acceptGrant" | "importKey"
 >;
 
 const passkeyName = "master.passkey.";
@@ -136,8 +136,8 @@ export class SignIn implements Part {
     await this.session.dropOffline(address, onlyThis);
   }
 
-  async renew(o: Parameters<Vault["renew"]>[0]): Promise<void> {
-    await this.session.renew(identity(o), o.keyring, o.share);
+  async renew(o: Parameters<Vault["renew"]>[0]): Promise<boolean> {
+    return this.session.renew(identity(o), o.keyring, o.share);
   }
 
   async knows(address: string): Promise<boolean> {
@@ -162,7 +162,7 @@ export class SignIn implements Part {
   // ---- Changing keys ---------------------------------------------------------------------
 
   // The passphrase opens its container before anything is made with what is inside.
-  private async confirm(passphrase: string, keyring: Keyring, fingerprint: string): Promise<{ id: Identity; halves: Halves; master: Bytes }> {
+  async confirm(passphrase: string, keyring: Keyring, fingerprint: string): Promise<{ id: Identity; halves: Halves; master: Bytes }> {
     const { id, secret, master } = this.session.open();
     if (fingerprint !== id.fingerprint) throw closed();
     await this.session.pinned(id, keyring);
@@ -227,11 +227,6 @@ export class SignIn implements Part {
     await this.session.take(master, contents, id, kept);
     await this.session.keep(o.keyring, o.share);
     this.asking = null;
-  }
-
-  async exportKey(o: { passphrase: string }): Promise<string> {
-    if ([...o.passphrase].length < leastPassphrase) throw new VaultError("bad-input");
-    return exportSecret(await this.session.key(), o.passphrase);
   }
 
   async importKey(o: Parameters<Vault["importKey"]>[0]): Promise<void> {

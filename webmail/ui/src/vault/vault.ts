@@ -5,7 +5,7 @@
 //
 // The vault knows no network and no DOM. The page hands it what the server said.
 
-import type { Invitation, Join, Kdf, Keyring, NewContainer, NewKit, NewPassphrase, SignInParameters } from "../wire/api.ts";
+import type { Invitation, Join, Kdf, Keyring, NewContainer, NewKey, NewKit, NewPassphrase, SignInParameters } from "../wire/api.ts";
 
 export type VaultErrorWord =
   | "closed" // it does not open: wrong passphrase or words, or damaged, or not ours
@@ -41,6 +41,29 @@ export interface Card {
   dmarc: string;
   spf: string;
   dkim: string;
+  generation?: number; // how often its mail was sealed anew: the card with the highest counts
+}
+
+// A key as its packets say, every signature checked.
+export interface KeyDescription {
+  fingerprint: string;
+  identities: string[];
+  created: number;
+  expires: number; // seconds, 0: never
+  algorithm: string;
+  usable: boolean;
+  encryption: string; // fingerprint of the key that others encrypt to; "": none
+  subkeys: SubkeyDescription[];
+}
+export interface SubkeyDescription {
+  fingerprint: string;
+  algorithm: string;
+  created: number;
+  expires: number;
+  revoked: number; // when; 0: it is not
+  reason: "" | "superseded" | "compromised" | "retired" | "none";
+  use: "encrypt" | "sign" | "other";
+  secret: boolean; // its secret half is here
 }
 
 export interface Address { name: string; address: string }
@@ -182,7 +205,7 @@ export interface Vault {
   dropOffline(address: string, onlyThis?: boolean): Promise<void>; // and the device's copy, if not only this
   // The server is there again: checks its keyring against what this device has seen, and
   // keeps the device's copy under the new share.
-  renew(o: { account: string; address: string; fingerprint: string; keyring: Keyring; share: string }): Promise<void>;
+  renew(o: { account: string; address: string; fingerprint: string; keyring: Keyring; share: string }): Promise<boolean>;
   // May this browser sign in to the address by passphrase alone (it knows the account secret)?
   knows(address: string): Promise<boolean>;
   lock(): Promise<void>; // forgets all keys in memory; the device's copy stays
@@ -197,8 +220,24 @@ export interface Vault {
   requestAccess(address: string): Promise<{ public_key: string; words: string[] }>;
   grantAccess(o: { public_key: string; address: string; words: string }): Promise<{ sealed: string }>; // "closed" if the words are others
   acceptGrant(o: { sealed: string; account: string; address: string; fingerprint: string; keyring: Keyring; share: string }): Promise<void>;
-  // Armored, under a passphrase of its own: the owner asked for it.
-  exportKey(o: { passphrase: string }): Promise<string>;
+  // Armored, under a passphrase of its own: the owner asked for it. GnuPG and Thunderbird read
+  // it; "newest" locks it with Argon2 and AEAD, which they do not.
+  exportKey(o: { passphrase: string; for?: "all" | "newest" }): Promise<string>;
+  // The owner's OpenPGP key, changed: what to send; renew takes it over. rotate: another
+  // encryption subkey, those before it revoked as superseded; forget: without the secrets of
+  // revoked ones; extend: until then, 0 for ever; publish: as it is. certificate is the one that
+  // is published: user ids that only it has are kept. "no-key": the key is kept elsewhere.
+  changeKey(o: {
+    passphrase: string; keyring: Keyring; fingerprint: string; certificate: ArrayBuffer;
+    change: { do: "rotate" } | { do: "forget" } | { do: "extend"; until: number } | { do: "publish" };
+  }): Promise<NewKey>;
+  ownKey(): Promise<KeyDescription | null>; // null: no secret key is here
+  // Seals the session key of a mail to the newest subkey; null: it is already. keys: the PKESK
+  // packets of the message letter. Of end-to-end mail header and the whole message letter too; terms
+  // where they have packets of their own. card: the mail's, made anew.
+  reseal(o: { keys: ArrayBuffer; header?: ArrayBuffer; message?: ArrayBuffer; terms?: ArrayBuffer; card?: Card }): Promise<{
+    message: ArrayBuffer; header?: ArrayBuffer; terms?: ArrayBuffer; card?: { card: Card; sealed: ArrayBuffer };
+  } | null>;
   // A key that only this browser has (bring your own).
   importKey(o: { secret_key: string; key_passphrase?: string; fingerprint: string }): Promise<void>;
 
@@ -226,7 +265,7 @@ export interface Vault {
   // bcc empty. With bcc set, no key id is shown, which not every client can read.
   // certificates empty: a readable mail leaves (the Sent copy is encrypted all the same).
   encrypt(o: { draft: Draft; certificates: ArrayBuffer[]; sign: boolean }): Promise<Encrypted>;
-  describeKey(certificate: ArrayBuffer): Promise<{ fingerprint: string; identities: string[]; created: number; expires: number; algorithm: string; usable: boolean }>;
+  describeKey(certificate: ArrayBuffer): Promise<KeyDescription>;
 
   // -- parcels: for somebody outside, under a password ---------------------------------------
   // ends: seconds. link is ACCOUNT.NAME.SECRET, for the fragment of a URL and nothing else; box is what the server keeps.

@@ -188,6 +188,7 @@ export function createFakeVault(device: FakeDevice = newDevice()): FakeVault {
     async renew(o) {
       if (need() !== o.account) fail("closed");
       become(o);
+      return false;
     },
     async knows(a) {
       return device.secrets.has(a);
@@ -323,7 +324,17 @@ export function createFakeVault(device: FakeDevice = newDevice()): FakeVault {
     async describeKey(certificate) {
       const [word, fingerprint = "", ...ids] = decoder.decode(certificate).split(" ");
       if (word !== "cert") fail("bad-input");
-      return { fingerprint, identities: ids, created: 1, expires: 0, algorithm: "fake", usable: true };
+      return { fingerprint, identities: ids, created: 1, expires: 0, algorithm: "fake", usable: true, encryption: `${fingerprint}-1`, subkeys: [] };
+    },
+    async changeKey(o) {
+      if (o.passphrase !== PASS) fail("closed");
+      return { version: o.keyring.version + 1, proof: proof(PASS), certificate: b64(new Uint8Array(o.certificate)), container: "AA==" };
+    },
+    async ownKey() {
+      return account === "" ? null : { fingerprint: print, identities: [], created: 1, expires: 0, algorithm: "fake", usable: true, encryption: `${print}-1`, subkeys: [] };
+    },
+    async reseal() {
+      return null;
     },
   };
   return vault;
