@@ -73,8 +73,8 @@ async function open(s, size, theme) {
   const said = [];
   page.on("console", (m) => { if (["error", "warning"].includes(m.type()) && !m.location().url.endsWith("/favicon.ico")) said.push(m.text()); });
   page.on("pageerror", (e) => said.push(String(e)));
-  await page.goto(`${base}test/rooms/index.html?${[s.q, theme].filter(Boolean).join("&")}${s.at ?? ""}`);
-  await page.locator("h1:visible").first().waitFor();
+  await page.goto(`${base}test/rooms/index.html?${[`lang=${speak}`, s.q, theme].filter(Boolean).join("&")}${s.at ?? ""}`);
+  await page.locator("h1:visible").first().waitFor({ timeout: 60_000 }); // the first page is built while it waits
   await page.waitForTimeout(150);
   return { page, context, said };
 }

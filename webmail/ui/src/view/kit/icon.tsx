@@ -94,9 +94,12 @@ const paths = {
 
 export type IconName = keyof typeof paths;
 
+// Those that point along the line, and so the other way where lines run from the right.
+const flips: ReadonlySet<string> = new Set<IconName>(["back", "right", "reply", "reply-all", "forward", "sent", "undo", "out", "move", "bullets", "quote", "columns", "columns-2"]);
+
 export function Icon({ name, size, filled }: { name: IconName; size?: number; filled?: boolean }) {
   return (
-    <svg class={"icon" + (filled ? " icon-filled" : "")} viewBox="0 0 20 20" aria-hidden="true" focusable="false" {...(size && { width: size, height: size })}>
+    <svg class={"icon" + (filled ? " icon-filled" : "") + (flips.has(name) ? " icon-flips" : "")} viewBox="0 0 20 20" aria-hidden="true" focusable="false" {...(size && { width: size, height: size })}>
       <path d={paths[name]} />
     </svg>
   );

@@ -7,7 +7,7 @@ const nameOf = (k: string) => (mac && k === "Mod" ? "⌘" : names[k] ?? (k.lengt
 /** A shortcut as keys on a board: "Mod+k" is held together, "g i" is one after another. */
 export function KeyHint({ keys }: { keys: string }) {
   return (
-    <span class="keys" aria-hidden="true">
+    <span class="keys" dir="ltr" aria-hidden="true">
       {keys.split(" ").map((chord, i) => <span key={i} class="keys-chord">{chord === "+" ? <kbd>+</kbd> : chord.split("+").map((k) => <kbd key={k}>{nameOf(k)}</kbd>)}</span>)}
     </span>
   );

@@ -84,7 +84,7 @@ function Senders({ row }: { row: Row }) {
   const first = names.length > 3 ? [names[0] ?? "", "…", ...names.slice(-2)] : names;
   return (
     <>
-      <span class="row-names">
+      <span class="row-names" {...(first.length === 1 && { dir: "auto" as const })}>
         {first.length === 0 ? t(row.closed ? "list.sealedsender" : "list.nosender") : first.map((n, i) => <span key={i}>{i > 0 && ", "}<bdi>{names.length > 1 ? short(n) : n}</bdi></span>)}
       </span>
       {row.refs.length > 1 && <span class="row-thread"><span aria-hidden="true">{row.refs.length}</span><span class="unseen">{t("list.mails", { n: row.refs.length })}</span></span>}

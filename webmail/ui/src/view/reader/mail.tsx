@@ -37,7 +37,7 @@ function Folded({ mail }: { mail: MailView }) {
     <button type="button" class={"mail mail-folded" + (unread ? " mail-unread" : "")} aria-expanded="false" onClick={() => void desk.mail.toggle(mail.ref.id)}>
       <Avatar name={c?.from_name ?? ""} address={c?.from ?? mail.ref.id} size={32} />
       <span class="mail-folded-who"><bdi>{nameOf(mail) || t("list.sealedsender")}</bdi></span>
-      <span class="mail-folded-what"><bdi>{c?.snippet ?? t("list.closed")}</bdi></span>
+      <span class="mail-folded-what" dir="auto">{c?.snippet ?? t("list.closed")}</span>
       {c && c.attachments.length > 0 && <Icon name="attach" />}
       {c && <time dateTime={new Date(c.arrived * 1000).toISOString()}>{shortDate(c.date || c.arrived)}</time>}
     </button>

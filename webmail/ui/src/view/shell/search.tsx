@@ -65,7 +65,7 @@ export function SearchField() {
       <div class="search-offers" id={`${id}-list`} role="listbox" aria-label={t("search.offers")} hidden={list.length === 0}>
         {list.map((o, i) => (
           <div key={o.label + o.text} id={`${id}-${i}`} class="search-offer" role="option" aria-selected={i === at} onPointerDown={(e) => e.preventDefault()} onClick={() => take(o)}>
-            <Icon name={o.icon} /><code>{o.label}</code><span>{o.hint}</span>
+            <Icon name={o.icon} /><code dir="auto">{o.label}</code><span>{o.hint}</span>
           </div>
         ))}
       </div>
