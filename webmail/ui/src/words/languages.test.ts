@@ -44,6 +44,7 @@ const same: { [code: string]: string[] } = {
   de: ["Code", "Details", "Domain", "Domains", "Filter", "Label", "Labels", "Link", "Mails", "Name", "Offline", "Passkey", "Passkeys", "Passphrase", "Server", "Signatur", "Text", "{n} Mail", "{n} Mails"],
   fr: ["Code", "Contact", "Contacts", "Date", "Invitation", "Invitations", "Notes", "Signature", "Signatures", "Suggestions", "{n} contact", "{n} contacts"],
   es: ["Megabytes"],
+  it: ["Account", "Account {address}", "Link", "Offline", "Passkey", "Passphrase", "Server", "end-to-end", "me", "{n} account"],
   pl: ["Offline", "Operator", "end-to-end"],
 };
 const letters = (s: string) => s.replace(/\{\w+\}/g, "").replace(/[^\p{L}]/gu, "");
