@@ -30,6 +30,7 @@ var (
 type Account struct {
 	ID        ID
 	Addresses []mail.Address // the first is the account's name, the others are aliases
+	Former    []mail.Address // aliases that it gave up, and that nobody else gets
 	CatchAll  []string       // domains whose unknown addresses come here
 	Cert      []byte         // binary OpenPGP certificate
 	Profile   pgp.Profile
@@ -40,6 +41,7 @@ type Account struct {
 	Quota     int64  // bytes, 0: no limit
 	Created   time.Time
 	Operator  bool   // may look after this server by the API
+	Aliases   int    // see MayHave
 	Salt      []byte // SCRAM salt, one for all app passwords of the account
 	Passwords []Password
 }
@@ -71,7 +73,9 @@ func (p EncryptPolicy) known() bool {
 }
 
 // Store is what the book asks of a database. Put is atomic and durable and
-// fails with ErrTaken when an address or catch-all is another account's.
+// fails with ErrTaken when an address or catch-all is another account's, and with
+// ErrFormer when an address was: one that it gave up (Former), or that had it when it
+// was deleted.
 type Store interface {
 	Account(ctx context.Context, id ID) (Account, error)
 	ByAddress(ctx context.Context, key string) (Account, error) // mail.Address.Key
@@ -79,4 +83,8 @@ type Store interface {
 	Accounts(ctx context.Context) ([]Account, error)
 	Put(ctx context.Context, a Account) error
 	Delete(ctx context.Context, id ID) error
+	// Former is whose an address was that is nobody's now, or fails with ErrUnknown. Free
+	// forgets it of an account that is gone; it is no error if there is nothing.
+	Former(ctx context.Context, key string) (ID, error)
+	Free(ctx context.Context, key string) error
 }

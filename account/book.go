@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -29,6 +30,9 @@ type Book struct {
 	// domain goes to when nobody owns that address; empty: the oldest account
 	// (RFC 5321, section 4.5.1 demands that there is somebody). Set before use.
 	Postmaster mail.Address
+	// Entered, if set before use, is told of every program that signed in: by which of its
+	// account's app passwords, at which door (a scope) and from where.
+	Entered func(ctx context.Context, e Entrant, door string, host netip.Addr)
 
 	store   Store
 	domains atomic.Pointer[map[string]bool] // keys as mail.Address writes them

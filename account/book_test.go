@@ -20,6 +20,7 @@ import (
 type shelf struct {
 	mu   sync.Mutex
 	all  map[ID]Account
+	gone map[string]ID // addresses of accounts that are no more
 	puts int
 	fail error
 	slow time.Duration // to find somebody
@@ -81,6 +82,11 @@ func (s *shelf) Put(_ context.Context, a Account) error {
 			}
 		}
 	}
+	for _, m := range a.Addresses {
+		if id, err := s.former(m.Key()); err == nil && id != a.ID {
+			return ErrFormer
+		}
+	}
 	s.puts++
 	s.all[a.ID] = a
 	return s.fail
@@ -89,7 +95,38 @@ func (s *shelf) Put(_ context.Context, a Account) error {
 func (s *shelf) Delete(_ context.Context, id ID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, a := range slices.Concat(s.all[id].Addresses, s.all[id].Former) {
+		if s.gone == nil {
+			s.gone = map[string]ID{}
+		}
+		s.gone[a.Key()] = id
+	}
 	delete(s.all, id)
+	return s.fail
+}
+
+func (s *shelf) Former(_ context.Context, key string) (ID, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.former(key)
+}
+
+func (s *shelf) former(key string) (ID, error) {
+	for id, a := range s.all {
+		if slices.ContainsFunc(a.Former, func(m mail.Address) bool { return m.Key() == key }) {
+			return id, nil
+		}
+	}
+	if id, ok := s.gone[key]; ok {
+		return id, nil
+	}
+	return "", ErrUnknown
+}
+
+func (s *shelf) Free(_ context.Context, key string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.gone, key)
 	return s.fail
 }
 

@@ -138,6 +138,9 @@ type Settings struct {
 	ListKey []byte
 	// Operator says whether the account may look after this server.
 	Operator *bool
+	// Aliases is how many addresses its owner may add; 0: as many as the server lets
+	// everybody, under 0: none.
+	Aliases *int
 }
 
 // Set changes settings. The quota that counts is the index's: its caller sets it there too.
@@ -164,6 +167,9 @@ func (b *Book) Set(ctx context.Context, id ID, s Settings) (Account, error) {
 		if s.Operator != nil {
 			a.Operator = *s.Operator
 		}
+		if s.Aliases != nil {
+			a.Aliases = min(*s.Aliases, maxAliases)
+		}
 		return b.usable(*a)
 	})
 }
@@ -183,40 +189,6 @@ func (b *Book) SetKey(ctx context.Context, id ID, cert *pgp.Cert) (Account, erro
 		a.Cert = cert.Bytes()
 		return b.usable(*a)
 	})
-}
-
-// AddAlias gives an account one more address.
-func (b *Book) AddAlias(ctx context.Context, id ID, alias mail.Address) (Account, error) {
-	return b.change(ctx, id, func(a *Account) error {
-		switch {
-		case !b.Local(alias.Domain):
-			return ErrDomain
-		case len(a.Addresses) > maxAliases:
-			return ErrTooMany
-		case slices.ContainsFunc(a.Addresses, sameAddress(alias)):
-			return nil
-		}
-		a.Addresses = append(a.Addresses, alias)
-		return nil
-	})
-}
-
-// RemoveAlias takes an address away, but never the account's name.
-func (b *Book) RemoveAlias(ctx context.Context, id ID, alias mail.Address) (Account, error) {
-	return b.change(ctx, id, func(a *Account) error {
-		switch slices.IndexFunc(a.Addresses, sameAddress(alias)) {
-		case -1:
-			return ErrNotFound
-		case 0:
-			return ErrName
-		}
-		a.Addresses = slices.DeleteFunc(a.Addresses, sameAddress(alias))
-		return nil
-	})
-}
-
-func sameAddress(a mail.Address) func(mail.Address) bool {
-	return func(other mail.Address) bool { return other.Key() == a.Key() }
 }
 
 // SetCatchAll says whether a domain's unknown addresses come to this account.
@@ -249,6 +221,7 @@ func (b *Book) change(ctx context.Context, id ID, edit func(*Account) error) (Ac
 	}
 	// The store may hand out shared slices: an edit works on its own.
 	a.Addresses = slices.Clone(a.Addresses)
+	a.Former = slices.Clone(a.Former)
 	a.CatchAll = slices.Clone(a.CatchAll)
 	a.Passwords = slices.Clone(a.Passwords)
 	if err := edit(&a); err != nil {

@@ -82,9 +82,9 @@ func (d Door) Begin(c Caller, mechanism string) (Step, error) {
 	switch {
 	case c.TLS == nil:
 	case mechanism == plain:
-		return d.counted(d.plain(c)), nil
+		return d.counted(c, d.plain(c)), nil
 	case mechanism == scramBare, mechanism == scramPlus && binding != nil:
-		return d.counted(d.scram(c, binding, mechanism == scramPlus)), nil
+		return d.counted(c, d.scram(c, binding, mechanism == scramPlus)), nil
 	}
 	return nil, ErrMechanism
 }
@@ -96,6 +96,9 @@ func (d Door) Login(ctx context.Context, c Caller, user, password string) (Entra
 	}
 	e, err := d.login(ctx, c, user, password)
 	d.count(err)
+	if err == nil {
+		d.entered(ctx, c, e)
+	}
 	return e, err
 }
 
@@ -179,6 +182,13 @@ func (d Door) turn(ctx context.Context, c Caller, user string) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+}
+
+// entered tells who wants to know that a program signed in.
+func (d Door) entered(ctx context.Context, c Caller, e Entrant) {
+	if d.Book.Entered != nil {
+		d.Book.Entered(ctx, e, d.Scope, c.Host)
 	}
 }
 

@@ -40,12 +40,15 @@ func (d Door) count(err error) {
 	}
 }
 
-// counted is step with its end counted.
-func (d Door) counted(step Step) Step {
+// counted is step with its end counted, and told of where it went well.
+func (d Door) counted(c Caller, step Step) Step {
 	return func(ctx context.Context, response []byte) ([]byte, *Entrant, error) {
 		challenge, who, err := step(ctx, response)
 		if err != nil || who != nil {
 			d.count(err)
+		}
+		if who != nil {
+			d.entered(ctx, c, *who)
 		}
 		return challenge, who, err
 	}

@@ -37,6 +37,7 @@ type Config struct {
 	IMAP       IMAP
 	HTTP       HTTP
 	MTASTS     MTASTS
+	Accounts   Accounts
 	Reports    Reports
 	Metrics    Metrics
 	Spool      Spool
@@ -123,6 +124,7 @@ func Default() Config {
 		DNS:      DNS{Servers: []string{}},
 		HTTP:     HTTP{Listen: []string{":80"}, ListenTLS: []string{":443"}, Names: []string{}},
 		MTASTS:   MTASTS{Mode: "enforce", Age: 7 * 24 * time.Hour},
+		Accounts: Accounts{Aliases: 10, Locked: []string{}},
 		Reports:  Reports{Send: true},
 		Metrics:  Metrics{Listen: []string{}},
 		IMAP: IMAP{

@@ -77,6 +77,12 @@ type MTASTS struct {
 	Age  time.Duration
 }
 
+// Accounts is what people may change about their own.
+type Accounts struct {
+	Aliases int
+	Locked  []string
+}
+
 // Reports are those sent to other domains: DMARC aggregate and SMTP TLS reports.
 type Reports struct{ Send bool }
 

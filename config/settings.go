@@ -110,6 +110,11 @@ func settingsRead() []setting {
 		{key: "http.open_registration", value: yes(func(c *Config) *bool { return &c.HTTP.OpenRegistration }),
 			about: "Let anybody open an account on the webmail's page. Without it, accounts are opened by the operator or\nby invitation (sealpost invite)."},
 
+		{key: "accounts.aliases", value: count{func(c *Config) *int { return &c.Accounts.Aliases }, 0, 1000},
+			about: "How many addresses of your domains people may add to their account by themselves. sealpost account set\n--aliases sets another number for one of them."},
+		{key: "accounts.locked", value: words{func(c *Config) *[]string { return &c.Accounts.Locked }, oneOf("encrypt", "headers"), 0, ""},
+			about: "What people may not change for themselves: \"encrypt\" (when mail they send must be encrypted), \"headers\"\n(what stays visible of a sealed mail)."},
+
 		{key: "mta_sts.mode", value: word{func(c *Config) *string { return &c.MTASTS.Mode }, oneOf("enforce", "testing", "none"), ""},
 			about: "What other servers shall do when they cannot verify our TLS (RFC 8461): enforce, testing or none,\nand how long they shall remember it."},
 		{key: "mta_sts.max_age", value: span{func(c *Config) *time.Duration { return &c.MTASTS.Age }, time.Hour, 365 * 24 * time.Hour}},

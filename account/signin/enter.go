@@ -78,15 +78,28 @@ func (d *Desk) Parameters(ctx context.Context, c account.Caller, address string)
 	return p, err
 }
 
-// known reads the sign-in of an address, or fails with ErrNone; name is the address as
+// known reads the sign-in of an address, or fails with ErrNone, after the same work: one
+// look for the address, one for its record, and one record opened. name is the address as
 // addresses are compared.
 func (d *Desk) known(ctx context.Context, address string) (s *state, a account.Account, name string, err error) {
 	a, name, err = d.find(ctx, address)
-	if errors.Is(err, account.ErrUnknown) {
-		return nil, a, name, ErrNone
+	id := a.ID
+	switch {
+	case errors.Is(err, account.ErrUnknown):
+		id = strangers
+	case err != nil:
+		return nil, a, name, err
+	}
+	r, err := d.Store.Record(ctx, id)
+	none := errors.Is(err, ErrNone) || id == strangers
+	if none {
+		r, err = d.nobody, nil
 	}
 	if err == nil {
-		s, err = d.read(ctx, a.ID)
+		s, err = d.decode(r)
+	}
+	if none && err == nil {
+		return nil, a, name, ErrNone
 	}
 	return s, a, name, err
 }
@@ -136,9 +149,11 @@ func (d *Desk) prove(ctx context.Context, t Attempt) (*state, account.Account, e
 	}
 	fits := subtle.ConstantTimeCompare(hashOf(t.Proof), right) == 1
 	if s == nil || !fits || len(t.Proof) != proofSize {
+		whose := strangers
 		if s != nil {
-			d.failed.add(s.id, Line{At: d.Now().UTC(), How: t.Method, Device: device(t.Device)})
+			whose = s.id
 		}
+		d.failed.add(whose, Line{At: d.Now().UTC(), How: t.Method, Device: device(t.Device)})
 		return nil, a, ErrSignIn
 	}
 	return s, a, nil
@@ -156,14 +171,14 @@ func (d *Desk) second(ctx context.Context, s *state, t Attempt) error {
 	}
 	if len(s.Passkeys) > 0 {
 		need.Methods = append(need.Methods, "passkey")
-		need.Options = d.requestOptions(t.Site, s.Passkeys)
+		need.Options = d.requestOptions(t.Site, forSignIn, s.Passkeys, false)
 	}
 	var err error
 	switch {
 	case t.Code != "":
 		err = d.useCode(ctx, s.id, t.Code)
 	case t.Assertion != nil:
-		_, err = d.useAssertion(ctx, s, t.Site, t.Assertion, false)
+		_, err = d.useAssertion(ctx, s, t.Site, forSignIn, t.Assertion, false)
 	default:
 		return need
 	}
@@ -194,7 +209,7 @@ func (d *Desk) enter(ctx context.Context, a account.Account, l Line, by string) 
 			return ErrSignIn // removed meanwhile
 		}
 		s.Sessions = append(s.Sessions, one)
-		s.History = append(s.History, Line{now, l.How, true, one.Device})
+		s.History = append(s.History, Line{At: now, How: l.How, OK: true, Device: one.Device})
 		d.prune(s)
 		return nil
 	})

@@ -91,7 +91,7 @@ func (d *Desk) address(ctx context.Context, address string, i *Invitation) error
 	switch {
 	case errors.Is(err, account.ErrUnknown) && !i.Attach:
 		i.Address = addr.String()
-		return nil
+		return d.Book.NeverOwned(ctx, addr)
 	case err != nil:
 		return err
 	case !i.Attach:

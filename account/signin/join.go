@@ -15,17 +15,8 @@ import (
 	"sealpost/pgp"
 )
 
-// ErrReserved says that an address is kept for a role of the server.
-var ErrReserved = errors.New("this address is kept for the server")
-
 // ErrClosed says that nobody joins without an invitation.
 var ErrClosed = errors.New("an invitation is needed")
-
-// reserved are local parts that people would take for the server's own word (RFC 2142,
-// and what certificate authorities write to). An operator may invite to them by name.
-var reserved = strings.Fields(`abuse admin administrator all billing bounce bounces daemon dmarc dmarc-reports everyone ftp
-	help host hostmaster info list lists mail mailer-daemon marketing news no-reply nobody noc noreply operator owner postmaster
-	root sales security ssl sslwebmaster support sysadmin system tls-reports tlsrpt usenet uucp webmail webmaster www`)
 
 // joinPaces bound how many accounts come from one place. A joining that succeeds
 // costs as much as one that does not.
@@ -164,7 +155,7 @@ func (d *Desk) open(ctx context.Context, n account.New) (account.Account, error)
 		return a, err
 	}
 	if err := d.Welcome(ctx, a); err != nil {
-		return a, errors.Join(fmt.Errorf("make mailboxes: %w", err), d.Book.Remove(context.WithoutCancel(ctx), a.ID))
+		return a, errors.Join(fmt.Errorf("make mailboxes: %w", err), d.Book.Withdraw(context.WithoutCancel(ctx), a))
 	}
 	return a, nil
 }
@@ -201,12 +192,11 @@ func (d *Desk) newcomerOf(ctx context.Context, j Joining, i Invitation) (n accou
 	if i.Attach {
 		return n, d.sameOwner(ctx, j, i, cert)
 	}
-	base, plus := addr.WithoutDetail()
 	switch {
 	case !d.Book.Local(addr.Domain):
 		return n, account.ErrDomain
-	case i.Address == "" && (slices.Contains(reserved, strings.ToLower(base.Local)) || plus != ""):
-		return n, ErrReserved
+	case i.Address == "" && account.Reserved(addr):
+		return n, account.ErrReserved
 	}
 	if _, err := d.Book.Find(ctx, addr); !errors.Is(err, account.ErrUnknown) {
 		return n, errors.Join(err, account.ErrTaken)

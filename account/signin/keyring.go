@@ -90,6 +90,7 @@ func (d *Desk) ChangePassphrase(ctx context.Context, c account.Caller, a account
 		return Keyring{}, err
 	}
 	d.asking.drop(a.ID)
+	d.rights.forget(a.ID, current)
 	return s.keyring(), nil
 }
 

@@ -145,21 +145,24 @@ func descriptors(site Site, keys []passkey) []map[string]any {
 
 // requestOptions are PublicKeyCredentialRequestOptionsJSON; without keys the browser
 // offers what it has.
-func (d *Desk) requestOptions(site Site, keys []passkey) any {
-	verification := "required"
-	if keys != nil {
-		verification = "preferred"
+func (d *Desk) requestOptions(site Site, purpose string, keys []passkey, verified bool) any {
+	verification := "preferred"
+	if verified {
+		verification = "required"
 	}
 	return map[string]any{
-		"challenge": d.challenge(forSignIn), "timeout": challengeTime.Milliseconds(), "rpId": site.name(),
+		"challenge": d.challenge(purpose), "timeout": challengeTime.Milliseconds(), "rpId": site.name(),
 		"allowCredentials": descriptors(site, keys), "userVerification": verification,
 		"extensions": map[string]any{"prf": prfInput()},
 	}
 }
 
 // BeginPasskey are the options to make one (PublicKeyCredentialCreationOptionsJSON).
-func (d *Desk) BeginPasskey(ctx context.Context, a account.Account, site Site) (any, error) {
+func (d *Desk) BeginPasskey(ctx context.Context, by Right, a account.Account, site Site) (any, error) {
 	d.start()
+	if err := d.holds(by, a.ID); err != nil {
+		return nil, err
+	}
 	s, err := d.read(ctx, a.ID)
 	if err != nil {
 		return nil, err
@@ -225,8 +228,11 @@ func keepsSecret(credential []byte) error {
 }
 
 // AddPasskey checks and keeps a new passkey.
-func (d *Desk) AddPasskey(ctx context.Context, a account.Account, site Site, n NewPasskey) (Passkey, error) {
+func (d *Desk) AddPasskey(ctx context.Context, by Right, a account.Account, site Site, n NewPasskey) (Passkey, error) {
 	d.start()
+	if err := d.holds(by, a.ID); err != nil {
+		return Passkey{}, err
+	}
 	made, err := d.attest(a.ID, site, n.Credential)
 	if err != nil {
 		return Passkey{}, err
@@ -318,7 +324,7 @@ func (h holder) WebAuthnCredentials() (all []webauthn.Credential) {
 
 // useAssertion checks a signature of one of the account's passkeys and says which.
 // verified asks that the authenticator knew its user, by a PIN or a finger.
-func (d *Desk) useAssertion(ctx context.Context, s *state, site Site, assertion []byte, verified bool) (id string, err error) {
+func (d *Desk) useAssertion(ctx context.Context, s *state, site Site, purpose string, assertion []byte, verified bool) (id string, err error) {
 	if err := keepsSecret(assertion); err != nil {
 		return "", err
 	}
@@ -335,7 +341,7 @@ func (d *Desk) useAssertion(ctx context.Context, s *state, site Site, assertion 
 	if verified {
 		need = protocol.VerificationRequired
 	}
-	if !d.valid(forSignIn, challenge) {
+	if !d.valid(purpose, challenge) {
 		return "", errFactor
 	}
 	seen, err := rp.ValidateLogin(holder{s.id, site, s.Passkeys}, webauthn.SessionData{Challenge: challenge, UserID: handleOf(s.id), UserVerification: need}, got)
@@ -357,7 +363,7 @@ func (d *Desk) useAssertion(ctx context.Context, s *state, site Site, assertion 
 // BeginPasskeySignIn are the options to sign in by a passkey, for whoever asks.
 func (d *Desk) BeginPasskeySignIn(site Site) any {
 	d.start()
-	return d.requestOptions(site, nil)
+	return d.requestOptions(site, forSignIn, nil, true)
 }
 
 // SignInByPasskey lets in who has a passkey and can show its authenticator that it is
@@ -370,7 +376,7 @@ func (d *Desk) SignInByPasskey(ctx context.Context, c account.Caller, site Site,
 		start := time.Now()
 		s, err := d.byHandle(ctx, handle)
 		if err == nil {
-			by, err = d.useAssertion(ctx, s, site, assertion, true)
+			by, err = d.useAssertion(ctx, s, site, forSignIn, assertion, true)
 		}
 		if err == nil {
 			e.Account, err = d.Book.Account(ctx, s.id)
@@ -391,18 +397,17 @@ func (d *Desk) SignInByPasskey(ctx context.Context, c account.Caller, site Site,
 	return d.enter(ctx, e.Account, Line{How: ByPasskey, Device: name}, by)
 }
 
-// RemovePasskey takes a passkey away, with its container and the sessions it began. One
-// that is a second factor goes only with a proof of the passphrase or the kit. version,
-// if not 0, is that of the keyring without its container.
-func (d *Desk) RemovePasskey(ctx context.Context, c account.Caller, a account.Account, current, id string, version uint64, proof []byte) error {
+// RemovePasskey takes a passkey away, with its container and the sessions it began.
+// version, if not 0, is that of the keyring without its container.
+func (d *Desk) RemovePasskey(ctx context.Context, by Right, a account.Account, current, id string, version uint64) error {
 	d.start()
-	remove := func(s *state) error {
+	if err := d.holds(by, a.ID); err != nil {
+		return err
+	}
+	_, err := d.change(ctx, a.ID, func(s *state) error {
 		i := slices.IndexFunc(s.Passkeys, func(p passkey) bool { return p.ID == id })
 		if i < 0 {
 			return ErrNotFound
-		}
-		if s.Passkeys[i].Factor && proof == nil {
-			return ErrProof
 		}
 		if _, there := s.Containers[passkeyName+id]; there {
 			if version != 0 && version != s.Version+1 {
@@ -414,12 +419,6 @@ func (d *Desk) RemovePasskey(ctx context.Context, c account.Caller, a account.Ac
 		s.Passkeys = slices.Delete(s.Passkeys, i, i+1)
 		s.end(func(one *session) bool { return one.By == id && one.ID != current })
 		return nil
-	}
-	var err error
-	if proof == nil {
-		_, err = d.change(ctx, a.ID, remove)
-	} else {
-		_, err = d.proven(ctx, c, a, proof, true, remove)
-	}
+	})
 	return err
 }

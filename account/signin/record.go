@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"sealpost/account"
@@ -44,6 +45,7 @@ type private struct {
 	NewTOTP  *totp     `json:"new_totp,omitempty"` // until a code of it was typed
 	Passkeys []passkey `json:"passkeys,omitempty"`
 	History  []Line    `json:"history,omitempty"` // the newest last
+	Uses     []Use     `json:"uses,omitempty"`    // of app passwords
 }
 
 // session is one browser that is signed in.
@@ -64,10 +66,16 @@ type Line struct {
 	At     time.Time `json:"at"`
 	How    string    `json:"how"`
 	OK     bool      `json:"ok"`
-	Device string    `json:"device"`
+	Device string    `json:"device"` // of an app password: its name
+	// Of app passwords:
+	Door    string `json:"door,omitempty"`
+	Network string `json:"network,omitempty"`
 }
 
 func (d *Desk) decode(r Record) (*state, error) {
+	if d.Opened != nil {
+		d.Opened()
+	}
 	s := &state{id: r.Account, revision: r.Revision}
 	if err := json.Unmarshal(r.Keys, &s.keys); err != nil {
 		return nil, fmt.Errorf("sign-in of account %s is damaged", r.Account) // the error would quote the row
@@ -80,6 +88,30 @@ func (d *Desk) decode(r Record) (*state, error) {
 		return nil, fmt.Errorf("sealed sign-in of account %s is damaged", r.Account)
 	}
 	return s, nil
+}
+
+// strangers is the account that nobody has; tries at addresses without a sign-in are
+// as if they were its.
+const strangers account.ID = "0000000000000000"
+
+// stranger is a record as long as others are, of nobody: who asks for an address that has
+// no sign-in costs the same as who asks for one that has.
+func (d *Desk) stranger() Record {
+	s := &state{id: strangers, keys: keys{
+		Proof: random(32), KitProof: random(32), Version: 1, Salt: random(saltSize), KDF: defaultKDF, Created: d.Now(),
+		Containers: map[string][]byte{
+			passphraseName: random(200), kitName: random(200), "secret": random(120), "list": random(200), "openpgp." + strings.Repeat("0", 40): random(1000),
+		},
+	}}
+	for range 2 {
+		s.Sessions = append(s.Sessions, session{ID: newID(), Hash: random(32), Device: "Firefox", How: ByPassphrase, Share: random(32)})
+		s.History = append(s.History, Line{At: d.Now(), How: ByPassphrase, OK: true, Device: "Firefox"})
+	}
+	r, err := d.encode(s)
+	if err != nil {
+		panic(err) // of our own making
+	}
+	return r
 }
 
 func (d *Desk) encode(s *state) (Record, error) {

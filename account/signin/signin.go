@@ -47,7 +47,7 @@ var (
 	// ErrWeak says that the parameters of a key derivation are below what is safe.
 	ErrWeak = errors.New("too weak: expected argon2id with 65536 to 262144 KiB, 3 to 10 iterations and 1 to 4 lanes")
 	// ErrProof says that a session alone may not do this.
-	ErrProof = errors.New("a proof of the passphrase or of the kit is needed")
+	ErrProof = errors.New("a proof of the passphrase, of the kit or of a passkey is needed")
 	// ErrForm says that something has not the form it must have.
 	ErrForm = errors.New("not well formed")
 	// ErrTooMany says that there are as many as there may be.
@@ -136,12 +136,16 @@ type Desk struct {
 	Welcome func(ctx context.Context, a account.Account) error
 	Log     *slog.Logger
 	Now     func() time.Time
+	Opened  func() // of a test, that counts the records that are opened
 
 	begin    sync.Once
+	nobody   Record // what is opened for an address that has no sign-in
 	asking   *asking
 	codes    *codes
 	spent    *spent
 	failed   *failed
+	rights   *rights
+	noted    *noted
 	watching watching
 	joining  sync.Mutex // one at a time: an invitation and an address are looked at, then taken
 	newcomer *account.Throttle
@@ -150,8 +154,9 @@ type Desk struct {
 // start makes what lives in memory only.
 func (d *Desk) start() {
 	d.begin.Do(func() {
-		d.asking, d.codes, d.spent, d.failed = newAsking(), newCodes(), newSpent(), newFailed()
+		d.asking, d.codes, d.spent, d.failed, d.rights, d.noted = newAsking(), newCodes(), newSpent(), newFailed(), newRights(), newNoted()
 		d.newcomer = account.NewThrottle(joinPaces, d.Now)
+		d.nobody = d.stranger()
 	})
 }
 
@@ -162,7 +167,7 @@ func (d *Desk) find(ctx context.Context, address string) (account.Account, strin
 		return account.Account{}, "", account.ErrUnknown
 	}
 	addr, err := mail.ParseAddress(address)
-	if err != nil {
+	if err != nil { // no account tells by its time that this is no address
 		return account.Account{}, strings.ToLower(address), account.ErrUnknown
 	}
 	a, err := d.Book.Find(ctx, addr)

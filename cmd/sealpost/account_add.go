@@ -20,6 +20,7 @@ type accountAddCommand struct {
 	Profile string    `default:"compat" enum:"compat,modern" placeholder:"NAME" help:"compat (the default) opens everywhere (SEIPDv1); modern is faster (SEIPDv2), but GnuPG and Thunderbird cannot read it."`
 	Headers string    `default:"baseline" enum:"open,baseline,shy,minimal" placeholder:"LEVEL" help:"What stays visible of a sealed mail: open, baseline (the default), shy or minimal."`
 	Quota   byteCount `placeholder:"SIZE" help:"Most bytes stored, such as 50GB. Without it there is no limit."`
+	Reuse   bool      `help:"Take an address that was another account's: mail that is meant for whoever had it will come to the new one."`
 	ListKey string    `placeholder:"FILE" type:"existingfile" help:"The owner's public list key; with it each mail gets a card for quick lists."`
 }
 
@@ -32,7 +33,7 @@ func (cmd accountAddCommand) Help() string {
 
 func (cmd accountAddCommand) Run(ctx context.Context, c console) error {
 	wish := newAccount{
-		Address: cmd.Address, Profile: cmd.Profile, Headers: cmd.Headers, Quota: int64(cmd.Quota),
+		Address: cmd.Address, Profile: cmd.Profile, Headers: cmd.Headers, Quota: int64(cmd.Quota), Reuse: cmd.Reuse,
 	}
 	var err error
 	if wish.Key, err = readKey(cmd.Key); err != nil {
@@ -85,6 +86,7 @@ type newAccount struct {
 	Address, Profile, Headers string
 	Key, ListKey              []byte
 	Quota                     int64
+	Reuse                     bool
 }
 
 func addAccount(ctx context.Context, o *office, n newAccount) (accountView, error) {
@@ -96,6 +98,11 @@ func addAccount(ctx context.Context, o *office, n newAccount) (accountView, erro
 	if err != nil {
 		return accountView{}, fmt.Errorf("read key: %w", err)
 	}
+	if n.Reuse {
+		if err := o.book.Free(ctx, addr); err != nil {
+			return accountView{}, err
+		}
+	}
 	a, err := o.book.Add(ctx, account.New{
 		Address: addr, Cert: cert, Profile: pgp.Profile(n.Profile), Level: pgp.Level(n.Headers),
 		ListKey: n.ListKey, Quota: n.Quota,
@@ -104,7 +111,7 @@ func addAccount(ctx context.Context, o *office, n newAccount) (accountView, erro
 		return accountView{}, o.explain(err, addr)
 	}
 	if err := o.store.Welcome(ctx, owner(a), n.Quota); err != nil {
-		return accountView{}, errors.Join(fmt.Errorf("make mailboxes: %w", err), o.book.Remove(ctx, a.ID))
+		return accountView{}, errors.Join(fmt.Errorf("make mailboxes: %w", err), o.book.Withdraw(ctx, a))
 	}
 	return o.view(ctx, a)
 }
@@ -112,6 +119,8 @@ func addAccount(ctx context.Context, o *office, n newAccount) (accountView, erro
 // explain adds the address and what to do to an error of the book.
 func (o *office) explain(err error, addr mail.Address) error {
 	switch {
+	case errors.Is(err, account.ErrFormer):
+		return fmt.Errorf("%s was another account's: who gets it gets the mail that is meant for whoever had it; --reuse gives it away all the same", addr)
 	case errors.Is(err, account.ErrTaken):
 		return fmt.Errorf("%w: %s", account.ErrTaken, addr)
 	case errors.Is(err, account.ErrDomain):

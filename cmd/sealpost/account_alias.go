@@ -13,7 +13,8 @@ type accountAliasCommand struct {
 	settingsFile
 	Address string `arg:"" help:"Any address of the account."`
 	Alias   string `arg:"" help:"Address to add, or *@domain for every address of a domain that nobody has."`
-	Remove  bool   `help:"Take the alias away instead."`
+	Remove  bool   `help:"Take the alias away instead. Nobody else gets it."`
+	Reuse   bool   `help:"Add an address that was another account's: mail that is meant for whoever had it will come."`
 }
 
 func (cmd accountAliasCommand) Help() string {
@@ -22,7 +23,7 @@ func (cmd accountAliasCommand) Help() string {
 }
 
 func (cmd accountAliasCommand) Run(ctx context.Context, c console) error {
-	v, err := ask[accountView](ctx, cmd.Config, "account.alias", newAlias{cmd.Address, cmd.Alias, !cmd.Remove})
+	v, err := ask[accountView](ctx, cmd.Config, "account.alias", newAlias{cmd.Address, cmd.Alias, !cmd.Remove, cmd.Reuse})
 	if err != nil {
 		return err
 	}
@@ -36,7 +37,7 @@ func (cmd accountAliasCommand) Run(ctx context.Context, c console) error {
 
 type newAlias struct {
 	Address, Alias string
-	Add            bool
+	Add, Reuse     bool
 }
 
 func changeAlias(ctx context.Context, o *office, n newAlias) (accountView, error) {
@@ -59,6 +60,11 @@ func (o *office) changeAlias(ctx context.Context, a *account.Account, n newAlias
 	}
 	if addr, err = mail.ParseAddress(n.Alias); err != nil {
 		return addr, fmt.Errorf("%q is %w", n.Alias, err)
+	}
+	if n.Add && n.Reuse {
+		if err := o.book.Free(ctx, addr); err != nil {
+			return addr, err
+		}
 	}
 	if n.Add {
 		*a, err = o.book.AddAlias(ctx, a.ID, addr)

@@ -17,6 +17,7 @@ type accountSetCommand struct {
 	Headers  *string    `enum:"open,baseline,shy,minimal" placeholder:"LEVEL" help:"open, baseline, shy or minimal."`
 	Encrypt  *string    `enum:"require,when-all-have-keys,never" placeholder:"POLICY" help:"When mail this account sends leaves encrypted: require, when-all-have-keys (the default) or never."`
 	Quota    *byteCount `placeholder:"SIZE" help:"Most bytes stored; 0 for no limit."`
+	Aliases  *int       `placeholder:"N" help:"How many aliases its owner may add; 0: as many as accounts.aliases says; -1: none."`
 	Operator *bool      `negatable:"" help:"Let the account look after this server in the webmail: accounts, invitations, queue."`
 	ListKey  string     `placeholder:"FILE" type:"existingfile" help:"The owner's public list key."`
 }
@@ -26,13 +27,13 @@ func (cmd accountSetCommand) Help() string {
 }
 
 func (cmd accountSetCommand) Run(ctx context.Context, c console) error {
-	wish := newSettings{Address: cmd.Address, Profile: cmd.Profile, Headers: cmd.Headers, Encrypt: cmd.Encrypt, Quota: (*int64)(cmd.Quota), Operator: cmd.Operator}
+	wish := newSettings{Address: cmd.Address, Profile: cmd.Profile, Headers: cmd.Headers, Encrypt: cmd.Encrypt, Quota: (*int64)(cmd.Quota), Operator: cmd.Operator, Aliases: cmd.Aliases}
 	var err error
 	if wish.ListKey, err = readListKey(cmd.ListKey); err != nil {
 		return err
 	}
 	if wish.empty() {
-		return errors.New("nothing to change: expected --profile, --headers, --encrypt, --quota, --operator or --list-key")
+		return errors.New("nothing to change: expected --profile, --headers, --encrypt, --quota, --aliases, --operator or --list-key")
 	}
 	v, err := ask[accountView](ctx, cmd.Config, "account.set", wish)
 	if err != nil {
@@ -49,10 +50,11 @@ type newSettings struct {
 	Quota            *int64
 	ListKey          []byte
 	Operator         *bool
+	Aliases          *int
 }
 
 func (n newSettings) empty() bool {
-	return n.Profile == nil && n.Headers == nil && n.Encrypt == nil && n.Quota == nil && n.ListKey == nil && n.Operator == nil
+	return n.Profile == nil && n.Headers == nil && n.Encrypt == nil && n.Quota == nil && n.ListKey == nil && n.Operator == nil && n.Aliases == nil
 }
 
 func changeSettings(ctx context.Context, o *office, n newSettings) (accountView, error) {
@@ -61,7 +63,7 @@ func changeSettings(ctx context.Context, o *office, n newSettings) (accountView,
 		return accountView{}, err
 	}
 	s := account.Settings{
-		Profile: (*pgp.Profile)(n.Profile), Level: (*pgp.Level)(n.Headers), Encrypt: (*account.EncryptPolicy)(n.Encrypt), Quota: n.Quota, ListKey: n.ListKey, Operator: n.Operator,
+		Profile: (*pgp.Profile)(n.Profile), Level: (*pgp.Level)(n.Headers), Encrypt: (*account.EncryptPolicy)(n.Encrypt), Quota: n.Quota, ListKey: n.ListKey, Operator: n.Operator, Aliases: n.Aliases,
 	}
 	changed, err := o.book.Set(ctx, a.ID, s)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -98,6 +99,9 @@ func (o *office) furnish() (err error) {
 	o.desk = &signin.Desk{
 		Store: o.index.SignIns(), Book: o.book, Key: o.vault.key, Secret: o.secret, Log: o.log, Now: time.Now,
 		Welcome: func(ctx context.Context, a account.Account) error { return o.store.Welcome(ctx, owner(a), a.Quota) },
+	}
+	o.book.Entered = func(ctx context.Context, e account.Entrant, door string, host netip.Addr) {
+		o.desk.NoteUse(ctx, e.ID, e.Password, door, host)
 	}
 	return err
 }

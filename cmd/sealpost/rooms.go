@@ -113,7 +113,17 @@ func (o *office) ownKey(ctx context.Context, a mail.Address) (*pgp.Cert, error) 
 	if err != nil {
 		return nil, err
 	}
-	return pgp.ParseCert(found.Cert)
+	cert, err := pgp.ParseCert(found.Cert)
+	if err != nil {
+		return nil, err
+	}
+	// Other addresses of the account are nobody's business; a key that does not name this
+	// one is its key all the same.
+	only, err := cert.For(discover.Names(a))
+	if errors.Is(err, pgp.ErrNoKey) {
+		return cert, nil
+	}
+	return only, err
 }
 
 // learn is what inbound tells of mail whose sender is proved.
@@ -253,6 +263,7 @@ func (s *server) newAPI() *api.API {
 		SignIns:  s.desk,
 		Throttle: s.throttle,
 		Open:     s.settings.HTTP.OpenRegistration,
+		Own:      api.OwnRules{Aliases: s.settings.Accounts.Aliases, Locked: s.settings.Accounts.Locked},
 		Log:      s.log,
 		Now:      time.Now,
 		Sending: api.Sending{

@@ -18,6 +18,7 @@ func (s *server) newAdmin() *api.Admin {
 		Overview: s.overview,
 		Domains:  s.checkedDomains,
 		Reports:  s.listedReports,
+		Hours:    s.hours.list,
 		Remove: func(ctx context.Context, id account.ID) error {
 			a, err := s.book.Account(ctx, id)
 			if err == nil {

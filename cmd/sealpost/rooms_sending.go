@@ -19,7 +19,8 @@ import (
 func (s *server) newOutbox() *outbox.Box {
 	return &outbox.Box{
 		Queue: s.outbox, Submit: s.outgoingMail, Strict: s.queue.Strict, Local: s.arrivals.server,
-		Hostname: s.settings.Hostname, Changed: func(id string) { s.store.Bus.Publish(api.OutboxTopic(id)) }, Log: s.log, Now: time.Now,
+		Hostname: s.settings.Hostname, Changed: func(id string) { s.store.Bus.Publish(api.OutboxTopic(id)) },
+		Names: s.papers.Drawer("sendings"), Log: s.log, Now: time.Now,
 	}
 }
 

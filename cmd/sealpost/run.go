@@ -69,6 +69,7 @@ type server struct {
 	stored       atomic.Pointer[holdings]
 	live         liveSettings
 	keyWatch     *keyWatch
+	hours        *hours
 
 	smtpDoors, imapDoors, imapsDoors []net.Listener
 	submitDoors, submitsDoors        []net.Listener
@@ -180,6 +181,7 @@ func (s *server) build() error {
 	}
 	s.drop, s.readAgain = s.sender.Drop, s.reload
 	s.waiting = s.newOutbox()
+	s.hours = &hours{traffic: s.traffic, rows: s.papers.Drawer("hours"), log: s.log, now: time.Now}
 	s.api = s.newAPI()
 	s.door.API, s.door.Spec = s.api.Handler(), s.api.Spec
 	s.imap = &imap.Server{
@@ -248,6 +250,7 @@ func (s *server) openDoors(ctx context.Context) error {
 	}
 	s.control = serveControl(ctx, control, s.office)
 	s.api.Import = s.importFrom(ctx)
+	s.hours.read(ctx)
 	s.open(s.smtpDoors, func(l net.Listener) error { return s.smtp.Serve(ctx, l) })
 	s.open(s.imapDoors, func(l net.Listener) error { return s.imap.Serve(ctx, l, false) })
 	s.open(s.imapsDoors, func(l net.Listener) error { return s.imap.Serve(ctx, l, true) })
@@ -263,6 +266,7 @@ func (s *server) openDoors(ctx context.Context) error {
 	s.running.Go(func() { s.knocking.Run(sending) })
 	s.running.Go(func() { s.keepHouse(ctx) })
 	s.running.Go(func() { forget(ctx) })
+	s.running.Go(func() { s.hours.run(ctx) })
 	go s.identity.warm(ctx) // no stop waits for an authority
 	s.running.Go(func() { s.reports.run(ctx) })
 	s.running.Go(func() { s.keyWatch.run(ctx) })

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -23,6 +24,7 @@ type accounts struct{ d *DB }
 // base64, times RFC 3339.
 type accountRow struct {
 	Addresses []addressRow  `json:"addresses"`
+	Former    []addressRow  `json:"former,omitempty"`
 	CatchAll  []string      `json:"catch_all,omitempty"`
 	Cert      []byte        `json:"cert"`
 	Profile   string        `json:"profile"`
@@ -35,6 +37,7 @@ type accountRow struct {
 	Salt      []byte        `json:"salt,omitempty"`
 	Passwords []passwordRow `json:"passwords,omitempty"`
 	Operator  bool          `json:"operator,omitempty"`
+	Aliases   int           `json:"aliases,omitempty"`
 }
 
 type addressRow struct {
@@ -56,10 +59,13 @@ type passwordRow struct {
 func encodeAccount(a account.Account) ([]byte, error) {
 	row := accountRow{
 		CatchAll: a.CatchAll, Cert: a.Cert, Profile: string(a.Profile), Level: string(a.Level), Encrypt: string(a.Encrypt), ListKey: a.ListKey,
-		Pseudonym: a.Pseudonym, Quota: a.Quota, Created: a.Created, Salt: a.Salt, Operator: a.Operator,
+		Pseudonym: a.Pseudonym, Quota: a.Quota, Created: a.Created, Salt: a.Salt, Operator: a.Operator, Aliases: a.Aliases,
 	}
 	for _, ad := range a.Addresses {
 		row.Addresses = append(row.Addresses, addressRow(ad))
+	}
+	for _, ad := range a.Former {
+		row.Former = append(row.Former, addressRow(ad))
 	}
 	for _, p := range a.Passwords {
 		row.Passwords = append(row.Passwords, passwordRow(p))
@@ -79,10 +85,13 @@ func decodeAccount(key, value []byte) (account.Account, error) {
 	}
 	a := account.Account{
 		ID: account.ID(key), CatchAll: row.CatchAll, Cert: row.Cert, Profile: pgp.Profile(row.Profile), Level: pgp.Level(row.Level),
-		Encrypt: account.EncryptPolicy(row.Encrypt), ListKey: row.ListKey, Pseudonym: row.Pseudonym, Quota: row.Quota, Created: row.Created, Salt: row.Salt, Operator: row.Operator,
+		Encrypt: account.EncryptPolicy(row.Encrypt), ListKey: row.ListKey, Pseudonym: row.Pseudonym, Quota: row.Quota, Created: row.Created, Salt: row.Salt, Operator: row.Operator, Aliases: row.Aliases,
 	}
 	for _, ad := range row.Addresses {
 		a.Addresses = append(a.Addresses, mail.Address(ad))
+	}
+	for _, ad := range row.Former {
+		a.Former = append(a.Former, mail.Address(ad))
 	}
 	for _, p := range row.Passwords {
 		a.Passwords = append(a.Passwords, account.Password(p))
@@ -167,13 +176,42 @@ func (x accounts) Delete(ctx context.Context, id account.ID) error {
 		return func() error {
 			p := put{}
 			t.unlink(&p, old)
+			for _, ad := range slices.Concat(old.Addresses, old.Former) {
+				p.put(t.in(tableAddresses), formerKey(ad.Key()), []byte(id))
+			}
 			p.delete(t.in(tableAccounts), []byte(id))
 			return p.err
 		}, nil
 	}, nil))
 }
 
-// vacant refuses addresses and domains that are another account's, or no key.
+// formerKey is where it stands whose an address was. No address begins with NUL.
+func formerKey(key string) []byte { return append([]byte{0}, key...) }
+
+func (x accounts) Former(ctx context.Context, key string) (id account.ID, err error) {
+	err = x.d.view(ctx, func(tx *bbolt.Tx) error {
+		was := tx.Bucket(tableNames[tableAddresses]).Get(formerKey(key))
+		if was == nil {
+			return account.ErrUnknown
+		}
+		id = account.ID(was)
+		return nil
+	})
+	return id, err
+}
+
+func (x accounts) Free(ctx context.Context, key string) error {
+	return x.d.submit(ctx, newCall(func(t *tables) (func() error, error) {
+		return func() error {
+			p := put{}
+			p.delete(t.in(tableAddresses), formerKey(key))
+			return p.err
+		}, nil
+	}, nil))
+}
+
+// vacant refuses addresses and domains that are another account's, or no key, and
+// addresses that were.
 func (t *tables) vacant(a account.Account) error {
 	free := func(b *bbolt.Bucket, key string) error {
 		if key == "" || len(key) > 1<<10 {
@@ -188,6 +226,9 @@ func (t *tables) vacant(a account.Account) error {
 		if err := free(t.in(tableAddresses), ad.Key()); err != nil {
 			return err
 		}
+		if was := t.in(tableAddresses).Get(formerKey(ad.Key())); was != nil && !bytes.Equal(was, []byte(a.ID)) {
+			return account.ErrFormer
+		}
 	}
 	for _, domain := range a.CatchAll {
 		if err := free(t.in(tableDomains), domain); err != nil {
@@ -201,6 +242,9 @@ func (t *tables) link(p *put, a account.Account) {
 	for _, ad := range a.Addresses {
 		p.put(t.in(tableAddresses), []byte(ad.Key()), []byte(a.ID))
 	}
+	for _, ad := range a.Former {
+		p.put(t.in(tableAddresses), formerKey(ad.Key()), []byte(a.ID))
+	}
 	for _, domain := range a.CatchAll {
 		p.put(t.in(tableDomains), []byte(domain), []byte(a.ID))
 	}
@@ -209,6 +253,9 @@ func (t *tables) link(p *put, a account.Account) {
 func (t *tables) unlink(p *put, a account.Account) {
 	for _, ad := range a.Addresses {
 		p.delete(t.in(tableAddresses), []byte(ad.Key()))
+	}
+	for _, ad := range a.Former {
+		p.delete(t.in(tableAddresses), formerKey(ad.Key()))
 	}
 	for _, domain := range a.CatchAll {
 		p.delete(t.in(tableDomains), []byte(domain))

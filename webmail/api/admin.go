@@ -16,6 +16,7 @@ type Admin struct {
 	Overview func(ctx context.Context) (AdminOverview, error)
 	Domains  func(ctx context.Context) ([]AdminDomain, error)
 	Reports  func(ctx context.Context) ([]AdminReport, error)
+	Hours    func(ctx context.Context) (AdminHours, error)
 	Remove   func(ctx context.Context, id account.ID) error // an account, with all that it has
 	Queue    *queue.Queue
 	Drop     func(ctx context.Context, id queue.ID) error // tells the sender
@@ -59,6 +60,18 @@ type AdminTraffic struct {
 	Sent     int64 `json:"sent" doc:"recipients that took a mail"`
 	Deferred int64 `json:"deferred"`
 	Failed   int64 `json:"failed"`
+}
+
+// AdminHours counts mail by the hour: columns of one length, from the hour From on, at
+// most thirty days of them. Nobody's name is in it.
+type AdminHours struct {
+	From     time.Time `json:"from"`
+	Received []int64   `json:"received" doc:"mails that were stored, junk among them"`
+	Junk     []int64   `json:"junk"`
+	Refused  []int64   `json:"refused"`
+	Sent     []int64   `json:"sent" doc:"recipients that took a mail"`
+	Deferred []int64   `json:"deferred"`
+	Failed   []int64   `json:"failed"`
 }
 
 type AdminDay struct {
@@ -139,6 +152,8 @@ func admin(s service) {
 			}
 			return &body[adminReports]{adminReports{list(answer.Body)}}, nil
 		})
+	route(s, adminOp("hours", http.MethodGet, "/hours", "Mail by the hour, in numbers: of thirty days at most."),
+		func(ctx context.Context, _ *struct{}) (*body[AdminHours], error) { return maybeNot(ctx, a.Hours) })
 	adminAccounts(s)
 	adminInvitations(s)
 	adminQueue(s)

@@ -44,6 +44,7 @@ type API struct {
 	SignIns  *signin.Desk
 	Throttle *account.Throttle // nil: nobody is slowed down
 	Open     bool              // anybody may sign up
+	Own      OwnRules          // account.go
 	Imports  *move.Imports
 	// Import starts one of Imports, for as long as the server lives.
 	Import  func(mailstore.Owner, move.Remote) error
@@ -91,7 +92,7 @@ func (a *API) build() {
 	mux := http.NewServeMux()
 	s := service{API: a, huma: humago.NewWithPrefix(mux, Place, settings(a.Version))}
 	for _, register := range []func(service){
-		server, signIn, keyring, sessions, requests, factors, appPasswords,
+		server, signIn, keyring, sessions, requests, proofs, ownAccount, factors, appPasswords,
 		imports,
 		outboxes, recipients, keys, ruleSets, images, unsubscribes, pushes, admin,
 		mailOperations, cabinetOperations, parcelOperations, eventOperations,

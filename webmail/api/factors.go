@@ -25,9 +25,13 @@ func factors(s service) {
 	route(s, op{
 		name: "new-totp", method: http.MethodPost, path: "/second-factors/totp", tag: tagFactors, access: forSession,
 		about: "Makes a secret for codes. It counts once a code of it was typed.",
-	}, func(ctx context.Context, _ *struct{}) (*body[NewTotp], error) {
-		t, err := s.SignIns.BeginTOTP(ctx, who(ctx).Account, s.Hostname)
-		return &body[NewTotp]{NewTotp{t.Secret, t.URI}}, err
+	}, func(ctx context.Context, in *Proven) (*body[NewTotp], error) {
+		by, err := s.right(ctx, *in, nil)
+		if err != nil {
+			return nil, err
+		}
+		t, err := s.SignIns.BeginTOTP(ctx, by, who(ctx).Account, s.Hostname)
+		return answer(NewTotp{t.Secret, t.URI}, err)
 	})
 	route(s, op{
 		name: "confirm-totp", method: http.MethodPut, path: "/second-factors/totp", tag: tagFactors, access: forSession,
@@ -43,59 +47,77 @@ func factors(s service) {
 		name: "remove-totp", method: http.MethodDelete, path: "/second-factors/totp", tag: tagFactors, access: forSession,
 		about: "Asks for no codes any more.",
 	}, func(ctx context.Context, in *struct {
-		from
-		Body struct {
-			Proof []byte `json:"proof" doc:"of the passphrase or of the kit"`
-		}
+		Proven
+		Body *proofInside `required:"false"`
 	}) (*struct{}, error) {
-		return nil, s.SignIns.RemoveTOTP(ctx, in.caller, who(ctx).Account, in.Body.Proof)
+		by, err := s.right(ctx, in.Proven, in.Body.bytes())
+		if err != nil {
+			return nil, err
+		}
+		return nil, s.SignIns.RemoveTOTP(ctx, by, who(ctx).ID)
 	})
 	passkeys(s)
 	passkeySignIn(s)
+}
+
+// proofInside is a proof in the body of a request, in the place of a token.
+type proofInside struct {
+	Proof []byte `json:"proof,omitempty" doc:"of the passphrase or of the kit, where no token of POST /proof is sent"`
+}
+
+func (p *proofInside) bytes() []byte {
+	if p == nil {
+		return nil
+	}
+	return p.Proof
 }
 
 func passkeys(s service) {
 	route(s, op{
 		name: "begin-passkey", method: http.MethodPost, path: "/passkeys/begin", tag: tagFactors, access: forSession,
 		about: "Options to make a passkey (PublicKeyCredentialCreationOptionsJSON).",
-	}, func(ctx context.Context, in *from) (*body[any], error) {
-		options, err := s.SignIns.BeginPasskey(ctx, who(ctx).Account, in.site)
-		return &body[any]{options}, err
+	}, func(ctx context.Context, in *Proven) (*body[any], error) {
+		by, err := s.right(ctx, *in, nil)
+		if err != nil {
+			return nil, err
+		}
+		return answer(s.SignIns.BeginPasskey(ctx, by, who(ctx).Account, in.site))
 	})
 	route(s, op{
 		name: "add-passkey", method: http.MethodPost, path: "/passkeys", tag: tagFactors, access: forSession, status: http.StatusCreated, body: 256 << 10,
 		about: "Keeps a passkey.",
 	}, func(ctx context.Context, in *struct {
-		from
+		Proven
 		Body NewPasskey
 	}) (*body[PasskeyLine], error) {
 		b := in.Body
+		by, err := s.right(ctx, in.Proven, nil)
+		if err != nil {
+			return nil, err
+		}
 		credential, err := rawJSON(b.Credential)
 		if err != nil {
 			return nil, err
 		}
-		p, err := s.SignIns.AddPasskey(ctx, who(ctx).Account, in.site, signin.NewPasskey{
+		p, err := s.SignIns.AddPasskey(ctx, by, who(ctx).Account, in.site, signin.NewPasskey{
 			Name: b.Name, Credential: credential, Container: b.Container, Version: uint64(b.Version), Factor: b.SecondFactor,
 		})
 		return &body[PasskeyLine]{passkeyOnWire(p)}, err
 	})
 	route(s, op{
 		name: "remove-passkey", method: http.MethodDelete, path: "/passkeys/{id}", tag: tagFactors, access: forSession,
-		about: "Takes a passkey away, with its container and the sessions it began. One that is a second factor goes only with a proof.",
+		about: "Takes a passkey away, with its container and the sessions it began.",
 	}, func(ctx context.Context, in *struct {
-		from
-		ID      string `path:"id" maxLength:"1400"`
-		Version int64  `query:"version" minimum:"1" doc:"of the keyring without its container"`
-		Body    *struct {
-			Proof []byte `json:"proof,omitempty" doc:"of the passphrase or of the kit"`
-		} `required:"false"`
+		Proven
+		ID      string       `path:"id" maxLength:"1400"`
+		Version int64        `query:"version" minimum:"1" doc:"of the keyring without its container"`
+		Body    *proofInside `required:"false"`
 	}) (*struct{}, error) {
-		c := who(ctx)
-		var proof []byte
-		if in.Body != nil {
-			proof = in.Body.Proof
+		by, err := s.right(ctx, in.Proven, in.Body.bytes())
+		if err != nil {
+			return nil, err
 		}
-		return nil, s.SignIns.RemovePasskey(ctx, in.caller, c.Account, c.Session, in.ID, uint64(in.Version), proof)
+		return nil, s.SignIns.RemovePasskey(ctx, by, who(ctx).Account, who(ctx).Session, in.ID, uint64(in.Version))
 	})
 }
 

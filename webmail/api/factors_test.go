@@ -45,7 +45,7 @@ func codeOf(t testing.TB, secret string, at time.Time) string {
 func TestCodes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p := w.attach(w.alice)
+	p := w.attach(w.alice).prove()
 	n := read[NewTotp](t, p.ask("POST", "/second-factors/totp", nil), 200)
 	if !strings.HasPrefix(n.URI, "otpauth://totp/mail.demo.test:alice@demo.test?") || !strings.Contains(n.URI, n.Secret) {
 		t.Errorf("%s", n.URI)
@@ -186,7 +186,7 @@ func (w *world) requestOptions() map[string]any {
 func TestPasskeySignsIn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p := w.attach(w.alice)
+	p := w.attach(w.alice).prove()
 	k := p.withPasskey("laptop", func(b map[string]any) { b["container"], b["version"] = container(2), 2 })
 	f := read[SecondFactors](t, p.ask("GET", "/second-factors", nil), 200)
 	if len(f.Passkeys) != 1 || !f.Passkeys[0].Unlocks || f.Passkeys[0].SecondFactor || f.Passkeys[0].Used != nil {
@@ -240,6 +240,7 @@ func TestPasskeySignsIn(t *testing.T) {
 	refused("what opens the master key", secret)
 
 	k.count = 100
+	p.prove()
 	signIn(k.sign(w.requestOptions()))
 	if rec := p.ask("DELETE", "/passkeys/"+k.id()+"?version=3", nil); rec.Code != 204 {
 		t.Errorf("%d %s", rec.Code, rec.Body)
@@ -256,7 +257,7 @@ func TestPasskeySignsIn(t *testing.T) {
 func TestPasskeySignatureServesOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p := w.attach(w.alice)
+	p := w.attach(w.alice).prove()
 	k := newSoftKey(p.id)
 	k.count = 0
 	made := k.register(read[map[string]any](t, p.ask("POST", "/passkeys/begin", nil), 200))
@@ -272,7 +273,7 @@ func TestPasskeySignatureServesOnce(t *testing.T) {
 func TestPasskeyIsSecondFactor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p := w.attach(w.alice)
+	p := w.attach(w.alice).prove()
 	k := p.withPasskey("token", nil)
 	need := expect(t, p.signIn(), 401, "second-factor")
 	options, _ := need.Passkey.(map[string]any)
@@ -295,7 +296,7 @@ func TestPasskeyIsSecondFactor(t *testing.T) {
 func TestNewPasskeyIsChecked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p, bob := w.attach(w.alice), w.attach(w.bob)
+	p, bob := w.attach(w.alice).prove(), w.attach(w.bob).prove()
 	begin := func() map[string]any {
 		return read[map[string]any](t, p.ask("POST", "/passkeys/begin", nil), 200)
 	}
@@ -347,7 +348,7 @@ func TestNewPasskeyIsChecked(t *testing.T) {
 func TestFactorsForgotten(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p := w.attach(w.alice)
+	p := w.attach(w.alice).prove()
 	k := p.withPasskey("token", func(b map[string]any) { b["container"], b["version"], b["second_factor"] = container(2), 2, true })
 	expect(t, p.signIn(), 401, "second-factor")
 	must(0, w.SignIns.ForgetFactors(t.Context(), w.alice.ID))

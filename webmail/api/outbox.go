@@ -9,6 +9,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -44,7 +45,6 @@ const (
 	mailInside  = 1 << 20
 	plainMail   = 50 << 20
 	sendingPart = "Sending"
-	leftAtOnce  = "left-" // begins an id of what never waited
 )
 
 // Envelope is a mail's way.
@@ -54,6 +54,7 @@ type Envelope struct {
 	Delay     int64     `json:"delay,omitempty" doc:"seconds until it leaves"`
 	At        time.Time `json:"at,omitzero" doc:"or when it leaves"`
 	Encrypted bool      `json:"encrypted" doc:"the client encrypted it: nothing is sent if it is readable"`
+	ID        string    `json:"id,omitempty" doc:"of this sending, 16 to 64 of A-Za-z0-9_-, chosen by its client and new for each: it leaves once, however often it is asked for, and is known for a week at least"`
 }
 
 // OutboxItem is a mail that waits. One that left at once has an id too, by which nothing
@@ -175,7 +176,7 @@ func (a *API) send(ctx context.Context, r *http.Request) (OutboxItem, error) {
 		return OutboxItem{}, refusedMail(err)
 	}
 	if held.ID == "" {
-		return OutboxItem{ID: leftAtOnce + strings.ToLower(rand.Text()[:12]), At: a.Now().UTC(), To: len(o.Envelope.To), Size: text.Size(), Created: a.Now().UTC()}, nil
+		return OutboxItem{ID: outbox.LeftID + strings.ToLower(rand.Text()[:12]), At: a.Now().UTC(), To: len(o.Envelope.To), Size: text.Size(), Created: a.Now().UTC()}, nil
 	}
 	return itemOf(held), nil
 }
@@ -223,6 +224,8 @@ func fillPart(parts *multipart.Reader, name string, into io.Writer) error {
 	return nil
 }
 
+var sendingID = regexp.MustCompile(`^[A-Za-z0-9_-]{16,64}$`)
+
 // order is what its caller wants done with a mail.
 func (a *API) order(c caller, e Envelope) (o outbox.Order, err error) {
 	from, err := mail.ParseAddress(e.From)
@@ -232,7 +235,10 @@ func (a *API) order(c caller, e Envelope) (o outbox.Order, err error) {
 	if len(e.To) == 0 || len(e.To) > mostTo {
 		return o, badInput("to: expected 1 to %d addresses", mostTo)
 	}
-	o = outbox.Order{By: identity(c), Encrypted: e.Encrypted, Envelope: smtp.Envelope{From: &from}}
+	if e.ID != "" && !sendingID.MatchString(e.ID) {
+		return o, badInput("id: expected 16 to 64 of A-Za-z0-9_-")
+	}
+	o = outbox.Order{By: identity(c), Encrypted: e.Encrypted, Name: e.ID, Envelope: smtp.Envelope{From: &from}}
 	for i, t := range e.To {
 		to, err := mail.ParseAddress(t)
 		if err != nil {

@@ -77,7 +77,7 @@ func newSender(t testing.TB) *sender {
 				Book: w.Book, Account: w.db.Accounts().Account, Store: w.Store, Queue: s.queue, Local: way, Hostname: w.Hostname,
 				Spool: s.dir, Log: log, Now: w.now,
 			},
-			Local: way, Hostname: w.Hostname, Log: log, Now: w.now,
+			Local: way, Hostname: w.Hostname, Names: s.papers.Drawer("sendings"), Log: log, Now: w.now,
 		},
 		Rules: &rules.Room{Rules: s.papers.Drawer("rules"), Heard: s.papers.Drawer("heard"), Book: w.Book, Queue: s.queue, Local: way, Log: log, Now: w.now},
 		Push: &push.Room{Places: s.papers.Drawer("push"), Key: s.papers.Drawer("push key"), HTTP: http.DefaultClient, About: "mailto:x@demo.test", Log: log, Now: w.now,
@@ -150,7 +150,7 @@ func TestOutbox(t *testing.T) {
 	}
 	expect(t, s.as(s.alice, "DELETE", "/outbox/"+held.ID, nil), 404, "not-found")
 	now := read[OutboxItem](t, s.send(s.alice, Envelope{From: "alice@demo.test", To: e.To}, text("alice@demo.test")), 200)
-	if d, _ := s.queue.Depth(t.Context()); d.Mails != 1 || !strings.HasPrefix(now.ID, leftAtOnce) {
+	if d, _ := s.queue.Depth(t.Context()); d.Mails != 1 || !strings.HasPrefix(now.ID, outbox.LeftID) {
 		t.Errorf("%d mails left, %+v", d.Mails, now)
 	}
 	expect(t, s.as(s.alice, "DELETE", "/outbox/"+now.ID, nil), 404, "not-found")

@@ -8,54 +8,66 @@ import (
 	"sealpost/account/signin"
 )
 
-// sessions are the browsers that are signed in, and those that would like to be.
-func sessions(s service) {
-	type sessionList struct {
+// listed adds an operation that answers with all of something: one line of a table for
+// what is told (name), how it is found (find), and how one of it looks on the wire (say).
+func listed[A, B, L any](s service, o op, find func(context.Context) ([]A, error), say func(context.Context, A) B, wrap func([]B) L) {
+	o.method, o.tag, o.access = http.MethodGet, tagSignIn, forSession
+	route(s, o, func(ctx context.Context, _ *struct{}) (*body[L], error) {
+		all, err := find(ctx)
+		lines := make([]B, 0, len(all))
+		for _, one := range all {
+			lines = append(lines, say(ctx, one))
+		}
+		return answer(wrap(lines), err)
+	})
+}
+
+// The lists of this file, as they stand in JSON.
+type (
+	sessionList struct {
 		Sessions []SessionLine `json:"sessions"`
 	}
-	route(s, op{
-		name: "sessions", method: http.MethodGet, path: "/sessions", tag: tagSignIn, access: forSession,
-		about: "The browsers that are signed in, the one used last first.",
-	}, func(ctx context.Context, _ *struct{}) (*body[sessionList], error) {
-		all, err := s.SignIns.Sessions(ctx, who(ctx).ID)
-		w := sessionList{[]SessionLine{}}
-		for _, one := range all {
-			w.Sessions = append(w.Sessions, SessionLine{one.ID, one.Device, onWire(one.Created), onWire(one.Used), onWire(one.Expires), one.ID == who(ctx).Session})
-		}
-		return &body[sessionList]{w}, err
-	})
+	signInList struct {
+		SignIns []SignInLine `json:"sign_ins"`
+	}
+	requestList struct {
+		Requests []WaitingRequest `json:"requests"`
+	}
+	appPasswordList struct {
+		AppPasswords []AppPassword `json:"app_passwords"`
+	}
+)
+
+// sessions are the browsers that are signed in.
+func sessions(s service) {
+	listed(s, op{name: "sessions", path: "/sessions", about: "The browsers that are signed in, the one used last first."},
+		func(ctx context.Context) ([]signin.Session, error) { return s.SignIns.Sessions(ctx, who(ctx).ID) },
+		func(ctx context.Context, one signin.Session) SessionLine {
+			return SessionLine{one.ID, one.Device, onWire(one.Created), onWire(one.Used), onWire(one.Expires), one.ID == who(ctx).Session}
+		},
+		func(all []SessionLine) sessionList { return sessionList{all} })
+	listed(s, op{name: "sign-ins", path: "/sign-ins", about: "The last hundred sign-ins and tries, the newest first."},
+		func(ctx context.Context) ([]signin.Line, error) { return s.SignIns.History(ctx, who(ctx).ID) },
+		func(_ context.Context, l signin.Line) SignInLine {
+			return SignInLine{At: onWire(l.At), How: l.How, OK: l.OK, Device: l.Device, Door: l.Door, Network: l.Network}
+		},
+		func(all []SignInLine) signInList { return signInList{all} })
+	type ended struct {
+		Cookie string `header:"Set-Cookie"`
+	}
 	route(s, op{
 		name: "end-session", method: http.MethodDelete, path: "/sessions/{id}", tag: tagSignIn, access: forSession,
 		about: "Signs a browser out. What it has cannot be opened without this server any more.",
 	}, func(ctx context.Context, in *struct {
 		ID string `path:"id"`
-	}) (*struct {
-		Cookie string `header:"Set-Cookie"`
-	}, error) {
+	}) (*ended, error) {
 		if err := s.SignIns.End(ctx, who(ctx).ID, in.ID); err != nil {
 			return nil, err
 		}
-		out := &struct {
-			Cookie string `header:"Set-Cookie"`
-		}{}
-		if in.ID == who(ctx).Session {
-			out.Cookie = s.cookie("", s.Now())
+		if in.ID != who(ctx).Session {
+			return &ended{}, nil
 		}
-		return out, nil
-	})
-	type signInList struct {
-		SignIns []SignInLine `json:"sign_ins"`
-	}
-	route(s, op{
-		name: "sign-ins", method: http.MethodGet, path: "/sign-ins", tag: tagSignIn, access: forSession,
-		about: "The last hundred sign-ins and tries, the newest first.",
-	}, func(ctx context.Context, _ *struct{}) (*body[signInList], error) {
-		all, err := s.SignIns.History(ctx, who(ctx).ID)
-		w := signInList{[]SignInLine{}}
-		for _, l := range all {
-			w.SignIns = append(w.SignIns, SignInLine{onWire(l.At), l.How, l.OK, l.Device})
-		}
-		return &body[signInList]{w}, err
+		return &ended{s.cookie("", s.Now())}, nil
 	})
 }
 
@@ -79,19 +91,12 @@ func requests(s service) {
 		name: "come-back", method: http.MethodPost, path: "/sign-in/requests/{id}", tag: tagSignIn, access: forAnybody,
 		about: "Asks whether this device was let in: 202 while it waits, and 404 once it was sent away.",
 	}, s.comeBack)
-	type requestList struct {
-		Requests []WaitingRequest `json:"requests"`
-	}
-	route(s, op{
-		name: "access-requests", method: http.MethodGet, path: "/access-requests", tag: tagSignIn, access: forSession,
-		about: "Devices that ask to be let in.",
-	}, func(ctx context.Context, _ *struct{}) (*body[requestList], error) {
-		w := requestList{[]WaitingRequest{}}
-		for _, r := range s.SignIns.Requests(who(ctx).ID) {
-			w.Requests = append(w.Requests, WaitingRequest{r.ID, r.Device, r.PublicKey, onWire(r.At)})
-		}
-		return &body[requestList]{w}, nil
-	})
+	listed(s, op{name: "access-requests", path: "/access-requests", about: "Devices that ask to be let in."},
+		func(ctx context.Context) ([]signin.Request, error) { return s.SignIns.Requests(who(ctx).ID), nil },
+		func(_ context.Context, r signin.Request) WaitingRequest {
+			return WaitingRequest{r.ID, r.Device, r.PublicKey, onWire(r.At)}
+		},
+		func(all []WaitingRequest) requestList { return requestList{all} })
 	route(s, op{
 		name: "grant-access", method: http.MethodPost, path: "/access-requests/{id}/grant", tag: tagSignIn, access: forSession,
 		about: "Lets a device in, with what was sealed to its key.",
@@ -142,19 +147,9 @@ func (s service) comeBack(ctx context.Context, in *struct {
 
 // appPasswords are what programs sign in with.
 func appPasswords(s service) {
-	type appPasswordList struct {
-		AppPasswords []AppPassword `json:"app_passwords"`
-	}
-	route(s, op{
-		name: "app-passwords", method: http.MethodGet, path: "/app-passwords", tag: tagSignIn, access: forSession,
-		about: "The app passwords that mail programs, and programs of this API, sign in with.",
-	}, func(ctx context.Context, _ *struct{}) (*body[appPasswordList], error) {
-		w := appPasswordList{[]AppPassword{}}
-		for _, p := range who(ctx).Passwords {
-			w.AppPasswords = append(w.AppPasswords, appPasswordOnWire(p))
-		}
-		return &body[appPasswordList]{w}, nil
-	})
+	listed(s, op{name: "app-passwords", path: "/app-passwords", about: "The app passwords that mail programs, and programs of this API, sign in with."},
+		s.programs, func(_ context.Context, p program) AppPassword { return p.onWire() },
+		func(all []AppPassword) appPasswordList { return appPasswordList{all} })
 	route(s, op{
 		name: "new-app-password", method: http.MethodPost, path: "/app-passwords", tag: tagSignIn, access: forSession, status: http.StatusCreated,
 		about: "Makes an app password, which is shown in this answer only.",
@@ -169,11 +164,36 @@ func appPasswords(s service) {
 	})
 }
 
-func appPasswordOnWire(p account.Password) AppPassword {
-	return AppPassword{Name: p.Name, Created: onWire(p.Created), Used: maybeOnWire(p.Used), FileSent: p.FileSent, Limit: p.Limit, Scopes: p.AllScopes()}
+// program is an app password, and where it was used from.
+type program struct {
+	account.Password
+	uses []signin.Use
+}
+
+func (s service) programs(ctx context.Context) (all []program, err error) {
+	uses, err := s.SignIns.Uses(ctx, who(ctx).ID)
+	for _, p := range who(ctx).Passwords {
+		all = append(all, program{p, uses[p.Name]})
+	}
+	return all, err
+}
+
+func (p program) onWire() AppPassword {
+	w := AppPassword{
+		Name: p.Name, Created: onWire(p.Created), Used: maybeOnWire(p.Used), FileSent: p.FileSent, Limit: p.Limit, Scopes: p.AllScopes(),
+		Uses: []AppPasswordUse{},
+	}
+	for _, u := range p.uses {
+		if u.Last.AddDate(0, 0, 1).Before(p.Created) { // of another, that had this name
+			continue
+		}
+		w.Uses = append(w.Uses, AppPasswordUse{u.Door, u.Network, onWire(u.Last)})
+	}
+	return w
 }
 
 func (s service) newAppPassword(ctx context.Context, in *struct {
+	Proven
 	Body struct {
 		Name     string   `json:"name" minLength:"1" maxLength:"64"`
 		Scopes   []string `json:"scopes,omitempty" maxItems:"3" doc:"imap, smtp, api; absent: imap and smtp"`
@@ -182,6 +202,9 @@ func (s service) newAppPassword(ctx context.Context, in *struct {
 	}
 }) (*body[AppPassword], error) {
 	b := in.Body
+	if _, err := s.right(ctx, in.Proven, nil); err != nil {
+		return nil, err
+	}
 	word, err := s.Book.MakePassword(ctx, who(ctx).ID, account.NewPassword{Name: b.Name, FileSent: b.FileSent, Limit: b.Limit, Scopes: b.Scopes})
 	if err != nil {
 		return nil, err
@@ -192,7 +215,7 @@ func (s service) newAppPassword(ctx context.Context, in *struct {
 	}
 	for _, p := range a.Passwords {
 		if p.Name == b.Name {
-			w := appPasswordOnWire(p)
+			w := program{Password: p}.onWire()
 			w.Password = word.Reveal()
 			return &body[AppPassword]{w}, nil
 		}

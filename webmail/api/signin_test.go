@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -20,14 +21,14 @@ import (
 
 // person is a client of the API: what it must remember to sign in.
 type person struct {
-	w         *world
-	address   string
-	id        string
-	cookie    string
-	session   Session
-	proof     []byte
-	kit       []byte
-	userAgent string
+	w       *world
+	address string
+	id      string
+	cookie  string
+	session Session
+	proof   []byte
+	kit     []byte
+	token   []byte // of a proof
 }
 
 var goodKdf = Kdf{"argon2id", 65536, 3, 1}
@@ -89,6 +90,16 @@ func (p *person) browser(r *http.Request) {
 	if p.cookie != "" {
 		r.AddCookie(&http.Cookie{Name: cookieName, Value: p.cookie})
 	}
+	if p.token != nil {
+		r.Header.Set("Sealpost-Proof", base64.StdEncoding.EncodeToString(p.token))
+	}
+}
+
+// prove types the passphrase once more, which counts for a while.
+func (p *person) prove() *person {
+	p.w.t.Helper()
+	p.token = read[Proof](p.w.t, p.ask("POST", "/proof", map[string]any{"proof": p.proof}), 200).Token
+	return p
 }
 
 func (p *person) signIn(edit ...func(*SignIn)) *httptest.ResponseRecorder {
@@ -103,6 +114,7 @@ func (p *person) signIn(edit ...func(*SignIn)) *httptest.ResponseRecorder {
 // another is the same person at another browser.
 func (p *person) another() *person {
 	o := *p
+	o.token = nil
 	return o.enter(p.signIn())
 }
 
@@ -514,7 +526,7 @@ func TestAccessByApproval(t *testing.T) {
 func TestAppPasswordsByAPI(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p := w.attach(w.alice)
+	p := w.attach(w.alice).prove()
 	made := read[AppPassword](t, p.ask("POST", "/app-passwords", map[string]any{"name": "script", "scopes": []string{"api"}}), 201)
 	if made.Password == "" || !slices.Equal(made.Scopes, []string{"api"}) {
 		t.Errorf("%+v", made)
@@ -552,7 +564,7 @@ func TestAppPasswordsByAPI(t *testing.T) {
 func TestIDsOfOthers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	alice, bob := w.attach(w.alice), w.attach(w.bob)
+	alice, bob := w.attach(w.alice).prove(), w.attach(w.bob).prove()
 	read[AppPassword](t, alice.ask("POST", "/app-passwords", map[string]any{"name": "phone"}), 201)
 	r := read[AccessRequest](t, w.ask("POST", "/sign-in/requests", map[string]any{"address": "alice@demo.test", "public_key": bytesOf(32, 1), "device": "d"}), 201)
 	key := alice.withPasskey("laptop", nil)

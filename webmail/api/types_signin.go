@@ -135,10 +135,12 @@ type SessionLine struct {
 
 // SignInLine is one sign-in, or a try.
 type SignInLine struct {
-	At     time.Time `json:"at"`
-	How    string    `json:"how" enum:"passphrase,kit,passkey,approval,join,app-password"`
-	OK     bool      `json:"ok"`
-	Device string    `json:"device"`
+	At      time.Time `json:"at"`
+	How     string    `json:"how" enum:"passphrase,kit,passkey,approval,join,app-password"`
+	OK      bool      `json:"ok"`
+	Device  string    `json:"device" doc:"the browser; of an app password: its name"`
+	Door    string    `json:"door,omitempty" enum:"imap,smtp,api" doc:"of an app password"`
+	Network string    `json:"network,omitempty" doc:"of an app password: where from, as a network, /24 or /48 of IPv6"`
 }
 
 // AccessRequest is what a device that asks to be let in comes back with.
@@ -194,13 +196,21 @@ type NewPasskey struct {
 
 // AppPassword is one that a mail program, or a program of the API, signs in with.
 type AppPassword struct {
-	Name     string     `json:"name"`
-	Created  time.Time  `json:"created"`
-	Used     *time.Time `json:"used,omitempty" doc:"to the day"`
-	FileSent bool       `json:"file_sent"`
-	Limit    int        `json:"limit"`
-	Scopes   []string   `json:"scopes" doc:"imap, smtp, api"`
-	Password string     `json:"password,omitempty" doc:"in the answer to POST only"`
+	Name     string           `json:"name"`
+	Created  time.Time        `json:"created"`
+	Used     *time.Time       `json:"used,omitempty" doc:"to the day"`
+	FileSent bool             `json:"file_sent"`
+	Limit    int              `json:"limit"`
+	Scopes   []string         `json:"scopes" doc:"imap, smtp, api"`
+	Password string           `json:"password,omitempty" doc:"in the answer to POST only"`
+	Uses     []AppPasswordUse `json:"uses" doc:"where it was used from lately, the newest first"`
+}
+
+// AppPasswordUse is one door and network that an app password was used at.
+type AppPasswordUse struct {
+	Door    string    `json:"door" enum:"imap,smtp,api"`
+	Network string    `json:"network,omitempty" doc:"/24, or /48 of IPv6"`
+	Last    time.Time `json:"last" doc:"to the day"`
 }
 
 // onWire is a time as the API has it.

@@ -23,6 +23,7 @@ type note struct {
 	Password  string `json:"password,omitempty"`
 	OwnSent   bool   `json:"own_sent,omitempty"`
 	Encrypted bool   `json:"encrypted,omitempty"`
+	Name      string `json:"name,omitempty"` // of the sending
 	// Leaving: copies may have been made, so nobody can have it back.
 	Leaving bool `json:"leaving,omitempty"`
 }
@@ -41,8 +42,16 @@ func noteOf(m queue.Mail) (n note) {
 
 // Put takes a mail: one with a Hold to come waits, any other leaves at once. What can be
 // refused without asking others is refused here, with what submission says. A zero
-// Item says that it left.
+// Item, or an id that begins with LeftID, says that it left. An order whose name is known
+// is not done again: it gets the Item that there was, or fails with ErrSending or ErrDoubt.
 func (b *Box) Put(ctx context.Context, o Order, content mail.Bytes) (Item, error) {
+	if o.Name != "" && b.Names != nil {
+		return b.once(ctx, o, content)
+	}
+	return b.put(ctx, o, content)
+}
+
+func (b *Box) put(ctx context.Context, o Order, content mail.Bytes) (Item, error) {
 	closed, err := b.encrypted(content)
 	if err != nil {
 		return Item{}, err
@@ -94,7 +103,7 @@ func (b *Box) encrypted(content mail.Bytes) (bool, error) {
 func (b *Box) mail(o Order, at, now time.Time) queue.Mail {
 	m := queue.Mail{
 		Envelope: o.Envelope, Account: o.By.Account, Created: now, Expires: at.Add(Patience),
-		Note: note{Password: o.By.Password, OwnSent: o.By.OwnSent, Encrypted: o.Encrypted}.String(),
+		Note: note{Password: o.By.Password, OwnSent: o.By.OwnSent, Encrypted: o.Encrypted, Name: o.Name}.String(),
 	}
 	for _, r := range o.Envelope.To {
 		m.Recipient = append(m.Recipient, queue.State{Recipient: r})
@@ -115,14 +124,14 @@ func (b *Box) List(ctx context.Context, account string) ([]Item, error) {
 	all := []Item{}
 	for _, m := range mails {
 		if len(m.Recipient) > 0 {
-			all = append(all, item(m))
+			all = append(all, itemOf(m))
 		}
 	}
 	slices.SortStableFunc(all, func(a, c Item) int { return a.At.Compare(c.At) })
 	return all, nil
 }
 
-func item(m queue.Mail) Item {
+func itemOf(m queue.Mail) Item {
 	i := Item{
 		ID: m.ID, At: m.Envelope.Hold, Created: m.Created, Recipients: len(m.Recipient), Size: m.Size,
 		Sending: m.Sending || noteOf(m).Leaving,
@@ -140,7 +149,11 @@ func (b *Box) TakeBack(ctx context.Context, account string, id queue.ID) error {
 	if err != nil {
 		return err
 	}
-	if err := l.Done(ctx); err != nil {
+	err = b.settled(ctx, l.Mail)
+	if err == nil {
+		err = l.Done(ctx)
+	}
+	if err != nil {
 		l.Release(context.WithoutCancel(ctx))
 		return fmt.Errorf("take back mail %s: %w", id, err)
 	}
@@ -166,7 +179,7 @@ func (b *Box) Move(ctx context.Context, account string, id queue.ID, at time.Tim
 	for i := range m.Recipient {
 		m.Recipient[i].Next, m.Recipient[i].Attempts = at, 0
 	}
-	moved := item(*m)
+	moved := itemOf(*m)
 	moved.Sending = false
 	if err := l.Save(ctx); err != nil {
 		l.Release(context.WithoutCancel(ctx))

@@ -108,7 +108,7 @@ func (b *Box) depart(ctx context.Context, l *queue.Lease) (err error) {
 func (b *Box) settle(ctx context.Context, l *queue.Lease, err error) error {
 	if err == nil {
 		b.Log.Info("mail left the outbox", "mail", string(l.Mail.ID))
-		return l.Done(ctx)
+		return b.over(ctx, l)
 	}
 	var reply *smtp.Reply
 	final := errors.As(err, &reply) && reply.Code/100 == 5
@@ -126,6 +126,15 @@ func (b *Box) settle(ctx context.Context, l *queue.Lease, err error) error {
 		return errors.Join(err, b.later(ctx, l, *reply)) // a notice that cannot be stored now comes later
 	}
 	b.Log.Info("mail of the outbox was refused", "mail", string(l.Mail.ID), "reply", reply.Enhanced)
+	return b.over(ctx, l)
+}
+
+// over ends what a mail was in the outbox for: its name first, so that a crash in between
+// has it asked for once more, and not done.
+func (b *Box) over(ctx context.Context, l *queue.Lease) error {
+	if err := b.settled(ctx, l.Mail); err != nil {
+		b.Log.Warn("a sending is not remembered", "mail", string(l.Mail.ID), "error", err) // it is out: that counts more
+	}
 	return l.Done(ctx)
 }
 

@@ -7,8 +7,9 @@
 //
 // Invariants: what Take back removed never leaves, and what began to leave is never
 // said to be taken back, across crashes too; a mail is gone only when it left, was
-// taken back, or its sender has a notice of what refused it; where readable text may
-// not touch a disk, none is held (docs/decisions/0022).
+// taken back, or its sender has a notice of what refused it; a sending with a name
+// leaves once, however often it is asked for (docs/decisions/0028); where readable text
+// may not touch a disk, none is held (docs/decisions/0022).
 package outbox
 
 import (
@@ -61,8 +62,11 @@ type Box struct {
 	Local    smtp.Handler // the way in for notices
 	Hostname string
 	Changed  func(account string) // something of theirs changed; nil: nobody wants to know
+	Names    Names                // of sendings; nil: none are remembered
 	Log      *slog.Logger
 	Now      func() time.Time
+
+	going going
 }
 
 // Order is a mail that its sender wants to leave.
@@ -70,6 +74,7 @@ type Order struct {
 	By        smtp.Identity
 	Envelope  smtp.Envelope // Hold and To are set
 	Encrypted bool          // its client encrypted it: nothing leaves if it did not
+	Name      string        // of this sending, as its client calls it; empty: none
 }
 
 // Item is what waits, without what it says and whom it is for.
