@@ -87,12 +87,19 @@ export function createApp(parts: AppParts): OpenApp {
     const cache = await parts.store.open(s.account.id).catch(() => createMemoryStore().open(s.account.id));
     const { fingerprint } = await vault.state();
     if (now !== turn) return cache.close();
-    const d = createDesk({ api, vault, cache, clock, alarms, session: s, fingerprint, source: parts.source, page: parts.page, quiet: parts.quiet ?? false });
+    const d = createDesk({ api, vault, cache, clock, alarms, session: s, fingerprint, source: parts.source, page: parts.page, quiet: parts.quiet ?? false, took: (a) => session.took(a) });
     desk.value = d;
     stopLock();
-    stopLock = effect(() => {
-      session.autoLock = d.settings.value.value.autoLock;
-    });
+    const stops = [
+      effect(() => {
+        session.autoLock = d.settings.value.value.autoLock;
+      }),
+      effect(() => {
+        const now = session.account.value;
+        if (now && now !== untracked(() => d.account)) untracked(() => d.changed(now));
+      }),
+    ];
+    stopLock = () => stops.forEach((stop) => stop());
     await d.start();
   }
   let stopLock = () => {};

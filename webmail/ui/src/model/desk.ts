@@ -1,7 +1,7 @@
 // All models of one open account, joined. A new desk for each opening: what comes late for
 // an old one reaches nothing.
 
-import { effect } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import type { Session } from "../wire/api.ts";
 import { openEvents, type EventSourceLike, type Events, type EventsOptions } from "../wire/events.ts";
 import type { Api, Clock } from "../wire/http.ts";
@@ -36,6 +36,7 @@ export interface DeskParts {
   fingerprint: string; // of the key that the vault holds
   source?: ((url: string) => EventSourceLike) | undefined;
   page?: EventsOptions["page"] | undefined;
+  took?: (account: Session["account"]) => void; // it was changed elsewhere
   quiet?: boolean; // no stream, no timers: tests of one model
 }
 export interface OpenDesk extends Desk {
@@ -49,6 +50,7 @@ export interface OpenDesk extends Desk {
   readonly cards: Cards;
   readonly cabinet: CabinetModel;
   readonly mail: Mail;
+  changed(account: Session["account"]): void;
   start(): Promise<void>;
   online(): void;
   save(): Promise<void>;
@@ -59,8 +61,23 @@ const HOUR = 3_600_000;
 
 export function createDesk(parts: DeskParts): OpenDesk {
   const { api, vault, clock, alarms, session } = parts;
-  const account = session.account;
+  // The parts below hold one account and one list of its addresses, which change in place.
+  const account = { ...session.account };
+  const shown = signal(session.account);
   const own = account.addresses.map((a) => a.toLowerCase());
+  const changed = (now: typeof account) => {
+    Object.assign(account, now);
+    own.splice(0, own.length, ...now.addresses.map((a) => a.toLowerCase()));
+    shown.value = now;
+  };
+  // Who writes: the address that its owner chose for that, or the account's name.
+  const me = {
+    get name() { return String(settings.value.peek().more["name"] ?? "").slice(0, 100); },
+    get address() {
+      const chosen = settings.value.peek().more["from"];
+      return account.addresses.find((a) => a === chosen) ?? account.addresses[0] ?? "";
+    },
+  };
   const cache = new SealedCache(parts.cache, vault);
   const cabinet = new CabinetModel({ api, vault, cache, clock, alarms });
   const threads = new Threads();
@@ -72,7 +89,7 @@ export function createDesk(parts: DeskParts): OpenDesk {
   const queue = new Queue({ api, cache, clock, sync, failed: (word) => actions.say("action-" + word, {}, { tone: "bad" }) });
   const actions = new Actions({ api, clock, sync, queue, settings });
   const files = new DraftFiles(cache, cabinet);
-  const drafts = new Drafts(cabinet, { clock, files, actions, settings, me: { get name() { return String(settings.value.peek().more["name"] ?? "").slice(0, 100); }, address: account.addresses[0] ?? "" }, own });
+  const drafts = new Drafts(cabinet, { clock, files, actions, settings, me, own });
   const outbox = new Outbox({ api, vault, cache, clock, account, sync, cards, drafts, contacts, pins, settings, actions });
   const search = createSearch(sync);
   const letters = new Letters(api, cache);
@@ -140,7 +157,10 @@ export function createDesk(parts: DeskParts): OpenDesk {
         if (e.name === "mail") quietly(sync.refresh());
         else if (e.name === "cabinet") quietly(cabinet.refresh());
         else if (e.name === "outbox") quietly(outbox.refresh());
-        else if (e.name === "account") quietly(pins.watchOwn());
+        else if (e.name === "account") {
+          quietly(pins.watchOwn());
+          quietly(api.account().then((a) => parts.took?.(a.account)));
+        }
       },
     });
   }
@@ -150,7 +170,9 @@ export function createDesk(parts: DeskParts): OpenDesk {
   });
 
   return {
-    account, sync, list, mail, actions, cabinet, settings, contacts, pins, drafts, outbox, search, queue, cards,
+    get account() { return shown.value; },
+    changed,
+    sync, list, mail, actions, cabinet, settings, contacts, pins, drafts, outbox, search, queue, cards,
     start,
     online() {
       events?.nudge();

@@ -4,6 +4,7 @@ import { signal } from "@preact/signals";
 import type { AppPassword, NewTotp, SecondFactors, SessionLine, SignInLine, WaitingRequest } from "../wire/api.ts";
 import type { Api } from "../wire/http.ts";
 import { resource, wordOf } from "./resource.ts";
+import type { SessionModel } from "./types.ts";
 
 export const scopes = ["imap", "smtp", "api"] as const;
 
@@ -27,7 +28,8 @@ export function tries() {
   return { busy, failed, run };
 }
 
-export function createDevices(api: Api) {
+// proven asks the owner to prove who they are where the server wants it.
+export function createDevices(api: Api, proven: SessionModel["proven"] = (f) => f()) {
   const sessions = resource<SessionLine[]>(async () =>
     (await api.sessions()).sort((a, b) => Number(b.current) - Number(a.current) || b.used.localeCompare(a.used)));
   const history = resource<SignInLine[]>(() => api.signIns());
@@ -54,24 +56,24 @@ export function createDevices(api: Api) {
       await api.refuseAccess(id);
       await requests.load();
     }),
-    beginTotp: (): Promise<NewTotp | undefined> => doing.run(() => api.newTotp()),
+    beginTotp: (): Promise<NewTotp | undefined> => doing.run(() => proven(() => api.newTotp())),
     confirmTotp: (code: string) => doing.run(async () => {
       await api.confirmTotp(code.replace(/\s/g, ""));
       await factors.load();
       return true;
     }),
-    removeTotp: (proof: string) => doing.run(async () => {
-      await api.removeTotp(proof);
+    removeTotp: () => doing.run(async () => {
+      await proven(() => api.removeTotp());
       await factors.load();
       return true;
     }),
     removePasskey: (id: string, version?: number) => doing.run(async () => {
-      await api.removePasskey(id, version);
+      await proven(() => api.removePasskey(id, version));
       await factors.load();
       return true;
     }),
     newPassword: (o: { name: string; scopes: string[]; file_sent: boolean }) => doing.run(async () => {
-      const made = await api.newAppPassword(o);
+      const made = await proven(() => api.newAppPassword(o));
       await passwords.load();
       return made;
     }),

@@ -134,8 +134,9 @@ export class Outbox implements OutboxModel {
     for (const g of groups) {
       const sign = g.certificates.length > 0 && (d.sign ?? settings.value.peek().sign);
       const made = await vault.encrypt({ draft: copy(draft), certificates: g.certificates, sign });
-      const envelope: Envelope = { from: d.from.address, to: g.to, encrypted: g.certificates.length > 0, ...(at ? { at: new Date(at * 1000).toISOString() } : { delay: s.delay }) };
-      s.parts.push({ envelope, key: newKey(), mail: await this.#keep(made.mail), id: "" });
+      const key = newKey(); // by which the server knows it again, for a week
+      const envelope: Envelope = { from: d.from.address, to: g.to, encrypted: g.certificates.length > 0, id: key, ...(at ? { at: new Date(at * 1000).toISOString() } : { delay: s.delay }) };
+      s.parts.push({ envelope, key, mail: await this.#keep(made.mail), id: "" });
       draft.message_id = made.message_id; // one mail, however many forms
       if (s.sent.mail === "" && d.bcc.length === 0) s.sent.mail = await this.#keep(made.sent);
     }
@@ -219,8 +220,8 @@ export class Outbox implements OutboxModel {
     } catch (e) {
       if (!(e instanceof ApiError) || e.word !== "strict" || s.at) throw e;
       const { delay: _, ...envelope } = p.envelope;
-      p.envelope = envelope;
       p.key = newKey();
+      p.envelope = { ...envelope, id: p.key };
       s.delay = 0;
       await cache.put("pending", `send/${s.id}`, s);
       return (await api.send(p.envelope, mail, p.key)).id;

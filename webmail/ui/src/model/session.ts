@@ -8,7 +8,8 @@ import { ApiError, newKey, sleep, type Api, type Clock } from "../wire/http.ts";
 import type { NewIdentity, Vault } from "../vault/vault.ts";
 import type { PasskeyHost } from "./passkeys.ts";
 import { Offline } from "./offline.ts";
-import type { Fault, Joining, Need, Phase, SessionModel } from "./types.ts";
+import { wordOf } from "./resource.ts";
+import type { Fault, Joining, Need, Phase, Proving, SessionModel } from "./types.ts";
 
 export interface Memory {
   get(key: string): string | null;
@@ -31,6 +32,10 @@ const ASKING = 15 * 60_000;
 const LAST = "sealpost address";
 
 class Stopped extends Error {}
+// Its owner did not want to prove who they are: that is no fault, and has no words.
+class NotProved extends Error {
+  readonly word = "";
+}
 
 export class SessionState implements SessionModel {
   readonly #parts: SessionParts;
@@ -45,6 +50,7 @@ export class SessionState implements SessionModel {
   readonly joining = signal<Joining | null>(null);
   readonly asking = signal<{ words: string[] } | null>(null);
   readonly ended = signal(false);
+  readonly proving = signal<Proving | null>(null);
   readonly hasPasskeys: boolean;
   readonly offline: Offline;
   autoLock = 0; // minutes; the desk follows the settings
@@ -52,6 +58,7 @@ export class SessionState implements SessionModel {
   #token = "";
   #kit: { version: number; request: Parameters<Api["newKit"]>[0] } | null = null;
   #stopAsking = false;
+  #answer: ((proved: boolean) => void) | null = null; // of who waits for a proof
   #lastActive = 0;
   #idle: (() => void) | null = null;
 
@@ -89,7 +96,7 @@ export class SessionState implements SessionModel {
     }
   }
   #explain(e: unknown): void {
-    if (e instanceof Stopped) return;
+    if (e instanceof Stopped || e instanceof NotProved) return;
     if (e instanceof ApiError && e.word === "second-factor") this.need.value = { kind: "second-factor", methods: e.methods };
     else if (e instanceof ApiError) this.fault.value = { word: e.word, ...(e.wait ? { wait: e.wait } : {}) };
     else {
@@ -368,6 +375,7 @@ export class SessionState implements SessionModel {
     if (this.phase.peek() !== "open") return;
     await this.#parts.leaving().catch(() => {});
     this.#idle?.();
+    this.#parts.api.forgetProof();
     this.phase.value = "locked";
     await this.#parts.vault.signOut(false).catch(() => {});
     if (tell) this.#parts.tell("locked");
@@ -391,6 +399,8 @@ export class SessionState implements SessionModel {
   #gone(): void {
     this.#idle?.();
     this.offline.join();
+    this.#parts.api.forgetProof();
+    this.stopProving();
     this.phase.value = "signed-out";
     this.session.value = null;
     this.account.value = null;
@@ -478,13 +488,55 @@ export class SessionState implements SessionModel {
     const { api, vault, passkeys } = this.#parts;
     return this.#do(async () => {
       const host = passkeys ?? stop();
-      const a = await host.create(await api.passkeyBegin());
+      const a = await host.create(await this.proven(() => api.passkeyBegin()));
       const s = await this.#fresh();
       const c = a.prf && (await vault.passkeyContainer({ prf: a.prf, credential: a.id, keyring: s.keyring, fingerprint: s.account.fingerprint }));
-      await api.addPasskey({ name, credential: a.credential, ...(c ? { container: c.container, version: c.version } : {}) });
+      await this.proven(() => api.addPasskey({ name, credential: a.credential, ...(c ? { container: c.container, version: c.version } : {}) }));
       await this.#fresh();
       this.#keepHere();
     });
+  }
+
+  // -- proving anew
+  async proven<T>(f: () => Promise<T>): Promise<T> {
+    try {
+      return await f();
+    } catch (e) {
+      if (!(e instanceof ApiError) || e.word !== "proof") throw e;
+    }
+    this.#answer?.(false); // one question at a time
+    const proved = await new Promise<boolean>((done) => {
+      this.#answer = done;
+      this.proving.value = { busy: false, word: "" };
+    });
+    this.proving.value = null;
+    this.#answer = null;
+    if (!proved) throw new NotProved();
+    return f();
+  }
+  async prove(o: { passphrase: string } | { passkey: true }): Promise<void> {
+    const { api, vault, passkeys } = this.#parts;
+    if (!this.proving.peek() || this.proving.peek()!.busy) return;
+    this.proving.value = { busy: true, word: "" };
+    try {
+      if ("passphrase" in o) {
+        const s = await this.#fresh();
+        await api.prove(await vault.proof({ passphrase: o.passphrase, keyring: s.keyring, fingerprint: s.account.fingerprint }));
+      } else await api.prove({ assertion: (await (passkeys ?? stop()).get(await api.proofBegin())).credential });
+      this.#answer?.(true);
+    } catch (e) {
+      const left = (e as { name?: unknown }).name === "NotAllowedError";
+      this.proving.value = { busy: false, word: left ? "passkey-stopped" : wordOf(e) };
+    }
+  }
+  stopProving(): void {
+    this.#answer?.(false);
+  }
+  took(account: Account): void {
+    const s = this.session.peek();
+    if (!s || s.account.id !== account.id) return;
+    this.session.value = { ...s, account };
+    this.account.value = account;
   }
 }
 

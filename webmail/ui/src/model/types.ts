@@ -31,7 +31,7 @@ export interface App {
 
 // All that lies on the desk of who is signed in. A new one for each opening.
 export interface Desk {
-  readonly account: Account;
+  readonly account: Account; // as it is now: a view that reads it is drawn again
   readonly sync: SyncModel;
   readonly list: ListModel;
   readonly mail: MailModel;
@@ -75,6 +75,12 @@ export interface Joining {
   fingerprint: string;
 }
 
+// The owner is asked who they are.
+export interface Proving {
+  busy: boolean;
+  word: string; // of what went wrong, or ""
+}
+
 export interface SessionModel {
   readonly phase: ReadonlySignal<Phase>;
   readonly busy: ReadonlySignal<boolean>;
@@ -116,6 +122,14 @@ export interface SessionModel {
   // A new kit: words to show; then retyped. null if the passphrase was wrong.
   newKit(passphrase: string): Promise<string[] | null>;
   confirmKit(words: string): Promise<boolean>;
+  // Does what a session alone may not: where the server asks for a proof, the owner is asked
+  // (proving), and it is done once more. It fails with an empty word if they did not want to.
+  proven<T>(f: () => Promise<T>): Promise<T>;
+  readonly proving: ReadonlySignal<Proving | null>;
+  prove(o: { passphrase: string } | { passkey: true }): Promise<void>;
+  stopProving(): void;
+  // The account, as the server says that it is now.
+  took(account: Account): void;
   approve(request: { id: string; public_key: string }, words: string): Promise<boolean>;
   addPasskey(name: string): Promise<boolean>;
   // Somebody is here: moves auto-lock away. Views call it on input; it is cheap.

@@ -6,7 +6,8 @@ import { padme } from "./box.ts";
 import { type Entity, base64Lines, contentOf, multipart, write } from "./entity.ts";
 import { VaultError, closed } from "./errors.ts";
 import { type Line, addrSpec, addressField, dateText, fold, idField, line, structured, textWords } from "./fields.ts";
-import { openpgp, readCertificate } from "./openpgp.ts";
+import { foldAddress } from "./kit.ts";
+import { addressOfId, openpgp, readCertificate } from "./openpgp.ts";
 import type { Session } from "./session.ts";
 import { describe } from "./subkeys.ts";
 import type { Draft, Encrypted, Vault } from "./vault.ts";
@@ -201,7 +202,12 @@ async function signed(header: Line[], content: Entity, signer: PrivateKey): Prom
 
 // The owner's certificate for who answers (Autocrypt, level 1), where it fits.
 function autocryptOf(d: Draft, key: PrivateKey): Line[] {
-  const data = base64Lines(copy(key.toPublic().write())).trim().split("\r\n");
+  // Of the owner's other addresses it says nothing; without a user id for this one it is left out.
+  const from = foldAddress(addrSpec(d.from.address)).replace(/\+[^@]*@/, "@");
+  const shown = key.toPublic();
+  shown.users = shown.users.filter((u) => u.userID && addressOfId(u.userID.userID) === from);
+  if (shown.users.length === 0) return [];
+  const data = base64Lines(copy(shown.write())).trim().split("\r\n");
   if (data.join("").length > 9 << 10) return [];
   return [{ name: "Autocrypt", body: [`addr=${addrSpec(d.from.address)};`, "prefer-encrypt=mutual;", "keydata=", ...data].join("\r\n ") }];
 }

@@ -110,6 +110,11 @@ export async function openLocal(master: Uint8Array, id: Identity, box: Uint8Arra
   return openContainer(await purposeKey(master, "keys"), localContext(id), 1, box);
 }
 
+// The owner's secret key as the next version of its container.
+export async function sealOpenpgp(master: Uint8Array, id: Identity, version: number, key: Uint8Array): Promise<string> {
+  return toBase64(await sealContainer(await purposeKey(master, "keys"), { ...context(id, "openpgp", id.fingerprint), version }, key));
+}
+
 export interface NewSecrets {
   master: Bytes;
   secret: Bytes;

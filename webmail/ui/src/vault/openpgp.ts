@@ -129,6 +129,37 @@ export async function readCertificate(data: Uint8Array): Promise<PublicKey> {
   }
 }
 
+// The address that a user id names, or "".
+export const addressOfId = (id: string): string => (/<([^<>]+)>\s*$/.exec(id)?.[1] ?? id).trim().toLowerCase();
+
+// Adds a user id for each address that the key does not name yet. What is there stays as it
+// is, and so do its parts: a new self-signature says the same of the key as its newest one.
+export async function addIdentities(key: PrivateKey, name: string, addresses: readonly string[]): Promise<PrivateKey> {
+  const { lib, config } = await openpgp();
+  const named = new Set(key.getUserIDs().map(addressOfId));
+  const missing = addresses.filter((a) => !named.has(a.toLowerCase()));
+  if (missing.length === 0) return key;
+  try {
+    const fresh = await lib.readPrivateKey({ binaryKey: key.write(), config });
+    // The library makes the first one the primary one: that stays what it was.
+    const first = (await key.getPrimaryUser()).user.userID;
+    const main = first && { name: first.name, email: first.email, comment: first.comment };
+    const same = main && lib.UserIDPacket.fromObject(main).userID === first.userID;
+    const { privateKey: other } = await lib.reformatKey({
+      privateKey: fresh, userIDs: [...(same ? [main] : []), ...missing.map((email) => (name === "" ? { email } : { name, email }))], format: "object", config,
+      ...(await lifeOf(key)),
+    });
+    return (await key.update(other, new Date(), { ...lib.config, ...config })) as PrivateKey;
+  } catch {
+    throw new VaultError("bad-input"); // of a name or an address
+  }
+}
+
+async function lifeOf(key: PrivateKey): Promise<{ keyExpirationTime?: number }> {
+  const end = await key.getExpirationTime();
+  return end instanceof Date ? { keyExpirationTime: Math.floor((end.getTime() - key.getCreationTime().getTime()) / 1000) } : {};
+}
+
 export interface Decrypted {
   data: Bytes;
   signatures: { keyID: string; verified: Promise<boolean>; at: Promise<number>; fingerprint: Promise<string> }[];

@@ -6,16 +6,16 @@ import { type Bytes, equal, fromBase64, random, toBase64 } from "./bytes.ts";
 import { openRing, openSecret } from "./device.ts";
 import { VaultError, closed } from "./errors.ts";
 import { type Asking, ask, newListKey, openGrant, sealGrant } from "./hpke.ts";
-import { type Identity, type Opener, newContainers, newSecrets, openContents, openMaster, passkeyWrap, sameSecret, sealLocal, wrapMaster } from "./keys.ts";
+import { type Identity, type Opener, newContainers, newSecrets, openContents, openMaster, passkeyWrap, sameSecret, sealLocal, wrapMaster, sealOpenpgp } from "./keys.ts";
 import { accessWords, checkAccessWords, foldAddress, kitProof, kitToWords, kitWrap, newKit, parseKit } from "./kit.ts";
-import { newKey, readCertificate, readSecretKey } from "./openpgp.ts";
+import { addIdentities, newKey, readCertificate, readSecretKey } from "./openpgp.ts";
 import type { Session } from "./session.ts";
 import type { NewIdentity, Vault } from "./vault.ts";
 
 type Part = Pick<
   Vault,
   | "create" | "attach" | "tryKit" | "proveByPassphrase" | "proveByKit" | "proveByPasskey" | "open" | "reopen" | "keepOffline" | "offline" | "openOffline" | "dropOffline" | "renew" | "knows" | "lock" | "signOut" | "state"
-  | "newPassphrase" | "newKit" | "passkeyContainer" | "requestAccess" | "grantAccess" | "acceptGrant" | "importKey"
+  | "newPassphrase" | "newKit" | "proof" | "withAddresses" | "passkeyContainer" | "requestAccess" | "grantAccess" | "acceptGrant" | "importKey"
 >;
 
 const passkeyName = "master.passkey.";
@@ -191,6 +191,30 @@ export class SignIn implements Part {
     const container = await wrapMaster({ by: "kit", wrap: await kitWrap(entropy) }, id, version, master);
     this.kit = entropy;
     return { words: await kitToWords(entropy), request: { version, proof: toBase64(halves.proof), container } };
+  }
+
+  async proof(o: Parameters<Vault["proof"]>[0]): Promise<{ proof: string }> {
+    const { halves } = await this.confirm(o.passphrase, o.keyring, o.fingerprint);
+    return { proof: toBase64(halves.proof) };
+  }
+
+  // The key in the vault gets them too, and so does its container where the server keeps one.
+  async withAddresses(o: Parameters<Vault["withAddresses"]>[0]): ReturnType<Vault["withAddresses"]> {
+    const h = this.session.open();
+    if (o.fingerprint !== h.id.fingerprint) throw closed();
+    await this.session.pinned(h.id, o.keyring);
+    const key = await addIdentities(await this.session.key(), o.name, o.addresses);
+    const raw = new Uint8Array(key.write());
+    const kept = Object.hasOwn(o.keyring.containers, `openpgp.${h.id.fingerprint}`);
+    const version = o.keyring.version + 1;
+    const container = kept ? { version, container: await sealOpenpgp(h.master, h.id, version, raw) } : null;
+    if (!kept) {
+      const pins = (await this.session.device.of(h.id.account))?.pins;
+      await this.session.keep({ version: pins?.version ?? 1, kdf: pins?.kdf ?? floor }, null, await sealLocal(h.master, h.id, raw));
+    }
+    h.raw = raw;
+    h.key = key;
+    return { certificate: toBase64(new Uint8Array(key.toPublic().write())), container };
   }
 
   async passkeyContainer(o: Parameters<Vault["passkeyContainer"]>[0]): Promise<NewContainer> {

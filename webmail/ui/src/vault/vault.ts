@@ -215,6 +215,11 @@ export interface Vault {
   // -- changing keys -----------------------------------------------------------------
   newPassphrase(o: { old: string; passphrase: string; keyring: Keyring; fingerprint: string }): Promise<Omit<NewPassphrase, never>>;
   newKit(o: { passphrase: string; keyring: Keyring; fingerprint: string }): Promise<{ words: string[]; request: Omit<NewKit, "kit_proof"> }>;
+  // The proof of the passphrase, for what a session alone may not; "closed" if it is not the one.
+  proof(o: { passphrase: string; keyring: Keyring; fingerprint: string }): Promise<{ proof: string }>;
+  // The owner's certificate with a user id for each address, signed by its key: mail programs and
+  // directories look for one. Addresses that it names already are left as they are.
+  withAddresses(o: { name: string; addresses: string[]; keyring: Keyring; fingerprint: string }): Promise<{ certificate: string; container: NewContainer | null }>;
   passkeyContainer(o: { prf: ArrayBuffer; credential: string; keyring: Keyring; fingerprint: string }): Promise<NewContainer>;
   // A new device: its key and six words; and, on a device that is open, the grant.
   requestAccess(address: string): Promise<{ public_key: string; words: string[] }>;

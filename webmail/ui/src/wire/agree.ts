@@ -11,16 +11,20 @@ type Must<T extends true> = T;
 
 export type Agreed = {
   AccessRequest: Must<Same<api.AccessRequest, made.AccessRequest>>;
+  AccountChange: Must<Same<api.AccountChange, made.AccountChange>>;
+  AccountSettings: Must<Same<api.AccountSettings, made.AccountSettings>>;
   Account: Must<Same<api.Account, made.Account>>;
   Action: Must<Fits<api.Action, made.Action>>;
   AddedMails: Must<Same<api.AddedMails, made.AddedMails>>;
   AdminAccount: Must<Same<api.AdminAccount, made.AdminAccount>>;
   AdminDomain: Must<Same<api.AdminDomain, made.AdminDomain>>;
+  AdminHours: Must<Same<api.AdminHours, made.AdminHours>>;
   AdminInvitation: Must<Same<api.AdminInvitation, made.AdminInvitation>>;
   AdminOverview: Must<Same<api.AdminOverview, made.AdminOverview>>;
   AdminQueueItem: Must<Same<api.AdminQueueItem, made.AdminQueueItem>>;
   AdminReport: Must<Same<api.AdminReport, made.AdminReport>>;
   AdminTraffic: Must<Same<api.AdminTraffic, made.AdminTraffic>>;
+  AppPasswordUse: Must<Same<api.AppPasswordUse, made.AppPasswordUse>>;
   AppPassword: Must<Same<api.AppPassword, made.AppPassword>>;
   Appended: Must<Same<api.Appended, made.Appended>>;
   CabinetItem: Must<Same<api.CabinetItem, made.CabinetItem>>;
@@ -44,10 +48,12 @@ export type Agreed = {
   NewKit: Must<Same<api.NewKit, made.NewKit>>;
   NewPasskey: Must<Same<api.NewPasskey, made.NewPasskey>>;
   NewPassphrase: Must<Same<api.NewPassphrase, made.NewPassphrase>>;
+  NewProof: Must<Same<api.NewProof, made.NewProof>>;
   NewTotp: Must<Same<api.NewTotp, made.NewTotp>>;
   OutboxItem: Must<Same<api.OutboxItem, made.OutboxItem>>;
   PasskeyLine: Must<Same<api.PasskeyLine, made.PasskeyLine>>;
   Problem: Must<Same<api.Problem, made.Problem>>;
+  Proof: Must<Same<api.Proof, made.Proof>>;
   PushKey: Must<Same<api.PushKey, made.PushKey>>;
   Recipient: Must<Same<api.Recipient, made.Recipient>>;
   ResealMail: Must<Same<api.ResealMail, made.ResealMail>>;

@@ -119,6 +119,36 @@ export interface NewPassphrase {
   container: Base64; // master.passphrase
 }
 
+// What changes how an account is entered needs more than a session: a token in the header
+// Sealpost-Proof; without one that counts: 403 "proof". It is of one session, for five minutes.
+// POST /api/v1/proof {proof} or {assertion} -> Proof; POST /api/v1/proof/begin -> WebAuthn request
+// options, 404 where there is no passkey for this host. It is asked for at: POST second-factors/totp,
+// DELETE second-factors/totp, POST passkeys/begin, POST passkeys, DELETE passkeys/ID, POST app-passwords,
+// PUT account/certificate.
+export interface NewProof {
+  proof?: Base64; // of the passphrase or of the kit
+  assertion?: unknown; // of a passkey, for the options of proof/begin
+}
+export interface Proof {
+  token: Base64;
+  expires: Time;
+}
+
+// GET /api/v1/account -> AccountSettings; PATCH (AccountChange): 403 "locked"; POST /api/v1/account/aliases
+// {address}: 409 "taken", "too-many", 422 "reserved", "domain", "alias"; DELETE /api/v1/account/aliases/ADDRESS.
+// PUT /api/v1/account/certificate {certificate}: adds what the owner's client made; the key stays.
+// All answer AccountSettings, and the event "account" tells other browsers.
+export interface AccountSettings {
+  account: Account;
+  aliases: number; // beside its name, that its owner may add
+  former: string[]; // given up: nobody else gets them
+  locked: string[]; // that only the operator sets: encrypt, headers (level)
+}
+export interface AccountChange {
+  level?: "open" | "baseline" | "shy" | "minimal";
+  encrypt?: "when-all-have-keys" | "require" | "never";
+}
+
 // PUT /api/v1/keyring/kit
 export interface NewKit {
   version: number;
@@ -158,7 +188,9 @@ export interface SignInLine {
   at: Time;
   how: "passphrase" | "kit" | "passkey" | "approval" | "join" | "app-password";
   ok: boolean;
-  device: string;
+  device: string; // of an app password: its name
+  door?: "imap" | "smtp" | "api"; // of app passwords
+  network?: string; // of app passwords: /24, or /48 of IPv6
 }
 
 // POST /api/v1/sign-in/requests {address, public_key, device}: a new device asks to be let in.
@@ -216,6 +248,12 @@ export interface AppPassword {
   limit: number;
   scopes: string[]; // imap, smtp, api
   password?: string; // in the answer to POST only
+  uses: AppPasswordUse[]; // where it was used from lately, the newest first
+}
+export interface AppPasswordUse {
+  door: "imap" | "smtp" | "api";
+  network?: string;
+  last: Time; // to the day
 }
 
 // ---- Mail --------------------------------------------------------------------------
@@ -379,6 +417,8 @@ export interface Envelope {
   delay?: number; // seconds until it leaves: undo
   at?: Time; // or when it leaves
   encrypted: boolean; // the client encrypted it: send nothing if it is readable
+  id?: string; // of this sending, 16 to 64 of A-Za-z0-9_-: it leaves once, for a week at least. 409 "in-doubt":
+  // a crash broke it off while it left, and nobody knows whether it did
 }
 export interface OutboxItem {
   id: string;
@@ -509,6 +549,16 @@ export interface AdminTraffic {
   sent: number; // recipients that took a mail
   deferred: number;
   failed: number;
+}
+// GET /api/v1/admin/hours: mail by the hour, columns of one length
+export interface AdminHours {
+  from: Time; // the first hour
+  received: number[];
+  junk: number[];
+  refused: number[];
+  sent: number[];
+  deferred: number[];
+  failed: number[];
 }
 // GET /api/v1/admin/reports -> {reports}, newest first: what other servers said of our domains
 export interface AdminReport {

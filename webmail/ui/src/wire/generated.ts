@@ -24,11 +24,27 @@ export interface Account {
   quota: number;
 }
 
+export interface AccountChange {
+  encrypt?: "when-all-have-keys" | "require" | "never";
+  level?: "open" | "baseline" | "shy" | "minimal";
+}
+
+export interface AccountSettings {
+  account: Account;
+  aliases: number;
+  former: string[];
+  locked: string[];
+}
+
 export interface Action {
   address?: string;
   do: string;
   flag?: string;
   mailbox?: string;
+}
+
+export interface AddAliasRequest {
+  address: string;
 }
 
 export interface AddedMails {
@@ -87,6 +103,16 @@ export interface AdminDomain {
 
 export interface AdminDomains {
   domains: AdminDomain[];
+}
+
+export interface AdminHours {
+  deferred: number[];
+  failed: number[];
+  from: string;
+  junk: number[];
+  received: number[];
+  refused: number[];
+  sent: number[];
 }
 
 export interface AdminInvitation {
@@ -192,10 +218,17 @@ export interface AppPassword {
   password?: string;
   scopes: string[];
   used?: string;
+  uses: AppPasswordUse[];
 }
 
 export interface AppPasswordList {
   app_passwords: AppPassword[];
+}
+
+export interface AppPasswordUse {
+  door: "imap" | "smtp" | "api";
+  last: string;
+  network?: string;
 }
 
 export interface Appended {
@@ -442,6 +475,11 @@ export interface NewPassphrase {
   version: number;
 }
 
+export interface NewProof {
+  assertion?: unknown;
+  proof?: string;
+}
+
 export interface NewTotp {
   secret: string;
   uri: string;
@@ -497,12 +535,25 @@ export interface Problem {
   type: string;
 }
 
+export interface Proof {
+  expires: string;
+  token: string;
+}
+
+export interface ProofInside {
+  proof?: string;
+}
+
 export interface PushKey {
   key: string;
 }
 
 export interface PushPlaceBody {
   endpoint: string;
+}
+
+export interface PutCertificateRequest {
+  certificate: string;
 }
 
 export interface Recipient {
@@ -522,14 +573,6 @@ export interface RecipientList {
 
 export interface RecipientsRequest {
   addresses: string[];
-}
-
-export interface RemovePasskeyRequest {
-  proof?: string;
-}
-
-export interface RemoveTotpRequest {
-  proof: string;
 }
 
 export interface RequestList {
@@ -623,7 +666,9 @@ export interface SignIn {
 export interface SignInLine {
   at: string;
   device: string;
+  door?: "imap" | "smtp" | "api";
   how: "passphrase" | "kit" | "passkey" | "approval" | "join" | "app-password";
+  network?: string;
   ok: boolean;
 }
 

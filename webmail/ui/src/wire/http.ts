@@ -70,6 +70,7 @@ interface Call {
   headers?: { [name: string]: string };
   key?: string; // Idempotency-Key
   free?: boolean; // does not wait for the guard
+  proof?: boolean; // a session alone is not enough: the token of what was proved goes with it
   timeout?: number;
   signal?: AbortSignal | undefined;
 }
@@ -113,6 +114,7 @@ class Http {
   onLost: () => void = () => {};
   onReach: (reached: boolean) => void = () => {};
   guard: (() => Promise<void>) | null = null;
+  proof = ""; // the token of what its owner proved; the server ends it after five minutes
 
   constructor(o: HttpOptions) {
     this.#fetch = o.fetch ?? ((...a) => fetch(...a));
@@ -143,6 +145,7 @@ class Http {
       headers["Content-Type"] = "application/json";
     } else if (c.type) headers["Content-Type"] = c.type;
     if (c.key) headers["Idempotency-Key"] = c.key;
+    if (c.proof && this.proof !== "") headers["Sealpost-Proof"] = this.proof;
     const stop = new AbortController();
     let late = false;
     const cancel = this.#clock.after(c.timeout ?? (c.method && c.method !== "GET" ? WRITE : READ), () => {
@@ -262,16 +265,30 @@ export function createApi(o: HttpOptions = {}) {
     grantAccess: (id: string, sealed: string) => mutate("POST", `/access-requests/${seg(id)}/grant`, { sealed }),
     refuseAccess: (id: string) => mutate("DELETE", `/access-requests/${seg(id)}`),
     secondFactors: () => get<t.SecondFactors>("/second-factors"),
-    newTotp: () => send<t.NewTotp>("POST", "/second-factors/totp"),
+    // Who asks proves anew who they are: until the server says otherwise the token goes with
+    // what needs it. "" forgets it.
+    proofBegin: () => send<unknown>("POST", "/proof/begin"),
+    prove: async (b: t.NewProof): Promise<void> => {
+      http.proof = (await send<t.Proof>("POST", "/proof", b)).token;
+    },
+    forgetProof(): void {
+      http.proof = "";
+    },
+    account: () => get<t.AccountSettings>("/account"),
+    changeAccount: (b: t.AccountChange) => mutate<t.AccountSettings>("PATCH", "/account", b),
+    addAlias: (address: string) => mutate<t.AccountSettings>("POST", "/account/aliases", { address }),
+    removeAlias: (address: string) => mutate<t.AccountSettings>("DELETE", `/account/aliases/${seg(address)}`),
+    putCertificate: (certificate: t.Base64) => send<t.AccountSettings>("PUT", "/account/certificate", { certificate }, { proof: true }),
+    newTotp: () => send<t.NewTotp>("POST", "/second-factors/totp", undefined, { proof: true }),
     confirmTotp: (code: string) => send("PUT", "/second-factors/totp", { code }),
-    removeTotp: (proof: string) => send("DELETE", "/second-factors/totp", { proof }),
-    passkeyBegin: () => send<unknown>("POST", "/passkeys/begin"),
-    addPasskey: (b: t.NewPasskey) => send<t.PasskeyLine>("POST", "/passkeys", b),
-    removePasskey: (id: string, version?: number) => mutate("DELETE", `/passkeys/${seg(id)}${version === undefined ? "" : `?version=${version}`}`),
+    removeTotp: () => send("DELETE", "/second-factors/totp", undefined, { proof: true }),
+    passkeyBegin: () => send<unknown>("POST", "/passkeys/begin", undefined, { proof: true }),
+    addPasskey: (b: t.NewPasskey) => send<t.PasskeyLine>("POST", "/passkeys", b, { proof: true }),
+    removePasskey: (id: string, version?: number) => send("DELETE", `/passkeys/${seg(id)}${version === undefined ? "" : `?version=${version}`}`, undefined, { proof: true }),
     passkeySignInBegin: (address?: string) => send<unknown>("POST", "/sign-in/passkey/begin", address === undefined ? {} : { address }),
     passkeySignIn: (b: { credential: unknown; device: string }) => send<t.Session>("POST", "/sign-in/passkey", b),
     appPasswords: () => get<{ app_passwords: t.AppPassword[] }>("/app-passwords").then((r) => r.app_passwords),
-    newAppPassword: (b: { name: string; scopes: string[]; file_sent?: boolean; limit?: number }) => mutate<t.AppPassword>("POST", "/app-passwords", b),
+    newAppPassword: (b: { name: string; scopes: string[]; file_sent?: boolean; limit?: number }) => send<t.AppPassword>("POST", "/app-passwords", b, { proof: true }),
     removeAppPassword: (name: string) => mutate("DELETE", `/app-passwords/${seg(name)}`),
 
     // -- mail

@@ -12,6 +12,10 @@ export async function passkey(stage) {
   await page.getByRole("button", { name: "Add a passkey" }).click();
   await page.locator("dialog").getByLabel("What you call it").fill("Virtual one");
   await page.locator("dialog").getByRole("button", { name: "Go on" }).click();
+  // A session alone adds no passkey: who is there shows once more who they are.
+  const ask = page.locator("dialog", { hasText: "Is it you?" });
+  await ask.getByLabel("Your passphrase").fill(stage.bob.passphrase);
+  await ask.getByRole("button", { name: "Go on" }).click();
   await page.getByText("Virtual one").waitFor();
   await page.getByText("Unlocks your keys").waitFor();
 

@@ -210,6 +210,14 @@ export function createFakeVault(device: FakeDevice = newDevice()): FakeVault {
       if (o.old !== PASS) fail("closed");
       return { version: o.keyring.version + 1, old_proof: proof(o.old), salt: o.keyring.salt, kdf: o.keyring.kdf, proof: proof(o.passphrase), container: "AA==" };
     },
+    async proof(o) {
+      if (o.passphrase !== PASS) fail("closed");
+      return { proof: proof("passphrase") };
+    },
+    async withAddresses(o) {
+      need();
+      return { certificate: fakeCertificate(o.addresses.join(" ")).certificate, container: null };
+    },
     async newKit(o) {
       if (o.passphrase !== PASS) fail("closed");
       return { words: fakeWords.split(" "), request: { version: o.keyring.version + 1, proof: proof(PASS), container: "AA==" } };

@@ -111,7 +111,7 @@ function History({ devices }: { devices: Devices }) {
                 <tr key={i}>
                   <td>{fullDate(seconds(l.at))}</td>
                   <td>{t(`devices.how.${l.how}`)}</td>
-                  <td><bdi>{l.device}</bdi></td>
+                  <td><bdi>{l.device}</bdi>{l.door && <small>{t("devices.from", { door: t(`programs.door.${l.door}`), network: l.network || t("programs.uses.somewhere") })}</small>}</td>
                   <td>{l.ok ? <State tone="good" soft>{t("devices.ok")}</State> : <State tone="warn" soft>{t("devices.failed")}</State>}</td>
                 </tr>
               ))}

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 import { createDevices } from "../../model/devices.ts";
+import { createOwn } from "../../model/own.ts";
 import type { App, Desk } from "../../model/types.ts";
 import { href, route } from "../../router.ts";
 import { t } from "../../words/index.ts";
@@ -11,6 +12,8 @@ import { Begin } from "./begin.tsx";
 import { DevicesPage } from "./devices.tsx";
 import { Filters } from "./filters.tsx";
 import { Keys } from "./keys.tsx";
+import { Privacy } from "./privacy.tsx";
+import { Prove } from "./prove.tsx";
 import { Profile } from "./profile.tsx";
 import { Programs } from "./programs.tsx";
 import { Reading } from "./reading.tsx";
@@ -22,7 +25,7 @@ import "./settings.css";
 
 const groups: { name: string; parts: [string, IconName][] }[] = [
   { name: "you", parts: [["begin", "seal"], ["profile", "person"], ["keys", "key"]] },
-  { name: "mail", parts: [["appearance", "sun"], ["reading", "mail-open"], ["writing", "pen"], ["filters", "filter"], ["keyboard", "keyboard"]] },
+  { name: "mail", parts: [["appearance", "sun"], ["reading", "mail-open"], ["writing", "pen"], ["privacy", "eye-off"], ["filters", "filter"], ["keyboard", "keyboard"]] },
   { name: "door", parts: [["security", "shield"], ["devices", "device"], ["programs", "link"], ["storage", "storage"]] },
 ];
 
@@ -31,11 +34,13 @@ export interface Room { app: App; desk: Desk }
 export function Settings({ app, desk }: Room) {
   const at = route.value;
   const part = at.page === "settings" ? at.part : "";
-  const devices = useMemo(() => createDevices(app.api), [app]);
+  const devices = useMemo(() => createDevices(app.api, app.session.proven.bind(app.session)), [app]);
+  const own = useMemo(() => createOwn(app.api, app.vault, app.session), [app]);
   const room = { app, desk };
   const pages: { [part: string]: () => ComponentChildren } = {
     begin: () => <Begin {...room} devices={devices} />,
-    profile: () => <Profile {...room} />,
+    profile: () => <Profile {...room} own={own} />,
+    privacy: () => <Privacy {...room} own={own} />,
     keys: () => <Keys {...room} />,
     appearance: () => <Appearance {...room} />,
     reading: () => <Reading {...room} />,
@@ -63,6 +68,7 @@ export function Settings({ app, desk }: Room) {
         <a class="room-back" href={href({ page: "settings", part: "" })}><Icon name="back" />{t("settings.title")}</a>
         {(pages[part] ?? pages["profile"])?.()}
       </section>
+      <Prove app={app} />
     </div>
   );
 }

@@ -2,11 +2,13 @@
 import { useState } from "preact/hooks";
 import type { Settings, Signature } from "../../model/types.ts";
 import { t } from "../../words/index.ts";
-import { Button, Dialog, Field, IconButton, Select, State, TextArea, confirm } from "../kit/index.ts";
+import { Button, Dialog, Field, IconButton, TextArea, confirm } from "../kit/index.ts";
 import { Page, Row, Section, Sheet } from "../parts/room.tsx";
+import type { Own } from "../../model/own.ts";
+import { Addresses } from "./addresses.tsx";
 import type { Room } from "./index.tsx";
 
-export function Profile({ desk }: Room) {
+export function Profile({ app, desk, own }: Room & { own: Own }) {
   const s = desk.settings.value.value;
   const set = (change: Partial<Settings>) => void desk.settings.set(change);
   const kept = typeof s.more["name"] === "string" ? s.more["name"] : "";
@@ -22,17 +24,7 @@ export function Profile({ desk }: Room) {
           <Field label={t("profile.name.label")} hint={t("profile.name.hint")} value={name ?? kept} onValue={setName} onBlur={save} autocomplete="name" maxLength={200} />
         </form>
       </Section>
-      <Section title={t("profile.addresses")} lead={t("profile.addresses.lead")}>
-        <Sheet label={t("profile.addresses")}>
-          {desk.account.addresses.map((a, i) => (
-            <Row key={a} title={<><bdi>{a}</bdi>{i === 0 && <State>{t("profile.first")}</State>}</>}>
-              <Select bare label={t("profile.signature.for", { address: a })} value={s.signatureFor[a] ?? ""}
-                onValue={(id) => set({ signatureFor: { ...s.signatureFor, [a]: id } })}
-                options={[{ value: "", label: t("profile.signature.none") }, ...s.signatures.map((g) => ({ value: g.id, label: g.name }))]} />
-            </Row>
-          ))}
-        </Sheet>
-      </Section>
+      <Addresses app={app} desk={desk} own={own} />
       <Signatures list={s.signatures} onList={(signatures) => set({ signatures })} />
       <Templates desk={desk} />
     </Page>

@@ -1,8 +1,8 @@
 // App passwords for mail programs, and how to set those up.
 import { useEffect, useState } from "preact/hooks";
 import { type Devices, scopes } from "../../model/devices.ts";
-import type { AppPassword } from "../../wire/api.ts";
-import { shortDate, list, relative, t } from "../../words/index.ts";
+import type { AppPassword, AppPasswordUse } from "../../wire/api.ts";
+import { dayDate, shortDate, list, relative, t } from "../../words/index.ts";
 import { Button, Checkbox, Dialog, Field, Icon, IconButton, Note, Switch, confirm } from "../kit/index.ts";
 import { Copy } from "../parts/copy.tsx";
 import { Failure } from "../parts/fault.tsx";
@@ -27,10 +27,7 @@ export function Programs({ app, desk, devices }: Room & { devices: Devices }) {
         <Loaded of={devices.passwords}>{(all) => all.length === 0 ? <p class="room-empty">{t("programs.none")}</p> : (
           <Sheet label={t("programs.passwords")}>
             {all.map((p) => (
-              <Row key={p.name} lead={<Icon name="key" />} title={<bdi>{p.name}</bdi>}
-                detail={`${list(p.scopes.map((s) => t(`programs.scope.${s}` as "programs.scope.imap")))} · ${p.used ? t("programs.used", { used: relative(seconds(p.used)) }) : t("programs.unused", { made: shortDate(seconds(p.created)) })}`}>
-                <IconButton icon="trash" danger label={t("settings.remove.named", { name: p.name })} onClick={() => void remove(p)} />
-              </Row>
+              <Program key={p.name} p={p} onRemove={() => void remove(p)} />
             ))}
           </Sheet>
         )}</Loaded>
@@ -42,6 +39,21 @@ export function Programs({ app, desk, devices }: Room & { devices: Devices }) {
     </Page>
   );
 }
+
+/** A password, and where it was used from lately: networks and days, never a whole address. */
+function Program({ p, onRemove }: { p: AppPassword; onRemove: () => void }) {
+  const last = p.uses.slice(0, 6);
+  return (
+    <Row lead={<Icon name="key" />} title={<bdi>{p.name}</bdi>}
+      detail={<>
+        {`${list(p.scopes.map((s) => t(`programs.scope.${s}` as "programs.scope.imap")))} · ${p.used ? t("programs.used", { used: relative(seconds(p.used)) }) : t("programs.unused", { made: shortDate(seconds(p.created)) })}`}
+        {last.length > 0 && <span class="uses">{last.map((u) => <span key={u.door + u.network}>{useLine(u)}</span>)}</span>}
+      </>}>
+      <IconButton icon="trash" danger label={t("settings.remove.named", { name: p.name })} onClick={onRemove} />
+    </Row>
+  );
+}
+const useLine = (u: AppPasswordUse) => t("programs.uses.line", { door: t(`programs.door.${u.door}`), network: u.network || t("programs.uses.somewhere"), day: dayDate(seconds(u.last)) });
 
 function Make({ devices, onClose, onMade }: { devices: Devices; onClose: () => void; onMade: (p: AppPassword) => void }) {
   const [name, setName] = useState("");

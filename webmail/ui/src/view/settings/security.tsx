@@ -132,21 +132,21 @@ function Passkeys({ app, devices }: Props) {
   );
 }
 
-function Totp(p: Props) {
-  const { devices } = p;
+function Totp({ devices }: Props) {
   const [fresh, setFresh] = useState<NewTotp | undefined>(undefined);
-  const [leaving, leave] = useState(false);
+  const leave = async () => {
+    if (await confirm({ title: t("security.totp.remove"), text: t("security.totp.remove.text"), yes: t("settings.remove"), danger: true })) await devices.removeTotp();
+  };
   return (
     <Section title={t("security.totp")} lead={t("security.totp.lead")}>
       <Loaded of={devices.factors}>{(f) => (
         <Sheet>
           <Row lead={<Icon name="clock" />} title={f.totp ? <State tone="good">{t("security.totp.on")}</State> : t("security.totp.off")}>
-            {f.totp ? <Button onClick={() => leave(true)}>{t("security.totp.remove")}</Button> : <Button busy={devices.busy.value} onClick={() => void devices.beginTotp().then(setFresh)}>{t("security.totp.set")}</Button>}
+            {f.totp ? <Button onClick={() => void leave()}>{t("security.totp.remove")}</Button> : <Button busy={devices.busy.value} onClick={() => void devices.beginTotp().then(setFresh)}>{t("security.totp.set")}</Button>}
           </Row>
         </Sheet>
       )}</Loaded>
       {fresh && <SetTotp devices={devices} fresh={fresh} onClose={() => setFresh(undefined)} />}
-      {leaving && <RemoveTotp {...p} onClose={() => leave(false)} />}
     </Section>
   );
 }
@@ -169,28 +169,6 @@ function SetTotp({ devices, fresh, onClose }: { devices: Devices; fresh: NewTotp
           <Field label={t("security.totp.code")} value={code} onValue={setCode} inputMode="numeric" autocomplete="one-time-code" maxLength={9} autofocus />
           <Failure word={devices.failed.value} />
         </div>
-      </div>
-    </Dialog>
-  );
-}
-
-function RemoveTotp({ app, desk, devices, onClose }: Props & { onClose: () => void }) {
-  const [passphrase, setPassphrase] = useState("");
-  const [failed, setFailed] = useState("");
-  const remove = async () => {
-    setFailed("");
-    const { keyring } = await app.api.session();
-    const proved = await app.vault.proveByPassphrase({ address: desk.account.addresses[0] ?? "", passphrase, parameters: { salt: keyring.salt, kdf: keyring.kdf } }).catch(() => undefined);
-    if (!proved) setFailed("closed");
-    else if (await devices.removeTotp(proved.proof)) onClose();
-  };
-  return (
-    <Dialog title={t("security.totp.remove")} onClose={onClose} onSubmit={() => void remove()}
-      actions={<><Button onClick={onClose}>{t("kit.cancel")}</Button><Button kind="danger" type="submit" busy={devices.busy.value}>{t("settings.remove")}</Button></>}>
-      <div class="room-form">
-        <p>{t("security.totp.remove.text")}</p>
-        <Field type="password" label={t("security.old")} value={passphrase} onValue={setPassphrase} autocomplete="current-password" required autofocus />
-        <Failure word={failed || devices.failed.value} />
       </div>
     </Dialog>
   );
