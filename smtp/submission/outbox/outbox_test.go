@@ -243,8 +243,10 @@ func TestBegunIsGoneAfterACrash(t *testing.T) {
 	}}
 	w.must(w.box.depart(t.Context(), l))
 	defer after.Close()
-	again := *w.box
-	again.Queue = &queue.Queue{Store: after, Blobs: w.box.Queue.Blobs, Key: w.box.Queue.Key, Name: "outbox", Now: w.now}
+	again := Box{
+		Queue:  &queue.Queue{Store: after, Blobs: w.box.Queue.Blobs, Key: w.box.Queue.Key, Name: "outbox", Now: w.now},
+		Submit: w.box.Submit, Local: w.box.Local, Hostname: w.box.Hostname, Log: w.box.Log, Now: w.now,
+	}
 	if err := again.TakeBack(t.Context(), string(w.alice.ID), held.ID); !errors.Is(err, ErrGone) {
 		t.Errorf("after a crash: %v", err)
 	}
