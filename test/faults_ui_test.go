@@ -48,6 +48,9 @@ var faultsUI = []uiFault{
 	{"C05", "vault/methods.ts", "\"create\", \"attach\"", "\"session\" as \"create\", \"create\", \"attach\"", "vault/vault.test.ts", "tells one word of any failure, and reaches nothing else"},
 	{"E04", "search/segment.ts", "const out = new Uint8Array(size);", "const out = new Uint8Array(segment.length);", "search/segment.test.ts", "has one of two sizes"},
 	{"F01", "model/cache.ts", "await this.#vault.seal({ drawer: \"device\", name: place(table, key), version: 1, data })", "data", "model/sync.test.ts", "opens from this device alone after a reload, and keeps nothing readable"},
+	{"drafts", "view/compose/Body.tsx", "draft.take = () => { if (timer !== undefined) keep(); };", "", "view/compose/body.test.tsx", "what was typed last"},
+	{"drafts", "view/compose/Body.tsx", "editor.current.load(now ? fromHTML(now) : fromText(draft.content.value.text));", "", "view/compose/body.test.tsx", "what another tab wrote"},
+	{"C01", "view/compose/editor/parse.ts", "  purifiers.set(win, known);\n", "", "view/compose/editor/editor.test.ts", "makes its policy once"},
 	{"kit", "vault/signin.ts", "this.kit === null || !equal(entropy, this.kit)", "this.kit === null", "vault/vault.test.ts", "makes another kit, and only for who knows"},
 }
 

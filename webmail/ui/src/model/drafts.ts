@@ -212,6 +212,7 @@ class Handle implements DraftHandle {
   readonly content;
   readonly savedAt = signal(0);
   readonly state;
+  take: () => void = () => {};
   readonly #drafts: Drafts;
   readonly #clock: Clock;
   readonly #phase = signal<"saved" | "unsaved" | "saving">("saved");
@@ -247,6 +248,7 @@ class Handle implements DraftHandle {
   // Another device, or tab, stored something.
   arrived(theirs: DraftContent | undefined): void {
     if (!theirs || this.#gone || same(theirs, this.#base)) return;
+    this.take();
     if (this.#phase.peek() === "saved") {
       this.#base = theirs;
       this.content.value = theirs;
@@ -258,6 +260,7 @@ class Handle implements DraftHandle {
     return this.#saveChanges();
   }
   #saveChanges(): Promise<void> {
+    this.take();
     this.#quiet?.();
     this.#quiet = null;
     this.#saving = this.#saving.then(() => this.#save());

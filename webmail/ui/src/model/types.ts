@@ -499,6 +499,7 @@ export interface DraftHandle {
   readonly state: ReadonlySignal<DraftState>;
   readonly savedAt: ReadonlySignal<number>; // ms; 0: never
   update(change: Partial<DraftContent>): void; // cheap; saved within 5 s
+  take: () => void; // set by a view that hands on late what is typed: it does so now
   attach(file: { name: string; type: string; data: ArrayBuffer; inline?: boolean; content_id?: string }): Promise<DraftFile>;
   detach(id: string): Promise<void>;
   file(id: string): Promise<ArrayBuffer | null>;

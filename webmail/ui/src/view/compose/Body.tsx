@@ -40,7 +40,7 @@ function PlainBody({ draft, focus, onSend }: BodyProps) {
 function RichBody({ draft, focus, onFiles, onSend, onReady }: BodyProps) {
   const place = useRef<HTMLDivElement>(null);
   const file = useRef<HTMLInputElement>(null);
-  const editor = useRef<Editor | null>(null);
+  const editor = useRef<Editor | null>(null), drawn = useRef(""); // the HTML that stands in it
   const [version, setVersion] = useState(0);
   useEffect(() => {
     if (!place.current) return;
@@ -50,7 +50,9 @@ function RichBody({ draft, focus, onFiles, onSend, onReady }: BodyProps) {
     const keep = () => {
       clearTimeout(timer);
       timer = undefined;
-      if (editor.current) draft.update({ html: html(editor.current.doc), text: text(editor.current.doc) });
+      if (!editor.current) return;
+      const { doc } = editor.current;
+      draft.update({ html: (drawn.current = html(doc)), text: text(doc) });
     };
     const made = new Editor(place.current, {
       label: t("compose.text"), doc: was ? fromHTML(was) : fromText(plainText), image: (cid) => pictures.url(cid), onSend: () => { keep(); onSend(); },
@@ -58,16 +60,27 @@ function RichBody({ draft, focus, onFiles, onSend, onReady }: BodyProps) {
       onFiles: (files) => onFiles(files, files.every((f) => f.type.startsWith("image/"))),
     });
     editor.current = made;
+    drawn.current = was;
+    // What was typed last is in the draft a moment later; who sends, saves or joins takes it at once.
+    draft.take = () => { if (timer !== undefined) keep(); };
     onReady(made);
     if (focus) made.focus();
     return () => {
-      if (timer !== undefined) keep();
+      draft.take();
+      draft.take = () => {};
       editor.current = null;
       onReady(null);
       made.close();
       pictures.close();
     };
   }, []);
+  // Another tab or device wrote on: it is drawn, or the next key here would undo it.
+  const now = draft.content.value.html;
+  useEffect(() => {
+    if (!editor.current || now === drawn.current) return;
+    drawn.current = now;
+    editor.current.load(now ? fromHTML(now) : fromText(draft.content.value.text));
+  }, [now]);
   return (
     <>
       <Toolbar editor={editor.current} version={version} onImage={() => file.current?.click()} />

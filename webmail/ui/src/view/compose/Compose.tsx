@@ -54,6 +54,7 @@ export function Compose({ desk, draft, onClosed }: ComposeProps) {
   };
   const go = async (at = 0) => {
     if (busy) return;
+    draft.take();
     setBusy(true);
     setFault("");
     const said = await send(desk, draft, { at, sum });

@@ -37,6 +37,17 @@ describe("text and HTML of a mail", () => {
     expect(wrap(`> ${"word ".repeat(30).trim()}`, "> ")).toHaveLength(1);
   });
 
+  it("makes its policy once: the browser allows no second of that name", () => {
+    const asked: string[] = [];
+    const createPolicy = (name: string, rules: object) => {
+      asked.push(name);
+      return rules;
+    };
+    (window as { trustedTypes?: object }).trustedTypes = { createPolicy };
+    for (const word of ["one", "two", "three"]) expect(fromHTML(`<p>${word}</p>`).textContent).toBe(word);
+    expect(asked).toEqual(["dompurify"]);
+  });
+
   it("reads its own HTML again", () => {
     expect(html(fromHTML(html(doc)))).toBe(html(doc));
   });

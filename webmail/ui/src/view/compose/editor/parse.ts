@@ -1,15 +1,25 @@
 // Foreign HTML and plain text as a document of the schema.
 
-import createDOMPurify from "dompurify";
+import createDOMPurify, { type DOMPurify } from "dompurify";
 import { DOMParser, Fragment, type Node } from "prosemirror-model";
 import { schema } from "./schema.ts";
 
 const most = 500_000; // characters of HTML that are taken in
 
+// One for each window: a policy of its name may be made there once, and without it the
+// browser parses nothing.
+const purifiers = new WeakMap<Window, DOMPurify>();
+
+function purifierOf(win: Window & typeof globalThis): DOMPurify {
+  const known = purifiers.get(win) ?? createDOMPurify(win);
+  purifiers.set(win, known);
+  return known;
+}
+
 // fromHTML reads a draft's or another's HTML. It never enters the page: DOMPurify parses it
 // in a document of its own, and what the schema knows is copied from there.
 export function fromHTML(source: string, win: Window & typeof globalThis = window): Node {
-  const fragment = createDOMPurify(win).sanitize(source.slice(0, most), {
+  const fragment = purifierOf(win).sanitize(source.slice(0, most), {
     RETURN_DOM_FRAGMENT: true, FORBID_TAGS: ["style", "svg", "math", "form", "input", "button", "select", "textarea", "iframe", "object", "video", "audio", "picture", "template"],
     FORBID_ATTR: ["srcset", "poster", "background", "id", "name", "class"], ALLOWED_URI_REGEXP: /^(?:https?|mailto|tel|cid):/iu,
   });
