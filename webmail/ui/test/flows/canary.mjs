@@ -26,7 +26,7 @@ const hit = (bytes, all) => all.some((s) => bytes.includes(s));
 
 export function canary(stage, requests = stage.requests) {
   const words = [...stage.planted].map((w) => [w, shapes(w)]);
-  expect(words.length > 15, "words were planted");
+  expect(words.length > 5, "words were planted");
   expect(requests.length > 100 && requests.some((r) => r.includes("/api/v1/")), "requests were recorded");
   // The search itself sees: each shape of a word is found in bytes that hold it.
   for (const s of shapes("a planted word")) expect(hit(Buffer.concat([Buffer.from("..."), s]), [s]), "a shape that is found");

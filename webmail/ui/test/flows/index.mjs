@@ -1,14 +1,20 @@
 // The flows in their order: later ones stand on what the first of them left.
+import { draft } from "./draft.mjs";
 import { join } from "./join.mjs";
 import { knock } from "./knock.mjs";
 import { passkey } from "./passkey.mjs";
 import { phone } from "./phone.mjs";
 import { read } from "./read.mjs";
+import { search } from "./search.mjs";
 import { signIn } from "./signin.mjs";
+import { writing } from "./write.mjs";
 
 export const flows = [
   ["sign in", signIn],
   ["read", read],
+  ["write", writing],
+  ["search on another device", search],
+  ["draft after a crash", draft],
   ["phone", phone],
   ["join", join],
   ["passkey", passkey],

@@ -31,6 +31,7 @@ export async function openStage() {
     binary: process.env.SEALPOST_BINARY ?? join(import.meta.dirname, "../../../../bin/sealpost"),
     planted: new Set([alice.passphrase, bob.passphrase, alice.kit, bob.kit]),
     requests: [],
+    atLast: [], // what later flows are given time for
     plant: (word) => (stage.planted.add(word), word),
     device: async (options = {}) => {
       const d = await browser.profile(options);

@@ -30,14 +30,13 @@ export function Chip({ children, hue, onRemove, removeLabel }: { children: Compo
 }
 
 const initials = (name: string, address: string) => {
-  const words = (name || address.split("@")[0] || "").replace(/[^\p{L}\p{N}\s._-]/gu, "").split(/[\s._-]+/).filter(Boolean);
+  const words = ((!name.includes("@") && name) || address.split("@")[0] || "").replace(/[^\p{L}\p{N}\s._-]/gu, "").split(/[\s._-]+/).filter(Boolean);
   const first = [...(words[0] ?? "?")][0] ?? "?", last = words.length > 1 ? [...(words[words.length - 1] ?? "")][0] ?? "" : "";
   return (first + last).toLocaleUpperCase();
 };
 
 /** Initials on a colour that is the address's own. A drawing only: the name stands beside it. */
 export function Avatar({ name, address, size }: { name: string; address: string; size?: number }) {
-  // Drawn by the style sheet: it is no text of the button that holds it.
   // Drawn by the style sheet: it is no text of the button that holds it.
   return <span class="avatar" aria-hidden="true" style={{ "--hue": hueOf(address || name), ...(size && { width: `${size}px`, height: `${size}px`, fontSize: `${size * 0.38}px` }) }} data-initials={initials(name, address)} />;
 }

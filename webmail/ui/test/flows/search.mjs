@@ -1,0 +1,28 @@
+// A new device of alice finds what another one indexed, by words and by operators.
+import { expect, row, signInByKit } from "./stage.mjs";
+
+const ask = async (page, query) => {
+  await page.getByRole("combobox", { name: /Search/ }).fill(query);
+  await page.getByRole("combobox", { name: /Search/ }).press("Enter");
+  await page.locator(".search-chips").waitFor();
+};
+
+export async function search(stage) {
+  const d = await stage.device();
+  const { page } = d;
+  await signInByKit(page, stage.alice);
+  const finds = async (query, wanted, unwanted) => {
+    await ask(page, query);
+    await row(page, wanted).first().waitFor();
+    await row(page, unwanted).first().waitFor({ state: "detached" });
+    expect((await row(page, unwanted).count()) === 0, `${query} does not find ${unwanted}`);
+  };
+  await finds("marzipan", "Aubergine Seventeen", "Quince weekly"); // a word of the text
+  await finds("subject:quince", "Quince weekly", "Aubergine Seventeen");
+  await finds("from:eve@example.org hedgehog", "Aubergine Seventeen", "Quince weekly");
+  await finds("from:eve -hedgehog", "Quince weekly", "Aubergine Seventeen");
+  await finds('"jars of quince"', "Quince weekly", "Aubergine Seventeen");
+  await ask(page, "from:nobody@example.net marzipan");
+  await page.locator(".row").first().waitFor({ state: "detached" });
+  await stage.leave(d);
+}
