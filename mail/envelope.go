@@ -35,6 +35,7 @@ const (
 	maxMessageID  = 998 // bytes
 	maxInReplyTo  = 50  // ids
 	maxReferences = 50  // ids, the last ones
+	maxShownTo    = 3   // of To and Cc, in a gist
 )
 
 // ReadEnvelope builds the envelope of a header section. Of fields that may

@@ -2,6 +2,7 @@ package mail
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -43,6 +44,7 @@ type Gist struct {
 	Subject     string       // decoded, at most 998 bytes
 	FromName    string       // decoded display name of the first From
 	From        string       // addr-spec of the first From
+	To          []Mailbox    // the first of To and Cc, at most 3
 	Date        time.Time    // zero when absent or unreadable
 	MessageID   string       // with its angle brackets, as written
 	InReplyTo   []string     // message ids
@@ -99,6 +101,11 @@ func (g *Gist) readTop(h Header, words *wordSplitter) {
 		if m.Local != "" && m.Domain != "" && m.Domain != MissingDomain {
 			g.FromName, g.From = m.Name, Address{Local: m.Local, Domain: m.Domain}.String()
 			break
+		}
+	}
+	for _, m := range slices.Concat(e.To, e.Cc) {
+		if m.Local != "" && m.Domain != "" && m.Domain != MissingDomain && len(g.To) < maxShownTo {
+			g.To = append(g.To, m)
 		}
 	}
 	words.envelope(e)

@@ -45,6 +45,7 @@ type Card struct {
 	FromName    string           `json:"fn,omitempty"`
 	From        string           `json:"f,omitempty"`
 	Recipients  int              `json:"to,omitempty"` // addresses in To and Cc
+	To          []CardAddress    `json:"r,omitempty"`  // the first of them, of mail that did not come in at the door
 	Date        int64            `json:"d,omitempty"`  // Unix seconds, as the sender said
 	Arrived     int64            `json:"a"`            // Unix seconds
 	Snippet     string           `json:"p,omitempty"`
@@ -67,6 +68,12 @@ type CardAttachment struct {
 	Name string `json:"n,omitempty"`
 	Type string `json:"t,omitempty"`
 	Size int64  `json:"s,omitempty"` // bytes as transferred
+}
+
+// CardAddress is one of those a mail went to.
+type CardAddress struct {
+	Name    string `json:"n,omitempty"`
+	Address string `json:"a,omitempty"`
 }
 
 // newCard takes what a card shows from a mail and a gist of it, which may be of
@@ -96,6 +103,11 @@ func newCard(m Mail, g *mail.Gist, class Class, message []byte) Card {
 	}
 	if ids := clipIDs(g.InReplyTo, 1); len(ids) > 0 {
 		c.InReplyTo = ids[0]
+	}
+	if len(m.Trace) == 0 { // of mail that was received a list shows who it is from
+		for _, to := range g.To {
+			c.To = append(c.To, CardAddress{clip(to.Name, 40), clip(mail.Address{Local: to.Local, Domain: to.Domain}.String(), 80)})
+		}
 	}
 	for i, a := range g.Attachments {
 		if i == 8 {
@@ -137,7 +149,7 @@ func clip(s string, n int) string {
 
 // clipID keeps a message id whole or not at all: half of one threads nothing.
 func clipID(id string) string {
-	if len(id) > 200 || !utf8.ValidString(id) {
+	if len(id) > 200 || !utf8.ValidString(id) || strings.ContainsFunc(id, unicode.IsControl) {
 		return ""
 	}
 	return id

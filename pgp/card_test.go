@@ -3,6 +3,8 @@ package pgp
 import (
 	"bytes"
 	"encoding/pem"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,11 +66,14 @@ func TestCardIsBounded(t *testing.T) {
 			g.Attachments = append(g.Attachments, mail.Attachment{Name: text, Type: text, Size: 1 << 40})
 			g.References = append(g.References, "<"+text[:190]+">")
 		}
+		for range 3 {
+			g.To = append(g.To, mail.Mailbox{Name: text, Local: text, Domain: text})
+		}
 		sealed, err := sealCard(newCard(Mail{Time: testTime, Junk: text, Verdict: Verdict{text, text, text, true}}, g, Both, make([]byte, 16)), o.listKey.Public())
 		if err != nil || len(sealed) > maxCard || len(sealed)%cardStep != 0 {
 			t.Fatalf("%q: %d bytes, %v", filler, len(sealed), err)
 		}
-		if c, err := OpenCard(sealed, o.listKey); err != nil || len(c.Attachments) != 8 || c.More != 92 {
+		if c, err := OpenCard(sealed, o.listKey); err != nil || len(c.Attachments) != 8 || c.More != 92 || len(c.To) != 3 {
 			t.Errorf("%q: card %+v, %v", filler, c, err)
 		}
 	}
@@ -87,6 +92,44 @@ func TestCardTellsTheVerdict(t *testing.T) {
 	plain, err := OpenCard(raw(t, mustSeal(t, arrived(plainMail), o.Recipient), KindCard), o.listKey)
 	if err != nil || plain.Junk+plain.DMARC+plain.SPF+plain.DKIM != "" || plain.Verified {
 		t.Errorf("a mail that nobody judged has a verdict: %+v, %v", plain, err)
+	}
+}
+
+var (
+	mailToFive = crlf("From: alice@example.org\nTo: Bob =?utf-8?q?Gr=C3=BC?= <bob@example.net>, carol@example.com\nCc: Dan <dan@example.com>,\n" +
+		" e@example.com, f@example.com\nSubject: s\nMessage-ID: <1@example.org>\n\nx\n")
+	toThree = []CardAddress{{"Bob Grü", "bob@example.net"}, {"", "carol@example.com"}, {"Dan", "dan@example.com"}}
+)
+
+// TestCardNamesRecipients: of mail that its owner sent or put there, a list shows whom it
+// went to; the card of what came in at the door has no room for that.
+func TestCardNamesRecipients(t *testing.T) {
+	t.Parallel()
+	o := testOwners()[Compat]
+	m := arrived(mailToFive)
+	m.Trace = nil
+	c, err := OpenCard(raw(t, mustSeal(t, m, o.Recipient), KindCard), o.listKey)
+	if err != nil || !slices.Equal(c.To, toThree) || c.Recipients != 5 {
+		t.Errorf("recipients %+v of %d, %v", c.To, c.Recipients, err)
+	}
+	m.Trace = []byte("Received: from x by y; Mon, 1 Jan 2024 00:00:00 +0000\r\n")
+	c, err = OpenCard(raw(t, mustSeal(t, m, o.Recipient), KindCard), o.listKey)
+	if err != nil || c.To != nil || c.Recipients != 5 {
+		t.Errorf("what arrived names %+v of %d, %v", c.To, c.Recipients, err)
+	}
+}
+
+// TestSentCardStaysReadable: docs/formats.md refers to this file, as the browser's tests do.
+func TestSentCardStaysReadable(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("testdata/v1/list.pem")
+	must(err)
+	list, err := ParseListKey(text)
+	must(err)
+	sealed, err := os.ReadFile("testdata/v1/sent.card")
+	must(err)
+	if c, err := OpenCard(sealed, list); err != nil || !slices.Equal(c.To, toThree) || c.Recipients != 5 || c.From != "alice@example.org" {
+		t.Errorf("card %+v, %v", c, err)
 	}
 }
 

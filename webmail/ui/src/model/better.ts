@@ -4,7 +4,7 @@
 
 import type { Api, Clock } from "../wire/http.ts";
 import type { Card, OpenedMail, Vault } from "../vault/vault.ts";
-import type { Cards } from "./cards.ts";
+import { shownTo, type Cards } from "./cards.ts";
 import { tagOf, type Letters } from "./letters.ts";
 import type { Sync } from "./sync.ts";
 import type { Alarms, MailRef } from "./types.ts";
@@ -50,15 +50,29 @@ export class Better {
       cards.put(ref.id, null);
     }
     const good = was && mail.card_matches;
+    const sent = this.#nameless(ref, was) && good ? shownTo([...mail.to, ...mail.cc, ...mail.bcc]) : [];
+    if (good && cards.paged(ref.id)) {
+      if (sent.length > 0) cards.improve({ ...was, to: sent });
+      return sent.length > 0 ? { ...was, to: sent } : null;
+    }
     const state = await vault.state();
-    if (!state.list || (good && !(was.incomplete && mail.class !== "sealed on arrival" && !mail.incomplete))) return null;
+    if (!state.list || (good && sent.length === 0 && !(was.incomplete && mail.class !== "sealed on arrival" && !mail.incomplete))) return null;
     const tag = good ? was.tag : message.byteLength > 0 ? await tagOf(message) : "";
     if (tag === "") return null;
-    const card = cardOf(ref.id, mail, tag, good ? was : undefined);
+    const card = good && !was.incomplete ? { ...was, to: sent } : { ...cardOf(ref.id, mail, tag, good ? was : undefined), to: this.#own(ref) ? shownTo([...mail.to, ...mail.cc, ...mail.bcc]) : [] };
     await api.putLetter(ref.mailbox, ref.uid, "card", await vault.sealCard(card));
     cards.put(ref.id, card);
     this.#parts.learn(ref.id, `${mail.subject} ${mail.text}`);
     return card;
+  }
+
+  #own(ref: MailRef): boolean {
+    const role = this.#parts.sync.mailboxes.peek().find((b) => b.id === ref.mailbox)?.role;
+    return role === "sent" || role === "drafts";
+  }
+  // A card of what the owner wrote that does not say to whom: cards of before did not.
+  #nameless(ref: MailRef, card: Card | undefined): boolean {
+    return card !== undefined && card.to.length === 0 && this.#own(ref);
   }
 
   // wake opens, one after the other, what has come with a card that says little.
@@ -96,8 +110,9 @@ export class Better {
     for (const box of [...sync.boxes()].sort((a, b) => Number(b.id === inbox) - Number(a.id === inbox))) {
       for (let i = box.length - 1; i >= 0 && out.length < ROUND; i--) {
         const id = box.ids[i]!;
-        if (box.classes[i]! < 2 || box.sizes[i]! > LARGEST || this.#tried.has(id) || !sync.card(id)?.incomplete) continue;
-        out.push({ mailbox: box.id, uid: box.uids[i]!, id });
+        const ref = { mailbox: box.id, uid: box.uids[i]!, id };
+        if (box.sizes[i]! > LARGEST || this.#tried.has(id)) continue;
+        if ((box.classes[i]! >= 2 && sync.card(id)?.incomplete) || this.#nameless(ref, sync.card(id))) out.push(ref);
       }
     }
     return out;
@@ -108,7 +123,7 @@ function cardOf(id: string, m: OpenedMail, tag: string, was: Card | undefined): 
   const files = m.parts.filter((p) => !p.inline);
   const from = m.from[0];
   return {
-    id, tag, subject: cut(m.subject, 200), from_name: cut(from?.name ?? "", 80), from: cut(from?.address ?? "", 120), recipients: m.to.length + m.cc.length,
+    id, tag, subject: cut(m.subject, 200), from_name: cut(from?.name ?? "", 80), from: cut(from?.address ?? "", 120), recipients: m.to.length + m.cc.length, to: [],
     date: m.date, arrived: was?.arrived || m.arrived, snippet: cut(m.text.replace(/\s+/g, " ").trim(), 200),
     attachments: files.slice(0, 8).map((p) => ({ name: cut(p.name, 80), type: cut(p.type, 60), size: p.size })), more_attachments: Math.max(0, files.length - 8),
     message_id: m.message_id.length <= 200 ? m.message_id : "", in_reply_to: m.in_reply_to.length <= 200 ? m.in_reply_to : "",

@@ -223,6 +223,39 @@ describe("cards", () => {
     }
   });
 
+  test("pages whose mails were removed shrink, by two devices at once and without a loss", async () => {
+    const { server, clock } = world();
+    fill(server, 600);
+    const one = await openedPage(server);
+    await calmly(one);
+    const two = await openedPage(server);
+    await calmly(one, two);
+    const live = () => [...server.cabinet.values()].filter((b) => b.drawer === "pages" && !b.gone);
+    const before = live().reduce((n, b) => n + b.data.byteLength, 0);
+    const inbox = one.desk.sync.role("inbox")!.id;
+    const uids = [...one.desk.sync.columns(inbox)!.uids].slice(0, 400);
+    await one.app.api.changes([{ op: "expunge", mailbox: inbox, uids }]);
+    for (const p of [one, two]) await p.desk.sync.refresh();
+    await calmly(one, two);
+    expect(live().reduce((n, b) => n + b.data.byteLength, 0), "not before a while has passed").toBe(before);
+    await clock.advance(11 * 60_000);
+    await Promise.all([one.desk.sync.refresh(), two.desk.sync.refresh()]);
+    await calmly(one, two);
+    const writes = server.seen.length;
+    const after = live().reduce((n, b) => n + b.data.byteLength, 0);
+    expect(after).toBeLessThan(before / 2);
+    await Promise.all([one.desk.sync.refresh(), two.desk.sync.refresh()]);
+    await calmly(one, two);
+    expect(server.seen.slice(writes).filter((s) => /^(PUT|DELETE) \/cabinet\/pages/.test(s)), "they do not fight").toEqual([]);
+    const fresh = await openedPage(server);
+    await calmly(fresh);
+    for (const p of [one, two, fresh]) {
+      expect(p.desk.list.count.peek()).toBe(200);
+      expect(Array.from({ length: 200 }, (_, i) => p.desk.list.row(i)!.closed).some(Boolean)).toBe(false);
+      p.app.stop();
+    }
+  });
+
   test("a page that was damaged is an alarm, and its mails are shown as closed", async () => {
     const { server } = world();
     fill(server, 300);
@@ -251,6 +284,33 @@ describe("cards", () => {
     expect(p.desk.mail.mails.peek()[0]!.trust!.worst).toBe("bad");
     expect(alarms(p)).toEqual(["card-swapped"]);
     p.app.stop();
+  });
+
+  test("rows of Sent name whom it went to: from the card, or from the mail where an older card does not say", async () => {
+    const { server } = world();
+    const to = [{ name: "Bob", address: "bob@example.net" }, { name: "", address: "carol@example.com" }];
+    server.deliver({ box: "Sent", received: 2, card: { subject: "new", from: "me@example.org", recipients: 5, to }, mail: { to } });
+    server.deliver({ box: "Sent", received: 1, card: { subject: "old", from: "me@example.org", recipients: 2 }, mail: { to } });
+    server.deliver({ received: 3, card: { subject: "in", from: "eve@example.org", from_name: "Eve", recipients: 1 }, mail: { to } });
+    const p = await openedPage(server, undefined, { live: true });
+    const sent = p.desk.sync.role("sent")!.id;
+    p.desk.list.show({ kind: "mailbox", mailbox: sent });
+    await p.desk.list.settled();
+    expect(p.desk.list.row(0)).toMatchObject({ subject: "new", recipients: [{ name: "Bob" }, { name: "carol@example.com" }], more: 3 });
+    for (let i = 0; i < 10; i++) {
+      await (server.clock as FakeClock).advance(100);
+      await calm(p);
+    }
+    expect(p.desk.list.row(1)).toMatchObject({ subject: "old", recipients: [{ name: "Bob" }, { name: "carol@example.com" }], more: 0 });
+    p.desk.list.show({ kind: "mailbox", mailbox: p.desk.sync.role("inbox")!.id });
+    await p.desk.list.settled();
+    expect(p.desk.list.row(0)).toMatchObject({ recipients: [], senders: [{ name: "Eve" }] });
+    p.app.stop();
+    const again = await openedPage(server); // another device is spared the work
+    again.desk.list.show({ kind: "mailbox", mailbox: sent });
+    await again.desk.list.settled();
+    expect(again.desk.list.row(1)!.recipients).toHaveLength(2);
+    again.app.stop();
   });
 
   test("of end-to-end mail a better card is uploaded once it was read", async () => {

@@ -3,6 +3,7 @@
 // what somebody wrote. Losing all of it costs time, but for tables "queue", "pending"
 // and "files": work that the server has not got yet.
 
+import { padme } from "../vault/bytes.ts";
 import type { Vault } from "../vault/vault.ts";
 
 export const TABLES = ["state", "entries", "cards", "boxes", "letters", "queue", "pending", "files"] as const;
@@ -174,14 +175,6 @@ function parse<T>(data: ArrayBuffer): T | undefined {
   }
 }
 
-// Padmé sizes (docs/formats.md, "Sizes"): how long a note is says little.
-export function padme(n: number): number {
-  if (n < 2) return n;
-  const e = Math.floor(Math.log2(n));
-  const s = Math.floor(Math.log2(e)) + 1;
-  const step = 2 ** Math.max(0, Math.min(e - s, 14));
-  return Math.ceil(n / step) * step;
-}
 export function pad(json: Uint8Array): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(padme(Math.max(json.length, 256))).fill(32);
   out.set(json);

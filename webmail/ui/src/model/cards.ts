@@ -3,7 +3,7 @@
 
 import { signal } from "@preact/signals";
 import { ApiError, newKey, type Api, type Clock } from "../wire/http.ts";
-import type { Card, Vault } from "../vault/vault.ts";
+import type { Address, Card, Vault } from "../vault/vault.ts";
 import type { SealedCache } from "./cache.ts";
 import type { CabinetModel } from "./cabinet.ts";
 import type { Box } from "./columns.ts";
@@ -15,6 +15,11 @@ const CARD = 16; // bit in letters
 const FOLD_LEAST = 200;
 const FOLD_AGE = 3 * 86_400; // seconds: younger mail still moves about, and its card may get better
 const RETRY = 20_000;
+const DEAD_AFTER = 10 * 60_000; // ms
+const GROWN = 20; // better cards that are worth writing a page again
+
+// Whom a card names: more would make it large.
+export const shownTo = (to: readonly Address[]): Address[] => to.slice(0, 3).map(({ name, address }) => ({ name: name.slice(0, 20), address: address.slice(0, 80) }));
 
 interface Page {
   version: number;
@@ -46,6 +51,8 @@ export class Cards {
   readonly #pages = new Map<string, Page>();
   readonly #closedIds = new Set<string>(); // there is a card, and it does not open
   readonly #stale = new Set<string>(); // there may be a better card at the server
+  readonly #grown = new Map<string, number>(); // by page: cards of it that are better here
+  readonly #missed = new Map<string, number>(); // ms: since when a mail of a page is in no mailbox
   #newest: { [page: string]: number } = {};
   #boxes: readonly Box[] = [];
   #running: Promise<void> | null = null;
@@ -53,6 +60,7 @@ export class Cards {
   #stopped = false;
   #retry: (() => void) | null = null;
   fold = true;
+  whole: () => boolean = () => false; // every mailbox has been read
 
   constructor(parts: CardsParts) {
     this.#parts = parts;
@@ -93,6 +101,18 @@ export class Cards {
       this.#closedIds.add(id);
       void this.#parts.cache.raw.remove("cards", [id]);
     }
+    this.onChange();
+  }
+
+  // Cards of pages are made better there: no letter of theirs is at the server any more.
+  paged(id: string): boolean {
+    return this.#from.has(id);
+  }
+  improve(card: Card): void {
+    const page = this.#from.get(card.id);
+    if (page === undefined) return;
+    this.#set(card);
+    this.#grown.set(page, (this.#grown.get(page) ?? 0) + 1);
     this.onChange();
   }
 
@@ -156,7 +176,7 @@ export class Cards {
     for (const c of cards) {
       newest = Math.max(newest, c.arrived || c.date);
       const was = this.#cards.get(c.id);
-      if (was && !was.incomplete) continue;
+      if (was && !was.incomplete && !(this.#from.get(c.id) === name && c.to.length > was.to.length)) continue;
       this.#set(c);
       this.#from.set(c.id, name);
       this.#closedIds.delete(c.id);
@@ -242,6 +262,7 @@ export class Cards {
   async #tidy(): Promise<void> {
     if (!this.#boxes.length || this.#stopped) return;
     await this.#dropDoubles();
+    await this.#rewrite();
     const before = this.#parts.clock.now() / 1000 - FOLD_AGE;
     const ready: (Wanted & { card: Card })[] = [];
     const rest = slicer();
@@ -265,6 +286,48 @@ export class Cards {
       // All copies of a mail lose their card: they share the page's.
       const ids = new Set(part.map((p) => p.id));
       await this.#shed(ready.filter((r) => ids.has(r.id)));
+    }
+  }
+  // Pages of which more than half is dead are written anew without it, and so are those whose
+  // cards got better. Two devices that do so at once: the second meets a conflict, reads what
+  // the first wrote, and finds nothing to do. A mail is dead when it was in no mailbox for a
+  // while, all of them being read: one that is being moved is nowhere for a moment. That
+  // another page has it too is no death, or two devices could each trust the other's page.
+  async #rewrite(): Promise<void> {
+    if (!this.whole()) return;
+    const now = this.#parts.clock.now();
+    const here = new Set<string>();
+    const rest = slicer();
+    for (const b of this.#boxes)
+      for (let i = 0; i < b.length; i++) {
+        if ((i & 1023) === 0) await rest();
+        if (i < b.length) here.add(b.ids[i]!);
+      }
+    for (const [name, page] of [...this.#pages]) {
+      if (this.#stopped) return;
+      await rest();
+      const living = page.ids.filter((id) => {
+        if (here.has(id)) this.#missed.delete(id);
+        else if (!this.#missed.has(id)) this.#missed.set(id, now);
+        return now - (this.#missed.get(id) ?? now) < DEAD_AFTER;
+      });
+      const grown = this.#grown.get(name) ?? 0;
+      if (page.ids.length === 0 || (living.length * 2 >= page.ids.length && grown < GROWN)) continue;
+      await this.#replace(name, page, living);
+    }
+  }
+  async #replace(name: string, page: Page, living: readonly string[]): Promise<void> {
+    const { cabinet } = this.#parts;
+    const cards = living.flatMap((id) => this.#cards.get(id) ?? []);
+    try {
+      if (cards.length === 0) {
+        await cabinet.remove("pages", name, page.version);
+        this.#pages.delete(name);
+      } else this.#pages.set(name, { ...page, version: await cabinet.write("pages", name, page.version, encodePage(cards)), ids: cards.map((c) => c.id) });
+      this.#grown.delete(name);
+    } catch (e) {
+      if (!(e instanceof ApiError) || e.word !== "conflict") throw e;
+      await cabinet.refresh(); // the next look reads what another device made of it
     }
   }
   async #shed(mails: readonly Wanted[]): Promise<void> {

@@ -1,6 +1,7 @@
 // Contacts: sealed, shared by devices, entered or collected from mail that was sent.
 
 import { computed } from "@preact/signals";
+import { plain } from "../fold.ts";
 import { newKey, type Clock } from "../wire/http.ts";
 import type { Address } from "../vault/vault.ts";
 import { Shards } from "./shards.ts";
@@ -12,7 +13,6 @@ interface Kept extends Contact {
   times: number;
   last: number;
 }
-const fold = (s: string) => s.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 const EMPTY: Kept = { id: "", name: "", addresses: [], phones: [], organisation: "", notes: "", keys: [], encrypt: "default", collected: false, uid: "", changed: 0, times: 0, last: 0 };
 
 function clean(v: unknown): Kept | null {
@@ -27,7 +27,7 @@ export function createContacts(cabinet: Cabinet, clock: Clock): ContactsModel {
     pick: (mine, theirs) => ({ ...(mine.changed >= theirs.changed ? mine : theirs), times: Math.max(mine.times, theirs.times), last: Math.max(mine.last, theirs.last) }),
   });
   const now = () => Math.floor(clock.now() / 1000);
-  const all = computed(() => [...shards.all.value.values()].sort((a, b) => (fold(a.name) < fold(b.name) ? -1 : 1)));
+  const all = computed(() => [...shards.all.value.values()].sort((a, b) => (plain(a.name) < plain(b.name) ? -1 : 1)));
   const index = computed(() => {
     const out = new Map<string, Kept>();
     for (const c of shards.all.value.values())
@@ -54,13 +54,13 @@ export function createContacts(cabinet: Cabinet, clock: Clock): ContactsModel {
     // Every word typed begins a word of the name or the address; who is written to often
     // and lately comes first, and who was entered by hand before who was collected.
     complete(typed, limit = 8) {
-      const words = fold(typed).split(/\s+/).filter(Boolean);
+      const words = plain(typed).split(/\s+/).filter(Boolean);
       if (words.length === 0) return [];
       const out: { s: Suggestion; rank: number }[] = [];
       for (const c of all.value) {
         const k = c as Kept;
         for (const a of c.addresses) {
-          const tokens = [...fold(c.name).split(/[\s,.'"-]+/), fold(a.address), ...fold(a.address).split(/[@.+_-]/)];
+          const tokens = [...plain(c.name).split(/[\s,.'"-]+/), plain(a.address), ...plain(a.address).split(/[@.+_-]/)];
           if (!words.every((w) => tokens.some((t) => t.startsWith(w)))) continue;
           const days = (now() - k.last) / 86_400;
           out.push({ s: { name: c.name, address: a.address, contact: c.id }, rank: Math.log1p(k.times) * 4 - Math.log1p(Math.max(0, days)) + (c.collected ? 0 : 2) });

@@ -98,6 +98,7 @@ export function createDesk(parts: DeskParts): OpenDesk {
   const mail = new Mail({ api, vault, clock, alarms, sync, cards, threads, letters, list, actions, settings, contacts, pins, better, me: own });
   drafts.unqueue = (id) => outbox.unqueue(id);
   cards.onCard = (c) => threads.add(c.id, c);
+  cards.whole = () => sync.whole;
   cards.onChange = () => sync.changed();
   cards.onDone = () => sync.changed();
 

@@ -31,7 +31,7 @@ test("columns keep their order through late, changed, crossed and gone entries, 
 
 test("pages keep every field of a card, and leave newer pages alone", () => {
   const card = {
-    ...emptyCard("a".repeat(32)), tag: "t", subject: "s", from_name: "n", from: "f@x", recipients: 3, date: 5, arrived: 6, snippet: "p", attachments: [{ name: "a", type: "b", size: 7 }],
+    ...emptyCard("a".repeat(32)), tag: "t", subject: "s", from_name: "n", from: "f@x", recipients: 3, to: [{ name: "x", address: "x@y" }, { name: "", address: "z@y" }], date: 5, arrived: 6, snippet: "p", attachments: [{ name: "a", type: "b", size: 7 }],
     more_attachments: 2, message_id: "m", in_reply_to: "i", references: ["r"], class: "both" as const, incomplete: true, junk: "j", verified: true, dmarc: "pass", spf: "x", dkim: "y",
   };
   expect(decodePage(encodePage([card]))).toEqual([card]);

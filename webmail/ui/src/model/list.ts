@@ -51,8 +51,10 @@ export class List implements ListModel {
   readonly version = signal(0);
   readonly busy = signal(false);
   readonly fault = signal<Fault | null>(null);
+  readonly words = signal<readonly string[]>([]);
   readonly cursor = signal(-1);
   readonly selected = signal<ReadonlySet<string>>(new Set());
+  #roles = new Map<number, string>(); // of mailboxes
   #order = NOTHING;
   #rows = new Map<number, Row>();
   #found: readonly string[] | null = null; // of a search
@@ -73,6 +75,7 @@ export class List implements ListModel {
     this.#stops.push(
       effect(() => {
         void parts.sync.version.value;
+        this.#roles = new Map(parts.sync.mailboxes.peek().map((b) => [b.id, b.role]));
         void parts.settings.value.value;
         this.#refresh();
       }),
@@ -101,6 +104,7 @@ export class List implements ListModel {
     this.#found = null;
     this.fault.value = null;
     this.place.value = place;
+    this.words.value = [];
     if (place.kind === "search") void this.#query(place);
     else this.busy.value = false;
   }
@@ -108,8 +112,11 @@ export class List implements ListModel {
     const stop = (this.#search = new AbortController());
     this.busy.value = true;
     try {
-      const { ids } = await this.#parts.search.query(place.text, { signal: stop.signal, ...(place.within === undefined ? {} : { within: place.within }) });
-      if (!stop.signal.aborted) this.#found = ids;
+      const { ids, words } = await this.#parts.search.query(place.text, { signal: stop.signal, ...(place.within === undefined ? {} : { within: place.within }) });
+      if (!stop.signal.aborted) {
+        this.#found = ids;
+        this.words.value = words.slice(0, 20);
+      }
     } catch {
       if (!stop.signal.aborted) this.fault.value = { word: "search-failed" };
     }
@@ -368,7 +375,7 @@ export class List implements ListModel {
     const names = new Set(settings.labels.map((l) => l.keyword));
     return {
       key: this.#order.keys[i]!, ref, refs, card, closed: !card && (this.#parts.closed(ref.id) || (at >= 0 && !(c!.letters[at]! & 16) && !this.#parts.sync.progress.peek())),
-      senders: this.#senders(refs), subject: card?.subject ?? "", snippet: card?.snippet ?? "",
+      senders: this.#senders(refs), ...this.#recipients(refs, ref.mailbox), subject: card?.subject ?? "", snippet: card?.snippet ?? "",
       date: at >= 0 ? Math.max(c!.received[at]!, woke <= this.#now() ? woke : 0) : 0, size: at >= 0 ? c!.sizes[at]! : 0,
       unread: flags.some((s) => !s.includes("\\Seen")), flagged: any("\\Flagged"), answered: flags[0]!.includes("\\Answered"),
       attachments: refs.reduce((n, r) => n + countAttachments(this.#parts.sync.card(r.id)), 0),
@@ -385,6 +392,17 @@ export class List implements ListModel {
       if (!out.has(address)) out.set(address, { name: card.from_name || card.from, address: card.from, me: this.#parts.me.includes(address) });
     }
     return [...out.values()].reverse();
+  }
+  // Whom the newest went to, where its owner wrote it: in Sent and Drafts, and wherever else
+  // a row would say nothing but "me".
+  #recipients(refs: readonly MailRef[], mailbox: number): Pick<Row, "recipients" | "more"> {
+    const { me, sync } = this.#parts;
+    const card = refs.map((r) => sync.card(r.id)).find((c) => c && c.to.length > 0);
+    const role = this.#roles.get(mailbox);
+    const mine = () => refs.every((r) => me.includes(sync.card(r.id)?.from.toLowerCase() ?? ""));
+    if (!card || (role !== "sent" && role !== "drafts" && !mine())) return { recipients: [], more: 0 };
+    const recipients = card.to.map((a) => ({ name: a.name || a.address, address: a.address, me: me.includes(a.address.toLowerCase()) }));
+    return { recipients, more: Math.max(0, card.recipients - recipients.length) };
   }
   #muted(card: Card | undefined, muted: readonly string[]): boolean {
     if (!card || muted.length === 0) return false;

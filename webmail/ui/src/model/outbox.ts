@@ -9,7 +9,7 @@ import { ApiError, newKey, type Api, type Clock } from "../wire/http.ts";
 import type { Account, Envelope } from "../wire/api.ts";
 import type { Draft, Vault } from "../vault/vault.ts";
 import type { SealedCache } from "./cache.ts";
-import type { Cards } from "./cards.ts";
+import { shownTo, type Cards } from "./cards.ts";
 import type { Drafts, Handle } from "./drafts.ts";
 import { tagOf } from "./letters.ts";
 import { Recipients } from "./recipients.ts";
@@ -54,8 +54,11 @@ export class Outbox implements OutboxModel {
   readonly #recipients: Recipients;
   readonly recipients;
   readonly items = computed(() => {
-    const subjects = new Map(this.#parts.drafts.left().flatMap((d) => d.left!.ids.map((id) => [id, d.subject] as const)));
-    return this.#list.value.map((i) => ({ ...i, subject: subjects.get(i.id) ?? "" }));
+    const known = new Map(this.#parts.drafts.left().flatMap((d) => d.left!.ids.map((id) => [id, d] as const)));
+    return this.#list.value.map((i) => {
+      const d = known.get(i.id);
+      return { ...i, subject: d?.subject ?? "", people: d ? [...d.to, ...d.cc, ...d.bcc] : [] };
+    });
   });
   #retry: (() => void) | null = null;
   #timers: (() => void)[] = [];
@@ -257,7 +260,7 @@ export class Outbox implements OutboxModel {
     const now = Math.floor(this.#parts.clock.now() / 1000);
     const files = d.files.filter((f) => !f.inline);
     return {
-      id, tag: await tagOf(mail), subject: d.subject.slice(0, 60), from_name: d.from.name.slice(0, 25), from: d.from.address.slice(0, 120), recipients: d.to.length + d.cc.length,
+      id, tag: await tagOf(mail), subject: d.subject.slice(0, 60), from_name: d.from.name.slice(0, 25), from: d.from.address.slice(0, 120), recipients: d.to.length + d.cc.length, to: shownTo([...d.to, ...d.cc, ...d.bcc]),
       date: now, arrived: now, snippet: d.text.replace(/\s+/g, " ").trim().slice(0, 60), attachments: files.slice(0, 8).map((f) => ({ name: f.name.slice(0, 25), type: f.type.slice(0, 60), size: f.size })),
       more_attachments: Math.max(0, files.length - 8), message_id: d.message_id, in_reply_to: d.in_reply_to, references: d.references.slice(-4), class: "end-to-end", incomplete: false,
       junk: "", verified: false, dmarc: "", spf: "", dkim: "",

@@ -6,7 +6,7 @@ import type { Card, Class } from "../vault/vault.ts";
 export const PAGE = 1_000;
 
 interface Small {
-  mid: string; m?: string; s?: string; fn?: string; f?: string; to?: number; d?: number; a?: number; p?: string;
+  mid: string; m?: string; s?: string; fn?: string; f?: string; to?: number; r?: { n?: string; a?: string }[]; d?: number; a?: number; p?: string;
   at?: { n?: string; t?: string; s?: number }[]; mo?: number; id?: string; ir?: string; rf?: string[]; c?: string; j?: string;
   ok?: boolean; dm?: string; sp?: string; dk?: string; in?: boolean;
 }
@@ -24,6 +24,7 @@ function shrink(c: Card): Small {
   const out: Record<string, unknown> = { mid: c.id };
   const set = (k: keyof Small, v: string | number | boolean) => v && (out[k] = v);
   set("m", c.tag); set("s", c.subject); set("fn", c.from_name); set("f", c.from); set("to", c.recipients); set("d", c.date); set("a", c.arrived); set("p", c.snippet);
+  if (c.to.length) out["r"] = c.to.map((a) => ({ ...(a.name && { n: a.name }), a: a.address }));
   if (c.attachments.length) out["at"] = c.attachments.map((a) => ({ n: a.name, t: a.type, s: a.size }));
   set("mo", c.more_attachments); set("id", c.message_id); set("ir", c.in_reply_to);
   if (c.references.length) out["rf"] = c.references;
@@ -46,7 +47,7 @@ export function decodePage(data: ArrayBuffer): Card[] | null {
 
 function grow(c: Small): Card {
   return {
-    id: c.mid, tag: text(c.m), subject: text(c.s), from_name: text(c.fn), from: text(c.f), recipients: number(c.to), date: number(c.d), arrived: number(c.a), snippet: text(c.p),
+    id: c.mid, tag: text(c.m), subject: text(c.s), from_name: text(c.fn), from: text(c.f), recipients: number(c.to), to: Array.isArray(c.r) ? c.r.map((a) => ({ name: text(a.n), address: text(a.a) })) : NONE, date: number(c.d), arrived: number(c.a), snippet: text(c.p),
     attachments: Array.isArray(c.at) ? c.at.map((a) => ({ name: text(a.n), type: text(a.t), size: number(a.s) })) : NONE,
     more_attachments: number(c.mo), message_id: text(c.id), in_reply_to: text(c.ir), references: Array.isArray(c.rf) ? c.rf.map(text) : NONE,
     class: (CLASSES.includes(text(c.c)) ? c.c : "sealed on arrival") as Class, incomplete: c.in === true, junk: text(c.j),

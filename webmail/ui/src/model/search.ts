@@ -2,11 +2,10 @@
 // index has not yet, cards are looked through: subjects, senders, first words.
 
 import { computed, signal } from "@preact/signals";
+import { plain } from "../fold.ts";
 import type { Sync } from "./sync.ts";
 import { slicer } from "./slice.ts";
 import type { Search, SearchSeam } from "./types.ts";
-
-const fold = (s: string) => s.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
 export function createSearch(sync: Sync): SearchSeam {
   const index = signal<Search | null>(null);
@@ -27,11 +26,11 @@ export function createSearch(sync: Sync): SearchSeam {
     async query(text, o = {}) {
       const better = index.peek();
       if (better) return better.query(text, o);
-      const words = fold(text).split(/\s+/).filter(Boolean).slice(0, 20);
+      const words = plain(text).split(/\s+/).filter(Boolean).slice(0, 20);
       const ids: string[] = [];
       const rest = slicer();
       for (const c of sync.cards()) {
-        const hay = fold(`${c.subject} ${c.from_name} ${c.from} ${c.snippet}`);
+        const hay = plain(`${c.subject} ${c.from_name} ${c.from} ${c.snippet}`);
         if (words.every((w) => hay.includes(w)) && (o.within === undefined || sync.find(c.id)?.mailbox === o.within)) ids.push(c.id);
         await rest();
         if (o.signal?.aborted) break;

@@ -385,6 +385,8 @@ export class SessionState implements SessionModel {
     const s = this.session.peek();
     const address = this.address.peek();
     this.#gone();
+    // Asked for first: whoever closes the page now has signed out all the same.
+    const ending = s ? this.#parts.api.endSession(s.id).catch(() => {}) : undefined;
     await this.offline.drop(address);
     await this.#parts.vault.signOut(forget).catch(() => {});
     if (forget && s) await this.#parts.forget(s.account.id).catch(() => {});
@@ -392,7 +394,7 @@ export class SessionState implements SessionModel {
       this.#parts.memory.set(LAST, null);
       this.offline.say(false);
     }
-    if (s) await this.#parts.api.endSession(s.id).catch(() => {});
+    await ending;
     this.#parts.tell("signed-out");
     void this.#askServer();
   }

@@ -206,6 +206,8 @@ export interface Row {
   card: Card | undefined; // of the newest; undefined: not opened yet (draw a grey line)
   closed: boolean; // it has no card that opens here
   senders: readonly { name: string; address: string; me: boolean }[];
+  recipients: readonly { name: string; address: string; me: boolean }[]; // of what the owner wrote: shown in the senders' place; empty: show the senders
+  more: number; // recipients that are not named
   subject: string;
   snippet: string;
   date: number; // seconds: the arrival
@@ -231,6 +233,7 @@ export interface ListModel {
   readonly version: ReadonlySignal<number>; // rows changed: ask for them again
   readonly busy: ReadonlySignal<boolean>; // a search runs
   readonly fault: ReadonlySignal<Fault | null>;
+  readonly words: ReadonlySignal<readonly string[]>; // what a search looked for: to be marked
   row(i: number): Row | undefined; // cheap; windowed views call it for what is seen
   indexOf(key: string): number;
   show(place: Place): void;
@@ -534,7 +537,7 @@ export interface RecipientView {
   offered: { fingerprint: string; certificate: string } | null; // blocked: the other key
 }
 export interface OutboxModel {
-  readonly items: ReadonlySignal<readonly (OutboxItem & { subject: string })[]>; // waiting at the server; subject "" if another device sent it
+  readonly items: ReadonlySignal<readonly (OutboxItem & { subject: string; people: readonly Address[] })[]>; // waiting at the server; subject "" and nobody if another device sent it
   // Live states for a composer: call with what stands in the fields; keeps one signal.
   check(addresses: readonly string[]): void;
   readonly recipients: ReadonlySignal<ReadonlyMap<string, RecipientView>>;

@@ -84,12 +84,6 @@ export function startsWith(a: Uint8Array, prefix: Uint8Array): boolean {
   return true;
 }
 
-export function toHex(b: Uint8Array): string {
-  let s = "";
-  for (const x of b) s += (x < 16 ? "0" : "") + x.toString(16);
-  return s;
-}
-
 export function fromHex(s: string): Uint8Array<ArrayBuffer> {
   const b = new Uint8Array(s.length >> 1);
   for (let i = 0; i < b.length; i++) b[i] = Number.parseInt(s.slice(2 * i, 2 * i + 2), 16);

@@ -4,9 +4,10 @@
 import { signal } from "@preact/signals";
 import type { Cabinet, MailRef, Search, SettingsModel, SyncModel, Vault } from "../model/types.ts";
 import { sleep, type Api, type Clock } from "../wire/http.ts";
-import { toHex } from "./bytes.ts";
+import { plain } from "../fold.ts";
+import { toHex } from "../vault/bytes.ts";
 import { SearchClient, type Port } from "./client.ts";
-import { compile, leaves, plain, type Row, type Test } from "./evaluate.ts";
+import { compile, leaves, type Row, type Test } from "./evaluate.ts";
 import { parse, phrasesOf, wordsOf } from "./query.ts";
 import { sizes } from "./segment.ts";
 

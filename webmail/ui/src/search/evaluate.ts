@@ -1,6 +1,7 @@
 // Which mails a query means: the words were looked up in the index before, everything else
 // is asked of the rows of the list.
 
+import { plain } from "../fold.ts";
 import type { Need } from "./textindex.ts";
 import type { Query } from "./query.ts";
 
@@ -44,11 +45,6 @@ export function leaves(q: Query): Leaf[] {
 
 export function needOf(terms: string[], leaf: Leaf): Need {
   return { terms, prefix: leaf.prefix };
-}
-
-// plain is the light folding that fields of a card are compared in.
-export function plain(s: string): string {
-  return /^[\0-\x7f]*$/u.test(s) ? s.toLowerCase() : s.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 }
 
 // A Hit says whether the index has the n-th leaf in a mail; undefined: it does not know the mail.

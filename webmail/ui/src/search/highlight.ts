@@ -1,5 +1,7 @@
 // Where the words of a query stand in a text that is shown.
 
+import { plain } from "../fold.ts";
+
 export interface Span { text: string; hit: boolean }
 
 // highlight cuts a text into spans. Words match at the beginning of words, in any case and
@@ -31,9 +33,9 @@ function fold(text: string): { folded: string; from: number[] } {
   const from: number[] = [];
   let at = 0;
   for (const char of text) {
-    const plain = char.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
-    for (let i = 0; i < plain.length; i++) from.push(at);
-    folded += plain;
+    const light = plain(char);
+    for (let i = 0; i < light.length; i++) from.push(at);
+    folded += light;
     at += char.length;
   }
   from.push(text.length);

@@ -12,7 +12,8 @@
 // others by what they share with the one before: varint shared, varint length, bytes; then
 // the postings: varint count, varint bytes of the deltas, deltas of mail numbers as varints.
 
-import { compare, fromHex, Reader, startsWith, toHex, Writer } from "./bytes.ts";
+import { toHex } from "../vault/bytes.ts";
+import { compare, fromHex, Reader, startsWith, Writer } from "./bytes.ts";
 
 export const sizes = { fresh: 64 * 1024, full: 1024 * 1024 } as const;
 

@@ -1,7 +1,7 @@
 // Boxes: 0x01 | salt 32 | commitment 32 | AES-256-GCM (docs/formats.md, "The browser's
 // side"). A box opens for one key and one context, and every failure is the same.
 
-import { type Bytes, concat, copy, equal, hkdf, random, utf8 } from "./bytes.ts";
+import { type Bytes, concat, copy, equal, hkdf, padme, random, utf8 } from "./bytes.ts";
 import { closed } from "./errors.ts";
 
 const version = 1;
@@ -76,12 +76,4 @@ export function pad(drawer: string, content: Uint8Array): Bytes {
   const out = new Uint8Array(padme(content.length)).fill(binary.has(drawer) ? 0 : 0x20);
   out.set(content);
   return out;
-}
-
-export function padme(n: number): number {
-  if (n < 2) return n;
-  const e = Math.floor(Math.log2(n));
-  const s = Math.floor(Math.log2(e)) + 1;
-  const step = 2 ** Math.min(e - s, 14);
-  return e <= s ? n : Math.ceil(n / step) * step;
 }

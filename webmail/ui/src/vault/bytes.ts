@@ -69,7 +69,9 @@ export function fromBase64(s: string): Bytes {
 }
 
 export function toHex(b: Uint8Array): string {
-  return Array.from(b, (n) => n.toString(16).padStart(2, "0")).join("");
+  let s = "";
+  for (const n of b) s += (n < 16 ? "0" : "") + n.toString(16);
+  return s;
 }
 
 export async function sha256(b: Uint8Array): Promise<Bytes> {
@@ -85,4 +87,13 @@ export async function hmac(key: Uint8Array, b: Uint8Array): Promise<Bytes> {
 export async function hkdf(ikm: Uint8Array, salt: Uint8Array, info: string, length: number): Promise<Bytes> {
   const key = await crypto.subtle.importKey("raw", copy(ikm), "HKDF", false, ["deriveBits"]);
   return new Uint8Array(await crypto.subtle.deriveBits({ name: "HKDF", hash: "SHA-256", salt: copy(salt), info: utf8(info) }, key, length * 8));
+}
+
+// Padmé sizes (docs/formats.md, "Sizes"): how long a thing is says little.
+export function padme(n: number): number {
+  if (n < 2) return n;
+  const e = Math.floor(Math.log2(n));
+  const s = Math.floor(Math.log2(e)) + 1;
+  const step = 2 ** Math.min(e - s, 14);
+  return e <= s ? n : Math.ceil(n / step) * step;
 }

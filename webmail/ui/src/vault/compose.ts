@@ -1,8 +1,7 @@
 // From a draft to the mail that leaves and the copy that stays (RFC 3156, RFC 9788).
 
 import type { PrivateKey, PublicKey } from "openpgp";
-import { type Bytes, copy, octets, random, toHex } from "./bytes.ts";
-import { padme } from "./box.ts";
+import { type Bytes, copy, octets, padme, random, toHex } from "./bytes.ts";
 import { type Entity, base64Lines, contentOf, multipart, write } from "./entity.ts";
 import { VaultError, closed } from "./errors.ts";
 import { type Line, addrSpec, addressField, dateText, fold, idField, line, structured, textWords } from "./fields.ts";

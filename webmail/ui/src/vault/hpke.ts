@@ -5,7 +5,7 @@ import { AEAD_AES_256_GCM, CipherSuite, KDF_HKDF_SHA256, KEM_DHKEM_X25519_HKDF_S
 import { type Bytes, concat, copy, equal, fromBase64, sha256, textOf, toBase64, utf8 } from "./bytes.ts";
 import { closed } from "./errors.ts";
 import { foldAddress } from "./kit.ts";
-import type { Card, Class } from "./vault.ts";
+import type { Address, Card, Class } from "./vault.ts";
 
 const suite = new CipherSuite(KEM_DHKEM_X25519_HKDF_SHA256, KDF_HKDF_SHA256, AEAD_AES_256_GCM);
 const headSize = 15;
@@ -13,6 +13,7 @@ const encSize = 32;
 const tagSize = 16;
 const maxCard = 8 << 10;
 const step = 128;
+const maxTo = 3; // recipients that a card names
 const cardInfo = utf8("sealpost card v1");
 const accessInfo = utf8("sealpost access v1");
 
@@ -99,6 +100,7 @@ export function cardFrom(id: string, json: unknown): Card {
     from_name: text("fn", 80),
     from: text("f", 120),
     recipients: count("to"),
+    to: items("r", maxTo).map(addressFrom).filter((a) => a.address !== ""),
     date: count("d"),
     arrived: count("a"),
     snippet: text("p", 200),
@@ -116,6 +118,11 @@ export function cardFrom(id: string, json: unknown): Card {
     dkim: text("dk", 10),
     ...(count("g") > 0 ? { generation: count("g") } : {}),
   };
+}
+
+function addressFrom(json: unknown): Address {
+  const a = (typeof json === "object" && json !== null ? json : {}) as { n?: unknown; a?: unknown };
+  return { name: typeof a.n === "string" ? a.n.slice(0, 40) : "", address: typeof a.a === "string" ? a.a.slice(0, 80) : "" };
 }
 
 function attachmentFrom(json: unknown): Card["attachments"][number] {
@@ -137,6 +144,7 @@ export function cardToJson(c: Card): { [name: string]: unknown } {
   const json: { [name: string]: unknown } = { v: 1, m: c.tag, a: c.arrived, c: c.class };
   for (const [name, value] of Object.entries(all)) if (value) json[name] = value;
   if (c.attachments.length > 0) json["at"] = c.attachments.slice(0, 8).map((a) => ({ n: clip(a.name, 80), t: clip(a.type, 60), s: a.size }));
+  if (c.to.length > 0) json["r"] = c.to.slice(0, maxTo).map(({ name, address }) => ({ ...(name && { n: clip(name, 40) }), a: clip(address, 80) }));
   const ids = c.references.slice(-4).map(whole).filter(Boolean);
   if (ids.length > 0) json["rf"] = ids;
   return json;
@@ -153,7 +161,7 @@ export function clip(s: string, n: number): string {
 }
 
 function whole(id: string): string {
-  return utf8(id).length <= 200 ? id : "";
+  return utf8(id).length <= 200 && !/\p{Cc}/u.test(id) ? id : "";
 }
 
 // The tag of a mail: what binds its card to it.

@@ -96,7 +96,7 @@ describe("mail that Go sealed", () => {
     const { tagOf } = await import("./hpke.ts");
     const tag = await tagOf(new Uint8Array(body).subarray(0, walkMessage(new Uint8Array(body)).head));
     const card = {
-      id: "x", tag, subject: "large", from_name: "Bob", from: "bob@example.net", recipients: 1, date: 5, arrived: 6, snippet: "", attachments: [{ name: "a.pdf", type: "application/pdf", size: 4 }],
+      id: "x", tag, subject: "large", from_name: "Bob", from: "bob@example.net", recipients: 1, to: [], date: 5, arrived: 6, snippet: "", attachments: [{ name: "a.pdf", type: "application/pdf", size: 4 }],
       more_attachments: 0, message_id: "<a@b>", in_reply_to: "", references: [], class: "sealed on arrival" as const, incomplete: false, junk: "", verified: true, dmarc: "pass", spf: "", dkim: "",
     };
     const opened = await w.vault.openMail({ message: new ArrayBuffer(0), body: body.slice(0), card });

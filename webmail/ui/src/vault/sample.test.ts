@@ -18,7 +18,7 @@ const access = JSON.parse(readFileSync(new URL("keyring/testdata/vectors.json", 
 const at = access.address as string;
 
 const card: Card = {
-  id: "00112233445566778899aabbccddeeff", tag: "AAECAwQFBgcICQoLDA0ODw==", subject: "Größe & <canary>", from_name: "Bob", from: "bob@example.net", recipients: 3, date: 1795338000,
+  id: "00112233445566778899aabbccddeeff", tag: "AAECAwQFBgcICQoLDA0ODw==", subject: "Größe & <canary>", from_name: "Bob", from: "bob@example.net", recipients: 3, to: [], date: 1795338000,
   arrived: 1795338060, snippet: "first words", attachments: [{ name: "a.pdf", type: "application/pdf", size: 12 }], more_attachments: 1, message_id: "<a@b.c>", in_reply_to: "<o@b.c>",
   references: ["<n@b.c>", "<o@b.c>"], class: "both", incomplete: true, junk: "", verified: true, dmarc: "pass", spf: "fail", dkim: "none",
 };

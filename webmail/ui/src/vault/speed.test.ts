@@ -27,7 +27,7 @@ it("is quick enough", async () => {
   const parameters = { salt: w.ring.salt, kdf: w.ring.kdf };
   await time("proving by passphrase (Argon2id 64 MiB)", 10_000, () => w.vault.proveByPassphrase({ address, passphrase: "correct horse battery staple", parameters }));
   const card: Card = {
-    id: "x", tag: "AAAAAAAAAAAAAAAAAAAAAA==", subject: "Subject of some length", from_name: "Some Body", from: "some@body.example", recipients: 1, date: 1795338000, arrived: 1795338000,
+    id: "x", tag: "AAAAAAAAAAAAAAAAAAAAAA==", subject: "Subject of some length", from_name: "Some Body", from: "some@body.example", recipients: 1, to: [], date: 1795338000, arrived: 1795338000,
     snippet: "first words ".repeat(12), attachments: [], more_attachments: 0, message_id: "<a@b.c>", in_reply_to: "", references: [], class: "sealed on arrival", incomplete: false, junk: "",
     verified: true, dmarc: "pass", spf: "pass", dkim: "pass",
   };

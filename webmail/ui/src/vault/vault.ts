@@ -25,7 +25,8 @@ export interface Card {
   subject: string;
   from_name: string;
   from: string;
-  recipients: number;
+  recipients: number; // addresses in To and Cc
+  to: Address[]; // the first of them, where the card says so: of mail that was sent
   date: number; // seconds, 0: none
   arrived: number;
   snippet: string;

@@ -2,6 +2,7 @@
 import { draft } from "./draft.mjs";
 import { join } from "./join.mjs";
 import { knock } from "./knock.mjs";
+import { offline } from "./offline.mjs";
 import { passkey } from "./passkey.mjs";
 import { phone } from "./phone.mjs";
 import { read } from "./read.mjs";
@@ -16,6 +17,7 @@ export const flows = [
   ["search on another device", search],
   ["draft after a crash", draft],
   ["phone", phone],
+  ["offline", offline],
   ["join", join],
   ["passkey", passkey],
   ["knock", knock],

@@ -61,7 +61,7 @@ export const b64 = (data: Uint8Array): string => {
 export const unb64 = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
 export const emptyCard = (id: string): Card => ({
-  id, tag: "", subject: "", from_name: "", from: "", recipients: 1, date: 0, arrived: 0, snippet: "", attachments: [], more_attachments: 0,
+  id, tag: "", subject: "", from_name: "", from: "", recipients: 1, to: [], date: 0, arrived: 0, snippet: "", attachments: [], more_attachments: 0,
   message_id: "", in_reply_to: "", references: [], class: "sealed on arrival", incomplete: false, junk: "", verified: false, dmarc: "", spf: "", dkim: "",
 });
 export const emptyMail = (): OpenedMail => ({

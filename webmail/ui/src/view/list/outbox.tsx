@@ -17,6 +17,7 @@ export function OutboxPane() {
                 <li key={o.id} class="plain-row">
                   <div class="plain-main">
                     <span class="plain-who"><strong><bdi>{o.subject || t("outbox.elsewhere")}</bdi></strong><time dateTime={o.at}>{relative(at)}</time></span>
+                    {o.people.length > 0 && <span class="plain-what">{t("list.to")} {o.people.slice(0, 3).map((a, i) => <>{i > 0 && ", "}<bdi>{a.name || a.address}</bdi></>)}{o.people.length > 3 && `, +${o.people.length - 3}`}</span>}
                     <span class="plain-what">{t("outbox.leaves", { n: o.to, when: fullDate(at) })}</span>
                   </div>
                   <Button small icon="undo" onClick={() => void desk.outbox.takeBack(o.id)}>{t("outbox.back")}</Button>

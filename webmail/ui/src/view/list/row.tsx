@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import type { Desk, Row } from "../../model/types.ts";
 import { href, type Route } from "../../router.ts";
 import { exactDate, relative, shortDate, t } from "../../words/index.ts";
+import { highlight } from "../../search/highlight.ts";
 import { Avatar, Chip, Icon, IconButton, type IconName } from "../kit/index.ts";
 import { runSwipe, startSwipe, swipesOf, swipeWords, type Drawn } from "./swipe.ts";
 
@@ -45,17 +46,18 @@ export function MailRow(p: RowProps) {
     }
   };
   const id = `row-${index}`;
+  const who = row.recipients[0] ?? row.senders[0];
   return (
     <li class={classes.filter(Boolean).join(" ")} style={{ transform: `translateY(${p.top}px)` }} aria-setsize={p.count} aria-posinset={index + 1} draggable onDragStart={(e) => p.onDrag(e, index)} onDragEnd={p.onDragEnd} onPointerDown={begin} onPointerEnter={(e) => { if (e.pointerType === "mouse") hover(true); }} onPointerLeave={() => hover(false)}>
       {drawn && <Behind drawn={drawn} what={swipesOf(p.desk)[drawn.side]} />}
       <div class="row-face" style={drawn ? { transform: `translateX(${drawn.px}px)` } : undefined}>
         <label class="row-pick" onClick={(e) => e.stopPropagation()}>
           <input class="checkbox" type="checkbox" checked={picked} tabIndex={p.tabbable ? 0 : -1} aria-label={t("list.pick", { subject: row.subject || t("list.nosubject") })} onClick={(e) => p.onPick(index, e.shiftKey)} />
-          {!wide && <Avatar name={row.senders[0]?.name ?? ""} address={row.senders[0]?.address ?? row.key} size={36} />}
+          {!wide && <Avatar name={who?.name ?? ""} address={who?.address ?? row.key} size={36} />}
         </label>
         <a class="row-main" href={href(p.list.page === "mail" ? { ...p.list, mail: { box: row.ref.mailbox, uid: row.ref.uid } } : p.list)} draggable={false} tabIndex={p.tabbable ? 0 : -1} aria-current={p.open ? "true" : undefined} data-row={index} onClick={click} id={id}>
           {row.unread && <span class="unseen">{t("list.isunread")}</span>}
-          <span class="row-who"><Senders row={row} /></span>
+          <span class="row-who"><Who desk={p.desk} row={row} /></span>
           {row.closed ? <Closed /> : row.card ? <What desk={p.desk} row={row} /> : <span class="row-what row-grey" aria-label={t("list.opening")}><i /><i /></span>}
           <span class="row-when">
             {row.attachments > 0 && <span data-tip={t("list.attachments", { n: row.attachments })}><Icon name="attach" /><span class="unseen">{t("list.attachments", { n: row.attachments })}</span></span>}
@@ -79,13 +81,25 @@ function Act({ icon, label, run }: { icon: IconName; label: string; run: () => v
   return <IconButton small icon={icon} label={label} tabIndex={-1} onClick={run} />;
 }
 
-function Senders({ row }: { row: Row }) {
-  const names = row.senders.map((s) => (s.me ? t("list.me") : s.name || s.address));
+/** A text of the mail, with what a search found in it marked. */
+function Marked({ desk, text }: { desk: Desk; text: string }) {
+  const words = desk.list.words.value;
+  if (words.length === 0) return <>{text}</>;
+  return <>{highlight(text, words).map((s, i) => (s.hit ? <mark key={i}>{s.text}</mark> : s.text))}</>;
+}
+
+/** Who wrote it; of one's own mail, to whom. */
+function Who({ desk, row }: { desk: Desk; row: Row }) {
+  if (!row.card && !row.closed && row.senders.length === 0) return <span class="row-names row-grey"><i /><span class="unseen">{t("list.opening.who")}</span></span>;
+  const sent = row.recipients.length > 0;
+  const names = (sent ? row.recipients : row.senders).map((s) => (s.me ? t("list.me") : s.name || s.address));
   const first = names.length > 3 ? [names[0] ?? "", "…", ...names.slice(-2)] : names;
   return (
     <>
-      <span class="row-names" {...(first.length === 1 && { dir: "auto" as const })}>
-        {first.length === 0 ? t(row.closed ? "list.sealedsender" : "list.nosender") : first.map((n, i) => <span key={i}>{i > 0 && ", "}<bdi>{names.length > 1 ? short(n) : n}</bdi></span>)}
+      <span class="row-names" {...(first.length === 1 && !sent && { dir: "auto" as const })}>
+        {sent && <span class="row-to">{t("list.to")} </span>}
+        {first.length === 0 ? t(row.closed ? "list.sealedsender" : "list.nosender") : first.map((n, i) => <span key={i}>{i > 0 && ", "}<bdi><Marked desk={desk} text={names.length > 1 ? short(n) : n} /></bdi></span>)}
+        {sent && row.more > 0 && `, +${row.more}`}
       </span>
       {row.refs.length > 1 && <span class="row-thread"><span aria-hidden="true">{row.refs.length}</span><span class="unseen">{t("list.mails", { n: row.refs.length })}</span></span>}
     </>
@@ -98,8 +112,8 @@ const short = (name: string) => (/^\p{Lu}\p{L}+ \p{Lu}[\p{L}'’-]+$/u.test(name
 function What({ desk, row }: { desk: Desk; row: Row }) {
   return (
     <span class="row-what">
-      <span class="row-line"><span class="row-subject" dir="auto">{row.subject || t("list.nosubject")}</span><Labels desk={desk} row={row} /></span>
-      <span class="row-snippet" dir="auto">{row.snippet}</span>
+      <span class="row-line"><span class="row-subject" dir="auto">{row.subject ? <Marked desk={desk} text={row.subject} /> : t("list.nosubject")}</span><Labels desk={desk} row={row} /></span>
+      <span class="row-snippet" dir="auto"><Marked desk={desk} text={row.snippet} /></span>
     </span>
   );
 }

@@ -59,7 +59,7 @@ const senders = (list: FakeMail[]) => {
 function makeRow(w: World, group: FakeMail[], here: FakeMail[]): Row {
   const first = here[0] as FakeMail, c = first.card;
   return {
-    key: w.idOf(group[group.length - 1] as FakeMail), ref: w.ref(first), refs: group.map(w.ref), card: c, closed: first.closed ?? false, senders: senders(group), subject: c?.subject ?? "", snippet: c?.snippet ?? "",
+    key: w.idOf(group[group.length - 1] as FakeMail), ref: w.ref(first), refs: group.map(w.ref), card: c, closed: first.closed ?? false, senders: senders(group), recipients: [], more: 0, subject: c?.subject ?? "", snippet: c?.snippet ?? "",
     date: c?.arrived ?? now - 20 * 3600, size: first.size, unread: group.some((m) => !m.flags.has("\\Seen")), flagged: group.some((m) => m.flags.has("\\Flagged")), answered: first.flags.has("\\Answered"),
     attachments: group.reduce((n, m) => n + (m.card?.attachments.length ?? 0), 0), labels: [...new Set(group.flatMap((m) => [...m.flags].filter((f) => f.startsWith("$"))))],
     class: first.closed ? 2 : c?.class === "both" ? 3 : c?.class === "end-to-end" ? 2 : 1, verified: c?.verified ?? false, muted: false, wakes: 0, waiting: false,
@@ -113,7 +113,7 @@ function listModel(w: World): ListModel {
       anchor = i;
     },
     selectAll: () => set(rows.value.map((r) => r.key)), clearSelection: () => set([]),
-    chosen: () => (selected.value.size ? rows.value.filter((r) => selected.value.has(r.key)) : [rows.value[cursor.value]].flatMap((r) => r ?? [])).flatMap((r) => r.refs),
+    words: signal([]), chosen: () => (selected.value.size ? rows.value.filter((r) => selected.value.has(r.key)) : [rows.value[cursor.value]].flatMap((r) => r ?? [])).flatMap((r) => r.refs),
   };
 }
 

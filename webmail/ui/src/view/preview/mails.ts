@@ -85,7 +85,7 @@ const hex = (n: number) => (n * 2654435761 >>> 0).toString(16).padStart(8, "0").
 function card(i: number, s: Spec): Card {
   const date = Math.round(now - s.hours * 3600);
   return {
-    id: hex(i + 1), tag: "", subject: s.subject, from_name: s.from[0], from: s.from[1], recipients: 1, date, arrived: date, snippet: s.text.replace(/\s+/g, " ").slice(0, 160),
+    id: hex(i + 1), tag: "", subject: s.subject, from_name: s.from[0], from: s.from[1], recipients: 1, to: [], date, arrived: date, snippet: s.text.replace(/\s+/g, " ").slice(0, 160),
     attachments: s.files ?? [], more_attachments: 0, message_id: `${i}@preview.example`, in_reply_to: "", references: [], class: s.cls ?? "sealed on arrival", incomplete: false,
     junk: "", verified: s.dmarc === "pass", dmarc: s.dmarc ?? "none", spf: "pass", dkim: "pass",
   };

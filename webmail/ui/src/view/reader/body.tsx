@@ -24,6 +24,12 @@ export function Body({ mail, opened: o }: { mail: MailView; opened: OpenedMail }
     return () => s.destroy();
   }, [o.handle, plain]);
   useEffect(() => { shown?.setDark(dark.value && !light); }, [shown, dark.value, light]);
+  const words = desk.list.words.value;
+  useEffect(() => {
+    let gone = false;
+    void shown?.ready.then(() => { if (!gone) shown.highlight(words); });
+    return () => { gone = true; };
+  }, [shown, words]);
   const started = useRef(mail.remote);
   useEffect(() => {
     if (mail.remote && !started.current && shown) void shown.showRemote(fetcher);
