@@ -45,6 +45,7 @@ const same: { [code: string]: string[] } = {
   fr: ["Code", "Contact", "Contacts", "Date", "Invitation", "Invitations", "Notes", "Signature", "Signatures", "Suggestions", "{n} contact", "{n} contacts"],
   es: ["Megabytes"],
   it: ["Account", "Account {address}", "Link", "Offline", "Passkey", "Passphrase", "Server", "end-to-end", "me", "{n} account"],
+  nl: ["Account", "Account {address}", "Accounts", "Code", "Compact", "Contact", "Details", "Filter", "Label …", "Labels", "Link", "Mail", "Mail in", "Mails", "Megabytes", "Offline", "Passkey", "Passkeys", "Server", "end-to-end", "is", "label {name}", "{n} account", "{n} accounts", "{n} contact", "{n} mail", "{n} mails"],
   pl: ["Offline", "Operator", "end-to-end"],
 };
 const letters = (s: string) => s.replace(/\{\w+\}/g, "").replace(/[^\p{L}]/gu, "");
