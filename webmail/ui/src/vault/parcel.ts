@@ -3,8 +3,8 @@
 
 import type { Kdf } from "../wire/api.ts";
 import { checkKdf, floor, kdfExtra, stretch } from "./argon.ts";
-import { open, padme, seal } from "./box.ts";
-import { type Bytes, concat, fromBase64, hkdf, random, sha256, textOf, toBase64, utf8 } from "./bytes.ts";
+import { open, seal } from "./box.ts";
+import { type Bytes, concat, fromBase64, hkdf, padme, random, sha256, textOf, toBase64, utf8 } from "./bytes.ts";
 import { VaultError, closed } from "./errors.ts";
 import { foldAddress } from "./kit.ts";
 

@@ -43,7 +43,7 @@ const seal = (mail: string) => {
   return line(line(0).length + 1) + mail;
 };
 const card = (tag: string): Card => ({
-  id: "00112233445566778899aabbccddeeff", tag, subject: "x", from_name: "", from: "bob@example.net", recipients: 1, date: 5, arrived: 6, snippet: "", attachments: [], more_attachments: 0,
+  id: "00112233445566778899aabbccddeeff", tag, subject: "x", from_name: "", from: "bob@example.net", recipients: 1, to: [], date: 5, arrived: 6, snippet: "", attachments: [], more_attachments: 0,
   message_id: "", in_reply_to: "", references: [], class: "sealed on arrival", incomplete: false, junk: "", verified: false, dmarc: "", spf: "", dkim: "",
 });
 
