@@ -1,33 +1,6 @@
-// Lines of a file of any size, as bytes, without holding more than one piece of it.
+// Bytes of mail: line ends, and single fields of a header.
 
 export const mostMail = 100 * 2 ** 20; // bytes of one mail; more is passed over and counted
-
-// lines yields each line with its end (LF or CRLF); the last may have none. A line over
-// 1 MiB comes in pieces: it is a line of a mail all the same.
-export async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const reader = stream.getReader();
-  let rest = new Uint8Array();
-  try {
-    for (;;) {
-      const { value, done } = await reader.read();
-      if (done) break;
-      const data = rest.length > 0 ? join([rest, value]) : value;
-      let at = 0;
-      for (let end = data.indexOf(10, at); end >= 0; end = data.indexOf(10, at)) {
-        yield data.subarray(at, end + 1);
-        at = end + 1;
-      }
-      rest = data.slice(at);
-      if (rest.length > 1 << 20) {
-        yield rest;
-        rest = new Uint8Array();
-      }
-    }
-    if (rest.length > 0) yield rest;
-  } finally {
-    await reader.cancel().catch(() => {});
-  }
-}
 
 export function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));

@@ -4,17 +4,19 @@ import { tmpdir } from "node:os";
 import { join as path } from "node:path";
 import { describe, expect, it } from "vitest";
 import { header } from "./lines.ts";
+import { mbox } from "./mbox.ts";
 import { maildirName, maildirPlace } from "./maildir.ts";
-import { arrivals, type Arriving } from "./source.ts";
+import { type Arriving, type Place, arrivals } from "./source.ts";
 import { crc32, entries, open, ZipWriter } from "./zip.ts";
 
 const bytes = (s: string) => new TextEncoder().encode(s);
 const string = (b: Uint8Array) => new TextDecoder().decode(b);
-async function all(file: File, skip = 0): Promise<Arriving[]> {
+async function all(file: File | File[], from?: Place): Promise<Arriving[]> {
   const out: Arriving[] = [];
-  for await (const a of arrivals(file, skip)) out.push(a);
+  for await (const a of arrivals(Array.isArray(file) ? file : [file], from)) out.push(a);
   return out;
 }
+const subjects = (mails: Arriving[]) => mails.map((m) => m.refused ?? header(m.mail, "Subject"));
 
 const box = `From ann@example.org Sun Nov 22 13:00:00 2026
 From: ann@example.org
@@ -43,7 +45,35 @@ describe("mbox", () => {
     expect(string(mails[1]?.mail as Uint8Array).endsWith("text\r\nFrom is a word\r\n")).toBe(true);
   });
   it("goes on where it was broken off", async () => {
-    expect((await all(new File([box], "x.mbox"), 1)).map((m) => header(m.mail, "Subject"))).toEqual(["two"]);
+    const files = [new File([box], "x.mbox"), new File(["Subject: three\n\nx\n"], "3.eml"), new File([box.replace(/\n/g, "\r\n")], "y.mbox")];
+    const mails = await all(files);
+    expect(subjects(mails)).toEqual(["one", "two", "three", "one", "two"]);
+    for (const [i, m] of mails.entries()) expect(subjects(await all(files, m.next)), String(i)).toEqual(subjects(mails).slice(i + 1));
+    expect(mails.map((m) => m.read).every((r, i, a) => r > (a[i - 1] ?? 0))).toBe(true);
+    expect(mails[4]?.read).toBe(files.reduce((n, f) => n + f.size, 0));
+    expect(string(mails[3]?.mail as Uint8Array)).toBe(string(mails[0]?.mail as Uint8Array));
+  });
+  it("reads the same whatever the pieces of the file are", async () => {
+    const text = bytes(box.replaceAll("\n", "\r\n") + box);
+    const want = await all(new File([text], "x.mbox"));
+    for (const size of [1, 2, 3, 7, 50]) {
+      const stream = new ReadableStream<Uint8Array>({ start(c) { for (let i = 0; i < text.length; i += size) c.enqueue(text.slice(i, i + size)); c.close(); } });
+      const got = [];
+      for await (const m of mbox(stream, 0, "x")) got.push(string(m.mail));
+      expect(got, String(size)).toEqual(want.map((m) => string(m.mail)));
+    }
+  });
+  it("counts what it passes over", async () => {
+    const large = new File([`From a@b.c Sun Nov 22 13:00:00 2026\nSubject: large\n\n`, ...Array.from({ length: 101 }, () => "x".repeat(1023).concat("\n").repeat(1024)), "\n", box], "x.mbox");
+    expect(subjects(await all(large))).toEqual(["too-large", "one", "two"]);
+    expect(subjects(await all(new File([`From a@b.c Sun Nov 22 13:00:00 2026\n\n${box}`], "x.mbox")))).toEqual(["empty", "one", "two"]);
+  });
+  it("takes the labels of a Google export", async () => {
+    const of = async (labels: string) => (await all(new File([`From 1@xxx Sun Nov 22 13:00:00 +0000 2026\nX-Gmail-Labels: ${labels}\nSubject: x\n\nx\n`], "All mail Including Spam and Trash.mbox")))[0];
+    expect(await of("Inbox,Opened,Category Updates,Work")).toMatchObject({ mailbox: "INBOX", flags: ["\\Seen"], labels: ["Work"] });
+    expect(await of("Sent,Unread,Starred")).toMatchObject({ mailbox: "Sent", flags: ["\\Flagged"], labels: [] });
+    expect(await of('=?UTF-8?Q?Archived,Fam=C3=A9lie,"a,_b"?=')).toMatchObject({ mailbox: "Archive", labels: ["Famélie", "a, b"] });
+    expect(await of("Spam,Inbox")).toMatchObject({ mailbox: "Junk" });
   });
 });
 
@@ -51,7 +81,7 @@ describe("single mails and others", () => {
   it("takes an eml, and refuses what is no mail", async () => {
     const [m] = await all(new File(["Subject: x\nDate: Sun, 22 Nov 2026 13:00:00 +0000\n\nhello\n"], "x.eml"));
     expect([string(m?.mail as Uint8Array), m?.received]).toEqual(["Subject: x\r\nDate: Sun, 22 Nov 2026 13:00:00 +0000\r\n\r\nhello\r\n", Date.UTC(2026, 10, 22, 13) / 1000]);
-    await expect(all(new File([new Uint8Array([0, 1, 2, 3])], "x.bin"))).rejects.toThrow("unknown");
+    expect(subjects(await all([new File([new Uint8Array([0, 1, 2, 3])], "x.bin"), new File(["Subject: y\n\n"], "y.eml"), new File(["PK\u0003\u0004 and no more"], "z.zip")]))).toEqual(["unknown", "y", "damaged"]);
   });
 });
 
@@ -73,6 +103,9 @@ describe("zip", () => {
       execFileSync("python3", ["-c", "import zipfile,sys,os\nz=zipfile.ZipFile('a.zip','w',zipfile.ZIP_DEFLATED)\nfor r,_,fs in os.walk('.'):\n  for f in fs:\n    if f!='a.zip': z.write(os.path.join(r,f))\nz.close()"], { cwd: dir });
       const mails = await all(new File([readFileSync(path(dir, "a.zip"))], "a.zip"));
       expect(mails.map((m) => [header(m.mail, "Subject"), m.mailbox]).sort()).toEqual([["in work", "Work"], ["one", "Sent"], ["two", "Sent"]]);
+
+      const zip = new File([readFileSync(path(dir, "a.zip"))], "a.zip");
+      for (const [i, m] of mails.entries()) expect(subjects(await all(zip, m.next)), String(i)).toEqual(subjects(mails).slice(i + 1));
 
       const parts: Uint8Array<ArrayBuffer>[] = [];
       const w = new ZipWriter(async (d) => { parts.push(d); });
