@@ -17,6 +17,7 @@ import { Drafts } from "./drafts.ts";
 import { Letters } from "./letters.ts";
 import { List } from "./list.ts";
 import { Mail } from "./mail.ts";
+import { Moving } from "./moving.ts";
 import { Outbox } from "./outbox.ts";
 import { Pins } from "./pins.ts";
 import { Queue } from "./queue.ts";
@@ -51,6 +52,7 @@ export interface OpenDesk extends Desk {
   readonly cabinet: CabinetModel;
   readonly mail: Mail;
   changed(account: Session["account"]): void;
+  readonly moving: Moving;
   start(): Promise<void>;
   online(): void;
   save(): Promise<void>;
@@ -96,6 +98,7 @@ export function createDesk(parts: DeskParts): OpenDesk {
   const list = new List({ sync, settings, search, clock, threads, me: own, closed: (id) => cards.isClosed(id) });
   const better = new Better({ api, vault, clock, alarms, sync, cards, letters, learn: (id, text) => search.learn(id, text) });
   const mail = new Mail({ api, vault, clock, alarms, sync, cards, threads, letters, list, actions, settings, contacts, pins, better, me: own });
+  const moving = new Moving({ api, vault, cache, clock, get account() { return shown.peek(); }, sync, cabinet, settings, contacts, pins, host: globalThis.location?.hostname ?? "" });
   drafts.unqueue = (id) => outbox.unqueue(id);
   cards.onCard = (c) => threads.add(c.id, c);
   cards.whole = () => sync.whole;
@@ -133,6 +136,7 @@ export function createDesk(parts: DeskParts): OpenDesk {
       const at = list.place.peek(); // whoever went elsewhere meanwhile stays there
       if (now && at.kind === "mailbox" && !sync.mailboxes.peek().some((b) => b.id === at.mailbox)) list.show({ kind: "mailbox", mailbox: now.id });
     }
+    quietly(moving.load());
     quietly(pins.watchOwn());
     quietly(outbox.resume().then(() => outbox.refresh()));
     if (!parts.quiet) {
@@ -173,7 +177,7 @@ export function createDesk(parts: DeskParts): OpenDesk {
   return {
     get account() { return shown.value; },
     changed,
-    sync, list, mail, actions, cabinet, settings, contacts, pins, drafts, outbox, search, queue, cards,
+    sync, list, mail, actions, cabinet, settings, contacts, pins, drafts, outbox, search, queue, cards, moving,
     start,
     online() {
       events?.nudge();
@@ -193,6 +197,7 @@ export function createDesk(parts: DeskParts): OpenDesk {
       stopSettings();
       stopBetter();
       better.stop();
+      moving.close();
       for (const stop of timers) stop();
       mail.close();
       for (const m of [list, actions, queue, drafts, outbox, cabinet, sync]) m.close();

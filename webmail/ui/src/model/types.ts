@@ -7,6 +7,8 @@ import type { Account, Entries, Invitation, Mailbox, OutboxItem, Recipient, Serv
 import type { Api, Clock } from "../wire/http.ts";
 import type { Address, Card, OpenedMail, Vault } from "../vault/vault.ts";
 
+import type { MovingModel } from "./moving.ts";
+
 export type { Address, Api, Card, Clock, OpenedMail, Vault };
 
 // A fault in words: view shows t("fault." + word). It never holds what somebody typed.
@@ -43,6 +45,7 @@ export interface Desk {
   readonly drafts: DraftsModel;
   readonly outbox: OutboxModel;
   readonly search: SearchSeam;
+  readonly moving: MovingModel;
   close(): void;
 }
 

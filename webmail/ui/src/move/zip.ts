@@ -94,21 +94,25 @@ const table = Uint32Array.from({ length: 256 }, (_, n) => {
   return n >>> 0;
 });
 
-export function crc32(data: Uint8Array): number {
-  let c = 0xffffffff;
+export function crc32(data: Uint8Array, before = 0): number {
+  let c = before ^ 0xffffffff;
   for (const b of data) c = (table[(c ^ b) & 0xff] as number) ^ (c >>> 8);
   return (c ^ 0xffffffff) >>> 0;
 }
 
-// ZipWriter writes entries as they come, each whole; write is where the bytes go. Past 4 GiB
-// or 65,535 entries it writes zip64.
+// ZipWriter writes entries as they come, without compression; write is where the bytes go.
+// Every entry may be of any size (zip64), and its length need not be known when it begins.
 export class ZipWriter {
   private readonly directory: Uint8Array[] = [];
   private at = 0;
   private count = 0;
+  private open: { path: Uint8Array; seconds: number; offset: number; crc: number; size: number } | null = null;
 
   constructor(private readonly write: (data: Uint8Array<ArrayBuffer>) => Promise<void>) {}
 
+  get size(): number {
+    return this.at;
+  }
   private async put(...parts: Uint8Array[]): Promise<void> {
     const data = join(parts);
     this.at += data.length;
@@ -116,34 +120,59 @@ export class ZipWriter {
   }
 
   async add(name: string, data: Uint8Array, seconds: number): Promise<void> {
+    await this.begin(name, seconds);
+    await this.more(data);
+    await this.end();
+  }
+
+  async begin(name: string, seconds: number): Promise<void> {
     const path = new TextEncoder().encode(name);
-    const crc = crc32(data);
-    const offset = this.at;
-    const common = (d: DataView, p: number) => {
-      d.setUint16(p, 45, true);
-      d.setUint16(p + 2, 0x0800, true); // names are UTF-8
-      d.setUint32(p + 6, dosTime(seconds), true);
-      d.setUint32(p + 10, crc, true);
-      d.setUint32(p + 14, data.length, true);
-      d.setUint32(p + 18, data.length, true);
-      d.setUint16(p + 22, path.length, true);
-    };
-    const local = new DataView(new ArrayBuffer(30));
+    this.open = { path, seconds, offset: this.at, crc: 0, size: 0 };
+    const local = new DataView(new ArrayBuffer(30 + 20));
     local.setUint32(0, 0x04034b50, true);
-    common(local, 4);
-    await this.put(new Uint8Array(local.buffer), path, data);
-    const extra = new DataView(new ArrayBuffer(12));
-    extra.setUint16(0, 1, true);
-    extra.setUint16(2, 8, true);
-    extra.setBigUint64(4, BigInt(offset), true);
+    common(local, 4, seconds, path.length);
+    local.setUint32(18, 0xffffffff, true);
+    local.setUint32(22, 0xffffffff, true);
+    local.setUint16(28, 20, true);
+    local.setUint16(30, 1, true); // zip64; both sizes are zero here, and follow the data
+    local.setUint16(32, 16, true);
+    const b = new Uint8Array(local.buffer);
+    await this.put(b.subarray(0, 30), path, b.subarray(30));
+  }
+
+  async more(data: Uint8Array): Promise<void> {
+    const o = this.open!;
+    o.crc = crc32(data, o.crc);
+    o.size += data.length;
+    await this.put(data);
+  }
+
+  async end(): Promise<void> {
+    const o = this.open!;
+    this.open = null;
+    const behind = new DataView(new ArrayBuffer(24));
+    behind.setUint32(0, 0x08074b50, true);
+    behind.setUint32(4, o.crc, true);
+    behind.setBigUint64(8, BigInt(o.size), true);
+    behind.setBigUint64(16, BigInt(o.size), true);
+    await this.put(new Uint8Array(behind.buffer));
     const central = new DataView(new ArrayBuffer(46));
     central.setUint32(0, 0x02014b50, true);
     central.setUint16(4, 0x032d, true);
-    common(central, 6);
-    central.setUint16(30, 12, true);
+    common(central, 6, o.seconds, o.path.length);
+    central.setUint32(16, o.crc, true);
+    central.setUint32(20, 0xffffffff, true);
+    central.setUint32(24, 0xffffffff, true);
+    central.setUint16(30, 28, true);
     central.setUint32(38, 0o600 << 16, true);
     central.setUint32(42, 0xffffffff, true);
-    this.directory.push(new Uint8Array(central.buffer), path, new Uint8Array(extra.buffer));
+    const extra = new DataView(new ArrayBuffer(28));
+    extra.setUint16(0, 1, true);
+    extra.setUint16(2, 24, true);
+    extra.setBigUint64(4, BigInt(o.size), true);
+    extra.setBigUint64(12, BigInt(o.size), true);
+    extra.setBigUint64(20, BigInt(o.offset), true);
+    this.directory.push(new Uint8Array(central.buffer), o.path, new Uint8Array(extra.buffer));
     this.count++;
   }
 
@@ -171,6 +200,14 @@ export class ZipWriter {
     w.setUint32(92, 0xffffffff, true);
     await this.put(new Uint8Array(w.buffer));
   }
+}
+
+// Version, flags (UTF-8 names; sizes follow), method and time; and how long the name is.
+function common(d: DataView, p: number, seconds: number, name: number): void {
+  d.setUint16(p, 45, true);
+  d.setUint16(p + 2, 0x0808, true);
+  d.setUint32(p + 6, dosTime(seconds), true);
+  d.setUint16(p + 22, name, true);
 }
 
 function dosTime(seconds: number): number {

@@ -256,6 +256,8 @@ export interface Vault {
   part(handle: number, index: number): Promise<{ name: string; type: string; data: ArrayBuffer }>;
   source(handle: number): Promise<ArrayBuffer>; // the mail as it arrived
   forget(handle: number): Promise<void>;
+  // The mail as it arrived, without showing it: for an export. What its sender encrypted stays so.
+  restoreMail(o: { message: ArrayBuffer; header?: ArrayBuffer }): Promise<ArrayBuffer>;
   openTerms(terms: ArrayBuffer[]): Promise<(string[] | null)[]>;
   sealCard(card: Card): Promise<ArrayBuffer>; // to the owner's own list key
   sealMail(o: SealMail): Promise<SealedMail>; // as the server seals what arrives, which then never has it readable

@@ -284,6 +284,10 @@ export function createFakeVault(device: FakeDevice = newDevice()): FakeVault {
     async sealCard(card) {
       return sealFakeCard(card);
     },
+    async restoreMail(o) {
+      const { mail } = JSON.parse(decoder.decode(fakeOpen("mail", new Uint8Array(o.message)))) as { mail: OpenedMail };
+      return encoder.encode(`Message-ID: ${mail.message_id}\r\nSubject: ${mail.subject}\r\n\r\n${mail.text}`).buffer;
+    },
     // A mail in the fake's own clothes: its subject, text and id, with the raw mail as its text.
     async sealMail(o) {
       need();

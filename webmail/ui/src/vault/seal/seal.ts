@@ -2,12 +2,13 @@
 // that mail can be brought in which no server ever had readable.
 
 import { type Bytes, concat, equal, octets, toHex, sha256, utf8 } from "../bytes.ts";
-import { VaultError } from "../errors.ts";
+import { VaultError, closed } from "../errors.ts";
 import { line } from "../fields.ts";
 import { type ListKey, sealCard, tagOf } from "../hpke.ts";
 import { purposeKey } from "../keys.ts";
-import { type PublicKey, readCertificate } from "../openpgp.ts";
-import { readSeal, restore } from "../sealed.ts";
+import { type PublicKey, decrypt, readCertificate } from "../openpgp.ts";
+import { walkMessage } from "../packets.ts";
+import { belongs, readHeaderLetter, readSeal, restore, restoreEndToEnd } from "../sealed.ts";
 import type { Session } from "../session.ts";
 import type { Class, SealMail, SealedMail, Vault } from "../vault.ts";
 import { type Ciphertext, type Owns, findCiphertext } from "./ciphertext.ts";
@@ -21,7 +22,7 @@ import { fit, padding, paddingFor } from "./sizes.ts";
 const maxMail = 128 << 20;
 const largeMail = 256 << 10; // beyond it a mail gets a body letter
 
-export class Sealing implements Pick<Vault, "sealMail"> {
+export class Sealing implements Pick<Vault, "sealMail" | "restoreMail"> {
   private certificate: { bytes: Bytes; key: PublicKey } | null = null;
 
   constructor(private readonly session: Session) {}
@@ -46,6 +47,22 @@ export class Sealing implements Pick<Vault, "sealMail"> {
     new DataView(length.buffer).setUint32(0, text.length);
     const upload = concat(length, text, ...made.letters.map(([, data]) => data));
     return { upload: upload.buffer, class: kind, message_id: made.gist.card.message_id, date: made.gist.card.date, subject: made.gist.card.subject, mark: toHex((await sha256(b)).subarray(0, 12)) };
+  }
+
+  // A mail that was sealed, exported and brought in again comes back as it first arrived.
+  async restoreMail(o: Parameters<Vault["restoreMail"]>[0]): Promise<ArrayBuffer> {
+    const key = await this.session.key();
+    const letter = new Uint8Array(o.message);
+    const pkesks = letter.subarray(0, walkMessage(letter).head);
+    const { data } = await decrypt(letter, key, []);
+    const seal = readSeal(data);
+    if (seal !== null) return restore(data, seal).buffer;
+    if (o.header === undefined) throw closed();
+    const sealed = new Uint8Array(o.header);
+    walkMessage(sealed);
+    const header = readHeaderLetter((await decrypt(sealed, key, [])).data);
+    if (!(await belongs(header, pkesks, letter.length))) throw closed();
+    return restoreEndToEnd(header, letter).buffer;
   }
 
   // The certificate is the server's word: only the owner's own key is sealed to.
