@@ -255,4 +255,7 @@ export class Actions implements ActionsModel {
   removeMailbox(name: string): Promise<boolean> {
     return this.#boxes({ op: "remove", name });
   }
+  subscribeMailbox(name: string, on: boolean): Promise<boolean> {
+    return this.#boxes({ op: "subscribe", name, on });
+  }
 }

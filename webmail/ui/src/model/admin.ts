@@ -1,6 +1,6 @@
 // What operators see and do. Nothing here can read mail or take a key: the server has no
 // answer that would hold one.
-import type { AdminAccount, AdminDomain, AdminInvitation, AdminOverview, AdminQueueItem, AdminReport } from "../wire/api.ts";
+import type { AdminAccount, AdminDomain, AdminHours, AdminInvitation, AdminOverview, AdminQueueItem, AdminReport } from "../wire/api.ts";
 import type { Api } from "../wire/http.ts";
 import { tries } from "./devices.ts";
 import { resource } from "./resource.ts";
@@ -39,10 +39,27 @@ export function totals(reports: readonly AdminReport[]): { domain: string; kind:
   return [...by.values()].sort((a, b) => a.domain.localeCompare(b.domain) || a.kind.localeCompare(b.kind));
 }
 
+export interface Counted { at: number; received: number; junk: number; refused: number; sent: number; deferred: number; failed: number } // at: seconds
+
+// spans puts the hours of the last so many together in so many columns, the oldest first;
+// what was before the server counted is nothing.
+export function spans(h: AdminHours, last: number, each: number): Counted[] {
+  const from = Date.parse(h.from) / 1000, n = h.received.length;
+  const first = n - last; // may lie before the first hour
+  return Array.from({ length: Math.ceil(last / each) }, (_, i) => {
+    const begin = first + i * each, end = Math.min(begin + each, n);
+    const sum = (column: number[]) => column.slice(Math.max(0, begin), Math.max(0, end)).reduce((a, b) => a + b, 0);
+    return {
+      at: from + begin * 3600, received: sum(h.received), junk: sum(h.junk), refused: sum(h.refused), sent: sum(h.sent), deferred: sum(h.deferred), failed: sum(h.failed),
+    };
+  });
+}
+
 export function createAdmin(api: Pick<Api, "get" | "mutate">) {
   const of = (path: string) => `/admin/${path}`;
   const id = encodeURIComponent;
   const overview = resource(() => api.get<AdminOverview>(of("overview")));
+  const hours = resource(() => api.get<AdminHours>(of("hours")));
   const accounts = resource(() => api.get<{ accounts: AdminAccount[] }>(of("accounts")).then((r) => r.accounts));
   const invitations = resource(() => api.get<{ invitations: AdminInvitation[] }>(of("invitations")).then((r) => r.invitations));
   const domains = resource(() => api.get<{ domains: AdminDomain[] }>(of("domains"), 70_000).then((r) => r.domains));
@@ -56,7 +73,7 @@ export function createAdmin(api: Pick<Api, "get" | "mutate">) {
   });
 
   return {
-    overview, accounts, invitations, domains, queue, reports,
+    overview, hours, accounts, invitations, domains, queue, reports,
     busy: doing.busy,
     failed: doing.failed,
     changeAccount: (a: string, change: { quota?: number; operator?: boolean }) => act(accounts, () => api.mutate<void>("PATCH", of(`accounts/${id(a)}`), change)),

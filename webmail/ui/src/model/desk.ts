@@ -18,6 +18,7 @@ import { Letters } from "./letters.ts";
 import { List } from "./list.ts";
 import { Mail } from "./mail.ts";
 import { Moving } from "./moving.ts";
+import { noticedIn } from "./organise.ts";
 import { Outbox } from "./outbox.ts";
 import { Pins } from "./pins.ts";
 import { Queue } from "./queue.ts";
@@ -99,6 +100,7 @@ export function createDesk(parts: DeskParts): OpenDesk {
   const better = new Better({ api, vault, clock, alarms, sync, cards, letters, learn: (id, text) => search.learn(id, text) });
   const mail = new Mail({ api, vault, clock, alarms, sync, cards, threads, letters, list, actions, settings, contacts, pins, better, me: own });
   const moving = new Moving({ api, vault, cache, clock, get account() { return shown.peek(); }, sync, cabinet, settings, contacts, pins, host: globalThis.location?.hostname ?? "" });
+  sync.told = (box) => noticedIn(settings.value.peek()).includes(box);
   drafts.unqueue = (id) => outbox.unqueue(id);
   cards.onCard = (c) => threads.add(c.id, c);
   cards.whole = () => sync.whole;

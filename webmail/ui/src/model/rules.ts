@@ -87,7 +87,8 @@ export function replaced<T>(list: readonly T[], at: number, one: T | undefined):
 // state of the page: "conflict" keeps what is edited and says that the server has newer rules.
 export type Saving = "idle" | "saving" | "saved" | "conflict" | (string & {});
 
-export function createRules(api: Pick<Api, "rules" | "putRules">) {
+// keep is told of what the server took: a copy for the day when it has none.
+export function createRules(api: Pick<Api, "rules" | "putRules">, keep: (rules: Rules) => void = () => {}) {
   const stored = signal<Rules | undefined>(undefined);
   const edited = signal<Rules | undefined>(undefined);
   const saving = signal<Saving>("idle");
@@ -118,6 +119,7 @@ export function createRules(api: Pick<Api, "rules" | "putRules">) {
     try {
       const kept = await api.putRules(mine);
       stored.value = kept;
+      keep(kept);
       if (edited.value === mine) edited.value = kept;
       saving.value = "saved";
       return true;
@@ -141,7 +143,12 @@ export function createRules(api: Pick<Api, "rules" | "putRules">) {
     }
   }
 
-  return { stored, edited, dirty, broken, saving, failed, load, edit, save, settle };
+  // Puts a copy in the place of what is edited; saving it is another step.
+  function restore(copy: Pick<Rules, "rules" | "vacation">): void {
+    edit((r) => ({ ...r, rules: copy.rules, vacation: copy.vacation }));
+  }
+
+  return { restore, stored, edited, dirty, broken, saving, failed, load, edit, save, settle };
 }
 
 export type RulesModel = ReturnType<typeof createRules>;

@@ -4,7 +4,7 @@
 import { computed } from "@preact/signals";
 import { newKey } from "../wire/http.ts";
 import { mergeMaps } from "./drawer.ts";
-import type { Cabinet, Drawer, Label, SavedSearch, Settings, SettingsModel, Template } from "./types.ts";
+import type { Cabinet, Drawer, Label, RulesCopy, SavedSearch, Settings, SettingsModel, Template } from "./types.ts";
 
 export const DEFAULTS: Settings = {
   locale: "", theme: "system", density: "comfortable", panes: 3, conversations: true, autoLock: 0, undoSend: 10, seenAfter: 1, remote: "ask", remoteSenders: [],
@@ -13,6 +13,7 @@ export const DEFAULTS: Settings = {
 
 type Doc = Record<string, unknown>;
 const NAME = "settings";
+const RULES = "rules"; // of the same drawer
 
 // Maps join by key; lists of things with an id by that; lists of words as sets.
 function join(base: Doc | undefined, mine: Doc, theirs: Doc): Doc {
@@ -54,6 +55,11 @@ class Shelf<T extends { id: string }> {
     const id = v.id ?? newKey().slice(0, 16);
     return this.#drawer.put("all", { ...this.#now(), [id]: { ...v, id } as unknown as T });
   }
+  order(ids: readonly string[]): Promise<void> {
+    const now = this.#now();
+    const first = ids.filter((id) => now[id]).map((id) => [id, now[id]!] as const);
+    return this.#drawer.put("all", { ...Object.fromEntries(first), ...Object.fromEntries(Object.entries(now).filter(([id]) => !ids.includes(id))) });
+  }
   remove(id: string): Promise<void> {
     const { [id]: _, ...rest } = this.#now();
     return this.#drawer.put("all", rest);
@@ -77,6 +83,9 @@ export function createSettings(cabinet: Cabinet): SettingsModel {
     searches: searches.all,
     saveSearch: (s) => searches.save(s),
     removeSearch: (id) => searches.remove(id),
+    orderSearches: (ids) => searches.order(ids),
+    rulesCopy: computed(() => copyOf(drawer.items.value.get(RULES)?.value)),
+    keepRules: ({ rules, vacation }) => drawer.put(RULES, { at: Math.floor(Date.now() / 1000), rules, vacation }),
     templates: templates.all,
     saveTemplate: (t) => templates.save(t),
     removeTemplate: (id) => templates.remove(id),
@@ -88,6 +97,11 @@ export function createSettings(cabinet: Cabinet): SettingsModel {
     },
   };
   return model;
+}
+
+function copyOf(d: Doc | undefined): RulesCopy | null {
+  if (!d || !Array.isArray(d["rules"]) || !isMap(d["vacation"]) || typeof d["at"] !== "number") return null;
+  return d as unknown as RulesCopy;
 }
 
 // Another version of the client may have written a field differently: then ours is taken.

@@ -49,6 +49,7 @@ export class Sync implements SyncModel {
   readonly version = signal(0);
   readonly state = signal<"starting" | "syncing" | "current" | "offline">("starting");
   readonly arrived = signal<readonly MailRef[]>([]);
+  told: (box: string) => boolean = (box) => box === "INBOX"; // new mail of which boxes
   readonly overlay = signal(new Overlay([]));
   readonly mailboxes = computed(() => this.#views());
   readonly progress;
@@ -196,7 +197,7 @@ export class Sync implements SyncModel {
         k.whole = true;
         if (k.since < k.box.modseq) more = true;
       }
-      if (k.whole && !this.#first && k.box.name === "INBOX") this.#announce(c, added);
+      if (k.whole && !this.#first && this.told(k.box.name)) this.#announce(c, added);
       if (added.length + changed.length + gone.length > 0) this.changed();
       this.#parts.cards.changed(c, changed);
       this.#saveSoon();

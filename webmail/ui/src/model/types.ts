@@ -3,7 +3,7 @@
 // App, and signing out or locking drops everything that was readable with its Desk.
 
 import type { ReadonlySignal, Signal } from "@preact/signals";
-import type { Account, Entries, Invitation, Mailbox, OutboxItem, Recipient, Server, Session } from "../wire/api.ts";
+import type { Account, Entries, Invitation, Mailbox, OutboxItem, Recipient, Rules, Server, Session } from "../wire/api.ts";
 import type { Api, Clock } from "../wire/http.ts";
 import type { Address, Card, OpenedMail, Vault } from "../vault/vault.ts";
 
@@ -336,6 +336,7 @@ export interface ActionsModel {
   createMailbox(name: string): Promise<boolean>;
   renameMailbox(from: string, name: string): Promise<boolean>;
   removeMailbox(name: string): Promise<boolean>;
+  subscribeMailbox(name: string, on: boolean): Promise<boolean>;
   emptyMailbox(mailbox: number): void;
 }
 
@@ -376,7 +377,7 @@ export interface Cabinet {
 
 // ---- Settings ---------------------------------------------------------------------------------
 
-export interface Label { keyword: string; name: string; colour: number } // colour: 0 to 11
+export interface Label { keyword: string; name: string; colour: number; hidden?: boolean } // colour: 0 to 11; hidden: not in the sidebar
 export interface Signature { id: string; name: string; html: string; text: string }
 export interface SavedSearch { id: string; name: string; text: string }
 export interface Template { id: string; name: string; subject: string; html: string; text: string }
@@ -404,6 +405,7 @@ export interface Settings {
   notices: boolean;
   more: { [name: string]: unknown }; // what other views keep; a name each
 }
+export interface RulesCopy { at: number; rules: Rules["rules"]; vacation: Rules["vacation"] } // at: seconds
 export interface SettingsModel {
   readonly value: ReadonlySignal<Settings>;
   readonly ready: ReadonlySignal<boolean>;
@@ -412,6 +414,10 @@ export interface SettingsModel {
   readonly searches: ReadonlySignal<readonly SavedSearch[]>;
   saveSearch(s: { id?: string; name: string; text: string }): Promise<void>;
   removeSearch(id: string): Promise<void>;
+  orderSearches(ids: readonly string[]): Promise<void>;
+  // What was last stored as rules at the server, which is in no backup of it.
+  readonly rulesCopy: ReadonlySignal<RulesCopy | null>;
+  keepRules(rules: Rules): Promise<void>;
   readonly templates: ReadonlySignal<readonly Template[]>;
   saveTemplate(s: Omit<Template, "id"> & { id?: string }): Promise<void>;
   removeTemplate(id: string): Promise<void>;

@@ -27,6 +27,9 @@ const isolated = (v: string) => `\u2068${v}\u2069`;
 export const language = signal("en"); // of the words
 export const locale = signal("en"); // of dates and numbers, with its region
 
+/** How hours are counted: "" as the language does. */
+export const hours = signal<"" | "12" | "24">("");
+
 let words: Catalogue = {};
 let plural = new Intl.PluralRules("en");
 let asked = 0;
@@ -102,7 +105,9 @@ function format<T>(name: string, make: (locale: string) => T): T {
   if (!f) formats.set(key, (f = make(l)));
   return f;
 }
-const dates = (name: string, o: Intl.DateTimeFormatOptions) => format(name, (l) => new Intl.DateTimeFormat(l, o));
+const dates = (name: string, o: Intl.DateTimeFormatOptions) => format(name + hours.value, (l) => new Intl.DateTimeFormat(l, withHours(o)));
+const withHours = (o: Intl.DateTimeFormatOptions): Intl.DateTimeFormatOptions =>
+  hours.value === "" || (o.hour === undefined && o.timeStyle === undefined) ? o : { ...o, hourCycle: hours.value === "12" ? "h12" : "h23" };
 
 export const number = (n: number) => format("n", (l) => new Intl.NumberFormat(l)).format(n);
 export const percent = (share: number) => format("%", (l) => new Intl.NumberFormat(l, { style: "percent" })).format(share);

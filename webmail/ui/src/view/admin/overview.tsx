@@ -1,22 +1,25 @@
 // How the server is: room, mail in and out, what waits.
-import { useEffect } from "preact/hooks";
-import type { Admin } from "../../model/admin.ts";
+import { useEffect, useState } from "preact/hooks";
+import { type Admin, spans } from "../../model/admin.ts";
 import type { AdminOverview, AdminTraffic } from "../../wire/api.ts";
-import { bytes, shortDate, number, relative, t } from "../../words/index.ts";
-import { Button, State } from "../kit/index.ts";
+import { bytes, clock, shortDate, number, relative, t, weekTime } from "../../words/index.ts";
+import { Button, Segments, State } from "../kit/index.ts";
 import { Loaded, Page, Section } from "../parts/room.tsx";
 import { seconds } from "../settings/devices.tsx";
 import { Bar, Columns, Legend, type Slice, sum } from "./chart.tsx";
 
 export function Overview({ admin }: { admin: Admin }) {
-  useEffect(() => void admin.overview.load(), [admin]);
+  useEffect(() => {
+    void admin.overview.load();
+    void admin.hours.load();
+  }, [admin]);
   return (
-    <Page title={t("admin.part.overview")} actions={<Button icon="refresh" busy={admin.overview.busy.value} onClick={() => void admin.overview.load()}>{t("admin.refresh")}</Button>}>
+    <Page title={t("admin.part.overview")} actions={<Button icon="refresh" busy={admin.overview.busy.value} onClick={() => { void admin.overview.load(); void admin.hours.load(); }}>{t("admin.refresh")}</Button>}>
       <Loaded of={admin.overview}>{(o) => (
         <>
           <Facts o={o} />
           <Room o={o} />
-          <Mail o={o} />
+          <Mail admin={admin} />
         </>
       )}</Loaded>
     </Page>
@@ -54,24 +57,34 @@ const into = (m: AdminTraffic): Slice[] => slices([["inbox", m.received - m.junk
 const out = (m: AdminTraffic): Slice[] => slices([["sent", m.sent, "d"], ["deferred", m.deferred, "b"], ["failed", m.failed, "a"]]);
 const slices = (rows: [string, number, string][]): Slice[] => rows.map(([name, value, kind]) => ({ label: t(`admin.mail.${name}` as "admin.mail.sent"), value, kind, text: number(value) }));
 
-function Mail({ o }: { o: AdminOverview }) {
-  const since = t("admin.counted", { since: relative(seconds(o.began)) });
+const ranges = [[24, 1], [168, 6], [720, 24]] as const; // hours shown, hours of one column
+
+function Mail({ admin }: { admin: Admin }) {
+  const [last, setLast] = useState(24);
+  const each = ranges.find(([n]) => n === last)?.[1] ?? 1;
+  const name = (at: number) => (each === 1 ? clock(at) : each < 24 ? weekTime(at) : shortMonthDay(at));
   return (
-    <div class="pair">
-      {([["in", into], ["out", out]] as const).map(([way, of]) => (
-        <Section key={way} title={t(`admin.way.${way}`)} lead={o.days?.length ? t("admin.days", { n: o.days.length }) : since}>
-          {o.days?.length
-            ? (
-              <Columns label={t(`admin.way.${way}`)} days={o.days.map((d) => ({ day: d.day, parts: of(d) }))}>
-                <Legend slices={totals(o.days.map(of))} />
-              </Columns>
-            )
-            : <Bar label={t(`admin.way.${way}`)} whole={0} slices={of(o.traffic)} />}
-        </Section>
-      ))}
-    </div>
+    <Loaded of={admin.hours}>{(h) => {
+      const columns = spans(h, last, each);
+      return (
+        <>
+          <div class="chart-range"><p>{t("admin.hours.lead")}</p>
+            <Segments label={t("admin.hours")} value={String(last)} onValue={(v) => setLast(Number(v))} options={ranges.map(([n]) => ({ value: String(n), label: n === 24 ? t("admin.hours.24") : t("admin.days", { n: n / 24 }) }))} /></div>
+          <div class="pair">
+            {([["in", into], ["out", out]] as const).map(([way, of]) => (
+              <Section key={way} title={t(`admin.way.${way}`)}>
+                <Columns label={`${t(`admin.way.${way}`)}: ${totals(columns.map(of)).map((s) => `${s.label} ${s.text}`).join(", ")}`} days={columns.map((c) => ({ day: name(c.at), parts: of(c) }))}>
+                  <Legend slices={totals(columns.map(of))} />
+                </Columns>
+              </Section>
+            ))}
+          </div>
+        </>
+      );
+    }}</Loaded>
   );
 }
+const shortMonthDay = (at: number) => shortDate(at, (at + 40 * 86400) * 1000);
 
 function totals(days: Slice[][]): Slice[] {
   const [first = []] = days;

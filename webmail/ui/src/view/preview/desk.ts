@@ -170,7 +170,7 @@ function actionsModel(w: World): ActionsModel {
     move: (refs, to) => move(to, "moved")(refs), copy: () => {}, archive: move(4, "archived"), junk: (refs, on) => move(on ? 5 : 1, on ? "junked" : "not-junk")(refs), trash: move(6, "trashed"),
     expunge: (refs) => move(6, "deleted")(refs), label: (refs, k, on) => w.act(refs, on ? "labelled" : "unlabelled", {}, flag(k, on)), snooze: (refs) => w.act(refs, "snoozed", {}, () => {}), mute: (refs) => w.act(refs, "muted", {}, () => {}),
     undo: w.undo, dismiss: (id) => { w.toasts.value = w.toasts.value.filter((t) => t.id !== id); }, say: (word, values = {}, o) => w.say(word, values, o?.undo ?? null),
-    createMailbox: async () => true, renameMailbox: async () => true, removeMailbox: async () => true, emptyMailbox: () => {},
+    createMailbox: async () => true, renameMailbox: async () => true, removeMailbox: async () => true, subscribeMailbox: async () => true, emptyMailbox: () => {},
   };
 }
 

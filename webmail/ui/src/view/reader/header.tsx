@@ -9,12 +9,20 @@ import { leave } from "./leave.ts";
 
 const loadSource = () => import("./source.tsx");
 
+/** What the button does: answer all where their owner chose that, and there are others. */
+function usualReply(desk: ReturnType<typeof useDesk>, o: OpenedMail): "reply" | "reply-all" {
+  const me = new Set(desk.account.addresses.map((a) => a.toLowerCase()));
+  const others = [...o.to, ...o.cc].filter((a) => !me.has(a.address.toLowerCase())).length;
+  return desk.settings.value.value.more["reply"] === "all" && others > 0 ? "reply-all" : "reply";
+}
+
 export function Head({ mail, opened: o, alone }: { mail: MailView; opened: OpenedMail; alone: boolean }) {
   const desk = useDesk(), app = useApp();
   const [details, show] = useState(false), [source, see] = useState(false);
   const from = o.from[0];
   const starred = (void desk.sync.version.value, desk.sync.flagsOf(mail.ref).includes("\\Flagged"));
   const leaving = leavingOf(o);
+  const usual = usualReply(desk, o);
   const answer = (how: "reply" | "reply-all" | "forward") => () => void answerTo(desk, o, mail.ref, how);
   const entries: (MenuEntry | false | undefined)[] = [
     { label: t("do.reply"), icon: "reply", run: answer("reply") },
@@ -48,7 +56,7 @@ export function Head({ mail, opened: o, alone }: { mail: MailView; opened: Opene
         <time class="mail-full" dateTime={new Date((o.date || o.arrived) * 1000).toISOString()} data-tip={exactDate(o.date || o.arrived)}>{fullDate(o.date || o.arrived)}</time>
         <span class="mail-buttons">
           <IconButton small icon="star" filled={starred} pressed={starred} class={starred ? "row-starred" : ""} label={t(starred ? "do.unstar" : "do.star")} onClick={() => desk.actions.flag([mail.ref], !starred)} />
-          <IconButton small class="mail-reply" icon="reply" label={t("do.reply")} keys="r" onClick={answer("reply")} />
+          <IconButton small class="mail-reply" icon={usual} label={t(usual === "reply" ? "do.reply" : "do.replyall")} keys={usual === "reply" ? "r" : "a"} onClick={answer(usual)} />
           <Menu align="end" label={t("reader.more")} entries={entries} button={(b) => <IconButton {...b} small icon="more" label={t("reader.more")} />} />
         </span>
       </div>

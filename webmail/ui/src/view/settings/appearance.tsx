@@ -1,6 +1,7 @@
 import type { Settings } from "../../model/types.ts";
-import { available, languages, t } from "../../words/index.ts";
+import { clock, available, languages, t } from "../../words/index.ts";
 import { Segments, Select, Switch } from "../kit/index.ts";
+import { type Swipe, swipeWords, swipesOf } from "../list/swipe.ts";
 import { Page, Section, Sheet } from "../parts/room.tsx";
 import type { Room } from "./index.tsx";
 
@@ -9,6 +10,7 @@ const themes: Settings["theme"][] = ["system", "light", "dark"];
 export function Appearance({ desk }: Room) {
   const s = desk.settings.value.value;
   const set = (change: Partial<Settings>) => void desk.settings.set(change);
+  const more = (change: Settings["more"]) => set({ more: { ...desk.settings.value.peek().more, ...change } });
   return (
     <Page title={t("settings.part.appearance")}>
       <Section title={t("appearance.theme")}>
@@ -32,13 +34,40 @@ export function Appearance({ desk }: Room) {
           <li class="sheet-row"><div class="sheet-words"><Switch label={t("appearance.conversations")} hint={t("appearance.conversations.hint")} checked={s.conversations} onValue={(conversations) => set({ conversations })} /></div></li>
         </Sheet>
       </Section>
-      <Section title={t("appearance.language")}>
+      <Section title={t("appearance.time")}>
         <div class="room-form">
-          <Select label={t("appearance.language")} bare value={s.locale} onValue={(locale) => set({ locale })}
+          <Select label={t("appearance.language")} value={s.locale} onValue={(locale) => set({ locale })}
             options={[{ value: "", label: t("appearance.browser") }, ...available().map((c) => ({ value: c, label: languages[c] ?? c }))]} />
+          <Select label={t("appearance.clock")} hint={t("appearance.clock.example", { time: clock(Date.now() / 1000) })} value={typeof s.more["clock"] === "string" ? s.more["clock"] : ""} onValue={(v) => more({ clock: v })}
+            options={[{ value: "", label: t("appearance.clock.auto") }, { value: "12", label: t("appearance.clock.12") }, { value: "24", label: t("appearance.clock.24") }]} />
         </div>
       </Section>
+      <Section title={t("appearance.ease")}>
+        <Sheet>
+          <li class="sheet-row"><div class="sheet-words"><Switch label={t("appearance.contrast")} hint={t("appearance.contrast.hint")} checked={s.more["contrast"] === "more"} onValue={(on) => more({ contrast: on ? "more" : "" })} /></div></li>
+          <li class="sheet-row"><div class="sheet-words"><Switch label={t("appearance.still")} hint={t("appearance.still.hint")} checked={s.more["motion"] === "less"} onValue={(on) => more({ motion: on ? "less" : "" })} /></div></li>
+          <li class="sheet-row"><div class="sheet-words"><Switch label={t("appearance.hints")} hint={t("appearance.hints.hint")} checked={s.more["hints"] !== false} onValue={(hints) => more({ hints })} /></div></li>
+        </Sheet>
+      </Section>
+      <Swiping desk={desk} more={more} />
     </Page>
+  );
+}
+
+const swipes: Swipe[] = ["archive", "trash", "seen", "star", "snooze", "none"];
+
+function Swiping({ desk, more }: Pick<Room, "desk"> & { more: (change: Settings["more"]) => void }) {
+  void desk.settings.value.value;
+  const now = swipesOf(desk);
+  return (
+    <Section title={t("appearance.swipe")} lead={t("appearance.swipe.lead")}>
+      <div class="room-form">
+        {(["end", "start"] as const).map((side) => (
+          <Select key={side} label={t(`appearance.swipe.${side}`)} value={now[side]} onValue={(v) => more({ swipe: { ...now, [side]: v } })}
+            options={swipes.map((w) => ({ value: w, label: w === "none" ? t("appearance.swipe.none") : t(swipeWords[w].words) }))} />
+        ))}
+      </div>
+    </Section>
   );
 }
 

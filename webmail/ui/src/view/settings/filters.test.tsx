@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import { render } from "preact";
 import { act } from "preact/test-utils";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { App, Desk } from "../../model/types.ts";
+import type { App, Desk, RulesCopy } from "../../model/types.ts";
 import type { Rules } from "../../wire/api.ts";
 import en from "../../words/en.json";
 import { Filters } from "./filters.tsx";
@@ -13,8 +13,10 @@ import { day, time } from "./vacation.tsx";
 let root: HTMLElement;
 let server: Rules;
 const putRules = vi.fn(async (r: Rules) => (server = { ...r, version: r.version + 1 }));
+const copy = signal<RulesCopy | null>(null);
+const keepRules = vi.fn(async () => {});
 const app = { api: { rules: async () => server, putRules } } as unknown as App;
-const desk = { sync: { mailboxes: signal([{ name: "INBOX" }, { name: "Lists" }]) }, settings: { value: signal({ labels: [{ keyword: "$bills", name: "Bills", colour: 1 }] }) } } as unknown as Desk;
+const desk = { sync: { mailboxes: signal([{ name: "INBOX" }, { name: "Lists" }]) }, settings: { value: signal({ labels: [{ keyword: "$bills", name: "Bills", colour: 1 }] }), rulesCopy: copy, keepRules } } as unknown as Desk;
 
 beforeEach(async () => {
   server = { version: 1, rules: [], vacation: { on: false, subject: "", text: "" } };
@@ -83,4 +85,18 @@ test("the last day away is a day away", () => {
   expect(day(new Date(Date.parse(until) - 1000).toISOString())).toBe("2026-07-31");
   expect(day(time("2026-07-01", false))).toBe("2026-07-01");
   expect(time("", false)).toBeUndefined();
+});
+
+test("a server without rules is offered the copy; who has some is not", async () => {
+  const rule = { name: "Lists", on: true, all: true, conditions: [], actions: [{ do: "discard" as const }], stop: false };
+  expect(root.textContent).not.toContain(en["filters.copy"]);
+  act(() => { copy.value = { at: 1_790_000_000, rules: [rule], vacation: { on: false, subject: "", text: "" } }; });
+  await settle();
+  expect(root.textContent).toContain(en["filters.copy"]);
+  act(() => { [...root.querySelectorAll("button")].find((b) => b.textContent === en["filters.copy.go"])!.click(); });
+  await settle();
+  expect(root.textContent).toContain("Lists");
+  expect(root.textContent).not.toContain(en["filters.copy"]);
+  expect(putRules).not.toHaveBeenCalled(); // its owner saves it
+  copy.value = null;
 });

@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { createRules, lacks, moved, newRule, replaced, type RulesModel } from "../../model/rules.ts";
 import type { Rule, Rules } from "../../wire/api.ts";
-import { t } from "../../words/index.ts";
+import { dayDate, t } from "../../words/index.ts";
 import { Button, IconButton, Note, Spinner, State, Switch } from "../kit/index.ts";
 import { Failure } from "../parts/fault.tsx";
 import { Page, Section } from "../parts/room.tsx";
@@ -12,7 +12,7 @@ import { EditRule, sentence } from "./rule.tsx";
 import { VacationForm } from "./vacation.tsx";
 
 export function Filters({ app, desk }: Room) {
-  const model = useMemo(() => createRules(app.api), [app]);
+  const model = useMemo(() => createRules(app.api, (r) => void desk.settings.keepRules(r)), [app]);
   useEffect(() => void model.load(), [model]);
   const rules = model.edited.value;
   return (
@@ -20,6 +20,7 @@ export function Filters({ app, desk }: Room) {
       <Note tone="note" icon="eye" title={t("filters.readable")}>{t("filters.readable.text")}</Note>
       {!rules ? (model.failed.value ? <div class="room-failed"><Failure word={model.failed.value} /><Button icon="refresh" onClick={() => void model.load()}>{t("parts.again")}</Button></div> : <p class="room-wait"><Spinner label={t("parts.reading")} /></p>) : (
         <>
+          <Copy desk={desk} model={model} />
           <RuleList model={model} rules={rules} desk={desk} />
           <Section title={t("vacation.title")} lead={t("vacation.lead")}>
             <VacationForm vacation={rules.vacation} onVacation={(vacation) => model.edit((r) => ({ ...r, vacation }))} />
@@ -28,6 +29,18 @@ export function Filters({ app, desk }: Room) {
         </>
       )}
     </Page>
+  );
+}
+
+/** The server's rules are in no backup of it: after a restore the owner's own copy is offered. */
+function Copy({ desk, model }: Pick<Room, "desk"> & { model: RulesModel }) {
+  const copy = desk.settings.rulesCopy.value, stored = model.stored.value;
+  if (!copy || !stored || stored.rules.length > 0 || stored.vacation.on || (copy.rules.length === 0 && !copy.vacation.on) || model.dirty.value) return null;
+  // Who has rules at the server and none of them is on purpose has a newer, empty copy.
+  return (
+    <Note tone="warn" icon="undo" title={t("filters.copy")} actions={<Button kind="primary" onClick={() => model.restore(copy)}>{t("filters.copy.go")}</Button>}>
+      <p>{t("filters.copy.text", { n: copy.rules.length, day: dayDate(copy.at) })}</p>
+    </Note>
   );
 }
 

@@ -12,6 +12,7 @@ import { Begin } from "./begin.tsx";
 import { DevicesPage } from "./devices.tsx";
 import { Filters } from "./filters.tsx";
 import { Keys } from "./keys.tsx";
+import { Organise } from "./organise.tsx";
 import { Privacy } from "./privacy.tsx";
 import { Prove } from "./prove.tsx";
 import { Profile } from "./profile.tsx";
@@ -25,7 +26,7 @@ import "./settings.css";
 
 const groups: { name: string; parts: [string, IconName][] }[] = [
   { name: "you", parts: [["begin", "seal"], ["profile", "person"], ["keys", "key"]] },
-  { name: "mail", parts: [["appearance", "sun"], ["reading", "mail-open"], ["writing", "pen"], ["privacy", "eye-off"], ["filters", "filter"], ["keyboard", "keyboard"]] },
+  { name: "mail", parts: [["appearance", "sun"], ["reading", "mail-open"], ["writing", "pen"], ["privacy", "eye-off"], ["organise", "folder"], ["filters", "filter"], ["keyboard", "keyboard"]] },
   { name: "door", parts: [["security", "shield"], ["devices", "device"], ["programs", "link"], ["storage", "storage"]] },
 ];
 
@@ -40,6 +41,7 @@ export function Settings({ app, desk }: Room) {
   const pages: { [part: string]: () => ComponentChildren } = {
     begin: () => <Begin {...room} devices={devices} />,
     profile: () => <Profile {...room} own={own} />,
+    organise: () => <Organise {...room} />,
     privacy: () => <Privacy {...room} own={own} />,
     keys: () => <Keys {...room} />,
     appearance: () => <Appearance {...room} />,

@@ -15,6 +15,10 @@ export function Writing({ desk }: Room) {
             options={[0, 5, 10, 15, 20].map((n) => ({ value: String(n), label: n === 0 ? t("writing.undo.off") : t("reading.seconds", { n }) }))} />
         </div>
       </Section>
+      <Section title={t("writing.reply")} lead={t("writing.reply.lead")}>
+        <Choice label={t("writing.reply")} bare value={s.more["reply"] === "all" ? "all" : "one"} onValue={(v) => set({ more: { ...s.more, reply: v } })}
+          options={[{ value: "one", label: t("writing.reply.sender") }, { value: "all", label: t("writing.reply.everybody") }]} />
+      </Section>
       <Section title={t("writing.form")}>
         <Choice label={t("writing.form")} bare value={s.plainText ? "plain" : "rich"} onValue={(v) => set({ plainText: v === "plain" })}
           options={[{ value: "rich", label: t("writing.rich"), hint: t("writing.rich.hint") }, { value: "plain", label: t("writing.plain"), hint: t("writing.plain.hint") }]} />

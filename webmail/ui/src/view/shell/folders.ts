@@ -1,4 +1,5 @@
 // Making, renaming and removing folders and labels: what is asked, and what is refused.
+import { trashFolder } from "../../model/organise.ts";
 import type { Desk, MailboxView } from "../../model/types.ts";
 import { t } from "../../words/index.ts";
 import { askText, confirm } from "../kit/index.ts";
@@ -29,6 +30,7 @@ export async function renameFolder(desk: Desk, box: MailboxView): Promise<void> 
 }
 
 export async function removeFolder(desk: Desk, box: MailboxView): Promise<void> {
+  if (await trashFolder(desk, box)) return;
   const sure = await confirm({ title: t("folder.delete.ask", { name: box.leaf }), text: t("folder.delete.text", { n: box.messages }), yes: t("folder.delete"), danger: true });
   if (sure) await desk.actions.removeMailbox(box.name);
 }

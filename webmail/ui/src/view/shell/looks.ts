@@ -3,12 +3,13 @@
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Desk, Settings } from "../../model/types.ts";
-import { choose, chosen, setLanguage } from "../../words/index.ts";
+import { hours, choose, chosen, setLanguage } from "../../words/index.ts";
 import { theme } from "./state.ts";
 
 export function useLooks(desk: Desk): void {
   const s = desk.settings.value.value;
   const contrast = s.more["contrast"] === "more", still = s.more["motion"] === "less";
+  useEffect(() => { hours.value = s.more["clock"] === "12" || s.more["clock"] === "24" ? s.more["clock"] : ""; }, [s.more["clock"]]);
   useEffect(() => look(s, contrast, still), [s.theme, s.density, contrast, still]);
   // The account's language stays on the device, so that its door speaks it too. An account
   // without one speaks what was chosen at the door.

@@ -46,7 +46,7 @@ export function Sidebar() {
           {own.filter((b) => !hidden(b, own)).map((b) => <Box key={b.id} box={b} label={b.leaf} parent={own.some((o) => o.name.startsWith(b.name + "/"))} />)}
         </Section>
         <Section title={t("shell.labels")} add={t("label.new")} onAdd={() => void newLabel(desk)}>
-          {s.labels.map((l) => <Item key={l.keyword} list={{ kind: "label", name: l.keyword }} icon="label" label={l.name} hue={l.colour * 30} onDrop={() => dropOn(desk, { label: l.keyword })} />)}
+          {s.labels.filter((l) => !l.hidden).map((l) => <Item key={l.keyword} list={{ kind: "label", name: l.keyword }} icon="label" label={l.name} hue={l.colour * 30} onDrop={() => dropOn(desk, { label: l.keyword })} />)}
         </Section>
         {desk.settings.searches.value.length > 0 && (
           <Section title={t("shell.searches")}>
