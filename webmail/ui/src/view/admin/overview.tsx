@@ -19,7 +19,7 @@ export function Overview({ admin }: { admin: Admin }) {
         <>
           <Facts o={o} />
           <Room o={o} />
-          <Mail admin={admin} />
+          {admin.hours.failed.value && !admin.hours.value.value ? <SinceStart o={o} /> : <Mail admin={admin} />}
         </>
       )}</Loaded>
     </Page>
@@ -82,6 +82,18 @@ function Mail({ admin }: { admin: Admin }) {
         </>
       );
     }}</Loaded>
+  );
+}
+/** Where the server keeps no hours: what it counted since it started. */
+function SinceStart({ o }: { o: AdminOverview }) {
+  return (
+    <div class="pair">
+      {([["in", into], ["out", out]] as const).map(([way, of]) => (
+        <Section key={way} title={t(`admin.way.${way}`)} lead={t("admin.counted", { since: relative(seconds(o.began)) })}>
+          <Bar label={t(`admin.way.${way}`)} whole={0} slices={of(o.traffic)} />
+        </Section>
+      ))}
+    </div>
   );
 }
 const shortMonthDay = (at: number) => shortDate(at, (at + 40 * 86400) * 1000);
