@@ -87,7 +87,7 @@ export function createApp(parts: AppParts): OpenApp {
     const cache = await parts.store.open(s.account.id).catch(() => createMemoryStore().open(s.account.id));
     const { fingerprint } = await vault.state();
     if (now !== turn) return cache.close();
-    const d = createDesk({ api, vault, cache, clock, alarms, session: s, fingerprint, source: parts.source, page: parts.page, quiet: parts.quiet ?? false, took: (a) => session.took(a) });
+    const d = createDesk({ api, vault, cache, clock, alarms, session: s, fingerprint, renewed: (now) => session.renewed(now), source: parts.source, page: parts.page, quiet: parts.quiet ?? false, took: (a) => session.took(a) });
     desk.value = d;
     stopLock();
     const stops = [

@@ -45,6 +45,7 @@ export class Better {
   async look(ref: MailRef, mail: OpenedMail, message: ArrayBuffer): Promise<Card | null> {
     const { cards, sync, vault, api, alarms } = this.#parts;
     const was = sync.card(ref.id);
+    if (was && !mail.card_matches && !cards.settled(ref.id)) return null; // it was sealed anew: the card that goes with it is on its way
     if (was && !mail.card_matches) {
       alarms.raise({ id: `card-swapped ${ref.id}`, word: "card-swapped", about: "" });
       cards.put(ref.id, null);

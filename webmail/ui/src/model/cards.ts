@@ -24,6 +24,7 @@ export const shownTo = (to: readonly Address[]): Address[] => to.slice(0, 3).map
 interface Page {
   version: number;
   ids: string[];
+  generations: number[]; // of those cards
   newest: number; // seconds: which to open first next time
 }
 interface Wanted {
@@ -31,6 +32,8 @@ interface Wanted {
   uid: number;
   id: string;
 }
+
+const generation = (c: Card | undefined) => c?.generation ?? 0;
 
 export interface CardsParts {
   api: Api;
@@ -53,6 +56,7 @@ export class Cards {
   readonly #stale = new Set<string>(); // there may be a better card at the server
   readonly #grown = new Map<string, number>(); // by page: cards of it that are better here
   readonly #missed = new Map<string, number>(); // ms: since when a mail of a page is in no mailbox
+  readonly #checked = new Set<string>(); // it came from a page, and the letter beside it is no newer one
   #newest: { [page: string]: number } = {};
   #boxes: readonly Box[] = [];
   #running: Promise<void> | null = null;
@@ -93,10 +97,30 @@ export class Cards {
       if (i >= 0 && box.letters[i]! & CARD && (this.#from.has(box.ids[i]!) || this.#cards.get(box.ids[i]!)?.incomplete)) this.#stale.add(box.ids[i]!);
     }
   }
+  // A mail that was here has another uid: it was sealed anew, and so was its card.
+  again(box: Box, uids: readonly number[]): void {
+    for (const uid of uids) {
+      const i = box.indexOf(uid);
+      if (i >= 0 && box.letters[i]! & CARD) this.#stale.add(box.ids[i]!);
+    }
+  }
+  // Nothing newer of it is known to be at the server.
+  settled(id: string): boolean {
+    return !this.#stale.has(id) && !this.#unsure(id);
+  }
+  // It came from a page: who sealed the mail anew after that left a card letter again.
+  #unsure(id: string): boolean {
+    return this.#from.has(id) && !this.#checked.has(id);
+  }
+  generation(id: string): number {
+    return generation(this.#cards.get(id));
+  }
   // A card that this device has made, or that does not belong to its mail (null).
   put(id: string, card: Card | null): void {
-    if (card) this.#set(card);
-    else {
+    if (card) {
+      this.#set(card);
+      if (generation(card) > 0) this.#from.delete(id); // the page has the one before
+    } else {
       this.#cards.delete(id);
       this.#closedIds.add(id);
       void this.#parts.cache.raw.remove("cards", [id]);
@@ -176,12 +200,14 @@ export class Cards {
     for (const c of cards) {
       newest = Math.max(newest, c.arrived || c.date);
       const was = this.#cards.get(c.id);
-      if (was && !was.incomplete && !(this.#from.get(c.id) === name && c.to.length > was.to.length)) continue;
+      const fuller = was && this.#from.get(c.id) === name && c.to.length > was.to.length && generation(c) === generation(was);
+      if (was && !was.incomplete && generation(was) >= generation(c) && !fuller) continue;
       this.#set(c);
       this.#from.set(c.id, name);
+      this.#checked.delete(c.id);
       this.#closedIds.delete(c.id);
     }
-    this.#pages.set(name, { version, ids: cards.map((c) => c.id), newest });
+    this.#pages.set(name, { version, ids: cards.map((c) => c.id), generations: cards.map(generation), newest });
   }
 
   // -- single cards
@@ -195,7 +221,7 @@ export class Cards {
         if (i >= b.length || !(b.letters[i]! & CARD)) continue;
         const id = b.ids[i]!;
         if (seen.has(id)) continue;
-        if (!this.#stale.has(id) && (this.#cards.has(id) || this.#closedIds.has(id))) continue;
+        if (this.settled(id) && (this.#cards.has(id) || this.#closedIds.has(id))) continue;
         seen.add(id);
         out.push({ box: b.id, uid: b.uids[i]!, id, at: b.received[i]! });
       }
@@ -220,7 +246,8 @@ export class Cards {
   }
   async #openBatch(batch: readonly Wanted[]): Promise<void> {
     const here = await this.#parts.cache.raw.many("cards", batch.map((w) => w.id));
-    const need = batch.filter((w, i) => !here[i] || this.#stale.has(w.id));
+    const unsure = new Set(batch.filter((w) => !this.#stale.has(w.id) && this.#unsure(w.id)).map((w) => w.id));
+    const need = batch.filter((w, i) => !here[i] || !this.settled(w.id));
     const fetched = await this.#fetch(need);
     const known: { w: Wanted; card: ArrayBuffer }[] = [];
     batch.forEach((w, i) => {
@@ -232,6 +259,9 @@ export class Cards {
     const cards = await this.#parts.vault.openCards({ ids: known.map((k) => k.w.id), cards: known.map((k) => k.card) });
     cards.forEach((card, i) => {
       const id = known[i]!.w.id;
+      const was = this.#cards.get(id);
+      if (unsure.has(id)) this.#checked.add(id);
+      if (card && was && (generation(card) < generation(was) || (unsure.has(id) && generation(card) === generation(was)))) return;
       if (card) {
         this.#set(card);
         this.#from.delete(id);
@@ -274,7 +304,7 @@ export class Cards {
         if (card && !card.incomplete && b.received[i]! < before && !this.#stale.has(card.id)) ready.push({ box: b.id, uid: b.uids[i]!, id: card.id, card });
       }
     ready.sort((a, b) => b.card.arrived - a.card.arrived);
-    const paged = ready.filter((r) => this.#from.has(r.id)); // another device folded it and did not get to shed
+    const paged = ready.filter((r) => this.#checked.has(r.id) && this.#from.has(r.id)); // another device folded it and did not get to shed
     await this.#shed(paged);
     const fresh = [...new Map(ready.filter((r) => !this.#from.has(r.id)).map((r) => [r.id, r])).values()];
     for (let from = 0; from + FOLD_LEAST <= fresh.length && !this.#stopped; from += PAGE) {
@@ -282,7 +312,7 @@ export class Cards {
       const name = newKey().slice(0, 16);
       const version = await this.#parts.cabinet.write("pages", name, 0, encodePage(part.map((p) => p.card)));
       for (const p of part) this.#from.set(p.id, name);
-      this.#pages.set(name, { version, ids: part.map((p) => p.id), newest: part[0]!.card.arrived });
+      this.#pages.set(name, { version, ids: part.map((p) => p.id), generations: part.map((p) => generation(p.card)), newest: part[0]!.card.arrived });
       // All copies of a mail lose their card: they share the page's.
       const ids = new Set(part.map((p) => p.id));
       await this.#shed(ready.filter((r) => ids.has(r.id)));
@@ -323,7 +353,7 @@ export class Cards {
       if (cards.length === 0) {
         await cabinet.remove("pages", name, page.version);
         this.#pages.delete(name);
-      } else this.#pages.set(name, { ...page, version: await cabinet.write("pages", name, page.version, encodePage(cards)), ids: cards.map((c) => c.id) });
+      } else this.#pages.set(name, { ...page, version: await cabinet.write("pages", name, page.version, encodePage(cards)), ids: cards.map((c) => c.id), generations: cards.map(generation) });
       this.#grown.delete(name);
     } catch (e) {
       if (!(e instanceof ApiError) || e.word !== "conflict") throw e;
@@ -339,23 +369,23 @@ export class Cards {
     await this.#parts.cache.raw.remove("cards", mails.map((m) => m.id));
   }
   async #dropDoubles(): Promise<void> {
-    const owner = new Map<string, string>();
+    const owner = new Map<string, { name: string; generation: number }>();
     const rest = slicer();
-    for (const name of [...this.#pages.keys()].sort()) {
-      const page = this.#pages.get(name);
-      if (!page) continue;
+    const names = [...this.#pages.keys()].sort();
+    for (const name of names) {
       await rest();
-      let own = 0;
-      for (const id of page.ids)
-        if (!owner.has(id)) {
-          owner.set(id, name);
-          own++;
-        }
-      if (own > 0 || page.ids.length === 0) continue;
+      this.#pages.get(name)?.ids.forEach((id, i) => {
+        const g = this.#pages.get(name)!.generations[i]!;
+        if (g > (owner.get(id)?.generation ?? -1)) owner.set(id, { name, generation: g });
+      });
+    }
+    for (const name of names) {
+      const page = this.#pages.get(name);
+      if (!page || page.ids.length === 0 || page.ids.some((id) => owner.get(id)?.name === name)) continue;
       try {
         await this.#parts.cabinet.remove("pages", name, page.version);
         this.#pages.delete(name);
-        for (const id of page.ids) if (this.#from.get(id) === name) this.#from.set(id, owner.get(id)!);
+        for (const id of page.ids) if (this.#from.get(id) === name) this.#from.set(id, owner.get(id)!.name);
       } catch (e) {
         if (!(e instanceof ApiError) || e.word !== "conflict") throw e;
       }

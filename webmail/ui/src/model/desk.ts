@@ -1,7 +1,7 @@
 // All models of one open account, joined. A new desk for each opening: what comes late for
 // an old one reaches nothing.
 
-import { effect, signal } from "@preact/signals";
+import { effect, signal, untracked } from "@preact/signals";
 import type { Session } from "../wire/api.ts";
 import { openEvents, type EventSourceLike, type Events, type EventsOptions } from "../wire/events.ts";
 import type { Api, Clock } from "../wire/http.ts";
@@ -22,6 +22,7 @@ import { noticedIn } from "./organise.ts";
 import { Outbox } from "./outbox.ts";
 import { Pins } from "./pins.ts";
 import { Queue } from "./queue.ts";
+import { Reseal } from "./reseal.ts";
 import { createSearch } from "./search.ts";
 import { createSettings } from "./settings.ts";
 import { Sync } from "./sync.ts";
@@ -36,6 +37,7 @@ export interface DeskParts {
   alarms: Alarms;
   session: Session;
   fingerprint: string; // of the key that the vault holds
+  renewed?: (s: Session) => Promise<boolean>; // the session opens what the server has now
   source?: ((url: string) => EventSourceLike) | undefined;
   page?: EventsOptions["page"] | undefined;
   took?: (account: Session["account"]) => void; // it was changed elsewhere
@@ -54,6 +56,7 @@ export interface OpenDesk extends Desk {
   readonly mail: Mail;
   changed(account: Session["account"]): void;
   readonly moving: Moving;
+  readonly reseal: Reseal;
   start(): Promise<void>;
   online(): void;
   save(): Promise<void>;
@@ -88,19 +91,21 @@ export function createDesk(parts: DeskParts): OpenDesk {
   const sync = new Sync({ api, cache, clock, alarms, cards });
   const settings = createSettings(cabinet);
   const contacts = createContacts(cabinet, clock);
-  const pins = new Pins(cabinet, { api, vault, clock, alarms, own, fingerprint: parts.fingerprint });
+  const pins = new Pins(cabinet, { api, vault, clock, alarms, own, fingerprint: parts.fingerprint, renewed: parts.renewed ?? (async () => false) });
   const queue = new Queue({ api, cache, clock, sync, failed: (word) => actions.say("action-" + word, {}, { tone: "bad" }) });
   const actions = new Actions({ api, clock, sync, queue, settings });
   const files = new DraftFiles(cache, cabinet);
   const drafts = new Drafts(cabinet, { clock, files, actions, settings, me, own });
   const outbox = new Outbox({ api, vault, cache, clock, account, sync, cards, drafts, contacts, pins, settings, actions });
   const search = createSearch(sync);
-  const letters = new Letters(api, cache);
+  const letters = new Letters(api, cache, (id) => cards.generation(id));
   const list = new List({ sync, settings, search, clock, threads, me: own, closed: (id) => cards.isClosed(id) });
   const better = new Better({ api, vault, clock, alarms, sync, cards, letters, learn: (id, text) => search.learn(id, text) });
   const mail = new Mail({ api, vault, clock, alarms, sync, cards, threads, letters, list, actions, settings, contacts, pins, better, me: own });
   const moving = new Moving({ api, vault, cache, clock, get account() { return shown.peek(); }, sync, cabinet, settings, contacts, pins, host: globalThis.location?.hostname ?? "" });
   sync.told = (box) => noticedIn(settings.value.peek()).includes(box);
+  const reseal = new Reseal({ api, vault, clock, cabinet, cache, sync, cards, list: account.list_key !== undefined });
+  pins.onKey = () => quietly(letters.clear());
   drafts.unqueue = (id) => outbox.unqueue(id);
   cards.onCard = (c) => threads.add(c.id, c);
   cards.whole = () => sync.whole;
@@ -141,7 +146,11 @@ export function createDesk(parts: DeskParts): OpenDesk {
     quietly(moving.load());
     quietly(pins.watchOwn());
     quietly(outbox.resume().then(() => outbox.refresh()));
+    quietly(reseal.look());
     if (!parts.quiet) {
+      stopReseal = effect(() => {
+        if (cabinet.version.value > 0) untracked(() => quietly(reseal.look()));
+      });
       every(WAKE, () => actions.wake(clock.now() / 1000));
       every(HOUR, () => quietly(pins.watchOwn()));
       timers.push(clock.after(10_000, () => quietly(keepLetters())));
@@ -172,6 +181,7 @@ export function createDesk(parts: DeskParts): OpenDesk {
     });
   }
   let stopBetter = () => {};
+  let stopReseal = () => {};
   const stopSettings = effect(() => {
     if (settings.ready.value) list.conversations.value = settings.value.value.conversations;
   });
@@ -179,7 +189,7 @@ export function createDesk(parts: DeskParts): OpenDesk {
   return {
     get account() { return shown.value; },
     changed,
-    sync, list, mail, actions, cabinet, settings, contacts, pins, drafts, outbox, search, queue, cards, moving,
+    sync, list, mail, actions, cabinet, settings, contacts, pins, drafts, outbox, search, queue, cards, moving, reseal,
     start,
     online() {
       events?.nudge();
@@ -198,6 +208,8 @@ export function createDesk(parts: DeskParts): OpenDesk {
       events?.stop();
       stopSettings();
       stopBetter();
+      stopReseal();
+      reseal.close();
       better.stop();
       moving.close();
       for (const stop of timers) stop();

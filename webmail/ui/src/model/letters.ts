@@ -14,16 +14,27 @@ export class Letters {
   readonly #api: Api;
   readonly #cache: SealedCache;
   readonly #opened = new Set<string>(); // ids read in this session: they stay too
-  constructor(api: Api, cache: SealedCache) {
+  readonly #generation: (id: string) => number;
+  constructor(api: Api, cache: SealedCache, generation: (id: string) => number = () => 0) {
     this.#api = api;
     this.#cache = cache;
+    this.#generation = generation;
+  }
+  // A mail that was sealed anew has other letters under the same id.
+  #key(id: string, letter: Letter): string {
+    const g = this.#generation(id);
+    return `${id}${g > 0 ? `.${g}` : ""}-${letter}`;
+  }
+  // What a key that is gone had opened is fetched again.
+  async clear(): Promise<void> {
+    await this.#cache.raw.remove("letters", await this.#cache.raw.keys("letters"));
   }
 
   has(letters: number, letter: Letter): boolean {
     return (letters & BITS[letter]) !== 0;
   }
   async get(ref: MailRef, letter: Letter, signal?: AbortSignal): Promise<ArrayBuffer> {
-    const key = `${ref.id}-${letter}`;
+    const key = this.#key(ref.id, letter);
     this.#opened.add(ref.id);
     const here = await this.#cache.raw.get("letters", key).catch(() => undefined);
     if (here) return here;
@@ -47,9 +58,9 @@ export class Letters {
     for (const m of wanted.values()) {
       for (const letter of ["message", "header"] as const) {
         if (stop()) return;
-        if (!this.has(m.letters, letter) || here.has(`${m.id}-${letter}`)) continue;
+        if (!this.has(m.letters, letter) || here.has(this.#key(m.id, letter))) continue;
         const data = await this.#api.letter(m.mailbox, m.uid, letter);
-        await this.#cache.raw.put("letters", [[`${m.id}-${letter}`, data]]);
+        await this.#cache.raw.put("letters", [[this.#key(m.id, letter), data]]);
       }
     }
   }

@@ -134,8 +134,9 @@ export class Mail implements MailModel {
       this.#set(ref.id, { state: "failed", fault: { word: e instanceof ApiError ? (e.temporary ? "offline" : "gone") : "closed" } });
     }
   }
-  async #fetch(ref: MailRef): Promise<{ mail: OpenedMail; message: ArrayBuffer }> {
+  async #fetch(was: MailRef): Promise<{ mail: OpenedMail; message: ArrayBuffer }> {
     const { letters, sync, vault } = this.#parts;
+    const ref = (sync.columns(was.mailbox)?.indexOf(was.uid) ?? -1) >= 0 ? was : (sync.find(was.id) ?? was); // it may have been sealed anew
     const c = sync.columns(ref.mailbox);
     const bits = c?.letters[c.indexOf(ref.uid)] ?? 1;
     const signal = this.#stop?.signal;

@@ -8,7 +8,7 @@ export const PAGE = 1_000;
 interface Small {
   mid: string; m?: string; s?: string; fn?: string; f?: string; to?: number; r?: { n?: string; a?: string }[]; d?: number; a?: number; p?: string;
   at?: { n?: string; t?: string; s?: number }[]; mo?: number; id?: string; ir?: string; rf?: string[]; c?: string; j?: string;
-  ok?: boolean; dm?: string; sp?: string; dk?: string; in?: boolean;
+  ok?: boolean; dm?: string; sp?: string; dk?: string; in?: boolean; g?: number;
 }
 
 const NONE: never[] = [];
@@ -28,7 +28,7 @@ function shrink(c: Card): Small {
   if (c.attachments.length) out["at"] = c.attachments.map((a) => ({ n: a.name, t: a.type, s: a.size }));
   set("mo", c.more_attachments); set("id", c.message_id); set("ir", c.in_reply_to);
   if (c.references.length) out["rf"] = c.references;
-  set("c", c.class); set("j", c.junk); set("ok", c.verified); set("dm", c.dmarc); set("sp", c.spf); set("dk", c.dkim); set("in", c.incomplete);
+  set("c", c.class); set("j", c.junk); set("ok", c.verified); set("dm", c.dmarc); set("sp", c.spf); set("dk", c.dkim); set("in", c.incomplete); set("g", c.generation ?? 0);
   return out as unknown as Small;
 }
 
@@ -51,6 +51,6 @@ function grow(c: Small): Card {
     attachments: Array.isArray(c.at) ? c.at.map((a) => ({ name: text(a.n), type: text(a.t), size: number(a.s) })) : NONE,
     more_attachments: number(c.mo), message_id: text(c.id), in_reply_to: text(c.ir), references: Array.isArray(c.rf) ? c.rf.map(text) : NONE,
     class: (CLASSES.includes(text(c.c)) ? c.c : "sealed on arrival") as Class, incomplete: c.in === true, junk: text(c.j),
-    verified: c.ok === true, dmarc: text(c.dm), spf: text(c.sp), dkim: text(c.dk),
+    verified: c.ok === true, dmarc: text(c.dm), spf: text(c.sp), dkim: text(c.dk), ...(number(c.g) > 0 ? { generation: number(c.g) } : {}),
   };
 }

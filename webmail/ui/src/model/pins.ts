@@ -3,8 +3,8 @@
 // key of our own that changed where others look raises an alarm on every device (A08).
 
 import { type Api, type Clock, ApiError } from "../wire/http.ts";
-import type { Recipient } from "../wire/api.ts";
-import type { Vault } from "../vault/vault.ts";
+import type { Recipient, Session } from "../wire/api.ts";
+import type { KeyDescription, Vault } from "../vault/vault.ts";
 import { Shards } from "./shards.ts";
 import type { Alarms, Cabinet, Pin, PinsModel, PinState } from "./types.ts";
 
@@ -15,7 +15,10 @@ export interface PinsParts {
   alarms: Alarms;
   own: readonly string[];
   fingerprint: string; // of our own key, as the vault has it
+  renewed: (s: Session) => Promise<boolean>; // opens what the server has now; true: the key has changed
 }
+
+const AGAIN = 5_000; // another device may be in the middle of changing the key
 
 function clean(v: unknown): Pin | null {
   const p = v as Pin | null;
@@ -23,6 +26,11 @@ function clean(v: unknown): Pin | null {
 }
 const bytes = (b64: string) => Uint8Array.from(atob(b64), (c) => c.charCodeAt(0)).buffer;
 const digits = (typed: string) => typed.replace(/[^0-9a-fA-F]/g, "").toUpperCase();
+
+// When the key was made that others encrypt to.
+function madeAt(k: KeyDescription): number {
+  return k.subkeys.find((s) => s.fingerprint === k.encryption)?.created ?? (k.encryption === "" ? 0 : k.created);
+}
 
 export class Pins implements PinsModel {
   readonly #parts: PinsParts;
@@ -73,7 +81,22 @@ export class Pins implements PinsModel {
       this.#parts.alarms.raise({ id: `peer-key ${key} ${other.fingerprint}`, word: "peer-key-changed", about: r.address });
       return { state: "changed", pin, offered: { fingerprint: other.fingerprint, certificate: other.certificate } };
     }
-    return { state: pin.verified > 0 ? "verified" : "pinned", pin, offered: null };
+    const state = pin.verified > 0 ? "verified" : "pinned";
+    return { state, pin: (now && (await this.#newer(pin, now.certificate))) || pin, offered: null };
+  }
+  // The same primary key with another subkey: its owner replaced it, as the certificate
+  // itself proves. One that is older than what is pinned is not believed.
+  async #newer(pin: Pin, certificate: string): Promise<Pin | null> {
+    if (certificate === pin.certificate) return null;
+    try {
+      const [was, now] = [await this.#parts.vault.describeKey(bytes(pin.certificate)), await this.#parts.vault.describeKey(bytes(certificate))];
+      if (now.fingerprint !== pin.fingerprint || madeAt(now) < madeAt(was) || (madeAt(now) === madeAt(was) && now.expires === was.expires)) return null;
+      const newer = { ...pin, certificate };
+      await this.#put(newer);
+      return newer;
+    } catch {
+      return null;
+    }
   }
   // The server's word on a fingerprint counts nothing: the vault reads the certificate.
   async #described(certificate: string | undefined, claimed: string | undefined): Promise<{ fingerprint: string; certificate: string } | null> {
@@ -96,15 +119,40 @@ export class Pins implements PinsModel {
 
   // What others are told of our own addresses: asked at each start, each hour, and when
   // the server says that the account changed.
-  async watchOwn(): Promise<void> {
+  async watchOwn(last = false): Promise<void> {
     try {
-      const { account } = await this.#parts.api.session();
+      const s = await this.#parts.api.session();
+      const { account } = s;
       const now = await this.#described(account.certificate, account.fingerprint);
       if (!now || now.fingerprint !== this.#parts.fingerprint || account.fingerprint !== this.#parts.fingerprint)
         this.#parts.alarms.raise({ id: `own-key ${now?.fingerprint ?? account.fingerprint}`, word: "own-key-changed", about: this.#parts.own[0] ?? "" });
-      for (const r of await this.#parts.api.recipients([...this.#parts.own])) await this.check(r);
+      else await this.#renew(s);
+      const shown = await this.#parts.api.recipients([...this.#parts.own]);
+      for (const r of shown) await this.check(r);
+      await this.#compareSubkeys([account.certificate, ...shown.flatMap((r) => r.certificate ?? [])], last);
     } catch (e) {
       if (!(e instanceof ApiError)) throw e;
+    }
+  }
+  async #renew(s: Session): Promise<void> {
+    try {
+      if (await this.#parts.renewed(s)) this.onKey();
+    } catch (e) {
+      if ((e as { word?: unknown }).word !== "rolled-back") return; // locked meanwhile
+      this.#parts.alarms.raise({ id: "rolled-back keyring", word: "rolled-back", about: "keyring" });
+    }
+  }
+  onKey: () => void = () => {};
+  // A server that shows a certificate from before a rotation has mail sealed to a subkey that
+  // was given up, perhaps because somebody has it.
+  async #compareSubkeys(certificates: readonly string[], last: boolean): Promise<void> {
+    const own = await this.#parts.vault.ownKey().catch(() => null);
+    if (!own || own.fingerprint !== this.#parts.fingerprint) return;
+    for (const c of new Set(certificates)) {
+      const shown = await this.#parts.vault.describeKey(bytes(c)).catch(() => null);
+      if (shown?.fingerprint !== own.fingerprint || shown.encryption === own.encryption || madeAt(shown) > madeAt(own)) continue;
+      if (!last) return void this.#parts.clock.after(AGAIN, () => void this.watchOwn(true).catch(() => {}));
+      this.#parts.alarms.raise({ id: `own-old ${shown.encryption}`, word: "own-key-old", about: this.#parts.own[0] ?? "" });
     }
   }
 

@@ -9,7 +9,7 @@ import type { NewIdentity, Vault } from "../vault/vault.ts";
 import type { PasskeyHost } from "./passkeys.ts";
 import { Offline } from "./offline.ts";
 import { wordOf } from "./resource.ts";
-import type { Fault, Joining, Need, Phase, Proving, SessionModel } from "./types.ts";
+import type { Fault, Joining, KeyChange, Need, Phase, Proving, SessionModel } from "./types.ts";
 
 export interface Memory {
   get(key: string): string | null;
@@ -466,6 +466,27 @@ export class SessionState implements SessionModel {
       const wish = await this.#parts.vault.newPassphrase({ old, passphrase, keyring: s.keyring, fingerprint: s.account.fingerprint });
       this.#keyring(await this.#parts.api.newPassphrase(wish));
     });
+  }
+  // The key first as the other devices left it. The new one is in force when the server has
+  // it; then every device takes it over, this one here.
+  changeKey(passphrase: string, change: KeyChange): Promise<boolean> {
+    const { api, vault } = this.#parts;
+    return this.#do(async () => {
+      const s = await this.#fresh();
+      await vault.renew(this.#opening(s));
+      const certificate = Uint8Array.from(atob(s.account.certificate), (c) => c.charCodeAt(0)).buffer;
+      await api.newOwnKey(await vault.changeKey({ passphrase, keyring: s.keyring, fingerprint: s.account.fingerprint, certificate, change }));
+      await this.renewed(await this.#fresh());
+    });
+  }
+  // What the server says of the account now, opened: another device may have changed the
+  // key. Says whether it did.
+  async renewed(s: Session): Promise<boolean> {
+    const other = await this.#parts.vault.renew(this.#opening(s));
+    if (this.session.peek()) this.session.value = s;
+    this.account.value = s.account;
+    this.#keepHere();
+    return other;
   }
   async newKit(passphrase: string): Promise<string[] | null> {
     let words: string[] | null = null;

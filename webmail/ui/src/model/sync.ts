@@ -187,8 +187,10 @@ export class Sync implements SyncModel {
       more = e.more;
       k.box = { ...k.box, modseq: Math.max(k.box.modseq, e.modseq) };
       const { added, changed, gone } = c.merge(e);
-      for (const uid of added) this.#where.set(c.ids[c.indexOf(uid)]!, { mailbox: c.id, uid, id: c.ids[c.indexOf(uid)]! });
+      const ids = added.map((uid) => c.ids[c.indexOf(uid)]!);
+      const known = new Set(ids.filter((id) => this.#where.get(id)?.mailbox === c.id)); // sealed anew: no news
       for (const id of gone) if (this.#where.get(id)?.mailbox === c.id) this.#where.delete(id);
+      added.forEach((uid, i) => this.#where.set(ids[i]!, { mailbox: c.id, uid, id: ids[i]! }));
       // While the first listing runs, the modseq of its first page is the one to go on from:
       // what changed meanwhile on pages that were read comes with it.
       if (k.whole) k.since = e.modseq;
@@ -197,9 +199,10 @@ export class Sync implements SyncModel {
         k.whole = true;
         if (k.since < k.box.modseq) more = true;
       }
-      if (k.whole && !this.#first && this.told(k.box.name)) this.#announce(c, added);
+      if (k.whole && !this.#first && this.told(k.box.name)) this.#announce(c, added.filter((_, i) => !known.has(ids[i]!)));
       if (added.length + changed.length + gone.length > 0) this.changed();
       this.#parts.cards.changed(c, changed);
+      this.#parts.cards.again(c, added.filter((_, i) => known.has(ids[i]!)));
       this.#saveSoon();
       await rest();
     }

@@ -46,13 +46,34 @@ export interface Desk {
   readonly outbox: OutboxModel;
   readonly search: SearchSeam;
   readonly moving: MovingModel;
+  readonly reseal: ResealModel;
   close(): void;
+}
+
+export type KeyChange = Parameters<Vault["changeKey"]>[0]["change"];
+
+// Old mail sealed to the newest subkey, in the background.
+export interface ResealView {
+  state: "none" | "running" | "paused" | "stopped" | "done" | "failed";
+  done: number;
+  of: number;
+  failed: number; // mails that this key does not open
+  inner: number; // mails whose sender encrypted them to the old key, inside of what was sealed anew
+  here: boolean; // this device does it
+  word: string; // why it failed
+}
+export interface ResealModel {
+  readonly view: ReadonlySignal<ResealView>;
+  start(): Promise<void>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  stop(): Promise<void>;
 }
 
 // Something a hostile server or sender may have done. Shown until it was confirmed.
 export interface Alarm {
   id: string; // the same alarm comes once
-  word: "rolled-back" | "own-key-changed" | "peer-key-changed" | "damaged-box" | "card-swapped";
+  word: "rolled-back" | "own-key-changed" | "own-key-old" | "peer-key-changed" | "damaged-box" | "card-swapped";
   about: string; // for the eye only: an address, or a drawer's name; "" if none
   at: number;
 }
@@ -122,6 +143,7 @@ export interface SessionModel {
   lock(): Promise<void>;
   signOut(forget?: boolean): Promise<void>;
   changePassphrase(old: string, passphrase: string): Promise<boolean>;
+  changeKey(passphrase: string, change: KeyChange): Promise<boolean>; // the owner's OpenPGP key
   // A new kit: words to show; then retyped. null if the passphrase was wrong.
   newKit(passphrase: string): Promise<string[] | null>;
   confirmKit(words: string): Promise<boolean>;

@@ -4,7 +4,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { resource, wordOf } from "../../model/resource.ts";
 import type { Recipient } from "../../wire/api.ts";
 import { dayDate, t } from "../../words/index.ts";
-import { Button, Dialog, Icon, Note, State } from "../kit/index.ts";
+import { Button, Dialog, Icon, Note, State, Switch } from "../kit/index.ts";
 import { Copy, download } from "../parts/copy.tsx";
 import { Failure } from "../parts/fault.tsx";
 import { Fingerprint } from "../parts/fingerprint.tsx";
@@ -15,18 +15,23 @@ import { ChoosePassphrase, nothingChosen, useStrength } from "../welcome/passphr
 import { armored, unbase64 } from "./armor.ts";
 import type { Room } from "./index.tsx";
 import { Peers } from "./peers.tsx";
+import { Subkeys } from "./subkeys.tsx";
 
 export const qrOf = (fingerprint: string) => `OPENPGP4FPR:${fingerprint.toUpperCase()}`;
 
 export function Keys(room: Room) {
   const { app, desk } = room;
-  const { account } = desk;
-  const about = useMemo(() => resource(() => app.vault.describeKey(unbase64(account.certificate).buffer)), [account]);
-  const here = useMemo(() => resource(() => app.vault.state()), [account]);
-  useEffect(() => {
+  const account = app.session.account.value ?? desk.account; // as it is now: its key may have changed
+  const about = useMemo(() => resource(() => app.vault.describeKey(unbase64(account.certificate).buffer)), [account.certificate]);
+  const here = useMemo(() => resource(() => app.vault.state()), [account.certificate]);
+  const own = useMemo(() => resource(() => app.vault.ownKey()), [account.certificate]);
+  const look = () => {
     void about.load();
     void here.load();
-  }, [about, here]);
+    void own.load();
+  };
+  useEffect(look, [about, here, own]);
+  const kept = Object.hasOwn(app.session.session.value?.keyring.containers ?? {}, `openpgp.${account.fingerprint}`);
   const save = () => download(`${account.addresses[0] ?? "key"}.public.asc`, armored(unbase64(account.certificate), "PUBLIC KEY BLOCK"), "application/pgp-keys");
   const described = about.value.value;
   const swapped = described !== undefined && described.fingerprint.toUpperCase() !== account.fingerprint.toUpperCase();
@@ -54,7 +59,8 @@ export function Keys(room: Room) {
           )}</Loaded>
         </div>
       </Section>
-      <Published room={room} />
+      {own.value.value && <Subkeys room={room} own={own.value.value} shown={described} kept={kept} onChanged={look} />}
+      <Published room={room} encryption={own.value.value?.encryption ?? described?.encryption ?? ""} />
       {here.value.value?.mail && <Export {...room} />}
       <Peers desk={desk} />
     </Page>
@@ -62,16 +68,19 @@ export function Keys(room: Room) {
 }
 
 /** What others get who ask this server for the owner's key: it must be the owner's. */
-function Published({ room: { app, desk } }: { room: Room }) {
-  const { account } = desk;
-  const found = useMemo(() => resource<Recipient[]>(() => app.api.recipients(account.addresses)), [account]);
+function Published({ room: { app, desk }, encryption }: { room: Room; encryption: string }) {
+  const account = app.session.account.value ?? desk.account;
+  const found = useMemo(() => resource<(Recipient & { encryption: string })[]>(async () => {
+    const described = async (r: Recipient) => (r.certificate ? (await app.vault.describeKey(unbase64(r.certificate).buffer).catch(() => null))?.encryption ?? "" : "");
+    return Promise.all((await app.api.recipients(account.addresses)).map(async (r) => ({ ...r, encryption: await described(r) })));
+  }), [account.certificate]);
   useEffect(() => void found.load(), [found]);
   return (
     <Section title={t("keys.published")} lead={t("keys.published.lead")}>
       <Loaded of={found}>{(list) => (
         <Sheet label={t("keys.published")}>
           {list.map((r) => {
-            const same = r.fingerprint?.toUpperCase() === account.fingerprint.toUpperCase();
+            const same = r.fingerprint?.toUpperCase() === account.fingerprint.toUpperCase() && (encryption === "" || r.encryption === encryption);
             const command = `gpg --auto-key-locate clear,nodefault,wkd --locate-keys ${r.address}`;
             return (
               <Row key={r.address} lead={<Icon name="globe" />} title={<bdi>{r.address}</bdi>} detail={<code>{command}</code>}>
@@ -92,6 +101,7 @@ function Export({ app, desk }: Room) {
   const [chosen, setChosen] = useState(nothingChosen);
   const [busy, setBusy] = useState(false);
   const [failed, setFailed] = useState("");
+  const [newest, setNewest] = useState(false);
   const { strength, ready } = useStrength(chosen, desk.account.addresses);
   const close = () => {
     setOpen(false);
@@ -101,7 +111,7 @@ function Export({ app, desk }: Room) {
   const save = async () => {
     setBusy(true);
     try {
-      download(`${desk.account.addresses[0] ?? "key"}.secret.asc`, await app.vault.exportKey({ passphrase: chosen.passphrase }), "application/pgp-keys");
+      download(`${desk.account.addresses[0] ?? "key"}.secret.asc`, await app.vault.exportKey({ passphrase: chosen.passphrase, for: newest ? "newest" : "all" }), "application/pgp-keys");
       close();
     } catch (e) {
       setFailed(wordOf(e));
@@ -116,8 +126,9 @@ function Export({ app, desk }: Room) {
           <div class="room-form">
             <Note tone="warn">{t("keys.export.warn")}</Note>
             <ChoosePassphrase chosen={chosen} onChosen={setChosen} judged={strength} label={t("keys.export.passphrase")} />
+            <Switch label={t("keys.export.newest")} checked={newest} onValue={setNewest} />
             <Failure word={failed} />
-            <p class="field-hint">{t("keys.export.how")}</p>
+            <p class="field-hint">{t(newest ? "keys.export.newest.how" : "keys.export.how")}</p>
           </div>
         </Dialog>
       )}
