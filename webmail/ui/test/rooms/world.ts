@@ -83,6 +83,7 @@ export function world(q: URLSearchParams): App {
   const session = nothing({
     phase: signal<Phase>((q.get("phase") as Phase | null) ?? "signed-out"), busy: signal(false), fault, need, server: signal({ hostname: "mail.hollow.example", domains: ["hollow.example"], open: true, version: "0.4.0" }), session: signal(null), account: signal(account), address: signal(q.get("phase") ? account.addresses[0] : ""),
     joining, asking, hasPasskeys: true, ended: signal(q.has("ended")), clearFault: () => void (fault.value = null), stopAsking: () => void (asking.value = null), leaveJoin: () => {}, newKit: async () => kit,
+    offline: { own: signal(false), apart: signal(false) }, proving: signal(null), proven: async (f: () => Promise<unknown>) => f(), ownDevice: () => {},
     askAnotherDevice: async () => void (asking.value = { words: ["velvet", "otter", "trim", "nine", "ladder", "quick"] }), wordsWritten: () => void (joining.value = joining.value && { ...joining.value, step: "retype" }), showWordsAgain: () => void (joining.value = joining.value && { ...joining.value, step: "words" }),
   });
   const value = signal(settings);

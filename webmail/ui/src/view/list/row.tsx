@@ -94,11 +94,12 @@ function Who({ desk, row }: { desk: Desk; row: Row }) {
   const sent = row.recipients.length > 0;
   const names = (sent ? row.recipients : row.senders).map((s) => (s.me ? t("list.me") : s.name || s.address));
   const first = names.length > 3 ? [names[0] ?? "", "…", ...names.slice(-2)] : names;
+  const alone = first.length === 1 && !sent; // not in a bdi, which dir="auto" does not look into
   return (
     <>
-      <span class="row-names" {...(first.length === 1 && !sent && { dir: "auto" as const })}>
+      <span class="row-names" {...(alone && { dir: "auto" as const })}>
         {sent && <span class="row-to">{t("list.to")} </span>}
-        {first.length === 0 ? t(row.closed ? "list.sealedsender" : "list.nosender") : first.map((n, i) => <span key={i}>{i > 0 && ", "}<bdi><Marked desk={desk} text={names.length > 1 ? short(n) : n} /></bdi></span>)}
+        {first.length === 0 ? t(row.closed ? "list.sealedsender" : "list.nosender") : alone ? <Marked desk={desk} text={first[0] ?? ""} /> : first.map((n, i) => <span key={i}>{i > 0 && ", "}<bdi><Marked desk={desk} text={names.length > 1 ? short(n) : n} /></bdi></span>)}
         {sent && row.more > 0 && `, +${row.more}`}
       </span>
       {row.refs.length > 1 && <span class="row-thread"><span aria-hidden="true">{row.refs.length}</span><span class="unseen">{t("list.mails", { n: row.refs.length })}</span></span>}
