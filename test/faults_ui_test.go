@@ -43,6 +43,8 @@ var faultsUI = []uiFault{
 	{"B05", "vault/verify.ts", " || more.length > 0", "", "vault/mail.test.ts", "say nothing where they cover only a part"},
 	{"B06", "vault/openpgp.ts", "    maxDecompressedMessageSize: maxOpened,\n", "", "vault/mail.test.ts", "stops a compressed message at 64 MiB"},
 	{"B09", "vault/reading.ts", "v.outer === null ? [] : await differing(f, v.outer)", "[]", "vault/mail.test.ts", "tells of a From that is another outside"},
+	{"B09", "vault/reading.ts", "s.from_matches && from }", "s.from_matches }", "vault/mail.test.ts", "says that the sender is not protected where only the subject is"},
+	{"B09", "model/trust.ts", "      if (!s.from_signed) return state(\"signed-sender-open\", \"plain\", values);\n", "", "model/trust.test.ts", "a sender that stood outside of what was signed"},
 	{"B11", "vault/reading.ts", "inside === null ? readVerdict(trace, from) : noVerdict", "readVerdict(trace, from)", "vault/mail.test.ts", "are not believed from a sender who encrypts a seal"},
 	{"C04", "view/reader/files.ts", "new Set([\"image/png\",", "new Set([\"image/svg+xml\", \"image/png\",", "view/reader/files.test.ts", "a kind is taken from the type"},
 	{"C05", "vault/methods.ts", "\"create\", \"attach\"", "\"session\" as \"create\", \"create\", \"attach\"", "vault/vault.test.ts", "tells one word of any failure, and reaches nothing else"},
@@ -51,6 +53,10 @@ var faultsUI = []uiFault{
 	{"drafts", "view/compose/Body.tsx", "draft.take = () => { if (timer !== undefined) keep(); };", "", "view/compose/body.test.tsx", "what was typed last"},
 	{"drafts", "view/compose/Body.tsx", "editor.current.load(now ? fromHTML(now) : fromText(draft.content.value.text));", "", "view/compose/body.test.tsx", "what another tab wrote"},
 	{"C01", "view/compose/editor/parse.ts", "  purifiers.set(win, known);\n", "", "view/compose/editor/editor.test.ts", "makes its policy once"},
+	{"offline", "vault/session.ts", "const sealed = await sealSecret(base, secret);", "const sealed = copy(secret); void sealSecret;", "vault/offline.test.ts", "keeps the account secret, the keyring and the facts under keys"},
+	{"offline", "vault/device.ts", "return seal(await mac(k.key, utf8(\"sealpost offline v1\")), ringContext(k.account), utf8(JSON.stringify({ version, salt, kdf, containers })));", "return utf8(JSON.stringify({ version, salt, kdf, containers }));", "vault/offline.test.ts", "keeps the account secret, the keyring and the facts under keys"},
+	{"offline", "wire/http.ts", "    if (!c.free) await this.guard?.();\n", "", "model/offline.test.ts", "another account's session is not told what was done here"},
+	{"offline", "model/session.ts", ".catch(() => {}).then(() => this.offline.drop(address));", ".catch(() => {});", "model/offline.test.ts", "a session that was revoked meanwhile locks and forgets at once"},
 	{"kit", "vault/signin.ts", "this.kit === null || !equal(entropy, this.kit)", "this.kit === null", "vault/vault.test.ts", "makes another kit, and only for who knows"},
 }
 

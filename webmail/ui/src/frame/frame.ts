@@ -41,6 +41,7 @@ export interface Shown {
   readonly cut: ReadonlySignal<boolean>; // too large: the end is missing, or only the words are shown
   readonly height: ReadonlySignal<number>;
   showRemote(fetcher: RemoteFetcher): Promise<{ shown: number; failed: number }>;
+  embed(parts: NonNullable<ShowOptions["parts"]>): Promise<void>; // pictures that came later
   setDark(dark: boolean): void;
   highlight(terms: readonly string[]): number;
   destroy(): void;
@@ -176,6 +177,11 @@ class Showing implements Shown {
     const result = (await this.pictures?.fetch(fetcher)) ?? { shown: 0, failed: 0 };
     this.count(this.blocked.value.other);
     return result;
+  }
+
+  async embed(parts: NonNullable<ShowOptions["parts"]>): Promise<void> {
+    await this.ready;
+    await this.pictures?.embed(parts);
   }
 
   setDark(dark: boolean): void {

@@ -32,6 +32,8 @@ export interface MailParts {
   me: readonly string[];
 }
 
+const MOST_PICTURES = 32 << 20; // octets of a mail that is fetched for its pictures
+const MOST_SHOWN = 16 << 20; // and of the pictures
 const MOST = 100; // mails of a conversation that are listed
 const bytes = (b64: string) => Uint8Array.from(atob(b64), (c) => c.charCodeAt(0)).buffer;
 
@@ -220,8 +222,26 @@ export class Mail implements MailModel {
   async source(id: string): Promise<ArrayBuffer | null> {
     return this.#whole(id, (handle) => this.#parts.vault.source(handle));
   }
+  pictures(id: string): ReturnType<MailModel["pictures"]> {
+    const v = this.#view(id);
+    if (!v?.opened || !/\bcid:/i.test(v.opened.html) || v.opened.parts.some((p) => p.content_id !== "")) return null;
+    const c = this.#parts.sync.columns(v.ref.mailbox);
+    const i = c?.indexOf(v.ref.uid) ?? -1;
+    if (!c || i < 0 || !this.#parts.letters.has(c.letters[i]!, "body") || c.sizes[i]! > MOST_PICTURES) return null;
+    return { size: c.sizes[i]!, fetch: async () => (await this.#whole(id, (handle, mail) => this.#shown(handle, mail))) ?? [] };
+  }
+  async #shown(handle: number, mail: OpenedMail): Promise<{ content_id: string; type: string; data: ArrayBuffer }[]> {
+    const out: { content_id: string; type: string; data: ArrayBuffer }[] = [];
+    let room = MOST_SHOWN;
+    for (const p of mail.parts) {
+      if (p.content_id === "" || !p.type.startsWith("image/") || p.size > room || out.length >= 25) continue;
+      room -= p.size;
+      out.push({ content_id: p.content_id, type: p.type, data: (await this.#parts.vault.part(handle, p.index)).data });
+    }
+    return out;
+  }
   // Of a large mail only its text was fetched: attachments and source need all of it.
-  async #whole<T>(id: string, f: (handle: number) => Promise<T>): Promise<T | null> {
+  async #whole<T>(id: string, f: (handle: number, mail: OpenedMail) => Promise<T>): Promise<T | null> {
     const v = this.#view(id);
     if (!v?.opened) return null;
     const { sync, letters, vault } = this.#parts;
@@ -229,10 +249,10 @@ export class Mail implements MailModel {
     const bits = c?.letters[c.indexOf(v.ref.uid)] ?? 1;
     this.fault.value = null;
     try {
-      if (!letters.has(bits, "body")) return await f(v.opened.handle);
+      if (!letters.has(bits, "body")) return await f(v.opened.handle, v.opened);
       const whole = await vault.openMail({ message: await letters.get(v.ref, "message", this.#stop?.signal) });
       try {
-        return await f(whole.handle);
+        return await f(whole.handle, whole);
       } finally {
         await vault.forget(whole.handle);
       }

@@ -9,7 +9,7 @@ const FPR = "A".repeat(40);
 const pin = (more: Partial<Pin> = {}): Pin => ({ address: "ada@engine.example", fingerprint: FPR, certificate: "", first: 1, verified: 0, source: "wkd", refused: [], ...more });
 const known = (more: Partial<Known> = {}): Known => ({ own: ["me@home.example"], outgoing: false, names: [{ name: "Ada Lovelace", addresses: ["ada@engine.example"] }], pin: undefined, ...more });
 const mail = (more: Partial<OpenedMail> = {}): OpenedMail => ({ ...emptyMail(), from: [{ name: "Ada Lovelace", address: "ada@engine.example" }], ...more });
-const signed = (state: OpenedMail["signature"]["state"], from_matches = true, fingerprint = FPR) => ({ state, fingerprint, from_matches, at: 1 });
+const signed = (state: OpenedMail["signature"]["state"], from_matches = true, fingerprint = FPR, from_signed = from_matches) => ({ state, fingerprint, from_matches, from_signed, at: 1 });
 const from = (name: string, address: string) => mail({ from: [{ name, address }] });
 const words = (m: OpenedMail, k = known()) => judge(m, k).warnings.map((w) => w.word);
 
@@ -50,6 +50,14 @@ describe("lock, signature and domain: each fixture has its words", () => {
     expect(judge(two, k).signature?.word).toBe("signed-other");
     expect(words(two)).toContain("several-senders");
     expect(judge(mail({ signature: signed("good", false) }), k).signature?.word).toBe("signed-other");
+  });
+
+  // B09, RFC 9788
+  test("a sender that stood outside of what was signed or encrypted is never shown as signed or verified", () => {
+    const k = known({ pin: pin({ verified: 1 }) });
+    const open = judge(mail({ class: "end-to-end", signature: signed("good", true, FPR, false), sender_outside: true }), k);
+    expect([open.signature?.word, open.signature?.tone, open.sender?.word, open.sender?.tone]).toEqual(["signed-sender-open", "plain", "sender-unprotected", "plain"]);
+    expect(judge(mail({ class: "end-to-end", signature: signed("good") }), k).sender).toBe(null);
   });
 
   test("a swapped card and a differing header are said", () => {

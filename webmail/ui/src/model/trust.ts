@@ -21,7 +21,8 @@ export function judge(mail: OpenedMail, known: Known): Trust {
   const signature = known.outgoing && mail.signature.state === "none" ? null : signed(mail, known.pin);
   const warnings = [...senders(mail, known), ...rest(mail)];
   const domain = known.outgoing ? null : proven(mail);
-  const all: Trust = { class: classOf(mail), signature, domain, warnings, worst: "plain" };
+  const sender = mail.sender_outside && !known.outgoing ? state("sender-unprotected", "plain", { address: mail.from[0]?.address ?? "" }) : null;
+  const all: Trust = { class: classOf(mail), signature, domain, sender, warnings, worst: "plain" };
   return settle(all);
 }
 
@@ -30,7 +31,7 @@ function settle(t: Trust): Trust {
   const worst = all.some((s) => s.tone === "bad") ? "bad" : all.some((s) => s.tone === "caution") ? "caution" : all.some((s) => s.tone === "good") ? "good" : "plain";
   if (worst !== "bad") return { ...t, worst };
   const calm = (s: TrustState) => (s.tone === "good" ? { ...s, tone: "plain" as const } : s);
-  return { class: calm(t.class), signature: t.signature && calm(t.signature), domain: t.domain && calm(t.domain), warnings: t.warnings.map(calm), worst };
+  return { class: calm(t.class), signature: t.signature && calm(t.signature), domain: t.domain && calm(t.domain), sender: t.sender, warnings: t.warnings.map(calm), worst };
 }
 
 function classOf(m: OpenedMail): TrustState {
@@ -55,6 +56,8 @@ function signed(m: OpenedMail, pin: Pin | undefined): TrustState | null {
     case "good":
       if (!s.from_matches || m.from.length !== 1) return state("signed-other", "caution", values);
       if (pin && pin.fingerprint !== s.fingerprint) return state("key-changed", "bad", values);
+      // What names the sender stood outside of what was signed: anybody on the way could write it.
+      if (!s.from_signed) return state("signed-sender-open", "plain", values);
       return pin && pin.verified > 0 ? state("signed-verified", "good", values) : state("signed-unverified", "plain", values);
     case "partial":
       return state("signature-partial", "caution", values);

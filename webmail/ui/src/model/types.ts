@@ -280,11 +280,11 @@ export type TrustWord =
   // class
   | "class-arrival" | "class-end-to-end" | "class-both" | "class-readable"
   // signature
-  | "signed-verified" | "signed-unverified" | "signed-other" | "signature-bad" | "signature-partial" | "signature-unknown-key"
+  | "signed-verified" | "signed-unverified" | "signed-sender-open" | "signed-other" | "signature-bad" | "signature-partial" | "signature-unknown-key"
   // domain
   | "domain-proven" | "domain-unproven" | "domain-failed"
   // sender
-  | "sender-mixed-script" | "sender-look-alike" | "sender-name-spoof" | "reply-to-elsewhere" | "sender-differs" | "several-senders"
+  | "sender-unprotected" | "sender-mixed-script" | "sender-look-alike" | "sender-name-spoof" | "reply-to-elsewhere" | "sender-differs" | "several-senders"
   // the rest
   | "header-differs" | "card-swapped" | "incomplete" | "key-changed";
 
@@ -297,6 +297,7 @@ export interface Trust {
   class: TrustState;
   signature: TrustState | null; // null: not signed
   domain: TrustState | null; // null: nothing to say (own mail, end-to-end without verdict)
+  sender: TrustState | null; // null: From is protected, or nothing of the mail is
   warnings: readonly TrustState[];
   worst: TrustState["tone"]; // of all of it
 }
@@ -322,6 +323,9 @@ export interface MailModel {
   showRemote(id: string, always: boolean): void;
   part(id: string, index: number): Promise<{ name: string; type: string; data: ArrayBuffer } | null>;
   source(id: string): Promise<ArrayBuffer | null>;
+  // Pictures that the text of a large mail shows: it was opened without them. null: it has none, or has them
+  // already; else what fetching them costs, and how.
+  pictures(id: string): { size: number; fetch(): Promise<{ content_id: string; type: string; data: ArrayBuffer }[]> } | null;
   readonly fault: ReadonlySignal<Fault | null>;
 }
 

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { concat, fromBase64, latin1, octets, toBase64, utf8 } from "./bytes.ts";
+import { armor } from "./compose.ts";
 import { importListKey, openCard } from "./hpke.ts";
 import { newKey, openpgp } from "./openpgp.ts";
 import { walkMessage } from "./packets.ts";
@@ -49,16 +50,20 @@ async function sealed(content: string | Uint8Array, o: { sign?: World; to?: Worl
   return new Uint8Array((await lib.encrypt({ message, encryptionKeys: to, signingKeys, format: "binary", config })) as Uint8Array).buffer;
 }
 
+function armored(letter: ArrayBuffer): Uint8Array {
+  return utf8(armor(new Uint8Array(letter)));
+}
+
 async function secretOf(of: World) {
   const { lib, config } = await openpgp();
   const key = await lib.readPrivateKey({ armoredKey: await of.vault.exportKey({ passphrase: "for this test" }), config });
   return lib.decryptKey({ privateKey: key, passphrase: "for this test", config });
 }
 
-function seal(original: string, front = ""): string {
+function seal(original: string, front = "", kind = "arrival"): string {
   const mail = original.replace(/\r?\n/g, "\r\n");
   const block = front.replace(/\r?\n/g, "\r\n");
-  const line = (n: number) => `Sealpost-Seal: v=1; front=${String(n).padStart(10, "0")}; pad=00000; size=${String(mail.length).padStart(10, "0")}; edits=-; class=arrival; time=1795338000\r\n`;
+  const line = (n: number) => `Sealpost-Seal: v=1; front=${String(n).padStart(10, "0")}; pad=00000; size=${String(mail.length).padStart(10, "0")}; edits=-; class=${kind}; time=1795338000\r\n`;
   return line(line(0).length + block.length) + block + mail;
 }
 
@@ -282,7 +287,7 @@ describe("signatures (B04, B05)", () => {
     const type = /Content-Type: multipart\/signed[^]*?boundary="[^"]+"/.exec(head!)![0];
     const outer = `From: Alice <${address}>\nSubject: s\nContent-Type: multipart/mixed; boundary=X\n\n--X\nContent-Type: text/plain\n\nsend money to mallory\n--X\n${type}\n\n${rest.join("\r\n\r\n")}\n--X--\n`;
     const opened = await w.vault.openMail({ message: await sealed(seal(outer)), verify: [own] });
-    expect(opened.signature).toEqual({ state: "partial", fingerprint: "", from_matches: false, at: 0 });
+    expect(opened.signature).toEqual({ state: "partial", fingerprint: "", from_matches: false, from_signed: false, at: 0 });
     // A third part behind a good signature is not displayed as signed.
     const extra = latin1(mail).replace(/(--=_[0-9a-f]{32})--\r\n$/, "$1\r\nContent-Type: text/plain\r\n\r\nsend money\r\n$1--\r\n");
     expect(extra).not.toBe(latin1(mail));
@@ -386,6 +391,64 @@ describe("header protection (B09)", () => {
     const header = await headerLetter(new Uint8Array(message), head, "From: bob@example.net\r\nSubject: outer\r\nContent-Type: multipart/encrypted\r\nAutocrypt: addr=bob@example.net; keydata=AA\r\n\r\n",
       "Authentication-Results: mx;\r\n dmarc=pass header.from=example.net\r\n");
     expect(await w.vault.openMail({ message, header })).toMatchObject({ subject: "outer", from: [{ name: "", address: "bob@example.net" }], verified: true, autocrypt: "addr=bob@example.net; keydata=AA" });
+  });
+
+  // mutt, K-9 Mail: the subject alone is protected. RFC 9788: From is then not protected, and
+  // a signature does not speak for it.
+  it("says that the sender is not protected where only the subject is, signed or not", async () => {
+    const outside = (message: ArrayBuffer) =>
+      headerLetter(new Uint8Array(message), walkMessage(new Uint8Array(message)).head, `From: Alice <${address}>\r\nSubject: ...\r\nContent-Type: multipart/encrypted\r\n\r\n`);
+    const open = async (content: string) => {
+      const message = await sealed(content, { sign: w });
+      return w.vault.openMail({ message, header: await outside(message), verify: [own] });
+    };
+    const half = await open('Subject: inner\nContent-Type: text/plain; protected-headers="v1"\n\nx\n');
+    expect(half).toMatchObject({ subject: "inner", from: [{ address }], sender_outside: true, signature: { state: "good", from_matches: true, from_signed: false } });
+    const none = await open("Content-Type: text/plain\n\nx\n");
+    expect(none).toMatchObject({ subject: "...", sender_outside: true, signature: { state: "good", from_signed: false } });
+    const whole = await open(`From: Alice <${address}>\nSubject: inner\nContent-Type: text/plain; hp="cipher"\n\nx\n`);
+    expect(whole).toMatchObject({ subject: "inner", sender_outside: false, signature: { state: "good", from_matches: true, from_signed: true } });
+  });
+
+  it("says of a readable signed mail whether its sender is part of what was signed", async () => {
+    const { mail } = await w.vault.encrypt({ draft, certificates: [], sign: true });
+    const open = async (text: string) => (await w.vault.openMail({ message: await sealed(seal(text)), verify: [own] })).signature;
+    expect(await open(latin1(mail))).toMatchObject({ state: "good", from_matches: true, from_signed: true });
+    // The From outside is another of that key's addresses, or the signed part names none.
+    expect(await open(latin1(mail).replace(/^From: [^\r]*/, "From: Mallory <mallory@evil.example>"))).toMatchObject({ state: "good", from_matches: false, from_signed: false });
+  });
+
+  it("takes the header inside of a mail that was encrypted and then sealed, and tells what differs", async () => {
+    const inner = latin1(armored(await sealed(`From: Alice <${address}>\nSubject: inner\nContent-Type: text/plain; hp="cipher"\n\nx\n`, { sign: w })));
+    const outer = `From: Boss <boss@bank.example>\nSubject: ...\nContent-Type: multipart/encrypted; boundary=e\n\n--e\nContent-Type: application/pgp-encrypted\n\nVersion: 1\n--e\nContent-Type: application/octet-stream\n\n${inner}\n--e--\n`;
+    const front = "Authentication-Results: mx;\n\tdmarc=pass header.from=bank.example\n";
+    const opened = await w.vault.openMail({ message: await sealed(seal(outer, front, "both")), verify: [own] });
+    expect(opened).toMatchObject({ class: "both", subject: "inner", from: [{ address }], differs: ["from"], verified: false, sender_outside: false, signature: { state: "good", from_signed: true } });
+  });
+
+  it("leaves out what repeats a protected header, and nothing where none is protected (RFC 9788)", async () => {
+    const html = '<html><body><div class="header-protection-legacy-display"><pre>Subject: inner</pre></div><p>body</p></body></html>';
+    const mail = (hp: string) => `From: Alice <${address}>\nSubject: inner\nContent-Type: multipart/alternative; boundary=a${hp}\n\n` +
+      '--a\nContent-Type: text/plain; hp-legacy-display="1"\n\nSubject: inner\nFrom: Alice\n <x>\n\nNote: body\n' +
+      `--a\nContent-Type: text/html; hp-legacy-display="1"\n\n${html}\n--a--\n`;
+    const shown = await w.vault.openMail({ message: await sealed(mail('; hp="cipher"')) });
+    expect([shown.text.trim(), shown.html.includes("Subject"), shown.html.includes("<p>body</p>")]).toEqual(["Note: body", false, true]);
+    const kept = await w.vault.openMail({ message: await sealed(mail("")) });
+    expect([kept.text.startsWith("Subject: inner"), kept.html.includes("Subject")]).toEqual([true, true]);
+    const old = await w.vault.openMail({ message: await sealed(`Subject: inner\nContent-Type: multipart/mixed; boundary=m; protected-headers="v1"\n\n--m\nContent-Type: text/plain; protected-headers="v1"\nContent-Disposition: inline\n\nSubject: inner\n\n--m\nContent-Type: text/plain\n\nbody\n--m--\n`) });
+    expect(old.text.trim()).toBe("body");
+  });
+
+  it("shows armor amid other text apart, and only that of the owner's", async () => {
+    const block = latin1(armored(await sealed("the inner words\n")));
+    const both = (text: string, kind = "both") => seal(`From: list@example.org\nSubject: s\nContent-Type: text/plain\n\n${text}`, "", kind);
+    const opened = await w.vault.openMail({ message: await sealed(both(`before\n${block}\n--\nthe list's footer\n`)) });
+    expect(opened).toMatchObject({ inline: "the inner words\r\n", signature: { state: "none" } });
+    expect(opened.text).toContain("BEGIN PGP MESSAGE");
+    expect(opened.text + opened.html).not.toContain("inner words");
+    expect((await w.vault.openMail({ message: await sealed(both("-----BEGIN PGP MESSAGE-----\n\nAAAA\n-----END PGP MESSAGE-----\n")) })).inline).toBe("");
+    // Of mail that the server did not find encrypted, nothing is tried.
+    expect((await w.vault.openMail({ message: await sealed(both(block, "arrival")) })).inline).toBe("");
   });
 });
 

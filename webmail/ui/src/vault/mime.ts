@@ -29,9 +29,11 @@ export function emptyBody(text = ""): Body {
   return { html: "", text: text.slice(0, maxText), calendar: "", parts: [], data: [], listed: [], transferred: [] };
 }
 
-export async function readBody(b: Uint8Array, root: Part): Promise<Body> {
+// repeated: the header of root is protected and shown, so that what repeats it for programs
+// that do not know of that (RFC 9788, section 5.2) is left out.
+export async function readBody(b: Uint8Array, root: Part, repeated = false): Promise<Body> {
   const { decodeWords } = await import("postal-mime");
-  const reader = new Reader(b, decodeWords);
+  const reader = new Reader(b, decodeWords, repeated ? root : null);
   const { html, text } = reader.text(root, false);
   return { ...reader.body, html: html.join("\n<hr>\n"), text: text.join("\n") };
 }
@@ -43,6 +45,7 @@ class Reader {
   constructor(
     private readonly b: Uint8Array,
     private readonly words: (s: string) => string,
+    private readonly header: Part | null, // what repeats it is not shown
   ) {}
 
   // related: the part stands beside one that may refer to it.
@@ -56,7 +59,9 @@ class Reader {
       return { html: [], text: [] };
     }
     this.texts++;
-    const s = this.decode(p);
+    if (this.header !== null && repeats(p, this.header)) return { html: [], text: [] };
+    const whole = this.decode(p);
+    const s = this.header !== null && p.content.params["hp-legacy-display"] === "1" ? withoutLegacy(whole, kind) : whole;
     return kind === "text/html" ? { html: [s], text: [] } : { html: [], text: [s] };
   }
 
@@ -95,6 +100,18 @@ class Reader {
     this.body.data.push(data);
     this.body.transferred.push(octetsOf.length);
   }
+}
+
+// The form of before RFC 9788: a part of its own in front of the others, marked as the root is.
+function repeats(p: Part, root: Part): boolean {
+  return root.content.type === "multipart/mixed" && root.parts[0] === p && root.parts.length > 1 && p.content.params["protected-headers"] === "v1" && p.content.type === "text/plain";
+}
+
+// Lines that look like a header, up to an empty one; in HTML one division of that class.
+function withoutLegacy(s: string, kind: string): string {
+  if (kind === "text/html") return s.replace(/<div\b[^<>]{0,200}\bclass\s*=\s*"?header-protection-legacy-display\b[^<>]{0,200}>[^]{0,20000}?<\/div>/i, "");
+  const block = /^(?:[!-9;-~]{1,76}:[^\r\n]{0,2000}\r?\n(?:[ \t][^\r\n]{0,2000}\r?\n){0,50}){1,20}\r?\n/.exec(s.slice(0, 20_000));
+  return block === null ? s : s.slice(block[0].length);
 }
 
 function nameOf(content: Typed, disposition: Typed): string {

@@ -86,6 +86,7 @@ describe("without a network", () => {
   });
 
   it("keeps the account secret, the keyring and the facts under keys, and no key that can be taken out", async () => {
+    await w.vault.keepOffline({ keyring: w.ring, facts });
     const kept = await stored();
     const key = kept["key"] as CryptoKey;
     expect([key.extractable, key.algorithm.name]).toEqual([false, "HMAC"]);

@@ -23,6 +23,7 @@ type Reader = Pick<Vault, "openCards" | "openMail" | "part" | "source" | "forget
 
 const maxMails = 40; // kept open; the oldest goes first
 const maxTerms = 8 << 20; // bytes of a terms letter, and of what is in it
+const maxInline = 1 << 20; // octets
 const callsPerSecond = 30; // of one mail's parts and source (ATTACKS C05)
 
 interface Kept {
@@ -41,6 +42,7 @@ interface View {
   fields: Field[]; // that are believed for display
   outer: Field[] | null; // the header that travelled outside, of end-to-end mail
   signature: SignatureVerdict;
+  inside: boolean; // From, as it is shown, stood within what the sender encrypted or signed
 }
 
 export class Reading implements Reader {
@@ -150,9 +152,11 @@ export class Reading implements Reader {
     // The mail's own fields; where its header is not clean, those that the server wrote.
     const own = section === null ? [] : section.end > front ? section.fields.filter((f) => f.start >= front) : trace;
     const view = await this.view(entity, own, null, keys, key);
-    const from = (await addresses(all(view.fields, "from"))).map((a) => a.address);
+    const shown = (await addresses(all(view.fields, "from"))).map((a) => a.address);
+    const from = outerFrom(await addresses(all(own, "from")), shown);
     const judged = inside === null ? readVerdict(trace, from) : noVerdict;
-    return this.show(view, { class: seal.class, matches, arrived: seal.time, verdict: judged, source, autocrypt: own });
+    const opened = await this.show(view, { class: seal.class, matches, arrived: seal.time, verdict: judged, source, autocrypt: own });
+    return seal.class === "both" && key !== null ? { ...opened, inline: await inlinePart(opened.text, key) } : opened;
   }
 
   private async endToEnd(opened: Decrypted, around: HeaderLetter | null, letter: Uint8Array, matches: boolean, keys: PublicKey[]): Promise<OpenedMail> {
@@ -162,7 +166,7 @@ export class Reading implements Reader {
     const inline = kind !== null && kind.type !== "multipart/encrypted";
     const view = inline ? plainView(opened.data, outer!, kind.params["charset"] ?? "") : await this.view(opened.data, null, outer, keys, null);
     const from = (await addresses(all(view.fields, "from"))).map((a) => a.address);
-    if (opened.signatures.length > 0) view.signature = await verdict(opened.signatures, keys, from);
+    if (opened.signatures.length > 0) view.signature = covering(await verdict(opened.signatures, keys, from), view.inside);
     const judged = around === null ? noVerdict : readVerdict(around.trace, outerFrom(await addresses(all(outer ?? [], "from")), from));
     const mail = await this.show(view, { class: "end-to-end", matches, arrived: around?.time ?? 0, verdict: judged, source, autocrypt: outer ?? [] });
     const answer = await checkAnswer(() => purposeKey(this.session.open().master, "parcels"), opened.data, from);
@@ -186,19 +190,26 @@ export class Reading implements Reader {
   // Decides which entity is displayed and which header is believed.
   private async view(content: Uint8Array, own: Field[] | null, outer: Field[] | null, keys: PublicKey[], key: Awaited<ReturnType<Session["key"]>> | null): Promise<View> {
     const tree = readTree(content);
-    if (tree === null) return { content, shown: null, plain: null, fields: own ?? outer ?? [], outer, signature: unsigned };
+    if (tree === null) return { content, shown: null, plain: null, fields: own ?? outer ?? [], outer, signature: unsigned, inside: false };
     const fields = own ?? (outer === null ? tree.fields : protectedHeader(tree) ? completed(tree.fields, outer) : outer);
+    const inside = own === null && (outer === null || protectedHeader(tree)) && first(tree.fields, "from") !== "";
     const inner = key === null ? null : await innerMessage(content, tree, key, keys);
-    if (inner !== null) return { ...(await this.view(inner.data, fields, null, keys, null)), ...(await signedInside(inner, keys, fields)) };
+    if (inner !== null) {
+      const view = await this.view(inner.data, null, fields, keys, null);
+      return { ...view, ...(await signedInside(inner, keys, view)) };
+    }
     const signed = signedPart(tree);
-    if (signed === null) return { content, shown: tree, plain: null, fields, outer, signature: partly(tree) };
+    if (signed === null) return { content, shown: tree, plain: null, fields, outer, signature: partly(tree), inside };
     const from = (await addresses(all(fields, "from"))).map((a) => a.address);
-    const signature = await verifyDetached(content, signed, keys, from);
-    return { content, shown: signed.part, plain: null, fields, outer: outer ?? signedHeader(signed.part), signature };
+    // Of a signature it is what stands in the signed part that counts.
+    const within = protectedHeader(signed.part) ? (await addresses(all(signed.part.fields, "from"))).map((a) => a.address) : [];
+    const same = within.length === 1 && from.length === 1 && sameAddress(within[0]!, from[0]!);
+    const signature = covering(await verifyDetached(content, signed, keys, from), same);
+    return { content, shown: signed.part, plain: null, fields, outer: outer ?? signedHeader(signed.part), signature, inside: inside || same };
   }
 
   private async show(v: View, o: { class: OpenedMail["class"]; matches: boolean; arrived: number; verdict: Verdict; source: () => Bytes; autocrypt: Field[] }): Promise<OpenedMail> {
-    const body = v.shown === null ? emptyBody(v.plain ?? "") : await readBody(v.content, v.shown);
+    const body = v.shown === null ? emptyBody(v.plain ?? "") : await readBody(v.content, v.shown, protectedHeader(v.shown));
     const handle = this.keep({ data: body.data, names: body.parts.map(({ name, type }) => ({ name, type })), listed: body.listed, source: o.source });
     const f = v.fields;
     const autocrypt = all(o.autocrypt, "autocrypt");
@@ -216,6 +227,8 @@ export class Reading implements Reader {
       list_unsubscribe_post: /^\s*List-Unsubscribe=One-Click\s*$/i.test(first(f, "list-unsubscribe-post")),
       list_id: (await text(first(f, "list-id"))).slice(0, 250),
       autocrypt: autocrypt.length === 1 && autocrypt[0]!.length <= 10 << 10 ? autocrypt[0]! : "",
+      sender_outside: o.class !== "sealed on arrival" && o.class !== "readable" && !v.inside,
+      inline: "",
       differs: v.outer === null ? [] : await differing(f, v.outer),
       incomplete: v.plain === null && v.shown === null,
     };
@@ -262,15 +275,35 @@ async function innerMessage(content: Uint8Array, root: Part, key: Awaited<Return
   }
 }
 
-async function signedInside(inner: Decrypted, keys: PublicKey[], fields: Field[]): Promise<{ signature?: SignatureVerdict }> {
+async function signedInside(inner: Decrypted, keys: PublicKey[], view: View): Promise<{ signature?: SignatureVerdict }> {
   if (inner.signatures.length === 0) return {};
-  const from = (await addresses(all(fields, "from"))).map((a) => a.address);
-  return { signature: await verdict(inner.signatures, keys, from) };
+  const from = (await addresses(all(view.fields, "from"))).map((a) => a.address);
+  return { signature: covering(await verdict(inner.signatures, keys, from), view.inside) };
+}
+
+function covering(s: SignatureVerdict, from: boolean): SignatureVerdict {
+  return { ...s, from_signed: s.state === "good" && s.from_matches && from };
+}
+
+// Armor amid other text (a list's footer, say): what is in it is shown apart, never where it
+// stood, and goes into no answer, snippet or index (ATTACKS B01, B03). Its signature says
+// nothing of the mail around it.
+async function inlinePart(around: string, key: Awaited<ReturnType<Session["key"]>>): Promise<string> {
+  const block = /^-----BEGIN PGP MESSAGE-----\r?\n[^]{1,1000000}?^-----END PGP MESSAGE-----[ \t]*$/m.exec(around)?.[0];
+  if (block === undefined) return "";
+  try {
+    const { unarmor } = (await (await import("./openpgp.ts")).openpgp()).lib;
+    const packets = (await unarmor(block)).data as unknown as Uint8Array;
+    walkMessage(packets);
+    return looseText((await decrypt(packets, key, [])).data.subarray(0, maxInline));
+  } catch {
+    return "";
+  }
 }
 
 function plainView(data: Uint8Array, outer: Field[], charset: string): View {
   const plain = decodeText(data, charset);
-  return { content: data, shown: null, plain, fields: outer, outer: null, signature: unsigned };
+  return { content: data, shown: null, plain, fields: outer, outer: null, signature: unsigned, inside: false };
 }
 
 // Some programs protect the subject alone (mutt, K-9 Mail): the sender of such mail is the

@@ -74,6 +74,7 @@ export interface SignatureVerdict {
   state: "none" | "good" | "bad" | "unknown-key" | "partial";
   fingerprint: string; // of the key that made it, if known
   from_matches: boolean; // a user id of that key is exactly From's address
+  from_signed: boolean; // and the From that is shown is part of what was signed (RFC 9788)
   at: number; // seconds
 }
 
@@ -112,6 +113,8 @@ export interface OpenedMail {
   list_unsubscribe_post: boolean;
   list_id: string;
   autocrypt: string; // header field of a sealed mail, or ""
+  sender_outside: boolean; // its sender encrypted it, and left From outside of that
+  inline: string; // text that stood encrypted, in OpenPGP armor, amid the text of a mail; "": none
   differs: string[]; // names of header fields whose outer value differs from the inner (RFC 9788)
   calendar: string; // the first text/calendar, or ""
   incomplete: boolean; // a bound was met

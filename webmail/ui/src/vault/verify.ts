@@ -9,7 +9,7 @@ import { type Decrypted, type PublicKey, openpgp, readCertificate, resultOf } fr
 import { type Part, some } from "./tree.ts";
 import type { SignatureVerdict } from "./vault.ts";
 
-export const unsigned: SignatureVerdict = { state: "none", fingerprint: "", from_matches: false, at: 0 };
+export const unsigned: SignatureVerdict = { state: "none", fingerprint: "", from_matches: false, from_signed: false, at: 0 };
 
 const maxKeys = 20;
 const maxSignature = 64 << 10;
@@ -67,7 +67,7 @@ export async function verdict(signatures: Decrypted["signatures"], keys: PublicK
     }
     const good = await s.verified;
     const matches = good && from.length === 1 && (await speaksFor(key, from[0]!));
-    said.push({ state: good ? "good" : "bad", fingerprint, from_matches: matches, at: good ? await s.at : 0 });
+    said.push({ state: good ? "good" : "bad", fingerprint, from_matches: matches, from_signed: false, at: good ? await s.at : 0 });
   }
   const rank = (v: SignatureVerdict) => (v.state === "good" ? (v.from_matches ? 3 : 2) : v.state === "bad" ? 1 : 0);
   return said.sort((a, b) => rank(b) - rank(a))[0] ?? unsigned;

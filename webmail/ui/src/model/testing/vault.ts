@@ -67,8 +67,8 @@ export const emptyCard = (id: string): Card => ({
 export const emptyMail = (): OpenedMail => ({
   handle: 0, class: "sealed on arrival", card_matches: true, subject: "", from: [], sender: [], reply_to: [], to: [], cc: [], bcc: [], date: 0, arrived: 0,
   message_id: "", in_reply_to: "", references: [], html: "", text: "", parts: [],
-  signature: { state: "none", fingerprint: "", from_matches: false, at: 0 }, verified: false, dmarc: "", spf: "", dkim: "", list_unsubscribe: [],
-  list_unsubscribe_post: false, list_id: "", autocrypt: "", differs: [], calendar: "", incomplete: false,
+  signature: { state: "none", fingerprint: "", from_matches: false, from_signed: false, at: 0 }, verified: false, dmarc: "", spf: "", dkim: "", list_unsubscribe: [],
+  list_unsubscribe_post: false, list_id: "", autocrypt: "", differs: [], sender_outside: false, inline: "", calendar: "", incomplete: false,
 });
 
 // A card as the fake server keeps it: the tag stands in it, as in the real format.

@@ -123,7 +123,7 @@ function opened(m: FakeMail): OpenedMail {
     handle: m.uid, class: c?.class ?? "end-to-end", card_matches: true, subject: c?.subject ?? "Sample protocol, second run", from: [{ name: c?.from_name ?? "", address: c?.from ?? "a.tanaka@riverside-lab.example" }], sender: [], reply_to: [],
     to: c?.from === me.address ? [{ name: "Ines Okafor", address: "ines@okafor.example" }] : [me], cc: m.thread === "roof" ? [{ name: "Jonas Feld", address: "jonas@choir.example" }] : [], bcc: [], date: c?.date ?? now, arrived: c?.arrived ?? now, message_id: c?.message_id ?? "", in_reply_to: "", references: [],
     html: "", text: "", parts: (c?.attachments ?? []).map((a, index) => ({ index, name: a.name, type: a.type, size: a.size, content_id: "", inline: false })),
-    signature: { state: "none", fingerprint: "", from_matches: false, at: 0 }, verified: c?.verified ?? false, dmarc: c?.dmarc ?? "", spf: "pass", dkim: "pass", list_unsubscribe: [], list_unsubscribe_post: false, list_id: "", autocrypt: "", differs: [], calendar: "", incomplete: false, ...m.body,
+    signature: { state: "none", fingerprint: "", from_matches: false, from_signed: false, at: 0 }, verified: c?.verified ?? false, dmarc: c?.dmarc ?? "", spf: "pass", dkim: "pass", list_unsubscribe: [], list_unsubscribe_post: false, list_id: "", autocrypt: "", differs: [], sender_outside: false, inline: "", calendar: "", incomplete: false, ...m.body,
   };
 }
 
@@ -134,7 +134,7 @@ function trust(m: FakeMail): Trust {
     class: { word: o.class === "both" ? "class-both" : o.class === "end-to-end" ? "class-end-to-end" : "class-arrival", tone: o.class === "sealed on arrival" ? "plain" : "good", values: {} },
     signature: o.signature.state === "good" ? { word: verified ? "signed-verified" : "signed-unverified", tone: verified ? "good" : "plain", values: { address: o.from[0]?.address ?? "", fingerprint: o.signature.fingerprint } } : null,
     domain: o.dmarc === "none" ? null : { word: o.dmarc === "pass" ? "domain-proven" : "domain-failed", tone: o.dmarc === "pass" ? "plain" : "bad", values: { domain } },
-    warnings, worst: warnings.length ? "bad" : "plain",
+    sender: null, warnings, worst: warnings.length ? "bad" : "plain",
   };
 }
 
@@ -157,6 +157,7 @@ function mailModel(w: World): MailModel {
       const p = opened(w.byId.get(id) as FakeMail).parts[index];
       return p ? { name: p.name, type: p.type, data: new TextEncoder().encode("preview").buffer } : null;
     },
+    pictures: () => null,
     source: async (id) => new TextEncoder().encode(`From: ${w.byId.get(id)?.card?.from}\r\nSubject: ${w.byId.get(id)?.card?.subject}\r\nX-Preview: yes\r\n\r\n${w.byId.get(id)?.body?.text ?? ""}`).buffer,
   };
 }

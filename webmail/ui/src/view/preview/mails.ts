@@ -35,8 +35,8 @@ type Spec = {
   from: [string, string]; subject: string; text: string; hours: number; thread?: string; unread?: boolean; star?: boolean; files?: Card["attachments"];
   cls?: Card["class"]; dmarc?: string; labels?: string[]; box?: number; body?: Partial<OpenedMail>; warnings?: TrustState[]; closed?: boolean;
 };
-const none: SignatureVerdict = { state: "none", fingerprint: "", from_matches: false, at: 0 };
-const good: SignatureVerdict = { state: "good", fingerprint: "7A1C0B52D9E34F6088A2C1D54E9F3B7706D2A8E1", from_matches: true, at: now - 3600 };
+const none: SignatureVerdict = { state: "none", fingerprint: "", from_matches: false, from_signed: false, at: 0 };
+const good: SignatureVerdict = { state: "good", fingerprint: "7A1C0B52D9E34F6088A2C1D54E9F3B7706D2A8E1", from_matches: true, from_signed: true, at: now - 3600 };
 
 const newsletter = `<div style="background:#f4f1ea;padding:24px;font-family:Georgia,serif"><table width="100%" style="max-width:600px;margin:auto;background:#fff"><tr><td style="padding:32px"><img src="https://img.fieldnotes.example/head.jpg" width="536" height="180" alt="Beech wood in November"><h1 style="font-weight:normal">The wood in November</h1><p>What falls is not lost. This week: why beech trees keep their leaves so late, a walk along the old quarry, and three letters from readers.</p><p><a href="https://fieldnotes.example/112">Read the issue</a></p><img src="https://t.fieldnotes.example/o.gif?u=83" width="1" height="1" alt=""></td></tr></table></div>`;
 const invitation = `BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//choir//EN\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:advent-2026@choir.example\r\nSUMMARY:Advent concert: dress rehearsal\r\nDTSTART;TZID=Europe/Berlin:20261204T183000\r\nDTEND;TZID=Europe/Berlin:20261204T210000\r\nLOCATION:St. Nikolai\\, Chapel Street 4\r\nORGANIZER;CN=Jonas Feld:mailto:jonas@choir.example\r\nATTENDEE;CN=Mara Lindqvist;PARTSTAT=NEEDS-ACTION:mailto:mara@lindqvist.example\r\nATTENDEE;CN=Ines Okafor;PARTSTAT=ACCEPTED:mailto:ines@okafor.example\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n`;

@@ -2,10 +2,12 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { showMail, type RemoteFetcher, type Shown } from "../../frame/frame.ts";
 import type { MailView, OpenedMail } from "../../model/types.ts";
-import { t } from "../../words/index.ts";
+import { bytes, t } from "../../words/index.ts";
 import { Button, Icon, Note, Spinner, useApp, useDesk } from "../kit/index.ts";
 import { dark } from "../shell/state.ts";
 import { draftOf } from "./mailto.ts";
+
+const AT_ONCE = 4 << 20; // octets
 
 export function Body({ mail, opened: o }: { mail: MailView; opened: OpenedMail }) {
   const app = useApp(), desk = useDesk();
@@ -24,6 +26,17 @@ export function Body({ mail, opened: o }: { mail: MailView; opened: OpenedMail }
     return () => s.destroy();
   }, [o.handle, plain]);
   useEffect(() => { shown?.setDark(dark.value && !light); }, [shown, dark.value, light]);
+  // A large mail came without its pictures: small ones follow by themselves.
+  const [late, setLate] = useState(() => desk.mail.pictures(mail.ref.id)), [fetching, fetchingNow] = useState(false);
+  const pictures = async () => {
+    if (!late || !shown) return;
+    fetchingNow(true);
+    const parts = await late.fetch();
+    fetchingNow(false);
+    setLate(null);
+    await shown.embed(parts.map((p) => ({ content_id: p.content_id, type: p.type, data: async () => p.data })));
+  };
+  useEffect(() => { if (shown && late && late.size <= AT_ONCE) void pictures(); }, [shown]);
   const words = desk.list.words.value;
   useEffect(() => {
     let gone = false;
@@ -39,6 +52,13 @@ export function Body({ mail, opened: o }: { mail: MailView; opened: OpenedMail }
   return (
     <div class="mail-body">
       {shown && <HeldBack shown={shown} mail={mail} opened={o} />}
+      {late && late.size > AT_ONCE && (
+        <div class="remote" role="note">
+          <Icon name="image" />
+          <span class="remote-words">{t("reader.pictures")}</span>
+          <span class="remote-acts"><Button small busy={fetching} onClick={() => void pictures()}>{t("reader.pictures.show", { size: bytes(late.size) })}</Button></span>
+        </div>
+      )}
       {shown?.cut.value && <div class="mail-notice"><Note tone="warn">{t("reader.cut")}</Note></div>}
       {state === "failed" && <div class="mail-notice"><Note tone="bad" title={t("reader.noframe")}><p>{t("reader.noframe.why")}</p></Note></div>}
       {state === "loading" && <div class="mail-wait"><Spinner label={t("reader.drawing")} /></div>}

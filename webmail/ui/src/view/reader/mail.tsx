@@ -2,6 +2,7 @@
 import type { MailView } from "../../model/types.ts";
 import { shortDate, t, type Key } from "../../words/index.ts";
 import { Avatar, Button, Icon, Note, Spinner, useDesk } from "../kit/index.ts";
+import { visible } from "../../frame/text.ts";
 import { Body } from "./body.tsx";
 import { Files } from "./attachments.tsx";
 import { Head } from "./header.tsx";
@@ -23,6 +24,12 @@ export function Mail({ mail, alone }: { mail: MailView; alone: boolean }) {
       {!o && mail.state !== "failed" && <div class="mail-wait"><Spinner label={t("reader.decrypting")} /><span>{t("reader.decrypting")}</span></div>}
       {o?.calendar && <InvitationCard text={o.calendar} />}
       {o && <Body key={o.handle} mail={mail} opened={o} />}
+      {o && o.inline && (
+        <section class="mail-inline" aria-label={t("reader.inline")}>
+          <Note tone="note" icon="lock" title={t("reader.inline")}><p>{t("reader.inline.why")}</p></Note>
+          <pre class="mail-plain" dir="auto">{visible(o.inline)}</pre>
+        </section>
+      )}
       {o && o.parts.some((p) => !p.inline) && <Files mail={mail} opened={o} />}
     </section>
   );

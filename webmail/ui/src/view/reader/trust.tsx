@@ -6,7 +6,7 @@ import { Icon, Note, type IconName, type Tone } from "../kit/index.ts";
 
 const icons: { [word in TrustState["word"]]?: IconName } = {
   "class-arrival": "seal", "class-end-to-end": "lock", "class-both": "shield-check", "class-readable": "unlock",
-  "signed-verified": "pen", "signed-unverified": "pen", "signed-other": "question", "signature-bad": "wrong", "signature-partial": "question", "signature-unknown-key": "question",
+  "signed-verified": "pen", "signed-unverified": "pen", "signed-sender-open": "question", "sender-unprotected": "question", "signed-other": "question", "signature-bad": "wrong", "signature-partial": "question", "signature-unknown-key": "question",
   "domain-proven": "globe", "domain-unproven": "question", "domain-failed": "wrong",
 };
 const tones: { [tone in TrustState["tone"]]: Tone } = { good: "good", plain: "plain", caution: "warn", bad: "bad" };
@@ -18,7 +18,7 @@ const why = (s: TrustState) => t(`trust.${s.word}.why` as Key, isolate(s.values)
 
 export function TrustLine({ trust, opened }: { trust: Trust; opened: OpenedMail }) {
   const [open, show] = useState(false);
-  const all = [trust.class, trust.signature, trust.domain].filter((s) => s !== null);
+  const all = [trust.class, trust.signature, trust.domain, trust.sender].filter((s) => s !== null);
   return (
     <div class="trust">
       <button type="button" class="trust-line" aria-expanded={open} onClick={() => show(!open)} data-tip={t("trust.explain")}>
