@@ -3,6 +3,7 @@ import { draft } from "./draft.mjs";
 import { join } from "./join.mjs";
 import { knock } from "./knock.mjs";
 import { offline } from "./offline.mjs";
+import { moving } from "./moving.mjs";
 import { passkey } from "./passkey.mjs";
 import { phone } from "./phone.mjs";
 import { read } from "./read.mjs";
@@ -16,6 +17,7 @@ export const flows = [
   ["write", writing],
   ["search on another device", search],
   ["draft after a crash", draft],
+  ["moving", moving],
   ["phone", phone],
   ["offline", offline],
   ["join", join],

@@ -43,9 +43,10 @@ export async function look(b: Uint8Array, top: Top, headerOnly: boolean): Promis
   const from = (await addresses(all(fields, "from"))).find((a) => a.address.includes("@"));
   const files = body === null ? [] : body.listed.map((i) => ({ ...body.parts[i]!, size: body.transferred[i]! }));
   const recipients = top.fields.filter((f) => /^(to|cc)$/i.test(f.name)).reduce((n, f) => n + rawOf(b, f).split("@").length - 1, 0);
+  const to = (await addresses([...all(fields, "to"), ...all(fields, "cc")])).filter((a) => a.address.includes("@")).slice(0, 3);
   return {
     card: {
-      subject: await text(first(fields, "subject")), from_name: from?.name ?? "", from: from?.address ?? "", recipients, to: (await addresses(all(fields, "to"))).slice(0, 10), date: date(first(fields, "date")),
+      subject: await text(first(fields, "subject")), from_name: from?.name ?? "", from: from?.address ?? "", recipients, to, date: date(first(fields, "date")),
       snippet: clip(plain.slice(0, 4000).replace(/\s+/g, " ").trim(), 200),
       attachments: files.slice(0, 8).map((p) => ({ name: p.name, type: p.type, size: p.size })), more_attachments: Math.max(0, files.length - 8),
       message_id: ids(first(fields, "message-id"), 1)[0] ?? "", in_reply_to: ids(first(fields, "in-reply-to"), 1)[0] ?? "", references: ids(first(fields, "references"), 4),
