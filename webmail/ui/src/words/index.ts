@@ -3,6 +3,7 @@
 // Intl.PluralRules says. What a translation lacks is filled in with English when the page
 // is built (gaps.ts).
 import { signal } from "@preact/signals";
+import { direction } from "./direction.ts";
 import type en from "./en.json";
 
 type Flat = keyof typeof en;
@@ -21,8 +22,13 @@ export const languages: { [code: string]: string } = {
 const rightToLeft = new Set(["ar", "he", "fa", "ur"]);
 
 // What comes from elsewhere (an address, a subject, a folder's name) stands in its own
-// direction, or it would pull the words around it out of their order.
-const isolated = (v: string) => `\u2068${v}\u2069`;
+// direction, or it would pull the words around it out of their order. Its first letter
+// says which one, also if that stands in an isolate of its own already.
+const isolates = { rtl: "\u2067", ltr: "\u2066" };
+function isolated(v: string): string {
+  const way = direction(v);
+  return `${way ? isolates[way] : "\u2068"}${v}\u2069`;
+}
 
 export const language = signal("en"); // of the words
 export const locale = signal("en"); // of dates and numbers, with its region

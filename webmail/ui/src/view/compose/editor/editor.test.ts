@@ -25,6 +25,11 @@ describe("text and HTML of a mail", () => {
       '<blockquote type="cite"><div>old words</div><blockquote type="cite"><div>older words</div></blockquote></blockquote>');
   });
 
+  it("says of what is written from the right that it is", () => {
+    const said = html(schema.node("doc", null, [p("שלום, Ines"), p("Hello שלום"), schema.node("bullet_list", null, [schema.node("list_item", null, [p("12 رسالة")])])]));
+    expect(said).toBe('<div dir="rtl">שלום, Ines</div><div>Hello שלום</div><ul dir="rtl"><li><div dir="rtl">12 رسالة</div></li></ul>');
+  });
+
   it("writes plain text as people do", () => {
     expect(text(doc)).toBe(["Hello & <welcome>", "", "- one", "- two", "", "see this page <https://example.org/?a=1&b=\"2\">", "", "[a picture]", "",
       "> old words", ">", "> > older words"].join("\n"));

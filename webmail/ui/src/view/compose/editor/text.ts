@@ -1,9 +1,11 @@
 // A written mail as HTML and as plain text.
 
 import type { DOMOutputSpec, Mark, Node } from "prosemirror-model";
+import { direction } from "../../../words/direction.ts";
 
 const escapes: { [c: string]: string } = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\u00a0": "&nbsp;" };
 const escape = (s: string): string => s.replace(/[&<>"\u00a0]/gu, (c) => escapes[c] as string);
+const directed = new Set(["paragraph", "heading", "bullet_list", "ordered_list"]);
 const single = new Set(["br", "hr", "img"]);
 
 // html is the mail's HTML part: what the schema has, and nothing else.
@@ -20,6 +22,8 @@ function element(n: Node): string {
     if (n.type.name === "paragraph" && s === "") s = "<br>"; // an empty line has its height
     // Lines as people type them: a <p> would have a gap above and below in every reader.
     s = n.type.name === "paragraph" ? `<div>${s}</div>` : tagged(n.type.spec.toDOM?.(n) ?? [""], s);
+    // Who reads it in a page of the other direction still sees the lines as they were written.
+    if (directed.has(n.type.name) && direction(n.textContent) === "rtl") s = s.replace(/^<\w+/, '$& dir="rtl"');
   }
   for (const mark of [...n.marks].reverse()) s = tagged(mark.type.spec.toDOM?.(mark, true) ?? [""], s);
   return s;
