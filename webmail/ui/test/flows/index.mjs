@@ -7,6 +7,7 @@ import { moving } from "./moving.mjs";
 import { passkey } from "./passkey.mjs";
 import { phone } from "./phone.mjs";
 import { read } from "./read.mjs";
+import { rotate } from "./rotate.mjs";
 import { search } from "./search.mjs";
 import { signIn } from "./signin.mjs";
 import { writing } from "./write.mjs";
@@ -22,5 +23,6 @@ export const flows = [
   ["offline", offline],
   ["join", join],
   ["passkey", passkey],
+  ["rotate", rotate],
   ["knock", knock],
 ];

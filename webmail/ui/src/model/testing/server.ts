@@ -6,7 +6,7 @@ import type * as t from "../../wire/api.ts";
 import type { Clock } from "../../wire/http.ts";
 import type { EventSourceLike } from "../../wire/events.ts";
 import type { Card, OpenedMail } from "../../vault/vault.ts";
-import { b64, emptyCard, emptyMail, fakeCertificate, sealFakeCard, sealFakeMail } from "./vault.ts";
+import { b64, emptyCard, emptyMail, fakeCertificate, sealFakeCard, sealFakeMail, unb64 } from "./vault.ts";
 
 export interface FakeMail {
   uid: number;
@@ -89,6 +89,7 @@ export class FakeServer {
   seen: string[] = []; // method and path with query of every request that arrived
   bodies: string[] = []; // as latin1: for canaries
   uploads = 0;
+  resealed = 0;
   forgets = false; // the next entries since something are not complete
   most = 20_000; // entries in one answer
   #streams = new Set<{ send(name: string, data: unknown): void; fall(): void }>();
@@ -350,6 +351,8 @@ export class FakeServer {
       return json({ ...entriesOf(box, r.query, limit), complete });
     }
     if (p[2] === "cards" || p[2] === "terms") return frames(box, r.query.get("uids") ?? "", p[2] === "cards" ? "card" : "terms");
+    if (p[2] === "keys") return frames(box, r.query.get("uids") ?? "", "message");
+    if (p[2] === "reseal") return this.#reseal(box, r.json["mails"] as t.ResealMail[]);
     if (p[2] === "sealed") return this.#sealed(box, r);
     if (p[2] !== "messages") return problem(404, "not-found");
     if (p.length === 3) return this.#append(box, r);
@@ -370,6 +373,23 @@ export class FakeServer {
     return letter ? new Response(letter.slice(0)) : problem(404, "not-found");
   }
 
+  // In the fake the packets are the whole letter.
+  #reseal(box: FakeBox, mails: readonly t.ResealMail[]): Response {
+    const out: t.Resealed = { uids: [], sources: [], modseq: 0 };
+    for (const w of mails) {
+      const m = box.mails.get(w.uid);
+      if (!m) continue;
+      const now: FakeMail = { ...m, flags: [...m.flags], letters: { ...m.letters, message: unb64(w.message).buffer, ...(w.card ? { card: unb64(w.card).buffer } : {}) } };
+      this.#drop(box, m.uid);
+      this.#add(box, now);
+      out.uids.push(now.uid);
+      out.sources.push(w.uid);
+      out.modseq = this.modseq;
+    }
+    this.resealed += out.uids.length;
+    this.tell();
+    return json(out);
+  }
   #append(box: FakeBox, r: Request): Response {
     const id = hex(this.#ids++, 32);
     const m: FakeMail = {

@@ -3,7 +3,7 @@
 // another version is "closed"), and what it seals shows no word of its content.
 
 import type { Keyring } from "../../wire/api.ts";
-import type { Card, Draft, OpenedMail, Vault, VaultErrorWord } from "../../vault/vault.ts";
+import type { Card, Draft, KeyDescription, OpenedMail, SubkeyDescription, Vault, VaultErrorWord } from "../../vault/vault.ts";
 
 export class FakeVaultError extends Error {
   readonly word: VaultErrorWord;
@@ -78,10 +78,18 @@ export const sealFakeCard = (card: Card): ArrayBuffer => {
 };
 export const sealFakeMail = (mail: OpenedMail, tag: string): ArrayBuffer =>
   fakeSeal("mail", encoder.encode(JSON.stringify({ mail, tag }))).buffer;
-export const fakeCertificate = (address: string, n = 1): { certificate: string; fingerprint: string } => {
+// sub: which encryption subkey it has.
+export const fakeCertificate = (address: string, n = 1, sub = 1): { certificate: string; fingerprint: string } => {
   const fingerprint = (fnv(encoder.encode(address)).toString(16).padStart(8, "0").repeat(4) + n.toString(16).padStart(8, "0")).toUpperCase();
-  return { fingerprint, certificate: b64(encoder.encode(`cert ${fingerprint} ${address}`)) };
+  return { fingerprint, certificate: b64(encoder.encode(`cert ${fingerprint} ${address}${sub > 1 ? ` #${sub}` : ""}`)) };
 };
+
+function described(fingerprint: string, identities: string[], sub: number): KeyDescription {
+  const subkeys = Array.from({ length: sub }, (_, i): SubkeyDescription => ({
+    fingerprint: `${fingerprint}-${i + 1}`, algorithm: "fake", created: i + 1, expires: 0, revoked: i + 1 < sub ? i + 2 : 0, reason: i + 1 < sub ? "superseded" : "", use: "encrypt", secret: true,
+  }));
+  return { fingerprint, identities, created: 1, expires: 0, algorithm: "fake", usable: true, encryption: `${fingerprint}-${sub}`, subkeys };
+}
 
 // What lasts of a fake vault over a reload of the page: give it to the next one.
 export interface FakeDevice {
@@ -93,6 +101,8 @@ export const newDevice = (): FakeDevice => ({ secrets: new Set(), copy: null, of
 
 export interface FakeVault extends Vault {
   opened: number; // cards that were opened: tests count work
+  subkey: number; // the newest of the owner's
+  oldest: number; // whose secret is here
 }
 
 const PASS = "correct horse";
@@ -128,6 +138,8 @@ export function createFakeVault(device: FakeDevice = newDevice()): FakeVault {
 
   const vault: FakeVault = {
     opened: 0,
+    subkey: 1,
+    oldest: 1,
     async create(o) {
       become({ ...o, fingerprint: fakeCertificate(o.address).fingerprint });
       return join(o);
@@ -254,7 +266,8 @@ export function createFakeVault(device: FakeDevice = newDevice()): FakeVault {
     },
     async openMail(o) {
       need();
-      const { mail, tag } = JSON.parse(decoder.decode(fakeOpen("mail", new Uint8Array(o.message)))) as { mail: OpenedMail; tag: string };
+      const { mail, tag, sub } = JSON.parse(decoder.decode(fakeOpen("mail", new Uint8Array(o.message)))) as { mail: OpenedMail; tag: string; sub?: number };
+      if ((sub ?? 1) < vault.oldest) fail("closed");
       const handle = next++;
       const opened = { ...mail, handle, card_matches: !o.card || o.card.tag === tag };
       handles.set(handle, { mail: opened, raw: o.message });
@@ -336,17 +349,23 @@ export function createFakeVault(device: FakeDevice = newDevice()): FakeVault {
     async describeKey(certificate) {
       const [word, fingerprint = "", ...ids] = decoder.decode(certificate).split(" ");
       if (word !== "cert") fail("bad-input");
-      return { fingerprint, identities: ids, created: 1, expires: 0, algorithm: "fake", usable: true, encryption: `${fingerprint}-1`, subkeys: [] };
+      return described(fingerprint, ids.filter((i) => !i.startsWith("#")), Number(ids.find((i) => i.startsWith("#"))?.slice(1) ?? 1));
     },
     async changeKey(o) {
       if (o.passphrase !== PASS) fail("closed");
       return { version: o.keyring.version + 1, proof: proof(PASS), certificate: b64(new Uint8Array(o.certificate)), container: "AA==" };
     },
     async ownKey() {
-      return account === "" ? null : { fingerprint: print, identities: [], created: 1, expires: 0, algorithm: "fake", usable: true, encryption: `${print}-1`, subkeys: [] };
+      return account === "" ? null : described(print, [], vault.subkey);
     },
-    async reseal() {
-      return null;
+    async reseal(o) {
+      const { mail, tag, sub } = JSON.parse(decoder.decode(fakeOpen("mail", new Uint8Array(o.keys)))) as { mail: OpenedMail; tag: string; sub?: number };
+      if (sub === vault.subkey) return null;
+      if ((sub ?? 1) < vault.oldest) fail("closed");
+      const now = `${tag}*`;
+      const message = fakeSeal("mail", encoder.encode(JSON.stringify({ mail, tag: now, sub: vault.subkey }))).buffer;
+      const card = o.card && { ...o.card, tag: now, generation: (o.card.generation ?? 0) + 1 };
+      return { message, ...(o.header ? { header: o.header } : {}), ...(card ? { card: { card, sealed: sealFakeCard(card) } } : {}) };
     },
   };
   return vault;
