@@ -44,7 +44,7 @@ func TestEverySettingCounts(t *testing.T) {
 			"screen.rspamd": "http://127.0.0.1:11333", "screen.milter": "unix:/run/milter",
 			"submission.listen_tls": []any{":1465"}, "submission.listen": []any{":1587"},
 			"queue.mode": "strict", "outbound.smarthost": "relay.example:465", "outbound.smarthost_user": "me",
-			"dns.servers": []any{"127.0.0.1:53"}, "http.listen_tls": []any{":8443"}, "http.listen": []any{":8080"}, "http.names": []any{"webmail.example.org"},
+			"dns.servers": []any{"127.0.0.1:53"}, "http.listen_tls": []any{":8443"}, "http.listen": []any{":8080"}, "http.names": []any{"webmail.example.org"}, "accounts.locked": []any{"encrypt"},
 			"mta_sts.mode": "testing", "mta_sts.max_age": "48h", "queue.age": "48h", "outbound.delay_notice": "1h5m",
 			"smtp.listen": []any{":2525"}, "metrics.listen": []any{":9110"}, "imap.listen": []any{":143"}, "imap.listen_tls": []any{":9993"},
 		}[s.key]

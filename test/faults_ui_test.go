@@ -35,6 +35,8 @@ var faultsUI = []uiFault{
 	{"A08", "model/pins.ts", "    if (now && now.fingerprint !== this.#parts.fingerprint) {", "    if (now && false) {", "model/cabinet.test.ts", "our own key, when others are shown another"},
 	{"A12", "vault/argon.ts", " || !within", "", "vault/vault.test.ts", "cannot lower the key derivation"},
 	{"A12", "vault/openpgp.ts", "    maxArgon2MemoryExponent: maxArgon2,\n", "", "vault/mail.test.ts", "asks a passphrase for no more than 256 MiB"},
+	{"C08", "wire/http.ts", "if (c.proof && this.proof !== \"\")", "if (c.proof && c.json !== undefined && this.proof !== \"\")", "model/proving.test.ts", "the owner is asked once"},
+	{"C08", "model/session.ts", "    this.#parts.api.forgetProof();\n    this.phase.value = \"locked\";", "    this.phase.value = \"locked\";", "model/proving.test.ts", "the owner is asked once"},
 	{"B01", "vault/reading.ts", "innerMessage(content, tree, key, keys)", "innerMessage(content, tree.parts[1] ?? tree, key, keys)", "vault/mail.test.ts", "does not join what was encrypted with what stood around it"},
 	{"B02", "vault/packets.ts", "if (at === 0 || p.next !== b.length) throw closed();", "", "vault/mail.test.ts", "refuses what is no PKESK and SEIPD"},
 	{"B03", "view/compose/addresses.ts", "decode(value).replace(/[\\r\\n]+/gu, \" \")", "decode(value)", "view/compose/addresses.test.ts", "come from mailto: links without files"},

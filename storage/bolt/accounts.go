@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -177,7 +178,7 @@ func (x accounts) Delete(ctx context.Context, id account.ID) error {
 			p := put{}
 			t.unlink(&p, old)
 			for _, ad := range slices.Concat(old.Addresses, old.Former) {
-				p.put(t.in(tableAddresses), formerKey(ad.Key()), []byte(id))
+				p.put(t.in(tableAddresses), formerKey(ad.Key()), nobodys)
 			}
 			p.delete(t.in(tableAccounts), []byte(id))
 			return p.err
@@ -185,8 +186,15 @@ func (x accounts) Delete(ctx context.Context, id account.ID) error {
 	}, nil))
 }
 
-// formerKey is where it stands whose an address was. No address begins with NUL.
-func formerKey(key string) []byte { return append([]byte{0}, key...) }
+// formerKey is where it stands whose an address was, by its hash: of who was removed
+// nothing readable is left. No address begins with NUL.
+func formerKey(key string) []byte {
+	sum := sha256.Sum256([]byte("sealpost former address v1\x00" + key))
+	return append([]byte{0}, sum[:]...)
+}
+
+// nobodys is in the place of the id of an account that is gone.
+var nobodys = []byte{0}
 
 func (x accounts) Former(ctx context.Context, key string) (id account.ID, err error) {
 	err = x.d.view(ctx, func(tx *bbolt.Tx) error {

@@ -2,6 +2,7 @@
 // to the server when there is one.
 
 import { computed, signal } from "@preact/signals";
+import type { Change } from "../wire/api.ts";
 import { ApiError, type Api, type Clock } from "../wire/http.ts";
 import type { Act } from "./overlay.ts";
 import type { Queue } from "./queue.ts";
@@ -235,9 +236,9 @@ export class Actions implements ActionsModel {
   }
 
   // -- mailboxes: asked of the server at once, as names may be taken
-  async #boxes(change: Parameters<Api["changes"]>[0][number]): Promise<boolean> {
+  async #boxes(...changes: Change[]): Promise<boolean> {
     try {
-      await this.#parts.api.changes([change]);
+      await this.#parts.api.changes(changes);
       await this.#parts.sync.refresh();
       return true;
     } catch (e) {
@@ -247,10 +248,14 @@ export class Actions implements ActionsModel {
     }
   }
   createMailbox(name: string): Promise<boolean> {
-    return this.#boxes({ op: "create", name });
+    return this.#boxes({ op: "create", name }, { op: "subscribe", name, on: true });
   }
   renameMailbox(from: string, name: string): Promise<boolean> {
-    return this.#boxes({ op: "rename", from, name });
+    // Mail programs show what is subscribed, and that goes by name.
+    const moved = this.#parts.sync.mailboxes.peek().filter((b) => b.subscribed && (b.name === from || b.name.startsWith(from + "/")));
+    return this.#boxes({ op: "rename", from, name }, ...moved.flatMap((b): Change[] => [
+      { op: "subscribe", name: b.name, on: false }, { op: "subscribe", name: name + b.name.slice(from.length), on: true },
+    ]));
   }
   removeMailbox(name: string): Promise<boolean> {
     return this.#boxes({ op: "remove", name });

@@ -69,6 +69,7 @@ interface Call {
   type?: string;
   headers?: { [name: string]: string };
   key?: string; // Idempotency-Key
+  outlive?: boolean; // the page
   free?: boolean; // does not wait for the guard
   proof?: boolean; // a session alone is not enough: the token of what was proved goes with it
   timeout?: number;
@@ -164,6 +165,7 @@ class Http {
         cache: "no-store",
         redirect: "error",
         referrerPolicy: "no-referrer",
+        ...(c.outlive ? { keepalive: true } : {}),
       });
       this.onReach(true);
       if (!r.ok) throw await this.#problem(r);
@@ -253,7 +255,8 @@ export function createApi(o: HttpOptions = {}) {
     putContainer: (name: string, b: t.NewContainer) => send<t.Keyring>("PUT", `/keyring/containers/${seg(name)}`, b),
     deleteContainer: (name: string, version: number) => send<t.Keyring>("DELETE", `/keyring/containers/${seg(name)}?version=${version}`),
     sessions: () => get<{ sessions: t.SessionLine[] }>("/sessions").then((r) => r.sessions),
-    endSession: (id: string) => mutate("DELETE", `/sessions/${seg(id)}`),
+    // Whoever closes the page, or loads it anew, at that moment has signed out all the same.
+    endSession: (id: string) => mutate("DELETE", `/sessions/${seg(id)}`, undefined, { outlive: true }),
     signIns: () => get<{ sign_ins: t.SignInLine[] }>("/sign-ins").then((r) => r.sign_ins),
     requestAccess: (b: { address: string; public_key: string; device: string }) => send<t.AccessRequest>("POST", "/sign-in/requests", b),
     // undefined while it waits

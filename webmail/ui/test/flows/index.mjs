@@ -4,6 +4,7 @@ import { join } from "./join.mjs";
 import { knock } from "./knock.mjs";
 import { offline } from "./offline.mjs";
 import { moving } from "./moving.mjs";
+import { owner } from "./owner.mjs";
 import { passkey } from "./passkey.mjs";
 import { phone } from "./phone.mjs";
 import { read } from "./read.mjs";
@@ -24,5 +25,6 @@ export const flows = [
   ["join", join],
   ["passkey", passkey],
   ["rotate", rotate],
+  ["owner", owner],
   ["knock", knock],
 ];

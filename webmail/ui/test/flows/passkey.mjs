@@ -14,7 +14,7 @@ export async function passkey(stage) {
   await page.locator("dialog").getByRole("button", { name: "Go on" }).click();
   // A session alone adds no passkey: who is there shows once more who they are.
   const ask = page.locator("dialog", { hasText: "Is it you?" });
-  await ask.getByLabel("Your passphrase").fill(stage.bob.passphrase);
+  await ask.getByLabel("Passphrase now").fill(stage.bob.passphrase);
   await ask.getByRole("button", { name: "Go on" }).click();
   await page.getByText("Virtual one").waitFor();
   await page.getByText("Unlocks your keys").waitFor();
