@@ -59,6 +59,7 @@ var faultsUI = []uiFault{
 	{"offline", "vault/device.ts", "return seal(await mac(k.key, utf8(\"sealpost offline v1\")), ringContext(k.account), utf8(JSON.stringify({ version, salt, kdf, containers })));", "return utf8(JSON.stringify({ version, salt, kdf, containers }));", "vault/offline.test.ts", "keeps the account secret, the keyring and the facts under keys"},
 	{"offline", "wire/http.ts", "    if (!c.free) await this.guard?.();\n", "", "model/offline.test.ts", "another account's session is not told what was done here"},
 	{"offline", "model/session.ts", ".catch(() => {}).then(() => this.offline.drop(address));", ".catch(() => {});", "model/offline.test.ts", "a session that was revoked meanwhile locks and forgets at once"},
+	{"words", "words/index.ts", "typeof v === \"number\" ? number(v) : own(v)", "typeof v === \"number\" ? number(v) : v", "words/words.test.ts", "what is filled in does not turn words"},
 	{"kit", "vault/signin.ts", "this.kit === null || !equal(entropy, this.kit)", "this.kit === null", "vault/vault.test.ts", "makes another kit, and only for who knows"},
 }
 
