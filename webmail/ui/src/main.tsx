@@ -1,5 +1,5 @@
 // The page: the vault in its worker, the models over it, and what draws them.
-import { effect } from "@preact/signals";
+import { effect, untracked } from "@preact/signals";
 import { render } from "preact";
 import "./style/tokens.css";
 import "./style/base.css";
@@ -7,7 +7,7 @@ import { createApp, type Channel } from "./model/app.ts";
 import { createStore } from "./model/cache.ts";
 import type { Desk } from "./model/types.ts";
 import { browserPasskeys } from "./model/passkeys.ts";
-import { startRouter } from "./router.ts";
+import { route, startRouter } from "./router.ts";
 import { knockNoMore, knockOn, startShell } from "./shell.ts";
 import { scriptURL } from "./trusted.ts";
 import { createVault } from "./vault/client.ts";
@@ -79,5 +79,12 @@ effect(() => {
 
 const root = document.getElementById("app");
 if (root) render(<Root app={app} />, root);
-void app.start();
-shell = startShell(language, () => t("shell.newmail"));
+
+// Whoever opens a letter from outside has no account here: nothing is asked, and nothing
+// stays, until they go elsewhere on this page.
+const stopWaiting = effect(() => {
+  if (route.value.page === "letter") return;
+  queueMicrotask(() => stopWaiting());
+  untracked(() => void app.start());
+  shell = startShell(language, () => t("shell.newmail"));
+});

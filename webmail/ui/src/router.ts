@@ -17,7 +17,7 @@ export type Route =
   | { page: "settings" | "admin"; part: string }
   | { page: "contacts"; id: string }
   | { page: "compose"; draft: string; query: URLSearchParams }
-  | { page: "join" | "reply"; token: string } // reply: a message behind a password, for somebody outside
+  | { page: "join" | "letter"; token: string } // letter: behind a password, for somebody outside
   | { page: "sign-in" | "recover" };
 
 const inbox: Route = { page: "mail", list: { kind: "special", name: "inbox" } };
@@ -68,7 +68,7 @@ export function parse(fragment: string): Route {
     case "settings": case "admin": return { page: head, part: one };
     case "contacts": return { page: head, id: one };
     case "compose": return { page: head, draft: one, query: new URLSearchParams(query) };
-    case "join": case "reply": return { page: head, token: one };
+    case "join": case "letter": return { page: head, token: one };
     case "sign-in": case "recover": return { page: head };
     default: return inbox;
   }
@@ -92,7 +92,7 @@ export function href(r: Route): string {
       const q = r.query.toString();
       return `#/compose${r.draft ? "/" + encodeURIComponent(r.draft) : ""}${q ? "?" + q : ""}`;
     }
-    case "join": case "reply": return `#/${r.page}/${encodeURIComponent(r.token)}`;
+    case "join": case "letter": return `#/${r.page}/${encodeURIComponent(r.token)}`;
     case "sign-in": case "recover": return `#/${r.page}`;
   }
 }

@@ -20,6 +20,7 @@ import { Mail } from "./mail.ts";
 import { Moving } from "./moving.ts";
 import { noticedIn } from "./organise.ts";
 import { Outbox } from "./outbox.ts";
+import { Parcels } from "./parcels.ts";
 import { Pins } from "./pins.ts";
 import { Queue } from "./queue.ts";
 import { Reseal } from "./reseal.ts";
@@ -96,7 +97,8 @@ export function createDesk(parts: DeskParts): OpenDesk {
   const actions = new Actions({ api, clock, sync, queue, settings });
   const files = new DraftFiles(cache, cabinet);
   const drafts = new Drafts(cabinet, { clock, files, actions, settings, me, own });
-  const outbox = new Outbox({ api, vault, cache, clock, account, sync, cards, drafts, contacts, pins, settings, actions });
+  const parcels = new Parcels(cabinet, { api, vault, clock });
+  const outbox = new Outbox({ api, vault, cache, clock, account, sync, cards, drafts, contacts, pins, settings, actions, parcels });
   const search = createSearch(sync);
   const letters = new Letters(api, cache, (id) => cards.generation(id));
   const list = new List({ sync, settings, search, clock, threads, me: own, closed: (id) => cards.isClosed(id) });
@@ -147,6 +149,7 @@ export function createDesk(parts: DeskParts): OpenDesk {
     quietly(pins.watchOwn());
     quietly(outbox.resume().then(() => outbox.refresh()));
     quietly(reseal.look());
+    quietly(parcels.tidy());
     if (!parts.quiet) {
       stopReseal = effect(() => {
         if (cabinet.version.value > 0) untracked(() => quietly(reseal.look()));
@@ -189,7 +192,7 @@ export function createDesk(parts: DeskParts): OpenDesk {
   return {
     get account() { return shown.value; },
     changed,
-    sync, list, mail, actions, cabinet, settings, contacts, pins, drafts, outbox, search, queue, cards, moving, reseal,
+    sync, list, mail, actions, cabinet, settings, contacts, pins, drafts, outbox, parcels, search, queue, cards, moving, reseal,
     start,
     online() {
       events?.nudge();

@@ -12,15 +12,22 @@ import type { SealedCache } from "./cache.ts";
 import { shownTo, type Cards } from "./cards.ts";
 import type { Drafts, Handle } from "./drafts.ts";
 import { tagOf } from "./letters.ts";
+import { LARGEST, protectedView, type Parcels } from "./parcels.ts";
 import { Recipients } from "./recipients.ts";
 import type { Sync } from "./sync.ts";
-import type { ActionsModel, ContactsModel, DraftContent, DraftHandle, OutboxModel, PinsModel, SendResult, SettingsModel } from "./types.ts";
+import type { ActionsModel, ContactsModel, DraftContent, DraftHandle, Notice, OutboxModel, PinsModel, Receipt, SendResult, SettingsModel } from "./types.ts";
 
 interface Part {
   envelope: Envelope;
   key: string;
   mail: string; // its place in table "files"
   id: string; // of the outbox, once it is there
+  parcel?: { name: string; box: string; receipt: Receipt; there: boolean }; // what its link leads to; box: its place in table "files"
+}
+interface Group {
+  to: string[];
+  certificates: ArrayBuffer[];
+  password?: true; // a letter behind a password, for one
 }
 interface Sending {
   id: string; // of the draft
@@ -43,6 +50,7 @@ export interface OutboxParts {
   pins: PinsModel;
   settings: SettingsModel;
   actions: ActionsModel;
+  parcels: Parcels;
 }
 
 const PIECE = 8 * 1024 * 1024;
@@ -75,14 +83,16 @@ export class Outbox implements OutboxModel {
     void this.#recipients.check(addresses).catch(() => {});
   }
 
-  async send(draft: DraftHandle, o: { at?: number; readable?: boolean } = {}): Promise<SendResult> {
+  async send(draft: DraftHandle, o: { at?: number; readable?: boolean; notice?: Notice } = {}): Promise<SendResult> {
     await draft.save();
     const d = draft.content.peek();
     const groups = await this.#groups(d, o.readable ?? false);
     if ("state" in groups) return groups;
     let s: Sending;
     try {
-      s = await this.#make(d, groups, o.at ?? d.at);
+      const made = await this.#make(d, groups, o.at ?? d.at, o.notice);
+      if ("state" in made) return made;
+      s = made;
     } catch {
       return refused("not-made", []);
     }
@@ -97,30 +107,33 @@ export class Outbox implements OutboxModel {
 
   // Who gets what: those with keys in one mail, hidden ones each in their own (a list of
   // keys tells who else reads it), and all others in the readable one.
-  async #groups(d: DraftContent, readable: boolean): Promise<SendResult | { to: string[]; certificates: ArrayBuffer[] }[]> {
+  async #groups(d: DraftContent, readable: boolean): Promise<SendResult | Group[]> {
     const open = [...d.to, ...d.cc].map((a) => a.address.toLowerCase());
     const hidden = d.bcc.map((a) => a.address.toLowerCase()).filter((a) => !open.includes(a));
     const all = [...new Set([...open, ...hidden])];
     if (all.length === 0) return refused("no-recipient", []);
-    const views = await this.#recipients.check(all, true);
+    const views = new Map([...(await this.#recipients.check(all, true))].map(([a, v]) => [a, protectedView(v, d.passwords)]));
     const of = (...states: string[]) => all.filter((a) => states.includes(views.get(a)?.state ?? "checking"));
     if (of("invalid").length) return refused("not-an-address", of("invalid"));
     if (of("blocked").length) return refused("key-changed", of("blocked"));
     if (of("checking").length) return refused("not-known", of("checking"));
     const never = d.encrypt === false || (d.encrypt === null && this.#parts.account.encrypt === "never");
     const must = d.encrypt === true || (d.encrypt === null && this.#parts.account.encrypt === "require");
-    const plain = never ? all : of("readable", "password");
+    const handed = of("password");
+    const plain = never ? all.filter((a) => !handed.includes(a)) : of("readable");
     if (must && plain.length > 0 && !readable) return refused("no-key", plain);
-    const closed = all.filter((a) => !plain.includes(a));
+    const closed = all.filter((a) => !plain.includes(a) && !handed.includes(a));
     const keyOf = (a: string) => this.#recipients.certificate(a)!;
     const seen = closed.filter((a) => open.includes(a));
-    const groups = closed.filter((a) => !open.includes(a)).map((a) => ({ to: [a], certificates: [keyOf(a)] }));
+    const groups: Group[] = closed.filter((a) => !open.includes(a)).map((a) => ({ to: [a], certificates: [keyOf(a)] }));
     if (seen.length) groups.unshift({ to: seen, certificates: seen.map(keyOf) });
     if (plain.length) groups.push({ to: plain, certificates: [] });
-    return groups;
+    return [...groups, ...handed.map((a): Group => ({ to: [a], certificates: [], password: true }))];
   }
 
-  async #make(d: DraftContent, groups: readonly { to: string[]; certificates: ArrayBuffer[] }[], at: number): Promise<Sending> {
+  async #make(d: DraftContent, groups: readonly Group[], at: number, notice: Notice | undefined): Promise<Sending | SendResult> {
+    const handed = groups.filter((g) => g.password).flatMap((g) => g.to);
+    if (handed.length > 0 && d.files.reduce((n, f) => n + f.size, 0) > LARGEST) return refused("parcel-large", handed);
     const { vault, settings, clock, sync } = this.#parts;
     const attachments: Draft["attachments"] = [];
     for (const f of d.files) {
@@ -135,6 +148,12 @@ export class Outbox implements OutboxModel {
     const copy = (x: Draft): Draft => ({ ...x, attachments: x.attachments.map((a) => ({ ...a, data: a.data.slice(0) })) });
     const s: Sending = { id: d.id, parts: [], sent: { key: newKey(), mail: "", mailbox: sync.role("sent")?.id ?? 0, uid: 0, mailId: "" }, made: clock.now(), delay: at ? 0 : settings.value.peek().undoSend, at };
     for (const g of groups) {
+      if (g.password) {
+        const part = await this.#hand(d, copy(draft), g.to[0]!, at, notice);
+        if (part === null) return refused("parcel-late", g.to);
+        s.parts.push({ ...part, envelope: { ...part.envelope, ...(at ? {} : { delay: s.delay }) } });
+        continue;
+      }
       const sign = g.certificates.length > 0 && (d.sign ?? settings.value.peek().sign);
       const made = await vault.encrypt({ draft: copy(draft), certificates: g.certificates, sign });
       const key = newKey(); // by which the server knows it again, for a week
@@ -146,6 +165,20 @@ export class Outbox implements OutboxModel {
     if (s.sent.mail === "") s.sent.mail = await this.#keep((await vault.encrypt({ draft: copy({ ...draft, bcc: d.bcc }), certificates: [], sign: false })).sent);
     await this.#parts.cache.put("pending", `send/${s.id}`, s);
     return s;
+  }
+  // The letter for the server to keep, and the mail that brings its link: this one says
+  // nothing of it. null: it would end too late.
+  async #hand(d: DraftContent, draft: Draft, to: string, at: number, notice: Notice | undefined): Promise<Part | null> {
+    const { parcels, vault } = this.#parts;
+    const made = await parcels.make(to, d.passwords[to]!, draft, at);
+    if (made === null) return null;
+    if (notice === undefined) throw new Error("nobody said what brings the link");
+    const said = notice({ link: made.link, ends: parseInt(made.name.slice(0, 8), 16), from: d.from });
+    const bare: Draft = { ...draft, to: [{ name: "", address: to }], cc: [], ...said, html: "", attachments: [], in_reply_to: "", references: [] };
+    const { mail } = await vault.encrypt({ draft: bare, certificates: [], sign: false });
+    const envelope: Envelope = { from: d.from.address, to: [to], encrypted: false, ...(at ? { at: new Date(at * 1000).toISOString() } : {}) };
+    const parcel = { name: made.name, box: await this.#keep(new Uint8Array(made.box)), receipt: made.receipt, there: false };
+    return { envelope, key: newKey(), mail: await this.#keep(mail), id: "", parcel };
   }
   async #keep(mail: Uint8Array<ArrayBuffer>): Promise<string> {
     const name = "send-" + newKey().slice(0, 16);
@@ -174,7 +207,7 @@ export class Outbox implements OutboxModel {
   async #drop(s: Sending): Promise<void> {
     await this.#parts.cache.remove("pending", `send/${s.id}`);
     this.queued.value = new Set([...this.queued.peek()].filter((id) => id !== s.id));
-    const names = new Set([...s.parts.map((p) => p.mail), s.sent.mail]);
+    const names = new Set([...s.parts.flatMap((p) => [p.mail, p.parcel?.box ?? ""]), s.sent.mail]);
     const keys = (await this.#parts.cache.raw.keys("files")).filter((k) => names.has(k.slice(0, k.lastIndexOf("-"))));
     await this.#parts.cache.raw.remove("files", keys);
   }
@@ -194,6 +227,11 @@ export class Outbox implements OutboxModel {
     try {
       for (const p of s.parts) {
         if (p.id !== "") continue;
+        if (p.parcel && !p.parcel.there) {
+          await this.#parts.parcels.hand(p.parcel.name, (await this.#kept(p.parcel.box)).buffer);
+          p.parcel.there = true;
+          await cache.put("pending", `send/${s.id}`, s);
+        }
         p.id = await this.#send(s, p);
         await cache.put("pending", `send/${s.id}`, s);
       }
@@ -204,6 +242,7 @@ export class Outbox implements OutboxModel {
       }
       // One group was refused: what is out comes back as far as it can, and the draft stays.
       for (const p of s.parts) if (p.id !== "") await api.takeBack(p.id).catch(() => {});
+      for (const name of handedIn(s)) await this.#parts.parcels.revoke(name).catch(() => false);
       await this.#drop(s);
       return refused(e instanceof ApiError ? e.word : "not-made", []);
     }
@@ -235,7 +274,8 @@ export class Outbox implements OutboxModel {
     const { api, vault, sync, cards, drafts, actions, contacts } = this.#parts;
     const d = drafts.content(s.id);
     const leaves = s.at ? s.at * 1000 : s.made + s.delay * 1000;
-    if (d && !d.left) await drafts.put({ ...d, left: { ids: s.parts.map((p) => p.id), at: leaves, sent: null } });
+    if (d && !d.left) await drafts.put({ ...d, left: { ids: s.parts.map((p) => p.id), at: leaves, sent: null, parcels: handedIn(s) } });
+    for (const { parcel } of s.parts) if (parcel) await this.#parts.parcels.keep(parcel.name, parcel.receipt);
     const mailbox = s.sent.mailbox || (sync.role("sent")?.id ?? 0);
     if (mailbox && s.sent.uid === 0) {
       const mail = await this.#kept(s.sent.mail);
@@ -243,7 +283,7 @@ export class Outbox implements OutboxModel {
       s.sent = { ...s.sent, mailbox, uid: a.uid, mailId: a.id };
       await this.#parts.cache.put("pending", `send/${s.id}`, s);
       if (d) {
-        await drafts.put({ ...d, left: { ids: s.parts.map((p) => p.id), at: leaves, sent: { mailbox, uid: a.uid, id: a.id } } });
+        await drafts.put({ ...d, left: { ids: s.parts.map((p) => p.id), at: leaves, sent: { mailbox, uid: a.uid, id: a.id }, parcels: handedIn(s) } });
         const card = await this.#card(a.id, d, mail.buffer);
         await api.putLetter(mailbox, a.uid, "card", await vault.sealCard(card)).then(() => cards.put(a.id, card), () => {});
       }
@@ -296,6 +336,7 @@ export class Outbox implements OutboxModel {
       return false;
     }
     if (d) {
+      for (const name of d.left!.parcels ?? []) await this.#parts.parcels.revoke(name).catch(() => false);
       if (d.left!.sent) void api.changes([{ op: "expunge", mailbox: d.left!.sent.mailbox, uids: [d.left!.sent.uid] }]).catch(() => {});
       await drafts.put({ ...d, left: null, at: 0, changed: drafts.now() });
       actions.say("taken-back", {});
@@ -305,6 +346,8 @@ export class Outbox implements OutboxModel {
   }
   async reschedule(id: string, at: number): Promise<boolean> {
     const d = this.#parts.drafts.left().find((x) => x.left!.ids.includes(id));
+    // A letter behind a password has its end already.
+    if ((d?.left!.parcels ?? []).some((name) => parseInt(name.slice(0, 8), 16) < at + 3600)) return false;
     try {
       for (const one of d?.left!.ids ?? [id]) await this.#parts.api.reschedule(one, new Date(at * 1000).toISOString());
     } catch (e) {
@@ -355,4 +398,5 @@ export class Outbox implements OutboxModel {
   }
 }
 
+const handedIn = (s: Sending): string[] => s.parts.flatMap((p) => (p.parcel?.there ? [p.parcel.name] : []));
 const refused = (word: string, addresses: string[]): SendResult => ({ state: "refused", fault: { word }, addresses });

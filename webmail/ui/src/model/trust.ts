@@ -125,6 +125,9 @@ const fold = (name: string) => skeleton(name.replace(/["'.,]/g, "").replace(/\s+
 
 function rest(m: OpenedMail): TrustState[] {
   const out: TrustState[] = [];
+  // Not a word better than it is: whoever knew the password wrote it, and nobody else is named.
+  if (m.answer === "proved") out.push(state("answer-proved", "plain", { address: m.from[0]?.address ?? "" }));
+  if (m.answer === "unproved") out.push(state("answer-unproved", "caution"));
   if (m.differs.length > 0) out.push(state("header-differs", "caution", { fields: m.differs.slice(0, 8).join(", ") }));
   if (!m.card_matches) out.push(state("card-swapped", "bad"));
   if (m.incomplete) out.push(state("incomplete", "caution"));

@@ -44,6 +44,7 @@ export interface Desk {
   readonly pins: PinsModel;
   readonly drafts: DraftsModel;
   readonly outbox: OutboxModel;
+  readonly parcels: ParcelsModel;
   readonly search: SearchSeam;
   readonly moving: MovingModel;
   readonly reseal: ResealModel;
@@ -286,6 +287,7 @@ export type TrustWord =
   // sender
   | "sender-unprotected" | "sender-mixed-script" | "sender-look-alike" | "sender-name-spoof" | "reply-to-elsewhere" | "sender-differs" | "several-senders"
   // the rest
+  | "answer-proved" | "answer-unproved"
   | "header-differs" | "card-swapped" | "incomplete" | "key-changed";
 
 export interface TrustState {
@@ -506,6 +508,12 @@ export interface PinsModel {
 // ---- Writing ----------------------------------------------------------------------------------------
 
 export interface DraftFile { id: string; name: string; type: string; size: number; content_id: string; inline: boolean }
+export interface Protection {
+  password: string;
+  hint: string; // "": none
+  hours: number; // it can be opened so long after it left
+  answers: boolean; // it may be answered
+}
 export interface DraftContent {
   id: string;
   from: Address;
@@ -524,11 +532,11 @@ export interface DraftContent {
   how: "new" | "reply" | "reply-all" | "forward";
   sign: boolean | null; // null: as settings say
   encrypt: boolean | null; // null: when all have keys
-  passwords: { [address: string]: { hint: string; expires: number } }; // password link (later)
+  passwords: { [address: string]: Protection }; // who has no key gets a letter behind a password; addresses in lower case
   at: number; // scheduled, seconds; 0: when sent
   changed: number; // ms, on the device that wrote it
   conflict: boolean; // a copy of what another device wrote at the same time
-  left: { ids: string[]; at: number; sent: MailRef | null } | null; // given to the outbox, and may come back until then (ms)
+  left: { ids: string[]; at: number; sent: MailRef | null; parcels?: string[] } | null; // given to the outbox, and may come back until then (ms)
 }
 export type DraftState = "saved" | "unsaved" | "saving" | "offline" | "conflict";
 export interface DraftHandle {
@@ -577,11 +585,27 @@ export interface OutboxModel {
   check(addresses: readonly string[]): void;
   readonly recipients: ReadonlySignal<ReadonlyMap<string, RecipientView>>;
   // Sends a draft. "sent" shows a toast with undo; on failure the draft stays.
-  send(draft: DraftHandle, o?: { at?: number; readable?: boolean }): Promise<SendResult>;
+  // notice says what the mail that brings a link to a letter behind a password says; without it none leaves.
+  send(draft: DraftHandle, o?: { at?: number; readable?: boolean; notice?: Notice }): Promise<SendResult>;
   takeBack(id: string): Promise<boolean>;
   reschedule(id: string, at: number): Promise<boolean>;
   refresh(): Promise<void>;
 }
+export type Notice = (o: { link: string; ends: number; from: Address }) => { subject: string; text: string };
+
+// ---- Letters behind a password ----------------------------------------------------------------------
+
+export interface Receipt { to: string; subject: string; password: string; hint: string; created: number; answers: boolean }
+export interface ParcelLine extends Receipt {
+  name: string;
+  ends: number; // seconds
+  open: boolean; // it can be opened now
+}
+export interface ParcelsModel {
+  readonly all: ReadonlySignal<readonly ParcelLine[]>; // newest first
+  revoke(name: string): Promise<boolean>; // nobody opens it any more
+}
+
 export type SendResult =
   | { state: "sent"; ids: string[] }
   | { state: "queued" } // offline: leaves when the network is back

@@ -7,38 +7,15 @@ import { open, seal } from "./box.ts";
 import { type Bytes, concat, fromBase64, hkdf, padme, random, sha256, textOf, toBase64, utf8 } from "./bytes.ts";
 import { VaultError, closed } from "./errors.ts";
 import { foldAddress } from "./kit.ts";
+import { type Link, parseName, stemSize } from "./parcelname.ts";
+
+export { type Link, parseLink, parseName } from "./parcelname.ts";
 
 const nothing = new Uint8Array(0);
 const saltSize = 16;
-const stem = 8 + 1 + 22;
 const maxHead = 8 << 10;
 const maxHint = 300; // characters
 export const maxParcel = (16 << 20) - 1024; // bytes of a letter with its files
-
-// What stands in a parcel's name, for its server too.
-export interface ParcelName {
-  stem: string; // all but what proves an answer
-  ends: number; // seconds
-  answers: number; // at most so many
-}
-
-export function parseName(name: string): ParcelName | null {
-  const m = /^([0-9a-f]{8})([0-9])([A-Za-z0-9_-]{22})([A-Za-z0-9_-]{22})?$/.exec(name);
-  if (m === null || (m[2] === "0") !== (m[4] === undefined)) return null;
-  return { stem: name.slice(0, stem), ends: parseInt(m[1]!, 16), answers: Number(m[2]) };
-}
-
-// ACCOUNT.NAME.SECRET, as it stands in a link behind "#/letter/".
-export interface Link {
-  account: string;
-  name: string;
-  secret: string; // base64url, 32 bytes
-}
-
-export function parseLink(text: string): Link | null {
-  const m = /^([0-9a-f]{16})\.([A-Za-z0-9_-]{31,53})\.([A-Za-z0-9_-]{43})$/.exec(text);
-  return m === null || parseName(m[2]!) === null ? null : { account: m[1]!, name: m[2]!, secret: m[3]! };
-}
 
 export function base64url(b: Uint8Array): string {
   return toBase64(b).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
@@ -72,7 +49,7 @@ async function macKey(key: Uint8Array, use: "sign" | "verify"): Promise<CryptoKe
 
 const hex = (b: ArrayBuffer) => Array.from(new Uint8Array(b), (n) => n.toString(16).padStart(2, "0")).join("");
 const answerLine = /^Sealpost-Answer: v=1; parcel=([0-9a-f]{8}[0-9][A-Za-z0-9_-]{22}); mac=([0-9a-f]{64})\r\n/;
-export const answerLineSize = `Sealpost-Answer: v=1; parcel=; mac=\r\n`.length + stem + 64;
+export const answerLineSize = `Sealpost-Answer: v=1; parcel=; mac=\r\n`.length + stemSize + 64;
 
 // Puts the line in front of an answer that says of which parcel it is, and proves it.
 export async function signAnswer(key: Uint8Array, stemOf: string, payload: Bytes): Promise<Bytes> {

@@ -386,7 +386,7 @@ export interface Usage {
 // Who knows nothing is told both numbers at once. After an hour the server ends the stream.
 
 // ---- The cabinet: what the owner's clients sealed for each other ----------------------
-// Drawers: settings, contacts, drafts, pages, segments, pins, searches, templates, files.
+// Drawers: settings, contacts, drafts, pages, segments, pins, searches, templates, files, parcels, receipts.
 // GET /api/v1/cabinet?since=N -> CabinetList
 export interface CabinetList {
   version: number;
@@ -407,6 +407,13 @@ export interface CabinetItem {
 // with the version that is there as ETag. A box that was removed comes back with If-Match and its last
 // version: versions never fall. 422 "not-sealed", 507 "over-quota".
 // DELETE with If-Match -> CabinetItem
+
+// ---- Parcels: letters behind a password, for somebody outside ---------------------------
+// A box in drawer "parcels", put once and never replaced. Its name is END (8 hex digits, seconds; at most 62 days from now),
+// ANSWERS (a digit), 22 random characters and, where there may be answers, 22 of what proves one. 422 "name"; 409 "too-many": 100 at a time.
+// GET /api/v1/parcels/ACCOUNT/NAME: raw octets, for anybody. 404 if it ended, was taken back, or never was; 429.
+// POST /api/v1/parcels/ACCOUNT/NAME/answers: message/rfc822, encrypted to ACCOUNT, with From, To, Subject: [...], Date, Message-ID,
+// In-Reply-To and the fields of PGP/MIME outside, and Parcel-Proof (base64): 204, or 404, 422 "not-sealed", 409 "too-many", 413. At most 16 MiB.
 
 // ---- Sending -----------------------------------------------------------------------
 

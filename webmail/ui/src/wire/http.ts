@@ -363,6 +363,12 @@ export function createApi(o: HttpOptions = {}) {
     deleteBox: (drawer: string, name: string, was: number, key: string = newKey()): Promise<void> =>
       http.json(`/cabinet/${seg(drawer)}/${seg(name)}`, { method: "DELETE", key, headers: { "If-Match": `"${was}"` } }),
 
+    // -- parcels: whoever has a link, with no session
+    parcel: (account: string, name: string): Promise<ArrayBuffer> => http.bytes(`/parcels/${seg(account)}/${seg(name)}`, { timeout: LONG }),
+    // The same octets are taken once, however often they come.
+    answerParcel: (account: string, name: string, mail: Uint8Array<ArrayBuffer>, proof: string): Promise<void> =>
+      http.json(`/parcels/${seg(account)}/${seg(name)}/answers`, { method: "POST", body: mail, type: "message/rfc822", headers: { "Parcel-Proof": proof }, key: newKey(), timeout: LONG }),
+
     // -- sending
     send: (envelope: t.Envelope, mail: Uint8Array<ArrayBuffer>, key: string): Promise<t.OutboxItem> => {
       // Made by hand: a repeated request must be the same to the byte, and a browser's own

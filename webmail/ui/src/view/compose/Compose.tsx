@@ -2,6 +2,7 @@
 // and sending it.
 
 import { useEffect, useRef, useState } from "preact/hooks";
+import { protectedView } from "../../model/parcels.ts";
 import type { Address, Desk, DraftContent, DraftHandle } from "../../model/types.ts";
 import { bytes, relative, t } from "../../words/index.ts";
 import { Button, confirm, Icon, IconButton, Note, Select, State } from "../kit/index.ts";
@@ -11,6 +12,7 @@ import "./compose.css";
 import type { Editor } from "./editor/editor.ts";
 import { KeyDialog } from "./KeyDialog.tsx";
 import { More } from "./More.tsx";
+import { Protect } from "./Protect.tsx";
 import { Recipients } from "./Recipients.tsx";
 import { Schedule } from "./Schedule.tsx";
 import { send } from "./send.ts";
@@ -29,6 +31,7 @@ export function Compose({ desk, draft, onClosed }: ComposeProps) {
   const [copies, showCopies] = useState(c.cc.length > 0 || c.bcc.length > 0);
   const [large, setLarge] = useState(false);
   const [asked, ask] = useState("");
+  const [protect, setProtect] = useState<readonly string[]>([]);
   const [later, setLater] = useState(false);
   const [busy, setBusy] = useState(false);
   const [fault, setFault] = useState("");
@@ -40,7 +43,8 @@ export function Compose({ desk, draft, onClosed }: ComposeProps) {
   const names = everybody.map((a) => a.address).join("\n");
   useEffect(() => desk.outbox.check(names ? names.split("\n").filter(plausible) : []), [names]);
 
-  const states = desk.outbox.recipients.value;
+  const states = new Map([...desk.outbox.recipients.value].map(([a, v]) => [a, protectedView(v, c.passwords)]));
+  const keyless = [...new Set(everybody.map((a) => a.address.toLowerCase()))].filter((a) => ["readable", "password"].includes(states.get(a)?.state ?? ""));
   const sum = summary(everybody.map((a) => states.get(a.address.toLowerCase()) ?? { address: a.address, state: plausible(a.address) ? "checking" : "invalid", why: "", fingerprint: "", local: false, offered: null }));
   const close = () => void draft.close().then(onClosed);
   const attach = async (files: File[], inline: boolean) => {
@@ -99,12 +103,14 @@ export function Compose({ desk, draft, onClosed }: ComposeProps) {
         <IconButton icon="clock" label={t("compose.later")} pressed={c.at > 0} onClick={() => setLater(true)} />
         <IconButton icon="attach" label={t("compose.attach")} onClick={() => pick.current?.click()} />
         <input ref={pick} type="file" multiple hidden onChange={(e) => { void attach([...(e.currentTarget.files ?? [])], false); e.currentTarget.value = ""; }} />
-        <More desk={desk} draft={draft} editor={editor} plain={plain} onPlain={(on) => void changePlain(draft, on, setPlain)} />
-        <span class="compose-sum" role="status">{sum.text && <State tone={sum.tone} icon={sum.icon}>{sum.text}</State>}{c.at > 0 && <State icon="clock">{t("compose.leaves", { when: relative(c.at) })}</State>}</span>
+        <More desk={desk} draft={draft} editor={editor} plain={plain} onPlain={(on) => void changePlain(draft, on, setPlain)} onProtect={keyless.length > 0 ? () => setProtect(keyless) : undefined} />
+        <span class="compose-sum" role="status">{sum.text && <State tone={sum.tone} icon={sum.icon}>{sum.text}</State>}{sum.readable.length > 0 && <Button small kind="quiet" icon="key" onClick={() => setProtect(sum.readable.map((r) => r.address.toLowerCase()))}>{t("protect.title")}</Button>}{c.at > 0 && <State icon="clock">{t("compose.leaves", { when: relative(c.at) })}</State>}</span>
         <IconButton icon="trash" danger label={t("compose.discard")} onClick={() => void draft.discard().then(onClosed)} />
       </footer>
       {later && <Schedule at={c.at} onClose={() => setLater(false)} onPick={(at) => { set({ at }); setLater(false); }} />}
-      {asked && <KeyDialog desk={desk} address={asked} onClose={() => ask("")} />}
+      {asked && <KeyDialog desk={desk} address={asked} state={states.get(asked.toLowerCase())} onProtect={() => { setProtect([asked.toLowerCase()]); ask(""); }} onClose={() => ask("")} />}
+      {protect.length > 0 && <Protect addresses={protect} now={c.passwords[protect[0] ?? ""]} onClose={() => setProtect([])}
+        onSet={(p) => { set({ passwords: { ...Object.fromEntries(Object.entries(c.passwords).filter(([a]) => !protect.includes(a))), ...(p && Object.fromEntries(protect.map((a) => [a, p]))) } }); setProtect([]); }} />}
     </section>
   );
 }

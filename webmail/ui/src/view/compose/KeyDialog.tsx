@@ -1,7 +1,7 @@
 // One recipient's key: what it is, whether it was compared, and what to do when it changed.
 
 import { useState } from "preact/hooks";
-import type { Desk } from "../../model/types.ts";
+import type { Desk, RecipientView } from "../../model/types.ts";
 import { fullDate, t } from "../../words/index.ts";
 import { Button, Dialog, Field, Note, State } from "../kit/index.ts";
 import { looks } from "./states.ts";
@@ -9,14 +9,15 @@ import { looks } from "./states.ts";
 // grouped writes a fingerprint as people compare it: ten groups of four.
 export const grouped = (fingerprint: string): string => (fingerprint.match(/.{1,4}/gu) ?? []).join(" ");
 
-export function KeyDialog({ desk, address, onClose }: { desk: Desk; address: string; onClose: () => void }) {
-  const state = desk.outbox.recipients.value.get(address.toLowerCase());
+export function KeyDialog({ desk, address, state, onProtect, onClose }: { desk: Desk; address: string; state: RecipientView | undefined; onProtect: () => void; onClose: () => void }) {
   const pin = desk.pins.of(address);
   const look = looks[state?.state ?? "checking"];
   return (
     <Dialog title={t("compose.key.title")} size="medium" onClose={onClose} actions={<Button kind="primary" onClick={onClose}>{t("kit.close")}</Button>}>
       <p class="key-who"><bdi>{address}</bdi> <State tone={look.tone} icon={look.icon}>{t(look.words)}</State></p>
       {state?.state === "readable" && <p>{t("compose.key.none")}</p>}
+      {state?.state === "password" && <p>{t("protect.is")}</p>}
+      {(state?.state === "readable" || state?.state === "password") && <p><Button icon="key" onClick={onProtect}>{t(state.state === "password" ? "protect.change" : "protect.title")}</Button></p>}
       {pin && <Fingerprint label={t("compose.key.pinned", { date: fullDate(pin.first) })} value={pin.fingerprint} />}
       {pin && state?.state === "encrypted" && <Compare desk={desk} address={address} />}
       {pin && state?.state === "verified" && <p>{t("compose.key.verified", { date: fullDate(pin.verified) })} <Button small kind="quiet" onClick={() => void desk.pins.unverify(address).then(() => again(desk, address))}>{t("compose.key.unverify")}</Button></p>}

@@ -6,7 +6,7 @@ import { askText, IconButton, Menu, say, type MenuEntry } from "../kit/index.ts"
 import type { Editor } from "./editor/editor.ts";
 import { fromHTML, fromText } from "./editor/parse.ts";
 
-export function More({ desk, draft, editor, plain, onPlain }: { desk: Desk; draft: DraftHandle; editor: Editor | null; plain: boolean; onPlain: (on: boolean) => void }) {
+export function More({ desk, draft, editor, plain, onPlain, onProtect }: { desk: Desk; draft: DraftHandle; editor: Editor | null; plain: boolean; onPlain: (on: boolean) => void; onProtect?: (() => void) | undefined }) {
   const c = draft.content.value;
   const { signatures } = desk.settings.value.value;
   const templates = desk.settings.templates.value;
@@ -25,6 +25,7 @@ export function More({ desk, draft, editor, plain, onPlain }: { desk: Desk; draf
   const entries: (MenuEntry | false)[] = [
     { label: t("compose.sign"), icon: "pen", checked: signs, hint: t("compose.sign.hint"), run: () => draft.update({ sign: !signs }) },
     { label: t("compose.encrypt"), icon: "lock", checked: c.encrypt === true, hint: t("compose.encrypt.hint"), run: () => draft.update({ encrypt: c.encrypt === true ? null : true }) },
+    onProtect !== undefined && { label: t("protect.title"), icon: "key", checked: Object.values(c.passwords).some(Boolean), hint: t("protect.menu"), run: onProtect },
     "line",
     { label: t("compose.plain"), checked: plain, run: () => onPlain(!plain) },
     (editor?.hasQuote ?? false) && { label: t("compose.dropquote"), icon: "quote", run: () => editor?.dropQuote() },

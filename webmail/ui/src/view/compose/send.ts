@@ -1,7 +1,7 @@
 // The questions before a mail leaves, and what to say when it does not.
 
-import type { Desk, DraftHandle } from "../../model/types.ts";
-import { list, t, type Key } from "../../words/index.ts";
+import type { Desk, DraftHandle, Notice } from "../../model/types.ts";
+import { fullDate, list, t, type Key } from "../../words/index.ts";
 import { confirm } from "../kit/index.ts";
 import { fromHTML, fromText } from "./editor/parse.ts";
 import { own } from "./editor/quotes.ts";
@@ -21,14 +21,21 @@ export async function send(desk: Desk, draft: DraftHandle, o: { at: number; sum:
   if (forgotten(written, c.subject, c.files.filter((f) => !f.inline).length) && !(await confirm({ title: t("compose.forgot.title"), text: t("compose.forgot.text"), yes: t("compose.sendanyway") }))) return stay;
   const readable = o.sum.readable.map((r) => r.address);
   if (c.encrypt === true && readable.length > 0) return { done: false, fault: t("compose.mustencrypt", { who: list(readable.slice(0, 3)) }) };
-  const result = await desk.outbox.send(draft, { ...(o.at && { at: o.at }), readable: readable.length > 0 });
+  const result = await desk.outbox.send(draft, { ...(o.at && { at: o.at }), readable: readable.length > 0, notice });
   if (result.state !== "refused") return { done: true };
   return { done: false, fault: faultText(result.fault.word, result.addresses) };
 }
 
+// What the mail with a link says: nothing of the letter, and enough to know it for what it is.
+export const notice: Notice = ({ link, ends, from }) => ({
+  subject: t("notice.subject"),
+  text: t("notice.text", { who: from.name || from.address, address: from.address, link: `${location.origin}/#/letter/${link}`, when: fullDate(ends) }),
+});
+
 const known: { [word: string]: Key } = {
   "blocked": "compose.fault.blocked", "readable": "compose.fault.readable", "no-recipient": "compose.nobody", "invalid": "compose.fault.invalid",
-  "not-encrypted": "compose.fault.notencrypted", "too-large": "compose.fault.toolarge", "slow-down": "compose.fault.slow", "over-quota": "compose.fault.quota",
+  "not-encrypted": "compose.fault.notencrypted", "too-large": "compose.fault.toolarge", "slow-down": "compose.fault.slow", "over-quota": "compose.fault.quota", "parcel-large": "compose.fault.parcellarge",
+  "parcel-late": "compose.fault.parcellate", "parcel-many": "compose.fault.parcelmany",
 };
 
 function faultText(word: string, addresses: readonly string[]): string {

@@ -12,6 +12,7 @@ import { Begin } from "./begin.tsx";
 import { DevicesPage } from "./devices.tsx";
 import { Filters } from "./filters.tsx";
 import { Keys } from "./keys.tsx";
+import { Letters } from "./letters.tsx";
 import { Moving } from "./moving.tsx";
 import { Organise } from "./organise.tsx";
 import { Privacy } from "./privacy.tsx";
@@ -27,7 +28,7 @@ import "./settings.css";
 
 const groups: { name: string; parts: [string, IconName][] }[] = [
   { name: "you", parts: [["begin", "seal"], ["profile", "person"], ["keys", "key"]] },
-  { name: "mail", parts: [["appearance", "sun"], ["reading", "mail-open"], ["writing", "pen"], ["privacy", "eye-off"], ["organise", "folder"], ["filters", "filter"], ["keyboard", "keyboard"]] },
+  { name: "mail", parts: [["appearance", "sun"], ["reading", "mail-open"], ["writing", "pen"], ["privacy", "eye-off"], ["organise", "folder"], ["filters", "filter"], ["letters", "key"], ["keyboard", "keyboard"]] },
   { name: "door", parts: [["security", "shield"], ["devices", "device"], ["programs", "link"], ["moving", "move"], ["storage", "storage"]] },
 ];
 
@@ -49,6 +50,7 @@ export function Settings({ app, desk }: Room) {
     reading: () => <Reading {...room} />,
     writing: () => <Writing {...room} />,
     filters: () => <Filters {...room} />,
+    letters: () => <Letters {...room} />,
     keyboard: () => <Shortcuts {...room} />,
     security: () => <Security {...room} devices={devices} />,
     devices: () => <DevicesPage {...room} devices={devices} />,

@@ -31,7 +31,7 @@ export function ChoosePassphrase({ chosen, onChosen, judged, label }: { chosen: 
   );
 }
 
-function Meter({ judged: s }: { judged: Strength }) {
+export function Meter({ judged: s }: { judged: Strength }) {
   return (
     <div class={`strength strength-${s.grade}`}>
       <div class="strength-bar" aria-hidden="true"><span /><span /><span /><span /></div>
