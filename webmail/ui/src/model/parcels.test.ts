@@ -3,7 +3,7 @@
 
 import { afterEach, expect, test } from "vitest";
 import { protectedView } from "./parcels.ts";
-import { FakeServer, calm, newBrowser, openedPage, type FakePage } from "./testing/fake.ts";
+import { FakeClock, FakeServer, calm, newBrowser, openedPage, type FakePage } from "./testing/fake.ts";
 import type { Notice } from "./types.ts";
 
 const pages: FakePage[] = [];
@@ -11,7 +11,7 @@ afterEach(() => {
   for (const p of pages.splice(0)) p.app.stop();
 });
 async function begin() {
-  const server = new FakeServer();
+  const server = new FakeServer({ clock: new FakeClock() });
   const p = await openedPage(server, newBrowser());
   pages.push(p);
   return { server, p };
@@ -19,7 +19,7 @@ async function begin() {
 const text = (b: ArrayBuffer) => new TextDecoder().decode(b);
 const notice: Notice = ({ link, from }) => ({ subject: "a letter", text: `from ${from.address}: https://here/#/letter/${link}` });
 const wish = { password: "abandon ability able", hint: "the café", hours: 24, answers: true };
-const parcels = (server: FakeServer) => [...server.boxes.values()].filter((b) => b.drawer === "parcels" && !b.gone);
+const parcels = (server: FakeServer) => [...server.cabinet.values()].filter((b) => b.drawer === "parcels" && !b.gone);
 
 async function written(p: FakePage, more: object = {}) {
   return p.desk.drafts.create({ to: [{ name: "", address: "Eve@elsewhere.example" }], subject: "the kumquat plan", text: "meet under the clock", passwords: { "eve@elsewhere.example": wish }, ...more });

@@ -5,6 +5,7 @@ import { knock } from "./knock.mjs";
 import { offline } from "./offline.mjs";
 import { moving } from "./moving.mjs";
 import { owner } from "./owner.mjs";
+import { letter } from "./letter.mjs";
 import { passkey } from "./passkey.mjs";
 import { phone } from "./phone.mjs";
 import { read } from "./read.mjs";
@@ -23,6 +24,7 @@ export const flows = [
   ["phone", phone],
   ["offline", offline],
   ["join", join],
+  ["letter", letter],
   ["passkey", passkey],
   ["rotate", rotate],
   ["owner", owner],
