@@ -76,6 +76,20 @@ export async function tagOf(message: ArrayBuffer): Promise<string> {
   const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", b.slice(0, end)));
   return btoa(String.fromCharCode(...sum.subarray(0, 16)));
 }
+
+const ARMOR = "-----BEGIN PGP MESSAGE-----\r\n\r\n";
+const HEAD = 64 << 10; // characters: PKESK packets of an owner's own copy are far shorter
+
+// The same, of a mail that holds those packets in armor, as what leaves does.
+export async function tagOfMail(mail: ArrayBuffer): Promise<string> {
+  const text = new TextDecoder("latin1").decode(mail.slice(0, 4 * HEAD));
+  const at = text.indexOf(ARMOR);
+  if (at < 0) return tagOf(mail);
+  const lines = (text.slice(at + ARMOR.length, at + ARMOR.length + HEAD).split(/\r\n[=-]/)[0] ?? "").replace(/[^A-Za-z0-9+/]/g, "");
+  const packets = Uint8Array.from(atob(lines.slice(0, lines.length - (lines.length % 4))), (c) => c.charCodeAt(0));
+  return tagOf(packets.buffer);
+}
+
 function packet(b: Uint8Array, at: number): { tag: number; end: number } | null {
   const head = b[at];
   const one = b[at + 1];

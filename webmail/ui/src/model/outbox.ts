@@ -11,7 +11,7 @@ import type { Draft, Vault } from "../vault/vault.ts";
 import type { SealedCache } from "./cache.ts";
 import { shownTo, type Cards } from "./cards.ts";
 import type { Drafts, Handle } from "./drafts.ts";
-import { tagOf } from "./letters.ts";
+import { tagOfMail } from "./letters.ts";
 import { LARGEST, protectedView, type Parcels } from "./parcels.ts";
 import { Recipients } from "./recipients.ts";
 import type { Sync } from "./sync.ts";
@@ -300,7 +300,7 @@ export class Outbox implements OutboxModel {
     const now = Math.floor(this.#parts.clock.now() / 1000);
     const files = d.files.filter((f) => !f.inline);
     return {
-      id, tag: await tagOf(mail), subject: d.subject.slice(0, 60), from_name: d.from.name.slice(0, 25), from: d.from.address.slice(0, 120), recipients: d.to.length + d.cc.length, to: shownTo([...d.to, ...d.cc, ...d.bcc]),
+      id, tag: await tagOfMail(mail), subject: d.subject.slice(0, 60), from_name: d.from.name.slice(0, 25), from: d.from.address.slice(0, 120), recipients: d.to.length + d.cc.length, to: shownTo([...d.to, ...d.cc, ...d.bcc]),
       date: now, arrived: now, snippet: d.text.replace(/\s+/g, " ").trim().slice(0, 60), attachments: files.slice(0, 8).map((f) => ({ name: f.name.slice(0, 25), type: f.type.slice(0, 60), size: f.size })),
       more_attachments: Math.max(0, files.length - 8), message_id: d.message_id, in_reply_to: d.in_reply_to, references: d.references.slice(-4), class: "end-to-end", incomplete: false,
       junk: "", verified: false, dmarc: "", spf: "", dkim: "",

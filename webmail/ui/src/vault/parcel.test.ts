@@ -117,6 +117,19 @@ describe("from one browser to another and back", () => {
     expect(opened.signature.state).toBe("none");
   });
 
+  it("is what its card says: the tag of a mail in armor is that of its packets", async () => {
+    const { tagOf, tagOfMail } = await import("../model/letters.ts");
+    const { openpgp } = await import("./openpgp.ts");
+    for (const files of [[], [{ name: "large", type: "a/b", data: new ArrayBuffer(300_000) }]]) {
+      const { mail } = await answer({ files });
+      const text = new TextDecoder().decode(mail);
+      const { data } = await (await openpgp()).lib.unarmor(text.slice(text.indexOf("-----BEGIN"), text.indexOf("-----END PGP MESSAGE-----") + 25));
+      const tag = await tagOfMail(mail.slice().buffer);
+      expect(tag).toHaveLength(24);
+      expect(tag).toBe(await tagOf(new Uint8Array(data as unknown as Uint8Array).buffer));
+    }
+  });
+
   it("does not take an answer that somebody else wrote", async () => {
     const { openpgp, readCertificate } = await import("./openpgp.ts");
     const { lib, config } = await openpgp();
