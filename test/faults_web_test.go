@@ -7,6 +7,8 @@ var faultsWeb = []fault{
 	{"A02", "account/signin/signin.go", "k.Memory < 64<<10", "k.Memory < 8", "./webmail/api", "^TestJoinIsChecked$", ""},
 	{"A03", "pgp/keyring/box.go", "if c.Version < 1 || c.Version > newest {", "if c.Version < 1 {", "./pgp/keyring", "^TestContainersThatWereTouchedStayClosed$", ""},
 	{"B10", "pgp/letter.go", "return err == nil && mine && keys == 1", "return err == nil && (mine || !mine)", "./pgp", "^TestParseLetter$", ""},
+	{"F01", "pgp/client.go", "			if level != Open {\n				return false\n			}\n", "", "./pgp", "^TestAClientSaysNoMoreThanTheLevel$", ""},
+	{"B10", "pgp/client.go", " && (!ours || keys == 1 && bucket(l.Size()) == l.Size())", " && (ours || !ours)", "./pgp", "^TestSealedMailOfAnotherShape$", ""},
 	{"C03", "webmail/ui/policy.go", "sandbox allow-same-origin allow", "sandbox allow-scripts allow-same-origin allow", "./webmail/ui", "^TestPolicies$", ""},
 	{"C06", "webmail/api/proxy.go", "r.URL.Scheme != \"https\" || r.URL.User", "r.URL.User", "./webmail/api", "^TestPicturesReachNoPrivateAddress$", ""},
 	{"C07", "webmail/ui/verify.go", "base64.RawURLEncoding.EncodeToString(sum[:]) != m.Files[at]", "len(base64.RawURLEncoding.EncodeToString(sum[:])) != len(m.Files[at])", "./webmail/ui", "^TestVerifyFindsOneByte$", ""},
