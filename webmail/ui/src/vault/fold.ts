@@ -86,14 +86,15 @@ export function words(text: string): string[] {
   return [...found].sort(byBytes);
 }
 
+// The order of the words' UTF-8, which that of UTF-16 is but for surrogates.
 export function byBytes(a: string, b: string): number {
-  const x = [...a];
-  const y = [...b];
-  for (let i = 0; i < Math.min(x.length, y.length); i++) {
-    const d = x[i]!.codePointAt(0)! - y[i]!.codePointAt(0)!;
+  const order = (unit: number) => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800);
+  const n = Math.min(a.length, b.length);
+  for (let i = 0; i < n; i++) {
+    const d = order(a.charCodeAt(i)) - order(b.charCodeAt(i));
     if (d !== 0) return d;
   }
-  return x.length - y.length;
+  return a.length - b.length;
 }
 
 const addressWord = /[^\s<>()[\],;:"]{1,120}@[^\s<>()[\],;:"@]{1,120}/gu;
