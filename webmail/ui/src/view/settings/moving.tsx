@@ -85,7 +85,7 @@ function ImportCard({ run, desk }: { run: ImportRun } & Pick<Room, "desk">) {
           <Count name={t("moving.already")} n={run.already} />
           <Count name={t("moving.refused")} n={refused} bad={refused > 0} />
         </dl>
-        {run.state === "running" && run.rate > 0 && <p class="moving-rate">{t("moving.rate", { n: number(Math.round(run.rate)) })}</p>}
+        {run.state === "running" && <p class="moving-rate">{t("moving.awake")}{run.rate > 0 && ` ${t("moving.rate", { n: number(Math.round(run.rate)) })}.`}</p>}
         {run.fault !== "" && <Note tone={run.state === "running" ? "warn" : "bad"}>{faultWords(run.fault)}{run.state === "running" && ` ${t("moving.tries")}`}</Note>}
         {run.state === "waiting" && <Note tone="note">{t("moving.waiting")}</Note>}
         {refused > 0 && <Refused run={run} />}
@@ -157,6 +157,7 @@ function ExportCard({ run, desk, onGoOn }: { run: ExportRun; onGoOn: () => void 
       <div class="sheet-block">
         <header class="moving-head"><strong>{t(`moving.form.${run.form}` as Key)}</strong><span class="state" aria-live="polite">{run.state === "done" && run.fault !== "" ? t("moving.failed") : t(`moving.state.out.${run.state}` as Key)}</span></header>
         <Progress value={run.of > 0 ? run.done / run.of : run.state === "done" ? 1 : 0} label={t("moving.written", { done: number(run.done), of: number(run.of), size: bytes(run.bytes) })} show />
+        {run.state === "running" && <p class="moving-rate">{t("moving.awake")}</p>}
         {run.closed > 0 && <Note tone="warn">{t("moving.closed", { n: run.closed })}</Note>}
         {run.missing > 0 && <Note tone="warn">{t("moving.missing", { n: run.missing })}</Note>}
         {run.fault !== "" && <Note tone="bad">{faultWords(run.fault)}</Note>}
