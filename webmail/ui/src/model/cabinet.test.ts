@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { FakeClock, FakeServer, calm, newBrowser, openedPage, openPage, settle, type FakePage } from "./testing/fake.ts";
-import { fakeCertificate } from "./testing/vault.ts";
+import { emptyMail, fakeCertificate, sealFakeMail } from "./testing/vault.ts";
 
 const world = () => {
   const clock = new FakeClock();
@@ -283,6 +283,25 @@ describe("cards", () => {
     expect(p.desk.mail.mails.peek()[0]!.trust!.warnings.map((w) => w.word)).toContain("card-swapped");
     expect(p.desk.mail.mails.peek()[0]!.trust!.worst).toBe("bad");
     expect(alarms(p)).toEqual(["card-swapped"]);
+    p.app.stop();
+  });
+
+  test("a large mail is shown by its text; who else got it, where answers go and its pictures follow", async () => {
+    const { server } = world();
+    const html = '<p>text <img src="cid:a@x"></p>';
+    const all = { html, to: [{ name: "", address: "me@example.org" }, { name: "Bob", address: "bob@example.net" }], reply_to: [{ name: "", address: "answers@example.net" }] };
+    const parts = [{ index: 0, name: "", type: "image/png", size: 6, content_id: "a@x", inline: true }, { index: 1, name: "x.pdf", type: "application/pdf", size: 9, content_id: "", inline: false }];
+    const m = server.deliver({ card: { subject: "large", from: "eve@example.org", recipients: 2, tag: "dA==" }, mail: { ...all, parts } });
+    m.letters["body"] = sealFakeMail({ ...emptyMail(), html, parts: [{ ...parts[1]!, index: -1 }] }, "dA==");
+    const p = await openedPage(server);
+    await p.desk.mail.show(p.desk.list.row(0)!);
+    const id = p.desk.list.row(0)!.ref.id;
+    const handle = p.desk.mail.mails.peek()[0]!.opened!.handle;
+    const late = p.desk.mail.pictures(id)!;
+    expect((await late.fetch()).map((x) => x.content_id)).toEqual(["a@x"]);
+    const now = p.desk.mail.mails.peek()[0]!.opened!;
+    expect(now).toMatchObject({ handle, html, to: all.to, reply_to: all.reply_to, parts: [{ index: -1 }] });
+    expect(await p.desk.mail.complete(id)).toBe(now);
     p.app.stop();
   });
 

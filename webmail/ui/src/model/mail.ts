@@ -32,6 +32,11 @@ export interface MailParts {
   me: readonly string[];
 }
 
+interface Whole {
+  mail: OpenedMail;
+  pictures: { content_id: string; type: string; data: ArrayBuffer }[];
+}
+const AT_ONCE = 4 << 20; // octets of a mail whose rest follows its text by itself
 const MOST_PICTURES = 32 << 20; // octets of a mail that is fetched for its pictures
 const MOST_SHOWN = 16 << 20; // and of the pictures
 const MOST = 100; // mails of a conversation that are listed
@@ -45,6 +50,7 @@ export class Mail implements MailModel {
   #turn = 0; // grows when another conversation is shown
   #stop: AbortController | null = null;
   #timers: (() => void)[] = [];
+  readonly #completing = new Map<string, Promise<Whole | null>>();
 
   constructor(parts: MailParts) {
     this.#parts = parts;
@@ -98,6 +104,7 @@ export class Mail implements MailModel {
     this.#stop?.abort();
     for (const stop of this.#timers) stop();
     this.#timers = [];
+    this.#completing.clear();
     for (const v of this.mails.peek()) if (v.opened) void this.#parts.vault.forget(v.opened.handle).catch(() => {});
     this.mails.value = [];
     this.key.value = null;
@@ -130,6 +137,8 @@ export class Mail implements MailModel {
       const remote = mail.verified && from !== "" && this.#parts.settings.value.peek().remoteSenders.includes(from);
       this.#set(ref.id, { state: "open", opened: mail, trust, remote });
       this.#seenLater(ref);
+      const size = this.#sizeByBody(ref);
+      if (size > 0 && size <= AT_ONCE) void this.#complete(ref.id);
       void this.#betterCard(ref, mail, message).catch(() => {}); // a courtesy to the list: it may fail
     } catch (e) {
       if (turn !== this.#turn) return;
@@ -222,26 +231,59 @@ export class Mail implements MailModel {
   async source(id: string): Promise<ArrayBuffer | null> {
     return this.#whole(id, (handle) => this.#parts.vault.source(handle));
   }
+  // A large mail was opened by its text and what its card says. The rest of its header (who
+  // else got it, where answers go, what was signed) and its pictures come with all of it.
+  complete(id: string): Promise<OpenedMail | null> {
+    return this.#complete(id).then((w) => w?.mail ?? null);
+  }
   pictures(id: string): ReturnType<MailModel["pictures"]> {
     const v = this.#view(id);
-    if (!v?.opened || !/\bcid:/i.test(v.opened.html) || v.opened.parts.some((p) => p.content_id !== "")) return null;
-    const c = this.#parts.sync.columns(v.ref.mailbox);
-    const i = c?.indexOf(v.ref.uid) ?? -1;
-    if (!c || i < 0 || !this.#parts.letters.has(c.letters[i]!, "body") || c.sizes[i]! > MOST_PICTURES) return null;
-    return { size: c.sizes[i]!, fetch: async () => (await this.#whole(id, (handle, mail) => this.#shown(handle, mail))) ?? [] };
+    const size = v ? this.#sizeByBody(v.ref) : 0;
+    if (!v?.opened || size === 0 || size > MOST_PICTURES || !/\bcid:/i.test(v.opened.html)) return null;
+    return { size, fetch: async () => (await this.#complete(id))?.pictures ?? [] };
   }
-  async #shown(handle: number, mail: OpenedMail): Promise<{ content_id: string; type: string; data: ArrayBuffer }[]> {
-    const out: { content_id: string; type: string; data: ArrayBuffer }[] = [];
+  // 0: all of it was opened at once.
+  #sizeByBody(ref: MailRef): number {
+    const c = this.#parts.sync.columns(ref.mailbox);
+    const i = c?.indexOf(ref.uid) ?? -1;
+    return c && i >= 0 && this.#parts.letters.has(c.letters[i]!, "body") ? c.sizes[i]! : 0;
+  }
+  #complete(id: string): Promise<Whole | null> {
+    const v = this.#view(id);
+    if (!v?.opened) return Promise.resolve(null);
+    if (this.#sizeByBody(v.ref) === 0) return Promise.resolve({ mail: v.opened, pictures: [] });
+    const under = this.#completing.get(id) ?? this.#fill(v).catch(() => null);
+    this.#completing.set(id, under);
+    void under.then((w) => w ?? this.#completing.delete(id)); // another time, perhaps
+    return under;
+  }
+  async #fill(v: MailView): Promise<Whole> {
+    const { letters, vault } = this.#parts;
+    const verify = await this.#keys(v.ref, v.card);
+    const whole = await vault.openMail({ message: await letters.get(v.ref, "message", this.#stop?.signal), ...(v.card ? { card: v.card } : {}), ...(verify.length ? { verify } : {}) });
+    try {
+      const pictures = await this.#shown(whole);
+      const now = this.#view(v.ref.id)?.opened ?? v.opened!;
+      const { handle, html, text, parts } = now;
+      const mail = { ...whole, handle, html, text, parts };
+      this.#set(v.ref.id, { opened: mail, trust: judge(mail, this.#known(v.ref, mail)) });
+      return { mail, pictures };
+    } finally {
+      await vault.forget(whole.handle);
+    }
+  }
+  async #shown(mail: OpenedMail): Promise<Whole["pictures"]> {
+    const out: Whole["pictures"] = [];
     let room = MOST_SHOWN;
     for (const p of mail.parts) {
       if (p.content_id === "" || !p.type.startsWith("image/") || p.size > room || out.length >= 25) continue;
       room -= p.size;
-      out.push({ content_id: p.content_id, type: p.type, data: (await this.#parts.vault.part(handle, p.index)).data });
+      out.push({ content_id: p.content_id, type: p.type, data: (await this.#parts.vault.part(mail.handle, p.index)).data });
     }
     return out;
   }
   // Of a large mail only its text was fetched: attachments and source need all of it.
-  async #whole<T>(id: string, f: (handle: number, mail: OpenedMail) => Promise<T>): Promise<T | null> {
+  async #whole<T>(id: string, f: (handle: number) => Promise<T>): Promise<T | null> {
     const v = this.#view(id);
     if (!v?.opened) return null;
     const { sync, letters, vault } = this.#parts;
@@ -249,10 +291,10 @@ export class Mail implements MailModel {
     const bits = c?.letters[c.indexOf(v.ref.uid)] ?? 1;
     this.fault.value = null;
     try {
-      if (!letters.has(bits, "body")) return await f(v.opened.handle, v.opened);
+      if (!letters.has(bits, "body")) return await f(v.opened.handle);
       const whole = await vault.openMail({ message: await letters.get(v.ref, "message", this.#stop?.signal) });
       try {
-        return await f(whole.handle, whole);
+        return await f(whole.handle);
       } finally {
         await vault.forget(whole.handle);
       }

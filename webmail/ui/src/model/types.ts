@@ -325,8 +325,9 @@ export interface MailModel {
   showRemote(id: string, always: boolean): void;
   part(id: string, index: number): Promise<{ name: string; type: string; data: ArrayBuffer } | null>;
   source(id: string): Promise<ArrayBuffer | null>;
-  // Pictures that the text of a large mail shows: it was opened without them. null: it has none, or has them
-  // already; else what fetching them costs, and how.
+  // A large mail is shown by its text first; this answers it with all that its header says. null: it cannot be had now.
+  complete(id: string): Promise<OpenedMail | null>;
+  // Pictures that the text of such a mail shows; null: none. size: octets that fetching them costs.
   pictures(id: string): { size: number; fetch(): Promise<{ content_id: string; type: string; data: ArrayBuffer }[]> } | null;
   readonly fault: ReadonlySignal<Fault | null>;
 }

@@ -266,7 +266,7 @@ export function createFakeVault(device: FakeDevice = newDevice()): FakeVault {
     },
     async openMail(o) {
       need();
-      const { mail, tag, sub } = JSON.parse(decoder.decode(fakeOpen("mail", new Uint8Array(o.message)))) as { mail: OpenedMail; tag: string; sub?: number };
+      const { mail, tag, sub } = JSON.parse(decoder.decode(fakeOpen("mail", new Uint8Array(o.message.byteLength === 0 && o.body ? o.body : o.message)))) as { mail: OpenedMail; tag: string; sub?: number };
       if ((sub ?? 1) < vault.oldest) fail("closed");
       const handle = next++;
       const opened = { ...mail, handle, card_matches: !o.card || o.card.tag === tag };

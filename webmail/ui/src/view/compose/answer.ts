@@ -7,7 +7,8 @@ import { html, text } from "./editor/text.ts";
 
 export type How = "reply" | "reply-all" | "forward";
 
-export async function answer(desk: Desk, mail: OpenedMail, ref: MailRef, how: How): Promise<void> {
+export async function answer(desk: Desk, shown: OpenedMail, ref: MailRef, how: How): Promise<void> {
+  const mail = (await desk.mail.complete(ref.id)) ?? shown; // of a large one: where answers go, and who else got it
   const before = mail.html ? fromHTML(mail.html) : fromText(mail.text);
   const doc = how === "forward" ? headed(before, headOf(mail)) : quoted(before, t("compose.wrote", { date: fullDate(mail.date || mail.arrived), who: nameOf(mail) }));
   const draft = await desk.drafts.reply(mail, ref, how, { html: html(doc), text: text(doc) });

@@ -157,7 +157,7 @@ function mailModel(w: World): MailModel {
       const p = opened(w.byId.get(id) as FakeMail).parts[index];
       return p ? { name: p.name, type: p.type, data: new TextEncoder().encode("preview").buffer } : null;
     },
-    pictures: () => null,
+    complete: async () => null, pictures: () => null,
     source: async (id) => new TextEncoder().encode(`From: ${w.byId.get(id)?.card?.from}\r\nSubject: ${w.byId.get(id)?.card?.subject}\r\nX-Preview: yes\r\n\r\n${w.byId.get(id)?.body?.text ?? ""}`).buffer,
   };
 }
