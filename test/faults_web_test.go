@@ -18,6 +18,7 @@ var faultsWeb = []fault{
 	{"C08", "account/signin/totp.go", "&& s > t.Last", "", "./webmail/api", "^TestCodes$", ""},
 	{"C08", "account/signin/passkey.go", "seen.Authenticator.CloneWarning || !d.spent.spend(challenge)", "seen.Authenticator.CloneWarning", "./webmail/api", "^TestPasskeySignatureServesOnce$", ""},
 	{"C08", "webmail/api/guard.go", "case \"cross-site\", \"same-site\":", "case \"x\":", "./webmail/api", "^TestForeignPages$", ""},
+	{"C08", "webmail/api/keyring.go", "		a.Store.Bus.Publish(AccountTopic(string(id)))\n", "", "./webmail/api", "^TestKeyringChanges$", ""},
 	{"C08", "webmail/api/events.go", "ok = l.alive() && l.say(\": \\n\\n\")", "ok = l.say(\": \\n\\n\")", "./webmail/api", "^TestEventsEndWithTheSession$", ""},
 	{"C08", "account/signin/right.go", "if !there || p.session != session || ", "if !there || ", "./webmail/api", "^TestSessionIsNotEnough$", ""},
 	{"C08", "account/signin/right.go", "r.account != id || !d.Now().Before(r.until)", "r.account != id", "./webmail/api", "^TestSessionIsNotEnough$", ""},

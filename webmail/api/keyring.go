@@ -21,9 +21,10 @@ func keyring(s service) {
 		Body NewPassphrase
 	}) (*body[Keyring], error) {
 		b, c := in.Body, who(ctx)
-		return answerKeyring(s.SignIns.ChangePassphrase(ctx, in.caller, c.Account, c.Session, signin.NewPassphrase{
+		k, err := s.SignIns.ChangePassphrase(ctx, in.caller, c.Account, c.Session, signin.NewPassphrase{
 			Version: uint64(b.Version), Old: b.OldProof, Salt: b.Salt, KDF: b.Kdf.inside(), Proof: b.Proof, Container: b.Container,
-		}))
+		})
+		return answerKeyring(k, s.told(c.ID, err))
 	})
 	route(s, op{
 		name: "new-kit", method: http.MethodPut, path: "/keyring/kit", tag: tagKeys, access: forSession, body: 256 << 10,
@@ -33,9 +34,10 @@ func keyring(s service) {
 		Body NewKit
 	}) (*body[Keyring], error) {
 		b, c := in.Body, who(ctx)
-		return answerKeyring(s.SignIns.ChangeKit(ctx, in.caller, c.Account, c.Session, signin.NewKit{
+		k, err := s.SignIns.ChangeKit(ctx, in.caller, c.Account, c.Session, signin.NewKit{
 			Version: uint64(b.Version), Proof: b.Proof, KitProof: b.KitProof, Container: b.Container,
-		}))
+		})
+		return answerKeyring(k, s.told(c.ID, err))
 	})
 	route(s, op{
 		name: "new-key", method: http.MethodPut, path: "/keyring/key", tag: tagKeys, access: forSession, body: 3 << 20,
@@ -69,6 +71,15 @@ func keyring(s service) {
 		}
 		return answerKeyring(s.SignIns.DeleteContainer(ctx, c.ID, in.Name, "openpgp."+cert.Fingerprint(), uint64(in.Version)))
 	})
+}
+
+// told wakes the account's streams after a change that may have ended sessions: theirs
+// end at once, not at the next beat.
+func (a *API) told(id account.ID, err error) error {
+	if err == nil {
+		a.Store.Bus.Publish(AccountTopic(string(id)))
+	}
+	return err
 }
 
 func answerKeyring(k signin.Keyring, err error) (*body[Keyring], error) {

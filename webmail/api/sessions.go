@@ -61,7 +61,7 @@ func sessions(s service) {
 	}, func(ctx context.Context, in *struct {
 		ID string `path:"id"`
 	}) (*ended, error) {
-		if err := s.SignIns.End(ctx, who(ctx).ID, in.ID); err != nil {
+		if err := s.told(who(ctx).ID, s.SignIns.End(ctx, who(ctx).ID, in.ID)); err != nil {
 			return nil, err
 		}
 		if in.ID != who(ctx).Session {

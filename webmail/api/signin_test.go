@@ -446,8 +446,15 @@ func TestKeyringChanges(t *testing.T) {
 	expect(t, p.signIn(func(s *SignIn) { s.Method, s.Proof = "kit", p.kit }), 401, "wrong-sign-in")
 
 	change.Version, change.Container = 3, container(3)
+	woken, end := w.Store.Bus.Subscribe(AccountTopic(string(w.alice.ID)))
+	defer end()
 	if k := read[Keyring](t, put("/keyring/passphrase", change), 200); k.Version != 3 || !bytes.Equal(k.Salt, change.Salt) || !bytes.Equal(k.Containers["master.passphrase"], container(3)) {
 		t.Errorf("%+v", k)
+	}
+	select {
+	case <-woken: // the streams of the sessions that ended look again
+	default:
+		t.Error("nobody was told that sessions ended")
 	}
 	expect(t, other.ask("GET", "/session", nil), 401, "signed-out")
 	read[Session](t, p.ask("GET", "/session", nil), 200)

@@ -176,8 +176,8 @@ export function createDesk(parts: DeskParts): OpenDesk {
         if (e.name === "mail") quietly(sync.refresh());
         else if (e.name === "cabinet") quietly(cabinet.refresh());
         else if (e.name === "outbox") quietly(outbox.refresh());
-        else if (e.name === "account") {
-          quietly(pins.watchOwn());
+        else if (e.name === "account" || e.name === "bye") {
+          if (e.name === "account") quietly(pins.watchOwn());
           quietly(api.account().then((a) => parts.took?.(a.account)));
         }
       },

@@ -59,21 +59,31 @@ export function openEvents(o: EventsOptions): Events {
     cancel = o.clock.after(wait + Math.floor(Math.random() * wait * 0.3), connect);
     wait = Math.min(wait * 2, LAST);
   };
+  const over = () => o.on({ name: "bye", modseq: 0, version: 0 });
   const open = o.open ?? ((url: string) => new EventSource(url) as unknown as EventSourceLike);
   function connect() {
     close();
     if (stopped) return;
     const s = open(`${o.base ?? ""}/api/v1/events?last=${encodeURIComponent(o.resume())}`);
     source = s;
+    let opened = false;
     s.onopen = () => {
+      opened = true;
       wait = FIRST;
       o.up(true);
     };
-    s.onerror = () => source === s && later();
+    s.onerror = () => {
+      if (source !== s) return;
+      later();
+      if (!opened) over(); // a stream never says why: the session may have ended
+    };
     for (const name of NAMES)
       s.addEventListener(name, (e) => {
         if (source !== s) return;
-        if (name === "bye") return later();
+        if (name === "bye") {
+          later();
+          return over();
+        }
         o.on({ name, ...numbers(e.data) });
       });
   }
