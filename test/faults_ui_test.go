@@ -68,6 +68,7 @@ var faultsUI = []uiFault{
 	{"F01", "model/cache.ts", "await this.#vault.seal({ drawer: \"device\", name: place(table, key), version: 1, data })", "data", "model/sync.test.ts", "opens from this device alone after a reload, and keeps nothing readable"},
 	{"drafts", "view/compose/Body.tsx", "draft.take = () => { if (timer !== undefined) keep(); };", "", "view/compose/body.test.tsx", "what was typed last"},
 	{"drafts", "view/compose/Body.tsx", "editor.current.load(now ? fromHTML(now) : fromText(draft.content.value.text));", "", "view/compose/body.test.tsx", "what another tab wrote"},
+	{"drafts", "view/compose/Body.tsx", "latest.current = p;", "", "view/compose/body.test.tsx", "the editor calls who stands around it now"},
 	{"C01", "view/compose/editor/parse.ts", "  purifiers.set(win, known);\n", "", "view/compose/editor/editor.test.ts", "makes its policy once"},
 	{"offline", "vault/session.ts", "const sealed = await sealSecret(base, secret);", "const sealed = copy(secret); void sealSecret;", "vault/offline.test.ts", "keeps the account secret, the keyring and the facts under keys"},
 	{"offline", "vault/device.ts", "return seal(await mac(k.key, utf8(\"sealpost offline v1\")), ringContext(k.account), utf8(JSON.stringify({ version, salt, kdf, containers })));", "return utf8(JSON.stringify({ version, salt, kdf, containers }));", "vault/offline.test.ts", "keeps the account secret, the keyring and the facts under keys"},

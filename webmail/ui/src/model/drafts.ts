@@ -295,10 +295,15 @@ class Handle implements DraftHandle {
   }
 
   async attach(file: { name: string; type: string; data: ArrayBuffer; inline?: boolean; content_id?: string }): Promise<DraftFile> {
-    const f: DraftFile = { id: newKey().slice(0, 16), name: file.name, type: file.type, size: file.data.byteLength, content_id: file.content_id ?? "", inline: file.inline ?? false };
+    const f: DraftFile = { id: newKey().slice(0, 16), name: file.name, type: file.type, size: file.data.byteLength, content_id: file.content_id ?? (file.inline ? this.#contentID() : ""), inline: file.inline ?? false };
     await this.#drafts.files.put(f.id, file.data);
     this.update({ files: [...this.content.peek().files, f] });
     return f;
+  }
+  // By it the text names a picture that stands in it.
+  #contentID(): string {
+    const { address } = this.content.peek().from;
+    return `${newKey()}@${address.slice(address.lastIndexOf("@") + 1)}`;
   }
   async detach(id: string): Promise<void> {
     const f = this.content.peek().files.find((x) => x.id === id);

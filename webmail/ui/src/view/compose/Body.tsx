@@ -37,7 +37,10 @@ function PlainBody({ draft, focus, onSend }: BodyProps) {
   );
 }
 
-function RichBody({ draft, focus, onFiles, onSend, onReady }: BodyProps) {
+function RichBody(p: BodyProps) {
+  const { draft, focus, onFiles, onReady } = p;
+  const latest = useRef(p); // the editor outlives many drawings, and asks who stands around it now
+  latest.current = p;
   const place = useRef<HTMLDivElement>(null);
   const file = useRef<HTMLInputElement>(null);
   const editor = useRef<Editor | null>(null), drawn = useRef(""); // the HTML that stands in it
@@ -55,9 +58,9 @@ function RichBody({ draft, focus, onFiles, onSend, onReady }: BodyProps) {
       draft.update({ html: (drawn.current = html(doc)), text: text(doc) });
     };
     const made = new Editor(place.current, {
-      label: t("compose.text"), doc: was ? fromHTML(was) : fromText(plainText), image: (cid) => pictures.url(cid), onSend: () => { keep(); onSend(); },
+      label: t("compose.text"), doc: was ? fromHTML(was) : fromText(plainText), image: (cid) => pictures.url(cid), onSend: () => { keep(); latest.current.onSend(); },
       onChange: () => { clearTimeout(timer); timer = setTimeout(keep, pause); }, onState: () => setVersion((v) => v + 1),
-      onFiles: (files) => onFiles(files, files.every((f) => f.type.startsWith("image/"))),
+      onFiles: (files) => latest.current.onFiles(files, files.every((f) => f.type.startsWith("image/"))),
     });
     editor.current = made;
     drawn.current = was;

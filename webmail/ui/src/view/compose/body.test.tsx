@@ -13,8 +13,19 @@ async function opened(html: string) {
   let editor: Editor | null = null;
   const place = document.createElement("div");
   await act(() => render(<Body draft={draft} plain={false} focus={false} onFiles={() => {}} onSend={() => {}} onReady={(e) => { editor = e; }} />, place));
-  return { draft, content, editor: () => editor! };
+  return { draft, content, place, editor: () => editor! };
 }
+
+it("the editor calls who stands around it now, not who stood there first", async () => {
+  const { draft, editor, place } = await opened("");
+  const asked: string[] = [];
+  const draw = (name: string) => act(() => render(<Body draft={draft} plain={false} focus={false} onFiles={(files) => asked.push(`${name} ${files[0]?.name}`)} onSend={() => asked.push(`${name} sends`)} onReady={() => {}} />, place));
+  await draw("first");
+  await draw("second");
+  const file = new File(["x"], "plan.png", { type: "image/png" });
+  editor().view.someProp("handlePaste", (f) => f(editor().view, { clipboardData: { files: [file], types: ["Files"] } } as unknown as ClipboardEvent, undefined as never));
+  expect(asked).toEqual(["second plan.png"]);
+});
 
 it("what another tab wrote is drawn, not written over", async () => {
   const { draft, content, editor } = await opened("<div>ours</div>");

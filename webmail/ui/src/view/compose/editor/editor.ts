@@ -8,6 +8,7 @@ import type { Mark, MarkType, Node, NodeType } from "prosemirror-model";
 import { liftListItem, sinkListItem, splitListItem, wrapInList } from "prosemirror-schema-list";
 import { type Command, EditorState, Plugin, TextSelection } from "prosemirror-state";
 import { EditorView } from "prosemirror-view";
+import { pasted } from "./parse.ts";
 import { lastQuote } from "./quotes.ts";
 import { safeHref, schema } from "./schema.ts";
 
@@ -81,6 +82,7 @@ function filesOf(list: DataTransfer | null): File[] {
 // processor, is text first.
 const files = (o: EditorOptions) => new Plugin({
   props: {
+    transformPastedHTML: (source) => pasted(source),
     handlePaste(view, e) {
       const found = filesOf(e.clipboardData);
       if (found.length === 0 || e.clipboardData?.types.includes("text/html")) return false;

@@ -16,14 +16,26 @@ function purifierOf(win: Window & typeof globalThis): DOMPurify {
   return known;
 }
 
+// quiet takes away what a browser would refuse while it parses, and report: handlers and
+// sheets. What slips through is refused and reported; nothing rests on this.
+const quiet = (source: string): string =>
+  source.slice(0, most).replace(/<style\b[^]*?<\/style\s*>/giu, "").replace(/<[a-z][^>]*>/giu, (tag) => tag.replace(/([\s/"'])on(?=[a-z]+\s*=)/giu, "$1data-not-"));
+
+const risky = { FORBID_TAGS: ["style", "svg", "math", "form", "input", "button", "select", "textarea", "iframe", "object", "video", "audio", "picture", "template"], FORBID_ATTR: ["srcset", "poster", "background", "id", "name", "class"] };
+
 // fromHTML reads a draft's or another's HTML. It never enters the page: DOMPurify parses it
 // in a document of its own, and what the schema knows is copied from there.
 export function fromHTML(source: string, win: Window & typeof globalThis = window): Node {
-  const fragment = purifierOf(win).sanitize(source.slice(0, most), {
-    RETURN_DOM_FRAGMENT: true, FORBID_TAGS: ["style", "svg", "math", "form", "input", "button", "select", "textarea", "iframe", "object", "video", "audio", "picture", "template"],
-    FORBID_ATTR: ["srcset", "poster", "background", "id", "name", "class"], ALLOWED_URI_REGEXP: /^(?:https?|mailto|tel|cid):/iu,
+  const fragment = purifierOf(win).sanitize(quiet(source), {
+    RETURN_DOM_FRAGMENT: true, FORBID_TAGS: risky.FORBID_TAGS, FORBID_ATTR: risky.FORBID_ATTR, ALLOWED_URI_REGEXP: /^(?:https?|mailto|tel|cid):/iu,
   });
   return DOMParser.fromSchema(schema).parse(fragment);
+}
+
+// pasted leaves of a clipboard's HTML what the editor may parse: it does so in a document
+// of the page, where a handler or a style would be tried, and reported.
+export function pasted(source: string, win: Window & typeof globalThis = window): string {
+  return purifierOf(win).sanitize(quiet(source), risky);
 }
 
 // fromText makes a paragraph of each block of lines, and quotes of lines with ">".
