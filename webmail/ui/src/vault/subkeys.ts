@@ -163,4 +163,10 @@ async function describeSubkey(key: Key, s: Subkey, config: Config): Promise<Subk
 }
 
 const seconds = (d: Date) => Math.floor(d.getTime() / second);
-const named = (info: { algorithm: string; curve?: string; bits?: number }) => [info.algorithm, info.curve ?? info.bits ?? ""].join(" ").trim();
+// As people call them: the library has the words of RFC 9580, "Legacy" among them.
+const curves: { [name: string]: string } = {
+  ed25519: "Ed25519", ed25519Legacy: "Ed25519", x25519: "X25519", curve25519Legacy: "X25519", ed448: "Ed448", x448: "X448",
+  nistP256: "NIST P-256", nistP384: "NIST P-384", nistP521: "NIST P-521",
+};
+const named = ({ algorithm, curve, bits }: { algorithm: string; curve?: string; bits?: number }) =>
+  bits ? `${algorithm.replace(/(Encrypt|Sign)+$/u, "").toUpperCase()} ${bits}` : (curves[curve ?? algorithm] ?? curve ?? algorithm);
