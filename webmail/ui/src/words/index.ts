@@ -26,8 +26,9 @@ const rightToLeft = new Set(["ar", "he", "fa", "ur"]);
 // says which one, also if that stands in an isolate of its own already.
 const isolates = { rtl: "\u2067", ltr: "\u2066" };
 function isolated(v: string): string {
+  if (/^https?:/.test(v)) return v; // whoever finds a link in a text would take the mark behind it along
   const way = direction(v);
-  return `${way ? isolates[way] : "\u2068"}${v}\u2069`;
+  return v && `${way ? isolates[way] : "\u2068"}${v}\u2069`;
 }
 
 export const language = signal("en"); // of the words

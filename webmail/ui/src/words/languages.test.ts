@@ -47,7 +47,7 @@ const same: { [code: string]: string[] } = {
   it: ["Account", "Account {address}", "Link", "Offline", "Passkey", "Passphrase", "Server", "end-to-end", "me", "{n} account"],
   nl: ["Account", "Mail {number}", "Privacy", "Account {address}", "Accounts", "Code", "Compact", "Contact", "Details", "Filter", "Label …", "Labels", "Link", "Mail", "Mail in", "Mails", "Megabytes", "Offline", "Passkey", "Passkeys", "Server", "end-to-end", "is", "label {name}", "{n} account", "{n} accounts", "{n} contact", "{n} mail", "{n} mails"],
   pt: ["Megabytes"],
-  pl: ["Offline", "Operator", "end-to-end"],
+  pl: ["Offline", "Operator", "Port", "end-to-end"],
 };
 const letters = (s: string) => s.replace(/\{\w+\}/g, "").replace(/[^\p{L}]/gu, "");
 

@@ -51,6 +51,7 @@ test("a word takes its parameters", async () => {
 test("what is filled in does not turn words of the other direction around", async () => {
   await setLanguage("ar");
   expect(t("admin.acts", { address: "ines@example.org" })).toContain("\u2066ines@example.org\u2069");
+  expect(t("admin.acts", { address: "https://a.example/#b" })).toMatch(/https:\/\/a\.example\/#b(?![\u2066-\u2069])/);
   expect(t("admin.acts", { address: "٢٠" })).toContain("\u2068٢٠\u2069");
   const part = t("rule.condition", { field: t("rule.field.size"), op: t("rule.op.over"), value: "20 MB" });
   expect(t("rule.sentence", { conditions: part, actions: "Work" })).toContain(`\u2067${part}\u2069`);

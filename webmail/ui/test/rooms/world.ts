@@ -57,12 +57,13 @@ const mailbox = (id: number, name: string, messages: number, bytes: number) => (
 function api() {
   const session = { id: "me", keyring: { version: 3, salt: "", kdf: {}, containers: {} } };
   return new Proxy({
+    account: async () => ({ account: { addresses: ["ottoline@hollow.example", "choir@hollow.example"], level: "baseline", encrypt: "when-all-have-keys" }, aliases: 5, former: ["lamps@hollow.example"], locked: [] }),
     sessions: async () => [["1", "Firefox on Linux", true], ["2", "Chrome on Android", false]].map(([id, device, current]) => ({ id, device, current, created: ago(200), used: ago(current ? 0 : 30), expires: ago(-700) })),
     signIns: async () => [["passphrase", true], ["passphrase", false], ["approval", true], ["join", true]].map(([how, ok], i) => ({ at: ago(i * 31), how, ok, device: "Firefox on Linux" })),
     accessRequests: async () => [{ id: "r", device: "Safari on iPhone", public_key: "", at: ago(0.02) }],
     secondFactors: async () => ({ totp: false, passkeys: [{ id: "p", name: "Laptop", created: ago(500), used: ago(5), unlocks: true }, { id: "k", name: "Blue security key", created: ago(400), unlocks: false }] }),
     newTotp: async () => ({ secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", uri: "otpauth://totp/hollow.example:ottoline%40hollow.example?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=hollow.example" }),
-    appPasswords: async () => [{ name: "Thunderbird on the laptop", created: ago(900), used: ago(10), file_sent: true, limit: 0, scopes: ["imap", "smtp"] }],
+    appPasswords: async () => [{ name: "Thunderbird on the laptop", created: ago(900), used: ago(10), file_sent: true, limit: 0, scopes: ["imap", "smtp"], uses: [{ door: "imap", last: ago(10), network: "192.0.2.0/24" }, { door: "smtp", last: ago(90) }] }],
     newAppPassword: async (o: object) => ({ ...o, created: ago(0), limit: 0, password: "kv7m-2xqd-9trw-h4pz-c6nb-w3yf" }),
     recipients: async (all: string[]) => all.map((address) => ({ address, state: "key", local: true, fingerprint })),
     usage: async () => ({ bytes: 3.42e9, messages: 5100, quota: 1e10, cabinet: 4e7 }), rules: async () => rules, putRules: async (r: Rules) => ({ ...r, version: r.version + 1 }), session: async () => session,
@@ -92,6 +93,6 @@ export function world(q: URLSearchParams): App {
     sync: { mailboxes: signal([mailbox(1, "INBOX", 4102, 1.9e9), mailbox(2, "Sent", 804, 4e8), mailbox(3, "Archive", 9120, 9e8), mailbox(4, "Choir", 310, 1.2e8), mailbox(5, "Bills", 96, 6e7), mailbox(6, "Junk", 12, 4e6)]) },
     contacts: nothing({ all: signal(contacts), ready: signal(true), exportCards: () => "" }), pins: nothing({ all: signal(pins), ready: signal(true), of: (a: string) => pins.get(a), verify: async (_: string, t: string) => t === "04F3D1E8A7C25B9960137DE2FF41B8C3A95E6D70" }),
   };
-  const vault = nothing({ describeKey: async () => ({ fingerprint, identities: ["Ottoline Farquhar <ottoline@hollow.example>"], created: 1.72e9, expires: 0, algorithm: "Ed25519 and Curve25519 (v4)", usable: true }), state: async () => ({ open: true, mail: !q.has("bring"), list: true, fingerprint }) });
+  const vault = nothing({ describeKey: async () => ({ fingerprint, identities: ["Ottoline Farquhar <ottoline@hollow.example>"], created: 1.72e9, expires: 0, algorithm: "Ed25519 and Curve25519 (v4)", usable: true, encryption: fingerprint, subkeys: [{ fingerprint, algorithm: "Curve25519", created: 1.79e9, expires: 0, revoked: 0, reason: "", use: "encrypt", secret: true }, { fingerprint: "04F3D1E8A7C25B9960137DE2FF41B8C3A95E6D70", algorithm: "Curve25519", created: 1.72e9, expires: 0, revoked: 1.79e9, reason: "superseded", use: "encrypt", secret: true }] }), state: async () => ({ open: true, mail: !q.has("bring"), list: true, fingerprint }) });
   return { api: api(), vault, session, desk: signal(desk as unknown as Desk), online: signal(true), alarms: { all: signal([]) } } as unknown as App;
 }
