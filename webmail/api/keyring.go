@@ -101,6 +101,9 @@ func (a *API) newKey(ctx context.Context, from account.Caller, n NewKey) (signin
 	if err != nil || now.Fingerprint() != was.Fingerprint() {
 		return signin.Keyring{}, badInput("certificate: expected one of the same primary key")
 	}
+	if now, err = was.Merge(now); err != nil { // what was said once stays: a revocation, a name
+		return signin.Keyring{}, badInput("certificate: expected one of the same primary key")
+	}
 	if err := now.Usable(c.Profile, a.Now()); err != nil {
 		return signin.Keyring{}, err
 	}

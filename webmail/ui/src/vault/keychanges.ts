@@ -28,6 +28,7 @@ export class KeyChanges implements Part {
   async changeKey(o: Parameters<Vault["changeKey"]>[0]): Promise<NewKey> {
     const { id, halves, master } = await this.confirm(o.passphrase, o.keyring, o.fingerprint);
     if (!Object.hasOwn(o.keyring.containers, `openpgp.${id.fingerprint}`)) throw new VaultError("no-key"); // it is kept elsewhere
+    await this.session.latest(o.keyring);
     const key = await withUsersOf(await this.session.key(), await readCertificate(new Uint8Array(o.certificate)));
     const next = await changed(key, o.change);
     if (next.getFingerprint().toUpperCase() !== id.fingerprint || (await current(next)) === null) throw new VaultError("no-key");

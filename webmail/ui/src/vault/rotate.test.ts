@@ -20,12 +20,15 @@ let w: World;
 let before: ArrayBuffer; // certificate
 let after: NewKey;
 let ring: Keyring;
+const stale = createEngine(); // opened before, and told of nothing
 
 const with_ = (k: Keyring, n: NewKey): Keyring => ({ ...k, version: n.version, containers: { ...k.containers, [`openpgp.${w.id.fingerprint}`]: n.container! } });
 
 beforeAll(async () => {
   w = await newWorld();
   before = fromBase64(w.made.join.certificate).buffer;
+  await stale.proveByKit({ address, words: w.made.words.join(" ") });
+  await stale.open({ ...w.id, keyring: w.ring, share });
   after = await w.vault.changeKey({ passphrase: phrase, keyring: w.ring, fingerprint: w.id.fingerprint, certificate: before, change: { do: "rotate" } });
   ring = with_(w.ring, after);
 }, 120_000);
@@ -86,6 +89,14 @@ describe("rotating", () => {
     await expect(other.renew({ ...w.id, keyring: swapped, share })).rejects.toThrow(/^closed$/);
     await w.vault.renew({ ...w.id, account, keyring: ring, share });
     expect((await w.vault.ownKey())!.encryption).toBe(now.encryption);
+  });
+
+  it("is not lost by a device that has the older copy and changes that", async () => {
+    expect((await stale.ownKey())!.subkeys.length).toBe(1);
+    const n = await stale.changeKey({ passphrase: phrase, keyring: ring, fingerprint: w.id.fingerprint, certificate: before, change: { do: "publish" } });
+    const named = await stale.withAddresses({ name: "Alice", addresses: [address, "more@example.org"], keyring: ring, fingerprint: w.id.fingerprint });
+    const newest = (await w.vault.describeKey(fromBase64(after.certificate).buffer)).encryption;
+    for (const c of [n.certificate, named.certificate]) expect((await w.vault.describeKey(fromBase64(c).buffer)).encryption).toBe(newest);
   });
 
   it("keeps user ids that only the published certificate has", async () => {

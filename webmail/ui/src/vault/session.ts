@@ -127,14 +127,24 @@ export class Session {
     await this.pinned(id, ring);
     const contents = await openContents(held.master, id, ring);
     if (contents.secret.some((b, i) => b !== held.secret[i])) throw closed();
-    const other = contents.openpgp !== null && (held.raw === null || !equal(contents.openpgp, held.raw));
-    if (other) {
-      held.key = await readSecretKey(contents.openpgp!, id.fingerprint);
-      held.raw = contents.openpgp;
-    }
+    const other = await this.follow(contents);
     held.id = id;
     await this.keep(ring, share);
     return other;
+  }
+
+  // The OpenPGP key as the keyring has it, before anything is made of it: who changes an older
+  // copy would lose the subkey that another device gave it.
+  async latest(ring: Keyring): Promise<void> {
+    const { master, id } = this.open();
+    await this.follow(await openContents(master, id, ring));
+  }
+  private async follow(contents: Contents): Promise<boolean> {
+    const held = this.open();
+    if (contents.openpgp === null || (held.raw !== null && equal(contents.openpgp, held.raw))) return false;
+    held.key = await readSecretKey(contents.openpgp, held.id.fingerprint);
+    held.raw = contents.openpgp;
+    return true;
   }
 
   async signOut(forget: boolean): Promise<void> {

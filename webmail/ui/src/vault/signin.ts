@@ -203,6 +203,7 @@ export class SignIn implements Part {
     const h = this.session.open();
     if (o.fingerprint !== h.id.fingerprint) throw closed();
     await this.session.pinned(h.id, o.keyring);
+    await this.session.latest(o.keyring);
     const key = await addIdentities(await this.session.key(), o.name, o.addresses);
     const raw = new Uint8Array(key.write());
     const kept = Object.hasOwn(o.keyring.containers, `openpgp.${h.id.fingerprint}`);
