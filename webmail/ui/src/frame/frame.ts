@@ -49,16 +49,22 @@ export interface Shown {
 
 const maxHTML = 2 << 20; // characters
 const maxText = 2 << 20;
+const large = 50_000; // characters of a mail that is parsed in a piece of its own
 const turn = 8; // ms of work before others get theirs
 
-// Lets the page draw and answer between pieces of work.
-function pacer(): () => Promise<void> {
-  let began = performance.now();
+// Ends this piece of work: what waits comes first.
+function rest(): Promise<void> {
   const scheduler = (globalThis as { scheduler?: { yield?: () => Promise<void> } }).scheduler;
-  return async () => {
-    if (performance.now() - began < turn) return;
-    if (scheduler?.yield) await scheduler.yield();
-    else await new Promise<void>((go) => setTimeout(go, 0));
+  return scheduler?.yield ? scheduler.yield() : new Promise<void>((go) => setTimeout(go, 0));
+}
+
+// Lets the page draw and answer between pieces of work; at once, where one of them was
+// large and cannot be cut.
+function pacer(): (large?: boolean) => Promise<void> {
+  let began = performance.now();
+  return async (large = false) => {
+    if (!large && performance.now() - began < turn) return;
+    await rest();
     began = performance.now();
   };
 }
@@ -94,6 +100,8 @@ class Showing implements Shown {
     this.view = view;
     this.root = view.document.body;
     this.dress(view.document, base);
+    if (html.length > large) await rest(); // the mail before this one was just taken down
+    if (this.end.signal.aborted) return;
     const tooLarge = html.length > maxHTML;
     if (html !== "" && !tooLarge && !this.options.plain) await this.showHTML(html, view);
     else this.showText(this.options.text || wordsOf(html, maxText), tooLarge);
@@ -125,6 +133,8 @@ class Showing implements Shown {
     if (this.end.signal.aborted) return;
     for (const css of clean.styles) this.dress(view.document, css);
     this.pictures = new Pictures(clean, this.end.signal);
+    if (html.length > large) await rest();
+    if (this.end.signal.aborted) return;
     this.foldQuotes();
     if (this.frame) this.frame.style.visibility = "";
     this.links.value = clean.links;

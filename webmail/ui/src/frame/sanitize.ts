@@ -54,6 +54,7 @@ const config: Config = {
   IN_PLACE: true,
 };
 
+const large = 50_000; // characters whose parsing is a piece of work of its own
 const piece = 300; // elements cleaned at once
 const maxElements = 25_000;
 const maxInline = 4 << 20; // characters of data: pictures
@@ -71,7 +72,7 @@ class Cleaner {
   private elements = 0;
   private laidOut = 0;
 
-  constructor(private readonly view: FrameWindow, private readonly pace: () => Promise<void>) {
+  constructor(private readonly view: FrameWindow, private readonly pace: (large?: boolean) => Promise<void>) {
     this.purify = createDOMPurify(view);
     this.store = view.document.implementation.createHTMLDocument("");
     this.purify.setConfig(config);
@@ -90,6 +91,7 @@ class Cleaner {
   // it is asked through its prototype only.
   async run(html: string, begin: (soFar: Clean) => Element): Promise<Clean> {
     const doc = new this.view.DOMParser().parseFromString(html, "text/html");
+    if (html.length > large) await this.pace(true);
     const all = (tag: string) => Array.from(this.view.Document.prototype.getElementsByTagName.call(doc, tag));
     for (const style of all("style")) if (style.closest("head")) this.sheet(style.textContent ?? "");
     for (const tag of ["link", "script", "base"]) this.out.other += all(tag).filter((e) => e.closest("head") && (e.hasAttribute("href") || e.hasAttribute("src"))).length;
@@ -306,6 +308,6 @@ function legacyColour(text: string): string {
 
 // Cleans a mail for a frame, piece by piece into the element that begin names, so that
 // no layout has to do it all. pace is asked between pieces and may take its time.
-export function sanitize(html: string, view: FrameWindow, begin: (soFar: Clean) => Element, pace: () => Promise<void>): Promise<Clean> {
+export function sanitize(html: string, view: FrameWindow, begin: (soFar: Clean) => Element, pace: (large?: boolean) => Promise<void>): Promise<Clean> {
   return new Cleaner(view, pace).run(html, begin);
 }
