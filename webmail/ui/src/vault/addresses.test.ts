@@ -15,6 +15,9 @@ describe("addresses in a key", () => {
     const { lib, config } = await openpgp();
     for (const u of cert.users) await u.verify(new Date(), { ...lib.config, ...config });
     expect(cert.subkeys.length).toBe(key.subkeys.length);
+    // Nothing is bound anew: a subkey that was retired stays so.
+    expect(more.subkeys.map((k) => k.bindingSignatures.length)).toEqual(key.subkeys.map((k) => k.bindingSignatures.length));
+    expect(more.users[0]!.selfCertifications.length).toBe(1);
     const again = await addIdentities(more, "Alice", ["SHOP@demo.test"]);
     expect(again).toBe(more);
     const read = await readSecretKey(new Uint8Array(more.write()), made.fingerprint);

@@ -132,8 +132,8 @@ export async function readCertificate(data: Uint8Array): Promise<PublicKey> {
 // The address that a user id names, or "".
 export const addressOfId = (id: string): string => (/<([^<>]+)>\s*$/.exec(id)?.[1] ?? id).trim().toLowerCase();
 
-// Adds a user id for each address that the key does not name yet. What is there stays as it
-// is, and so do its parts: a new self-signature says the same of the key as its newest one.
+// Adds a user id for each address that the key does not name yet. All that is there stays as
+// it is, to the byte.
 export async function addIdentities(key: PrivateKey, name: string, addresses: readonly string[]): Promise<PrivateKey> {
   const { lib, config } = await openpgp();
   const named = new Set(key.getUserIDs().map(addressOfId));
@@ -149,7 +149,11 @@ export async function addIdentities(key: PrivateKey, name: string, addresses: re
       privateKey: fresh, userIDs: [...(same ? [main] : []), ...missing.map((email) => (name === "" ? { email } : { name, email }))], format: "object", config,
       ...(await lifeOf(key)),
     });
-    return (await key.update(other, new Date(), { ...lib.config, ...config })) as PrivateKey;
+    // Only the new user ids are taken: a subkey that was retired must not be bound anew.
+    const wanted = new Set(missing.map((m) => m.toLowerCase()));
+    const out = await lib.readPrivateKey({ binaryKey: key.write(), config });
+    out.users.push(...other.users.filter((u) => u.userID && wanted.has(addressOfId(u.userID.userID))));
+    return await lib.readPrivateKey({ binaryKey: out.write(), config });
   } catch {
     throw new VaultError("bad-input"); // of a name or an address
   }
