@@ -28,6 +28,7 @@ import (
 	"sealpost/storage/disk"
 	"sealpost/webmail/api"
 	"sealpost/webmail/api/client"
+	"sealpost/webmail/api/parcels"
 )
 
 func must[V any](v V, err error) V {
@@ -43,6 +44,7 @@ type world struct {
 	keys *pgp.SecretKeys
 	list pgp.ListKey
 	ca   string // file
+	id   account.ID
 }
 
 func newWorld(t testing.TB) *world {
@@ -68,6 +70,7 @@ func newWorld(t testing.TB) *world {
 		Cabinet: &cabinet.Cabinet{Store: db.Cabinet(), Blobs: blobs, Bus: store.Bus, Log: log},
 		Sending: api.Sending{Spool: dir},
 	}
+	served.Parcels, w.id = &parcels.Room{Cabinet: served.Cabinet, Now: time.Now}, a.ID
 	s := httptest.NewTLSServer(served.Handler())
 	t.Cleanup(s.Close)
 	t.Cleanup(served.EndStreams)
@@ -212,7 +215,7 @@ func TestExamplesOfThePage(t *testing.T) {
 	dir := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), "bash", "-c", script.String())
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "URL="+w.URL, "ADDRESS="+w.Address, "PASSWORD="+w.Password, "CURL_CA_BUNDLE="+w.ca)
+	cmd.Env = append(os.Environ(), "URL="+w.URL, "ADDRESS="+w.Address, "PASSWORD="+w.Password, "ACCOUNT="+string(w.id), "CURL_CA_BUNDLE="+w.ca)
 	if out, err := cmd.CombinedOutput(); err != nil || len(blocks) < 8 {
 		t.Fatalf("%d examples: %v\n%s", len(blocks), err, out)
 	}
