@@ -61,7 +61,7 @@ export async function draft(stage) {
 // Browsers write cookies down late: one that died young asks for the passphrase again.
 async function again(page, account) {
   await page.goto(account.web);
-  const passphrase = page.getByLabel("Passphrase");
+  const passphrase = page.getByLabel("Passphrase", { exact: true });
   await page.getByRole("button", { name: "Compose" }).first().or(passphrase).first().waitFor();
   if ((await passphrase.count()) === 0) return;
   const address = page.getByLabel("Address");

@@ -1,6 +1,7 @@
 // The flows in their order: later ones stand on what the first of them left.
 import { draft } from "./draft.mjs";
 import { join } from "./join.mjs";
+import { keyboard } from "./keyboard.mjs";
 import { knock } from "./knock.mjs";
 import { offline } from "./offline.mjs";
 import { moving } from "./moving.mjs";
@@ -12,6 +13,7 @@ import { read } from "./read.mjs";
 import { rotate } from "./rotate.mjs";
 import { search } from "./search.mjs";
 import { signIn } from "./signin.mjs";
+import { tidy } from "./tidy.mjs";
 import { writing } from "./write.mjs";
 
 export const flows = [
@@ -19,6 +21,8 @@ export const flows = [
   ["read", read],
   ["write", writing],
   ["search on another device", search],
+  ["tidy", tidy],
+  ["keyboard", keyboard],
   ["draft after a crash", draft],
   ["moving", moving],
   ["phone", phone],

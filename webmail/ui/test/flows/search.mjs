@@ -24,5 +24,5 @@ export async function search(stage) {
   await finds('"jars of quince"', "Quince weekly", "Aubergine Seventeen");
   await ask(page, "from:nobody@example.net marzipan");
   await page.locator(".row").first().waitFor({ state: "detached" });
-  await stage.leave(d);
+  stage.second = d; // alice's second device
 }

@@ -3,6 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import net from "node:net";
+import tls from "node:tls";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openBrowser, openSink, startDemo } from "../harness.mjs";
@@ -70,11 +71,7 @@ export const isOpen = (page) => page.getByRole("button", { name: "Compose" }).fi
 /** Pastes the 24 words into the first of their fields, as a person would from a file. */
 export async function pasteKit(page, words) {
   await page.locator(".words-one input").first().click();
-  await page.evaluate((text) => {
-    const data = new DataTransfer();
-    data.setData("text/plain", text);
-    document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
-  }, words);
+  await paste(page, { text: words });
 }
 
 export async function signInByKit(page, account) {
@@ -105,6 +102,19 @@ export async function goTo(page, box) {
   await page.locator("nav.side").getByRole("link", { name: new RegExp(`^${box}`) }).click();
 }
 
+/** Pastes into what has the focus: text, HTML, or files by name and octets in base64. */
+export async function paste(page, { text, html, file }) {
+  await page.evaluate(({ text, html, file }) => {
+    const data = new DataTransfer();
+    if (text !== undefined) data.setData("text/plain", text);
+    if (html !== undefined) data.setData("text/html", html);
+    if (file) data.items.add(new File([Uint8Array.from(atob(file.base64), (c) => c.charCodeAt(0))], file.name, { type: file.type }));
+    document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+  }, { text, html, file });
+}
+
+export const toast = (page, words) => page.locator(".toast", { hasText: words });
+
 /** Writes a mail, and leaves the composer open. */
 export async function write(page, { to, subject, text }) {
   await page.getByRole("button", { name: "Compose" }).first().click();
@@ -118,12 +128,13 @@ export async function write(page, { to, subject, text }) {
 
 // ---- From outside ----------------------------------------------------------------------
 
-/** Brings a mail to the server's door, as any server would. */
-export function deliver(stage, { from = "eve@example.org", to, mail }) {
-  const [host, port] = stage.demo.facts.smtp.split(":");
-  const says = [null, "EHLO mail.example.org", `MAIL FROM:<${from}>`, `RCPT TO:<${to}>`, "DATA", mail.replace(/\r?\n/g, "\r\n").replace(/^\./gm, "..") + "\r\n.", "QUIT"];
+/** Brings a mail to the server's door, as any server would; with auth to the other door, as a mail program. */
+export function deliver(stage, { from = "eve@example.org", to, mail, auth }) {
+  const [host, port] = (auth ? stage.demo.facts.submissions : stage.demo.facts.smtp).split(":");
+  const plain = auth && "AUTH PLAIN " + Buffer.from(`\0${auth.address}\0${auth.password}`).toString("base64");
+  const says = [null, "EHLO mail.example.org", ...(plain ? [plain] : []), `MAIL FROM:<${from}>`, `RCPT TO:<${to}>`, "DATA", mail.replace(/\r?\n/g, "\r\n").replace(/^\./gm, "..") + "\r\n.", "QUIT"];
   return new Promise((done, fail) => {
-    const socket = net.connect(Number(port), host);
+    const socket = auth ? tls.connect({ host, port: Number(port), rejectUnauthorized: false }) : net.connect(Number(port), host);
     let said = "";
     let at = 0;
     socket.on("error", fail);
@@ -139,19 +150,28 @@ export function deliver(stage, { from = "eve@example.org", to, mail }) {
   });
 }
 
-/** A GnuPG of its own, gone when the work is done. */
-export async function withGnuPG(work) {
+/** A GnuPG home of its own. */
+function openGnuPG() {
   const home = mkdtempSync(join(tmpdir(), "sp-gpg-"));
   const env = { ...process.env, GNUPGHOME: home };
   const gpg = (args, input = "") => {
-    const r = spawnSync("gpg", ["--batch", "--quiet", "--no-tty", ...args], { env, input });
+    const r = spawnSync("gpg", ["--batch", "--quiet", "--no-tty", "--trust-model", "always", ...args], { env, input });
     expect(r.status === 0, `gpg ${args.join(" ")}: ${r.stderr}`);
     return r.stdout;
   };
+  gpg.end = () => {
+    spawnSync("gpgconf", ["--kill", "all"], { env });
+    rmSync(home, { recursive: true, force: true });
+  };
+  return gpg;
+}
+
+/** A GnuPG of its own, gone when the work is done. */
+export async function withGnuPG(work) {
+  const gpg = openGnuPG();
   try {
     return await work(gpg);
   } finally {
-    spawnSync("gpgconf", ["--kill", "all"], { env });
-    rmSync(home, { recursive: true, force: true });
+    gpg.end();
   }
 }

@@ -1,17 +1,24 @@
-// Alice writes to bob, end to end; he answers; and what was sent can be taken back.
+// Alice writes to bob, end to end, and he answers; what was sent can be taken back, also
+// what leaves later.
 import { bodyOf, expect, goTo, openMail, row, signInByKit, write } from "./stage.mjs";
+
+const sum = (page, words) => page.locator(".compose-sum", { hasText: words });
+const press = (page, name) => page.locator(".compose").getByRole("button", { name, exact: true }).click();
 
 export async function writing(stage) {
   const { page } = stage.desk;
   const subject = stage.plant("Rhubarb on Thursday"), text = stage.plant("bring the copper kettle");
   await write(page, { to: stage.bob.address, subject, text });
-  await page.locator(".compose-sum", { hasText: "End-to-end encrypted" }).waitFor();
-  await stage.desk.screenshot("composer");
-  await page.getByRole("button", { name: "Send", exact: true }).click();
+  await sum(page, "End-to-end encrypted").waitFor();
+  await press(page, "Send");
   await page.locator(".compose").waitFor({ state: "detached" });
 
+  // While it can be taken back, bob sits down; his own mail leaves at once.
   const d = (stage.bobs = await stage.device());
   await signInByKit(d.page, stage.bob);
+  await d.page.goto(stage.demo.url + "#/settings/writing");
+  await d.page.getByRole("combobox", { name: "Take back after sending" }).selectOption({ label: "Send at once" });
+  await d.page.goto(stage.demo.url + "#/inbox");
   await row(d.page, subject).filter({ hasText: "End-to-end encrypted" }).waitFor({ timeout: 30_000 });
   await openMail(d.page, subject);
   await bodyOf(d.page).getByText(text).waitFor();
@@ -23,24 +30,26 @@ export async function writing(stage) {
   await d.page.locator(".editor-text:focus blockquote", { hasText: text }).waitFor(); // below what is written
   await d.page.keyboard.type(answer);
   expect((await d.page.locator(".compose-subject").inputValue()) === `Re: ${subject}`, "Re: before the subject");
-  await d.page.locator(".compose-sum", { hasText: "End-to-end encrypted" }).waitFor();
-  await d.page.getByRole("button", { name: "Send", exact: true }).click();
+  await sum(d.page, "End-to-end encrypted").waitFor();
+  await press(d.page, "Send"); // at once after the last key: no word is lost
   await goTo(page, "Inbox");
   await row(page, subject).waitFor({ timeout: 30_000 });
   await openMail(page, subject);
   await page.frameLocator("iframe >> nth=-1").getByText(answer).waitFor();
+  await later(stage, page);
   await undo(stage, page, d.page);
 }
 
 async function undo(stage, page, bobs) {
   const subject = stage.plant("Turnip regrets"), text = stage.plant("never mind the turnip");
   await write(page, { to: stage.bob.address, subject, text });
-  await page.locator(".compose-sum", { hasText: "End-to-end encrypted" }).waitFor();
-  await page.getByRole("button", { name: "Send", exact: true }).click();
-  await page.getByRole("button", { name: "Undo" }).click();
+  await sum(page, "End-to-end encrypted").waitFor();
+  await press(page, "Send");
+  await page.locator(".toast").getByRole("button", { name: "Undo" }).click();
   // It is a draft again, as it was written.
   await goTo(page, "Drafts");
   await page.locator(".plain-row, .compose").filter({ hasText: subject }).first().waitFor();
+  if (await page.locator(".compose").count()) await press(page, "Save and close");
   // Looked at when the delay is long over.
   stage.atLast.push(async () => {
     await goTo(page, "Sent");
@@ -50,4 +59,22 @@ async function undo(stage, page, bobs) {
     await row(bobs, "Rhubarb on Thursday").first().waitFor();
     expect((await row(bobs, subject).count()) === 0, "what was taken back does not arrive");
   });
+}
+
+// Tomorrow's mail waits at the server, and comes back when it is asked for.
+async function later(stage, page) {
+  const subject = stage.plant("Artichokes at eight"), text = stage.plant("the gate will be open");
+  await write(page, { to: stage.bob.address, subject, text });
+  await press(page, "Send later");
+  await page.locator("dialog[open]").getByRole("button", { name: /^Tomorrow morning/ }).click();
+  await sum(page, "End-to-end encrypted").waitFor();
+  await page.locator(".compose-foot .button-primary, .compose-foot button").first().click();
+  await page.locator(".compose").waitFor({ state: "detached" });
+  await goTo(page, "Leaving later");
+  const line = page.locator(".plain-row", { hasText: subject });
+  await line.getByText(/^To 1 recipient/).waitFor();
+  await line.getByRole("button", { name: "Take back" }).click();
+  await line.waitFor({ state: "detached" });
+  await goTo(page, "Drafts");
+  await page.locator(".plain-row", { hasText: subject }).waitFor();
 }
