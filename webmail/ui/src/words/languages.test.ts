@@ -44,7 +44,7 @@ const same: { [code: string]: string[] } = {
   de: ["Code", "Mail {number}", "Pause", "Port", "Details", "Domain", "Domains", "Filter", "Label", "Labels", "Link", "Mails", "Name", "Offline", "Passkey", "Passkeys", "Passphrase", "Server", "Signatur", "Text", "{n} Mail", "{n} Mails"],
   fr: ["Code", "Contact", "Contacts", "Date", "Invitation", "Invitations", "Notes", "Signature", "Signatures", "Suggestions", "{n} contact", "{n} contacts"],
   es: ["Megabytes"],
-  it: ["Account", "Privacy", "Account {address}", "Link", "Offline", "Passkey", "Passphrase", "Server", "end-to-end", "me", "{n} account"],
+  it: ["Account", "Password", "Privacy", "Account {address}", "Link", "Offline", "Passkey", "Passphrase", "Server", "end-to-end", "me", "{n} account"],
   nl: ["Account", "Mail {number}", "Privacy", "Account {address}", "Accounts", "Code", "Compact", "Contact", "Details", "Filter", "Label …", "Labels", "Link", "Mail", "Mail in", "Mails", "Megabytes", "Offline", "Passkey", "Passkeys", "Server", "end-to-end", "is", "label {name}", "{n} account", "{n} accounts", "{n} contact", "{n} mail", "{n} mails"],
   pt: ["Megabytes"],
   pl: ["Offline", "Operator", "Port", "end-to-end"],
