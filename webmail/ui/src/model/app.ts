@@ -42,7 +42,7 @@ export function createAlarms(clock: Clock): Alarms {
     raise(a) {
       if (seen.has(a.id)) return;
       seen.add(a.id);
-      all.value = [...all.peek(), { ...a, at: clock.now() }].slice(-100);
+      all.value = [...all.peek(), { ...a, at: Math.floor(clock.now() / 1000) }].slice(-100);
     },
     dismiss(id) {
       all.value = all.peek().filter((a) => a.id !== id);

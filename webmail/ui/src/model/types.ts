@@ -76,7 +76,7 @@ export interface Alarm {
   id: string; // the same alarm comes once
   word: "rolled-back" | "own-key-changed" | "own-key-old" | "peer-key-changed" | "damaged-box" | "card-swapped";
   about: string; // for the eye only: an address, or a drawer's name; "" if none
-  at: number;
+  at: number; // seconds
 }
 export interface Alarms {
   readonly all: ReadonlySignal<readonly Alarm[]>;
