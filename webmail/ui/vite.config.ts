@@ -33,7 +33,10 @@ export default defineConfig({
       output: {
         entryFileNames: (chunk) => (chunk.name === "sw" ? "sw.js" : "assets/[name]-[hash].js"),
         // The service worker knows languages by their names, to keep only the one in use.
-        chunkFileNames: (chunk) => (languageOf(chunk.facadeModuleId) ? "assets/language-[name]-[hash].js" : "assets/[name]-[hash].js"),
+        chunkFileNames: (chunk) => {
+          const language = languageOf(chunk.facadeModuleId);
+          return language ? `assets/language-${language}-[hash].js` : "assets/[name]-[hash].js";
+        },
         assetFileNames: "assets/[name]-[hash][extname]",
       },
     },

@@ -37,10 +37,11 @@ async function keep(): Promise<void> {
 }
 
 async function speak(language: string): Promise<void> {
-  const [path, integrity] = Object.entries(shell.files).find(([path]) => languageOf(path) === language) ?? [];
-  if (!path || !integrity) return;
+  const files = Object.entries(shell.files).filter(([path]) => languageOf(path) === language);
+  if (files.length === 0) return;
   await (await caches.open(words)).put("/language", new Response(language));
-  if (!(await (await caches.open(here)).match(path))) await keepFile(path, integrity);
+  const cache = await caches.open(here);
+  for (const [path, integrity] of files) if (!(await cache.match(path))) await keepFile(path, integrity);
 }
 
 async function dropOthers(): Promise<void> {

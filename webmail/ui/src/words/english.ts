@@ -1,4 +1,5 @@
 // Tests speak English: vitest reads this before each file of them.
-import { setLanguage } from "./index.ts";
+import { allWords, setLanguage } from "./index.ts";
 
 await setLanguage("en", []);
+await allWords();

@@ -12,7 +12,8 @@ export type Key = Flat | Plural;
 export type Params = { [name: string]: string | number };
 type Catalogue = { [key: string]: string };
 
-const files = import.meta.glob<{ default: Catalogue }>("./*.json");
+const files = import.meta.glob<{ default: Catalogue }>("./*.json", { query: "?part=first" });
+const others = import.meta.glob<{ default: Catalogue }>("./*.json", { query: "?part=rest" });
 
 // Each in its own words: whoever looks for a language reads that one.
 export const languages: { [code: string]: string } = {
@@ -40,6 +41,11 @@ export const hours = signal<"" | "12" | "24">("");
 let words: Catalogue = {};
 let plural = new Intl.PluralRules("en");
 let asked = 0;
+let rest: Promise<void> = Promise.resolve();
+const grown = signal(0); // words came after those of the first page
+
+/** Once the words of rooms are here, too. */
+export const allWords = (): Promise<void> => rest;
 
 /** The languages that have a file. */
 export const available = () => Object.keys(languages).filter((c) => `./${c}.json` in files);
@@ -70,13 +76,19 @@ export async function choose(code: string, memory = remembered): Promise<void> {
   await setLanguage(code || preferred());
 }
 
-/** Loads a language and shows it; an unknown one is English. If it does not come, what was shown stays. */
+/** Loads a language and shows it; an unknown one is English. If it does not come, what was shown stays. It is done with the words of the first page: see allWords. */
 export async function setLanguage(code: string, region: readonly string[] = navigator.languages): Promise<void> {
   const turn = ++asked;
   const lang = available().includes(code) ? code : "en";
   const catalogue = await files[`./${lang}.json`]?.();
   if (turn !== asked || !catalogue) return; // another one was asked for meanwhile
   words = catalogue.default;
+  rest = Promise.resolve(others[`./${lang}.json`]?.()).then((more) => {
+    if (turn !== asked || !more) return;
+    words = { ...words, ...more.default };
+    grown.value++;
+  });
+  rest.catch(() => {}); // a room asks again
   locale.value = region.find((r) => r.toLowerCase().split("-")[0] === lang) ?? lang;
   plural = new Intl.PluralRules(lang);
   formats.clear();
@@ -92,6 +104,7 @@ const find = (key: string, n: number | undefined): string | undefined =>
 
 /** The words of a key. {name} takes a parameter; a number named n also chooses the plural. */
 export function t(key: Key, params?: Params): string {
+  void grown.value;
   void language.value; // whoever draws words draws them again when the language changes
   const n = params?.["n"];
   const text = find(key, typeof n === "number" ? n : undefined) ?? key;

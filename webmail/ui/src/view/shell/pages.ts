@@ -1,7 +1,7 @@
 // Pages that are fetched when they are first needed. Each is the default export of its
 // room's index; a room that is not in this build says so.
 import type { ComponentType } from "preact";
-import { t } from "../../words/index.ts";
+import { allWords, t } from "../../words/index.ts";
 import { EmptyState } from "../kit/index.ts";
 import { createElement } from "preact";
 
@@ -13,7 +13,7 @@ const rooms = import.meta.glob<{ [name: string]: Page }>("../{settings,contacts,
 const Missing: Page = () => createElement(EmptyState, { title: t("shell.nopage"), art: "question" });
 // A room's page is called as the room is: Settings of settings.
 const room = (name: string): Load => async () => {
-  const m = await rooms[`../${name}/index.tsx`]?.();
+  const [m] = await Promise.all([rooms[`../${name}/index.tsx`]?.(), allWords()]);
   return { default: m?.["default"] ?? m?.[(name[0] ?? "").toUpperCase() + name.slice(1)] ?? Missing };
 };
 
@@ -24,8 +24,8 @@ export const pages = {
   contacts: room("contacts"),
   admin: room("admin"),
   letter: room("letter"), // a message behind a password, for somebody outside
-  compose: (async () => ({ default: (await import("../compose/Composers.tsx")).Composers })) as Load, // draws all of drafts.open
-  reader: (() => import("../reader/reader.tsx")) as Load,
+  compose: (async () => ({ default: (await Promise.all([import("../compose/Composers.tsx"), allWords()]))[0].Composers })) as Load, // draws all of drafts.open
+  reader: (async () => (await Promise.all([import("../reader/reader.tsx"), allWords()]))[0]) as Load,
   palette: (() => import("./palette.tsx")) as Load,
   help: (() => import("./help.tsx")) as Load,
   pick: (() => import("../list/pick.tsx")) as Load,
