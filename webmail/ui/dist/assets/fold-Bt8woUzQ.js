@@ -1,0 +1,1 @@
+function e(e){return/^[\0-\x7f]*$/u.test(e)?e.toLowerCase():e.normalize(`NFKD`).replace(/\p{M}/gu,``).toLowerCase()}export{e as t};
