@@ -23,7 +23,7 @@ func TestWebmailFlows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(timeout(t, 5*time.Minute), "node", filepath.Join("test", "e2e.mjs"))
+	cmd := exec.CommandContext(timeout(t, 12*time.Minute), "node", filepath.Join("test", "e2e.mjs"))
 	cmd.Dir = webmailSources
 	cmd.Env = append(os.Environ(), "SEALPOST_BINARY="+bin)
 	out, err := cmd.CombinedOutput()
