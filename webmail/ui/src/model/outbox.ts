@@ -79,8 +79,8 @@ export class Outbox implements OutboxModel {
     this.#recipients = new Recipients(parts);
     this.recipients = this.#recipients.views;
   }
-  check(addresses: readonly string[]): void {
-    void this.#recipients.check(addresses).catch(() => {});
+  check(addresses: readonly string[], anew = false): void {
+    void this.#recipients.check(addresses, anew).catch(() => {});
   }
 
   async send(draft: DraftHandle, o: { at?: number; readable?: boolean; notice?: Notice } = {}): Promise<SendResult> {

@@ -583,7 +583,7 @@ export interface RecipientView {
 export interface OutboxModel {
   readonly items: ReadonlySignal<readonly (OutboxItem & { subject: string; people: readonly Address[] })[]>; // waiting at the server; subject "" and nobody if another device sent it
   // Live states for a composer: call with what stands in the fields; keeps one signal.
-  check(addresses: readonly string[]): void;
+  check(addresses: readonly string[], anew?: boolean): void; // anew: also what was asked a moment ago
   readonly recipients: ReadonlySignal<ReadonlyMap<string, RecipientView>>;
   // Sends a draft. "sent" shows a toast with undo; on failure the draft stays.
   // notice says what the mail that brings a link to a letter behind a password says; without it none leaves.

@@ -26,7 +26,7 @@ export function KeyDialog({ desk, address, state, onProtect, onClose }: { desk: 
   );
 }
 
-const again = (desk: Desk, address: string) => desk.outbox.check([...new Set([...desk.outbox.recipients.value.keys(), address.toLowerCase()])]);
+const again = (desk: Desk, address: string) => desk.outbox.check([...new Set([...desk.outbox.recipients.value.keys(), address.toLowerCase()])], true);
 
 function Fingerprint({ label, value }: { label: string; value: string }) {
   return <figure class="key-print"><figcaption>{label}</figcaption><code dir="ltr">{grouped(value)}</code></figure>;
