@@ -51,7 +51,7 @@ export async function rotate(stage) {
     await bodyOf(phone.page).getByText(words).waitFor();
   }
   for (const d of [laptop, phone]) {
-    expect((await d.page.getByText("old key").count()) === 0, "no alarm");
+    expect((await d.page.locator(".shell-notes").getByText("old key").count()) === 0, "no alarm");
     await stage.leave(d);
   }
 }

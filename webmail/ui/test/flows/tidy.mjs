@@ -1,6 +1,6 @@
 // Putting mail in order: conversations, many at once, labels, folders, snooze, by pointer
 // and drag; each of it undone.
-import { deliver, expect, goTo, openMail, row, toast } from "./stage.mjs";
+import { deliver, expect, goTo, openMail, row, toast, until } from "./stage.mjs";
 
 const mail = (subject, text, more = "") => `From: Ivy Larkspur <ivy@example.org>\r\nTo: alice@demo.test\r\nSubject: ${subject}\r\nMessage-ID: <${subject.replace(/\W/g, "")}@example.org>\r\n${more}\r\n${text}\r\n`;
 const gone = (page, words) => row(page, words).first().waitFor({ state: "detached" });
@@ -47,7 +47,13 @@ export async function tidy(stage) {
 
 async function labels(stage, page, subject) {
   stage.label = stage.plant("Kitchen garden");
-  await row(page, subject).locator(".row-pick input").click();
+  // What came back may still be on its way to its place: the row that is meant is picked.
+  await until(`${subject} is picked`, async () => {
+    await row(page, subject).locator(".row-pick input").click();
+    if ((await row(page, subject).and(page.locator(".row-picked")).count()) === 1) return true;
+    await page.keyboard.press("Escape");
+    return false;
+  });
   await page.keyboard.press("l");
   await page.getByPlaceholder("Which label?").fill(stage.label);
   await page.getByRole("option", { name: new RegExp(stage.label) }).click();
