@@ -1,5 +1,6 @@
 // The flows in their order: later ones stand on what the first of them left.
 import { draft } from "./draft.mjs";
+import { editor } from "./editor.mjs";
 import { join } from "./join.mjs";
 import { keyboard } from "./keyboard.mjs";
 import { knock } from "./knock.mjs";
@@ -7,6 +8,7 @@ import { offline } from "./offline.mjs";
 import { moving } from "./moving.mjs";
 import { owner } from "./owner.mjs";
 import { letter } from "./letter.mjs";
+import { newPassphrase } from "./passphrase.mjs";
 import { passkey } from "./passkey.mjs";
 import { phone } from "./phone.mjs";
 import { read } from "./read.mjs";
@@ -14,7 +16,7 @@ import { rotate } from "./rotate.mjs";
 import { search } from "./search.mjs";
 import { signIn } from "./signin.mjs";
 import { tidy } from "./tidy.mjs";
-import { writing } from "./write.mjs";
+import { keyChange, writing } from "./write.mjs";
 
 export const flows = [
   ["sign in", signIn],
@@ -23,6 +25,9 @@ export const flows = [
   ["search on another device", search],
   ["tidy", tidy],
   ["keyboard", keyboard],
+  ["editor", editor],
+  ["key change", keyChange],
+  ["new passphrase", newPassphrase],
   ["draft after a crash", draft],
   ["moving", moving],
   ["phone", phone],

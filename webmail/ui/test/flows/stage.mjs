@@ -1,7 +1,7 @@
 // What the flows share: one demo, one browser, people with devices, a record of every
 // request body, and the words that nothing of the server may ever hold readable.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import tls from "node:tls";
 import { tmpdir } from "node:os";
@@ -54,7 +54,7 @@ export async function openStage() {
       for (const d of folder ? open : []) await d.page.screenshot({ path: join(folder, `${name}-${open.indexOf(d)}.png`) }).catch(() => undefined);
     },
     leaveAll: async () => { while (open.length) await open.pop().close(); },
-    close: async () => { await browser.close(); await sink.close(); },
+    close: async () => { await browser.close(); await sink.close(); stage.gus?.gpg.end(); },
   };
   return stage;
 }
@@ -150,6 +150,32 @@ export function deliver(stage, { from = "eve@example.org", to, mail, auth }) {
   });
 }
 
+/** The program of the server on its command line. */
+export function sealpost(stage, ...args) {
+  const r = spawnSync(stage.binary, [...args, "--config", stage.demo.facts.config], { encoding: "utf8" });
+  expect(r.status === 0, `sealpost ${args.join(" ")}: ${r.stderr}`);
+  return r.stdout.trim();
+}
+
+/** Gus has an account here, a mail program and GnuPG. */
+export function openGus(stage) {
+  const gpg = openGnuPG();
+  const address = "gus@demo.test";
+  const fingerprint = gpg.make("Gus Applewhite", address);
+  sealpost(stage, "account", "add", address, "--key", gpg.file(fingerprint));
+  const password = sealpost(stage, "password", "add", address, "--name", "mutt").split(/\s+/).findLast((w) => w.length > 12);
+  const gus = {
+    gpg, address, fingerprint, password,
+    // The newest mail of his inbox whose octets hold these words, as GnuPG opens it.
+    decrypts: (words) => {
+      const mail = spawnSync("curl", ["-ksS", "-u", `${address}:${password}`, `imaps://${stage.demo.facts.imaps}/INBOX;MAILINDEX=*`]).stdout;
+      return mail.length > 0 && gpg(["--skip-verify", "--decrypt"], mail).toString().includes(words);
+    },
+  };
+  stage.gus = gus;
+  return gus;
+}
+
 /** A GnuPG home of its own. */
 function openGnuPG() {
   const home = mkdtempSync(join(tmpdir(), "sp-gpg-"));
@@ -158,6 +184,15 @@ function openGnuPG() {
     const r = spawnSync("gpg", ["--batch", "--quiet", "--no-tty", "--trust-model", "always", ...args], { env, input });
     expect(r.status === 0, `gpg ${args.join(" ")}: ${r.stderr}`);
     return r.stdout;
+  };
+  gpg.make = (name, address) => {
+    gpg(["--yes", "--passphrase", "", "--pinentry-mode", "loopback", "--quick-generate-key", `${name} <${address}>`, "default", "default", "1d"]);
+    return gpg(["--with-colons", "--list-keys", address]).toString().split("\n").filter((l, i, all) => l.startsWith("fpr:") && all[i - 1]?.startsWith("pub:")).map((l) => l.split(":")[9]).at(-1);
+  };
+  gpg.file = (fingerprint) => {
+    const path = join(home, `${fingerprint}.asc`);
+    writeFileSync(path, gpg(["--armor", "--export", fingerprint]));
+    return path;
   };
   gpg.end = () => {
     spawnSync("gpgconf", ["--kill", "all"], { env });

@@ -1,6 +1,6 @@
-// Alice writes to bob, end to end, and he answers; what was sent can be taken back, also
-// what leaves later.
-import { bodyOf, expect, goTo, openMail, row, signInByKit, write } from "./stage.mjs";
+// Alice writes to bob, end to end, and he answers; to gus, whose GnuPG opens it; what was
+// sent can be taken back, also what leaves later; another key of gus stops her.
+import { bodyOf, expect, goTo, isOpen, openGus, openMail, row, sealpost, signInByKit, until, write } from "./stage.mjs";
 
 const sum = (page, words) => page.locator(".compose-sum", { hasText: words });
 const press = (page, name) => page.locator(".compose").getByRole("button", { name, exact: true }).click();
@@ -38,6 +38,7 @@ export async function writing(stage) {
   await page.frameLocator("iframe >> nth=-1").getByText(answer).waitFor();
   await later(stage, page);
   await undo(stage, page, d.page);
+  await toGus(stage, page);
 }
 
 async function undo(stage, page, bobs) {
@@ -77,4 +78,40 @@ async function later(stage, page) {
   await line.waitFor({ state: "detached" });
   await goTo(page, "Drafts");
   await page.locator(".plain-row", { hasText: subject }).waitFor();
+}
+
+async function toGus(stage, page) {
+  const gus = openGus(stage);
+  const subject = stage.plant("Plums for the postman"), text = stage.plant("seven crates stand in the barn");
+  await write(page, { to: gus.address, subject, text });
+  await sum(page, "End-to-end encrypted").waitFor();
+  await press(page, "Send");
+  await page.locator(".compose").waitFor({ state: "detached" });
+  // Looked at when the delay is over: GnuPG opens it; then he shows up with another key.
+  stage.gusReads = () => until("GnuPG opens what alice wrote", () => gus.decrypts(text));
+}
+
+export async function keyChange(stage) {
+  const { page } = stage.desk, { gus } = stage;
+  await stage.gusReads();
+  const other = gus.gpg.make("Gus Applewhite", gus.address);
+  expect(other !== gus.fingerprint, "another key");
+  sealpost(stage, "account", "key", gus.address, "--key", gus.gpg.file(other));
+  await page.reload(); // what was asked a moment ago is not asked again
+  await isOpen(page);
+  await write(page, { to: gus.address, subject: stage.plant("Are you still you"), text: "?" });
+  await sum(page, "A key changed: look at it first").waitFor();
+  expect(await page.locator(".compose-foot button").first().isDisabled(), "nothing can be sent while a key is in doubt");
+  await page.locator(".compose .note").getByRole("button", { name: "Compare keys" }).click();
+  const dialog = page.locator("dialog[open]");
+  const groups = (f) => (f.match(/.{4}/g) ?? []).join(" ");
+  await dialog.getByText(groups(gus.fingerprint)).waitFor();
+  await dialog.getByText(groups(other)).waitFor();
+  await dialog.getByRole("button", { name: "It is theirs: use the new key" }).click();
+  await dialog.getByRole("button", { name: "Close" }).last().click();
+  await sum(page, "End-to-end encrypted").waitFor();
+  expect(await page.locator(".compose-foot button").first().isEnabled(), "it can be sent once the key is accepted");
+  gus.fingerprint = other;
+  await press(page, "Discard");
+  await page.locator(".compose").waitFor({ state: "detached" });
 }
