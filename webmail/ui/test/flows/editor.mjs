@@ -14,6 +14,9 @@ export async function editor(stage) {
   await text.locator("strong, b", { hasText: bold }).waitFor();
   expect((await text.locator("script, iframe, svg, style, [onerror], a[href^=javascript], img[src^=http]").count()) === 0, "nothing hostile in the text");
   expect((await page.title()) !== "ran" && stage.sink.asked.length === before, "nothing ran, and nobody was asked");
+  await paste(page, { text: "styled", html: '<meta charset="utf-8"><b style="font-weight:normal"><p>plain <span style="color:red; font-weight:700">heavy</span> <span style="font-style:italic">leaning</span></p></b>' });
+  await text.locator("strong", { hasText: /^heavy$/ }).waitFor(); // and no style was tried: a violation fails the flow
+  await text.locator("em", { hasText: /^leaning$/ }).waitFor();
   await paste(page, { file: { name: "plan.png", type: "image/png", base64: dot } });
   await text.locator("img[data-cid][src^=blob]").waitFor();
 

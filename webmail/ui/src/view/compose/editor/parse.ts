@@ -11,15 +11,40 @@ const most = 500_000; // characters of HTML that are taken in
 const purifiers = new WeakMap<Window, DOMPurify>();
 
 function purifierOf(win: Window & typeof globalThis): DOMPurify {
-  const known = purifiers.get(win) ?? createDOMPurify(win);
+  const known = purifiers.get(win) ?? spelling(createDOMPurify(win));
   purifiers.set(win, known);
   return known;
 }
 
+// Styles that say what an element of the schema says. A page with our policy tries none, so
+// they come as the words of data-style, and are spelled out.
+const spelled: [name: string, style: RegExp][] = [
+  ["b", /(?:^|;)\s*font-weight\s*:\s*(?:bold|[6-9]\d\d)/iu], ["i", /(?:^|;)\s*font-style\s*:\s*(?:italic|oblique)/iu],
+  ["u", /(?:^|;)\s*text-decoration(?:-line)?\s*:[^;]*underline/iu], ["s", /(?:^|;)\s*text-decoration(?:-line)?\s*:[^;]*line-through/iu],
+];
+const plain = /(?:^|;)\s*font-weight\s*:\s*(?:normal|400)/iu; // of a <b>: some programs put one around everything
+
+function spelling(purifier: DOMPurify): DOMPurify {
+  purifier.addHook("afterSanitizeAttributes", (el) => {
+    const style = el.getAttribute("data-style");
+    if (style === null) return;
+    el.removeAttribute("data-style");
+    if (el.nodeName === "B" && plain.test(style)) el.setAttribute("data-plain", "");
+    for (const [name, says] of spelled) {
+      if (!says.test(style)) continue;
+      const around = el.ownerDocument.createElement(name);
+      around.append(...el.childNodes);
+      el.append(around);
+    }
+  });
+  return purifier;
+}
+
 // quiet takes away what a browser would refuse while it parses, and report: handlers and
-// sheets. What slips through is refused and reported; nothing rests on this.
+// sheets; of styles it leaves the words, which are spelled out. What slips through is
+// refused and reported; nothing rests on this.
 const quiet = (source: string): string =>
-  source.slice(0, most).replace(/<style\b[^]*?<\/style\s*>/giu, "").replace(/<[a-z][^>]*>/giu, (tag) => tag.replace(/([\s/"'])on(?=[a-z]+\s*=)/giu, "$1data-not-"));
+  source.slice(0, most).replace(/<style\b[^]*?<\/style\s*>/giu, "").replace(/<[a-z][^>]*>/giu, (tag) => tag.replace(/([\s/"'])on(?=[a-z]+\s*=)/giu, "$1data-not-").replace(/([\s/"'])style(?=\s*=)/giu, "$1data-style"));
 
 const risky = { FORBID_TAGS: ["style", "svg", "math", "form", "input", "button", "select", "textarea", "iframe", "object", "video", "audio", "picture", "template"], FORBID_ATTR: ["srcset", "poster", "background", "id", "name", "class"] };
 
