@@ -19,6 +19,7 @@ import (
 
 	"sealpost/account"
 	"sealpost/imap"
+	"sealpost/mail"
 	"sealpost/mailstore"
 )
 
@@ -377,9 +378,13 @@ func TestAddressThatChangedHands(t *testing.T) {
 	t.Parallel()
 	h := build(t)
 	c := h.client(h.alice, nil)
-	h.must(h.accounts.Delete(context.Background(), h.alice.id)) // by another node: the book here did not see it
+	ctx := context.Background()
+	h.must(h.accounts.Delete(ctx, h.alice.id)) // by another node: the book here did not see it
+	address, err := mail.ParseAddress(h.alice.address)
+	h.must(err)
+	h.must(h.book.Free(ctx, address)) // as an operator may
 	h.person(h.alice.address)
-	_, err := appendMail(t, c, "INBOX", letter("one", "hello"), nil)
+	_, err = appendMail(t, c, "INBOX", letter("one", "hello"), nil)
 	wantCode(t, err, goimap.ResponseCodeContactAdmin)
 }
 

@@ -111,6 +111,8 @@ describe("rotating", () => {
 });
 
 describe("sealing anew", () => {
+  beforeAll(() => w.vault.renew({ ...w.id, account, keyring: ring, share })); // the key in use is the new one
+
   it("exchanges the packets in front and nothing else", async () => {
     const old = await sealTo(before, seal("Subject: old\n\nkumquat\n"));
     const { head } = walkMessage(old);

@@ -14,6 +14,7 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 }); // Argon2id is slo
 
 let w: World;
 let kit: string;
+let passphrase = phrase; // the account's now: tests change it, and stand alone all the same
 
 beforeAll(async () => {
   w = await newWorld();
@@ -152,6 +153,7 @@ describe("a hostile server", () => {
     await expect(byPassphrase(next, { passphrase: phrase })).rejects.toThrow(/^closed$/);
     await expect(opens(next, { ...w.id, fingerprint: "A".repeat(40) })).rejects.toThrow(/^rolled-back$/);
     w.ring = next;
+    passphrase = "a new and longer passphrase";
   });
 
   it("cannot make a weaker derivation pass once a stronger was seen", async () => {
@@ -197,7 +199,7 @@ describe("changing keys", () => {
     await vault.reopen({ ...w.id, keyring: w.ring, share });
     const fingerprint = w.id.fingerprint;
     await expect(vault.newKit({ passphrase: "not the passphrase", keyring: w.ring, fingerprint })).rejects.toThrow("closed");
-    const { words, request } = await vault.newKit({ passphrase: "a new and longer passphrase", keyring: w.ring, fingerprint });
+    const { words, request } = await vault.newKit({ passphrase, keyring: w.ring, fingerprint });
     expect(request.version).toBe(w.ring.version + 1);
     expect((await vault.tryKit(words.join(" "))).kit_proof).not.toBe("");
     await expect(vault.tryKit(kit)).rejects.toThrow("closed");
