@@ -197,7 +197,7 @@ func (f *ferry) run(ctx context.Context) (r move.Report, err error) {
 	ended := make(chan error, 1)
 	both.Go(func() {
 		err := convey(ctx, f.file, "mail.import", body, answer)
-		body.CloseWithError(errors.New("the server takes no more"))
+		body.CloseWithError(errNoMore)
 		answer.CloseWithError(err)
 		ended <- err
 	})
@@ -212,11 +212,15 @@ func (f *ferry) run(ctx context.Context) (r move.Report, err error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.failure != nil {
+	if f.failure != nil && (err == nil || !errors.Is(f.failure, errNoMore)) {
 		return r, f.failure
 	}
 	return r, err
 }
+
+// errNoMore is what the sending half meets once the server has said its last word.
+// That word is the reason, where there is one.
+var errNoMore = errors.New("the server takes no more")
 
 // feed writes all messages of the source.
 func (f *ferry) feed(ctx context.Context, to io.Writer) error {
