@@ -8,7 +8,8 @@ import type { Vault } from "../vault/vault.ts";
 import { createMemoryStore, type Store } from "./cache.ts";
 import { createDesk, type OpenDesk } from "./desk.ts";
 import type { PasskeyHost } from "./passkeys.ts";
-import { SessionState, type Memory } from "./session.ts";
+import type { Memory } from "./door.ts";
+import { SessionState } from "./session.ts";
 import type { Alarm, Alarms, App } from "./types.ts";
 
 export interface AppParts {

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import type { AppPassword, NewTotp, SecondFactors, SessionLine, SignInLine, WaitingRequest } from "../wire/api.ts";
 import type { Api } from "../wire/http.ts";
 import { resource, wordOf } from "./resource.ts";
-import type { SessionModel } from "./types.ts";
+import type { ProofModel } from "./types.ts";
 
 export const scopes = ["imap", "smtp", "api"] as const;
 
@@ -29,7 +29,7 @@ export function tries() {
 }
 
 // proven asks the owner to prove who they are where the server wants it.
-export function createDevices(api: Api, proven: SessionModel["proven"] = (f) => f()) {
+export function createDevices(api: Api, proven: ProofModel["with"] = (f) => f()) {
   const sessions = resource<SessionLine[]>(async () =>
     (await api.sessions()).sort((a, b) => Number(b.current) - Number(a.current) || b.used.localeCompare(a.used)));
   const history = resource<SignInLine[]>(() => api.signIns());

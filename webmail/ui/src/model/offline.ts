@@ -7,7 +7,7 @@ import type { Account, Session } from "../wire/api.ts";
 import { ApiError, type Api } from "../wire/http.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { PasskeyHost } from "./passkeys.ts";
-import type { Memory } from "./session.ts";
+import type { Memory } from "./door.ts";
 
 export interface OfflineParts {
   api: Api;

@@ -37,7 +37,7 @@ export function createOwn(api: Api, vault: Vault, session: SessionModel) {
       const s = await api.session();
       const made = await vault.withAddresses({ name, addresses: s.account.addresses, keyring: s.keyring, fingerprint: s.account.fingerprint });
       if (made.container) await api.putContainer(`openpgp.${s.account.fingerprint}`, made.container);
-      took(await session.proven(() => api.putCertificate(made.certificate)));
+      took(await session.proof.with(() => api.putCertificate(made.certificate)));
       await named.load();
       return true;
     }),

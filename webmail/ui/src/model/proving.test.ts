@@ -38,15 +38,15 @@ test("the owner is asked once, and not again while it counts; leaving the questi
   await page.app.start();
   const { session } = page.app;
   Object.assign(page.app.api, { prove: api.prove, forgetProof: api.forgetProof });
-  const devices = createDevices(api, session.proven.bind(session));
+  const devices = createDevices(api, session.proof.with.bind(session.proof));
   const first = devices.removeTotp();
-  await until(() => session.proving.peek() !== null);
-  await session.prove({ passphrase: "wrong" });
-  expect(session.proving.peek()).toEqual({ busy: false, word: "closed" });
+  await until(() => session.proof.state.peek() !== null);
+  await session.proof.give({ passphrase: "wrong" });
+  expect(session.proof.state.peek()).toEqual({ busy: false, word: "closed" });
   expect(state.tries).toBe(0); // the vault knows that it is wrong: the server hears of no try
-  await session.prove({ passphrase: fakePassphrase });
+  await session.proof.give({ passphrase: fakePassphrase });
   expect(await first).toBe(true);
-  expect(session.proving.peek()).toBe(null);
+  expect(session.proof.state.peek()).toBe(null);
   await devices.removePasskey("abc");
   expect((await devices.newPassword({ name: "x", scopes: ["api"], file_sent: false }))?.password).toBe("secret");
   expect(state.tries).toBe(1);
@@ -54,8 +54,8 @@ test("the owner is asked once, and not again while it counts; leaving the questi
 
   state.token = "another"; // five minutes later
   const second = devices.removePasskey("def");
-  await until(() => session.proving.peek() !== null);
-  session.stopProving();
+  await until(() => session.proof.state.peek() !== null);
+  session.proof.stop();
   expect(await second).toBe(undefined);
   expect(devices.failed.peek()).toBe("");
   await session.lock();
@@ -63,7 +63,7 @@ test("the owner is asked once, and not again while it counts; leaving the questi
   void devices.removeTotp();
   await until(() => asked.length > 0);
   expect(asked[0]).toBe("DELETE /second-factors/totp without"); // locking forgets it
-  session.stopProving();
+  session.proof.stop();
   page.app.stop();
 });
 

@@ -3,39 +3,18 @@
 // a fault.
 
 import { signal } from "@preact/signals";
-import type { Account, Invitation, Join, Server, Session } from "../wire/api.ts";
-import { ApiError, newKey, sleep, type Api, type Clock } from "../wire/http.ts";
-import type { NewIdentity, Vault } from "../vault/vault.ts";
-import type { PasskeyHost } from "./passkeys.ts";
+import type { Account, Server, Session } from "../wire/api.ts";
+import { ApiError, sleep } from "../wire/http.ts";
+import { stop, Stopped, type SessionParts } from "./door.ts";
+import { JoiningState } from "./joining.ts";
+import { Keys } from "./keys.ts";
 import { Offline } from "./offline.ts";
-import { wordOf } from "./resource.ts";
-import type { Fault, Joining, KeyChange, Need, Phase, Proving, SessionModel } from "./types.ts";
-
-export interface Memory {
-  get(key: string): string | null;
-  set(key: string, value: string | null): void;
-}
-export interface SessionParts {
-  api: Api;
-  vault: Vault;
-  clock: Clock;
-  device: string;
-  passkeys: PasskeyHost | null;
-  memory: Memory; // of this browser: not secret
-  forget: (account: string) => Promise<void>; // what this device keeps of an account
-  leaving: () => Promise<void>; // stores what is unsaved
-  tell: (word: "locked" | "signed-out") => void; // other tabs
-}
+import { Proof } from "./proof.ts";
+import type { Fault, Need, Phase, SessionModel } from "./types.ts";
 
 const POLL = 2_500;
 const ASKING = 15 * 60_000;
 const LAST = "sealpost address";
-
-class Stopped extends Error {}
-// Its owner did not want to prove who they are: that is no fault, and has no words.
-class NotProved extends Error {
-  readonly word = "";
-}
 
 export class SessionState implements SessionModel {
   readonly #parts: SessionParts;
@@ -47,18 +26,15 @@ export class SessionState implements SessionModel {
   readonly session = signal<Session | null>(null);
   readonly account = signal<Account | null>(null);
   readonly address = signal("");
-  readonly joining = signal<Joining | null>(null);
+  readonly joining: JoiningState;
   readonly asking = signal<{ words: string[] } | null>(null);
   readonly ended = signal(false);
-  readonly proving = signal<Proving | null>(null);
+  readonly keys: Keys;
+  readonly proof: Proof;
   readonly hasPasskeys: boolean;
   readonly offline: Offline;
   autoLock = 0; // minutes; the desk follows the settings
-  #identity: NewIdentity | null = null; // of who joins
-  #token = "";
-  #kit: { version: number; request: Parameters<Api["newKit"]>[0] } | null = null;
   #stopAsking = false;
-  #answer: ((proved: boolean) => void) | null = null; // of who waits for a proof
   #lastActive = 0;
   #idle: (() => void) | null = null;
 
@@ -66,6 +42,22 @@ export class SessionState implements SessionModel {
     this.#parts = parts;
     this.hasPasskeys = parts.passkeys !== null;
     this.address.value = parts.memory.get(LAST) ?? "";
+    const door = { parts, do: this.#do.bind(this), fresh: this.#fresh.bind(this), opening: this.#opening.bind(this) };
+    this.proof = new Proof(door);
+    this.keys = new Keys({ ...door, keyring: this.#keyring.bind(this), renewed: this.renewed.bind(this), proven: this.proof.with.bind(this.proof) });
+    this.joining = new JoiningState({
+      ...door,
+      setAddress: this.#setAddress.bind(this),
+      askServer: this.#askServer.bind(this),
+      enter: this.#enter.bind(this),
+      joining: () => {
+        this.phase.value = "joining";
+      },
+      turnBack: () => {
+        if (this.phase.peek() === "joining") this.phase.value = "signed-out";
+        void parts.vault.lock();
+      },
+    });
     this.offline = new Offline({
       ...parts,
       met: (s) => {
@@ -96,7 +88,7 @@ export class SessionState implements SessionModel {
     }
   }
   #explain(e: unknown): void {
-    if (e instanceof Stopped || e instanceof NotProved) return;
+    if (e instanceof Stopped) return;
     if (e instanceof ApiError && e.word === "second-factor") this.need.value = { kind: "second-factor", methods: e.methods };
     else if (e instanceof ApiError) this.fault.value = { word: e.word, ...(e.wait ? { wait: e.wait } : {}) };
     else {
@@ -157,7 +149,7 @@ export class SessionState implements SessionModel {
   }
   #opened(): void {
     this.ended.value = false;
-    this.joining.value = null;
+    this.joining.state.value = null;
     this.#keepHere();
     this.phase.value = "open";
     this.#lastActive = this.#parts.clock.now();
@@ -275,67 +267,6 @@ export class SessionState implements SessionModel {
     });
   }
 
-  // -- joining
-  beginJoin(token: string): Promise<boolean> {
-    return this.#do(async () => {
-      await this.#askServer();
-      const invitation = token === "" ? null : await this.#parts.api.invitation(token);
-      this.#token = token;
-      this.#identity = null;
-      this.joining.value = { step: "choose", invitation, words: [], fingerprint: "" };
-      this.phase.value = "joining";
-    });
-  }
-  join(o: { address: string; name: string; passphrase: string; secretKey?: string; keyPassphrase?: string; keep?: boolean }): Promise<boolean> {
-    const { vault } = this.#parts;
-    const j = this.joining.peek();
-    return this.#do(async () => {
-      if (!j) throw new Stopped();
-      const address = o.address.trim();
-      this.#identity = j.invitation?.attach
-        ? await vault.attach({
-            invitation: j.invitation as Invitation, address, passphrase: o.passphrase, keep: o.keep ?? false,
-            ...(o.secretKey === undefined ? {} : { secret_key: o.secretKey }), ...(o.keyPassphrase === undefined ? {} : { key_passphrase: o.keyPassphrase }),
-          })
-        : await vault.create({ address, name: o.name, passphrase: o.passphrase, account: newKey().slice(0, 16) });
-      this.#setAddress(address);
-      this.joining.value = { ...j, step: "words", words: this.#identity.words, fingerprint: this.#identity.fingerprint };
-    });
-  }
-  wordsWritten(): void {
-    const j = this.joining.peek();
-    if (j?.step === "words") this.joining.value = { ...j, step: "retype", words: [] };
-  }
-  showWordsAgain(): void {
-    const j = this.joining.peek();
-    if (j?.step === "retype" && this.#identity) this.joining.value = { ...j, step: "words", words: this.#identity.words };
-  }
-  finishJoin(words: string): Promise<boolean> {
-    const { api, vault, device } = this.#parts;
-    return this.#do(async () => {
-      const made = this.#identity;
-      if (!made) throw new Stopped();
-      const { kit_proof } = await vault.tryKit(words);
-      const wish: Join = { ...made.join, kit_proof, device, ...(this.#token ? { token: this.#token } : {}) };
-      const s = await api.join(wish);
-      // The kit opens what was stored, which proves that it does, and leaves this device
-      // the copy with which it opens after a reload.
-      await this.#enter(s, async () => {
-        await vault.proveByKit({ address: made.join.address, words });
-        await vault.open({ ...this.#opening(s), address: made.join.address });
-      });
-      this.#identity = null;
-      this.#token = "";
-    });
-  }
-  leaveJoin(): void {
-    this.#identity = null;
-    this.#token = "";
-    this.joining.value = null;
-    if (this.phase.peek() === "joining") this.phase.value = "signed-out";
-    void this.#parts.vault.lock();
-  }
-
   // -- locking
   unlock(o: { passphrase: string } | { words: string } | { passkey: true }): Promise<boolean> {
     const { api, vault, passkeys } = this.#parts;
@@ -402,11 +333,11 @@ export class SessionState implements SessionModel {
     this.#idle?.();
     this.offline.join();
     this.#parts.api.forgetProof();
-    this.stopProving();
+    this.proof.stop();
     this.phase.value = "signed-out";
     this.session.value = null;
     this.account.value = null;
-    this.joining.value = null;
+    this.joining.state.value = null;
   }
   // The server ended the session (another device did, or it is over): keys leave memory, and
   // what opens without the server goes with them, whether or not it was open.
@@ -448,7 +379,7 @@ export class SessionState implements SessionModel {
     this.#stopAsking = true;
   }
 
-  // -- changing keys
+  // -- the account, as it became
   #keyring(k: Session["keyring"]): void {
     const s = this.session.peek();
     if (!s || !k?.containers) return;
@@ -458,26 +389,8 @@ export class SessionState implements SessionModel {
   async #fresh(): Promise<Session> {
     const s = await this.#parts.api.session();
     this.#take(s);
+    this.#keepHere();
     return s;
-  }
-  changePassphrase(old: string, passphrase: string): Promise<boolean> {
-    return this.#do(async () => {
-      const s = await this.#fresh();
-      const wish = await this.#parts.vault.newPassphrase({ old, passphrase, keyring: s.keyring, fingerprint: s.account.fingerprint });
-      this.#keyring(await this.#parts.api.newPassphrase(wish));
-    });
-  }
-  // The key first as the other devices left it. The new one is in force when the server has
-  // it; then every device takes it over, this one here.
-  changeKey(passphrase: string, change: KeyChange): Promise<boolean> {
-    const { api, vault } = this.#parts;
-    return this.#do(async () => {
-      const s = await this.#fresh();
-      await vault.renew(this.#opening(s));
-      const certificate = Uint8Array.from(atob(s.account.certificate), (c) => c.charCodeAt(0)).buffer;
-      await api.newOwnKey(await vault.changeKey({ passphrase, keyring: s.keyring, fingerprint: s.account.fingerprint, certificate, change }));
-      await this.renewed(await this.#fresh());
-    });
   }
   // What the server says of the account now, opened: another device may have changed the
   // key. Says whether it did.
@@ -488,73 +401,6 @@ export class SessionState implements SessionModel {
     this.#keepHere();
     return other;
   }
-  async newKit(passphrase: string): Promise<string[] | null> {
-    let words: string[] | null = null;
-    await this.#do(async () => {
-      const s = await this.#fresh();
-      const made = await this.#parts.vault.newKit({ passphrase, keyring: s.keyring, fingerprint: s.account.fingerprint });
-      this.#kit = { version: made.request.version, request: { ...made.request, kit_proof: "" } };
-      words = made.words;
-    });
-    return words;
-  }
-  confirmKit(words: string): Promise<boolean> {
-    return this.#do(async () => {
-      const kit = this.#kit;
-      if (!kit) throw new Stopped();
-      const { kit_proof } = await this.#parts.vault.tryKit(words);
-      this.#keyring(await this.#parts.api.newKit({ ...kit.request, kit_proof }));
-      this.#kit = null;
-    });
-  }
-  addPasskey(name: string): Promise<boolean> {
-    const { api, vault, passkeys } = this.#parts;
-    return this.#do(async () => {
-      const host = passkeys ?? stop();
-      const a = await host.create(await this.proven(() => api.passkeyBegin()));
-      const s = await this.#fresh();
-      const c = a.prf && (await vault.passkeyContainer({ prf: a.prf, credential: a.id, keyring: s.keyring, fingerprint: s.account.fingerprint }));
-      await this.proven(() => api.addPasskey({ name, credential: a.credential, ...(c ? { container: c.container, version: c.version } : {}) }));
-      await this.#fresh();
-      this.#keepHere();
-    });
-  }
-
-  // -- proving anew
-  async proven<T>(f: () => Promise<T>): Promise<T> {
-    try {
-      return await f();
-    } catch (e) {
-      if (!(e instanceof ApiError) || e.word !== "proof") throw e;
-    }
-    this.#answer?.(false); // one question at a time
-    const proved = await new Promise<boolean>((done) => {
-      this.#answer = done;
-      this.proving.value = { busy: false, word: "" };
-    });
-    this.proving.value = null;
-    this.#answer = null;
-    if (!proved) throw new NotProved();
-    return f();
-  }
-  async prove(o: { passphrase: string } | { passkey: true }): Promise<void> {
-    const { api, vault, passkeys } = this.#parts;
-    if (!this.proving.peek() || this.proving.peek()!.busy) return;
-    this.proving.value = { busy: true, word: "" };
-    try {
-      if ("passphrase" in o) {
-        const s = await this.#fresh();
-        await api.prove(await vault.proof({ passphrase: o.passphrase, keyring: s.keyring, fingerprint: s.account.fingerprint }));
-      } else await api.prove({ assertion: (await (passkeys ?? stop()).get(await api.proofBegin())).credential });
-      this.#answer?.(true);
-    } catch (e) {
-      const left = (e as { name?: unknown }).name === "NotAllowedError";
-      this.proving.value = { busy: false, word: left ? "passkey-stopped" : wordOf(e) };
-    }
-  }
-  stopProving(): void {
-    this.#answer?.(false);
-  }
   took(account: Account): void {
     const s = this.session.peek();
     if (!s || s.account.id !== account.id) return;
@@ -563,9 +409,6 @@ export class SessionState implements SessionModel {
   }
 }
 
-const stop = (): never => {
-  throw new Stopped();
-};
 const factor = (o: { code?: string; assertion?: unknown }) => ({
   ...(o.code === undefined ? {} : { code: o.code.replace(/\s+/g, "") }),
   ...(o.assertion === undefined ? {} : { assertion: o.assertion }),

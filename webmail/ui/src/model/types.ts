@@ -106,6 +106,33 @@ export interface Proving {
   word: string; // of what went wrong, or ""
 }
 
+export interface JoiningModel {
+  readonly state: ReadonlySignal<Joining | null>;
+  begin(token: string): Promise<boolean>; // "" is open registration
+  make(o: { address: string; name: string; passphrase: string; secretKey?: string; keyPassphrase?: string; keep?: boolean }): Promise<boolean>;
+  wordsWritten(): void; // the kit was written down: now type it back
+  showWordsAgain(): void;
+  finish(words: string): Promise<boolean>;
+  leave(): void;
+}
+export interface KeysModel {
+  changePassphrase(old: string, passphrase: string): Promise<boolean>;
+  changeKey(passphrase: string, change: KeyChange): Promise<boolean>; // the owner's OpenPGP key
+  // A new kit: words to show; then retyped. null if the passphrase was wrong.
+  newKit(passphrase: string): Promise<string[] | null>;
+  confirmKit(words: string): Promise<boolean>;
+  addPasskey(name: string): Promise<boolean>;
+}
+// What a session alone may not.
+export interface ProofModel {
+  readonly state: ReadonlySignal<Proving | null>;
+  // Where the server asks for a proof, the owner is asked (state), and it is done once more.
+  // It fails with an empty word if they did not want to.
+  with<T>(f: () => Promise<T>): Promise<T>;
+  give(o: { passphrase: string } | { passkey: true }): Promise<void>;
+  stop(): void;
+}
+
 export interface SessionModel {
   readonly phase: ReadonlySignal<Phase>;
   readonly busy: ReadonlySignal<boolean>;
@@ -115,7 +142,6 @@ export interface SessionModel {
   readonly session: ReadonlySignal<Session | null>;
   readonly account: ReadonlySignal<Account | null>;
   readonly address: ReadonlySignal<string>; // the one that signs in, or was last signed in here
-  readonly joining: ReadonlySignal<Joining | null>;
   readonly asking: ReadonlySignal<{ words: string[] } | null>; // waits for approval by another device
   readonly hasPasskeys: boolean; // this browser can
   readonly ended: ReadonlySignal<boolean>; // the server ended the session; signed out
@@ -133,31 +159,15 @@ export interface SessionModel {
   askAnotherDevice(address: string): Promise<boolean>; // resolves when granted or given up
   stopAsking(): void;
 
-  beginJoin(token: string): Promise<boolean>; // "" is open registration
-  join(o: { address: string; name: string; passphrase: string; secretKey?: string; keyPassphrase?: string; keep?: boolean }): Promise<boolean>;
-  wordsWritten(): void; // the kit was written down: now type it back
-  showWordsAgain(): void;
-  finishJoin(words: string): Promise<boolean>;
-  leaveJoin(): void;
-
   unlock(o: { passphrase: string } | { words: string } | { passkey: true }): Promise<boolean>;
   lock(): Promise<void>;
   signOut(forget?: boolean): Promise<void>;
-  changePassphrase(old: string, passphrase: string): Promise<boolean>;
-  changeKey(passphrase: string, change: KeyChange): Promise<boolean>; // the owner's OpenPGP key
-  // A new kit: words to show; then retyped. null if the passphrase was wrong.
-  newKit(passphrase: string): Promise<string[] | null>;
-  confirmKit(words: string): Promise<boolean>;
-  // Does what a session alone may not: where the server asks for a proof, the owner is asked
-  // (proving), and it is done once more. It fails with an empty word if they did not want to.
-  proven<T>(f: () => Promise<T>): Promise<T>;
-  readonly proving: ReadonlySignal<Proving | null>;
-  prove(o: { passphrase: string } | { passkey: true }): Promise<void>;
-  stopProving(): void;
+  readonly joining: JoiningModel;
+  readonly keys: KeysModel;
+  readonly proof: ProofModel;
   // The account, as the server says that it is now.
   took(account: Account): void;
   approve(request: { id: string; public_key: string }, words: string): Promise<boolean>;
-  addPasskey(name: string): Promise<boolean>;
   // Somebody is here: moves auto-lock away. Views call it on input; it is cheap.
   active(): void;
   clearFault(): void;

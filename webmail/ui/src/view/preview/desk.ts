@@ -199,7 +199,7 @@ export function makeApp(count = 2000): App {
   const phase = signal<"open">("open");
   return {
     api: nothing({ usage: async () => ({ bytes: 3.42e9, messages: count, quota: 10e9, cabinet: 4e7 }) }), vault: nothing(), clock: { now: () => now * 1000, after: (ms, f) => { const id = setTimeout(f, ms); return () => clearTimeout(id); } },
-    session: nothing({ phase, busy: signal(false), fault: signal(null), need: signal(null), server: signal(null), session: signal(null), account: signal(account), address: signal(me.address), joining: signal(null), asking: signal(null), hasPasskeys: false, ended: signal(false), offline: { own: signal(false), apart: signal(false) }, active: () => {} }),
+    session: nothing({ phase, busy: signal(false), fault: signal(null), need: signal(null), server: signal(null), session: signal(null), account: signal(account), address: signal(me.address), joining: { state: signal(null) }, asking: signal(null), hasPasskeys: false, ended: signal(false), offline: { own: signal(false), apart: signal(false) }, active: () => {} }),
     desk: signal(desk), online: signal(true), alarms: { all: signal([]), raise: () => {}, dismiss: () => {} }, start: async () => {}, stop: () => {},
   };
 }

@@ -37,7 +37,7 @@ export interface Room { app: App; desk: Desk }
 export function Settings({ app, desk }: Room) {
   const at = route.value;
   const part = at.page === "settings" ? at.part : "";
-  const devices = useMemo(() => createDevices(app.api, app.session.proven.bind(app.session)), [app]);
+  const devices = useMemo(() => createDevices(app.api, app.session.proof.with.bind(app.session.proof)), [app]);
   const own = useMemo(() => createOwn(app.api, app.vault, app.session), [app]);
   const room = { app, desk };
   const pages: { [part: string]: () => ComponentChildren } = {

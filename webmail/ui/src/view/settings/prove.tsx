@@ -8,7 +8,7 @@ import { Failure } from "../parts/fault.tsx";
 
 export function Prove({ app }: { app: App }) {
   const { session } = app;
-  const p = session.proving.value;
+  const p = session.proof.state.value;
   return p ? <Ask app={app} busy={p.busy} word={p.word} /> : null;
 }
 
@@ -17,10 +17,10 @@ function Ask({ app, busy, word }: { app: App; busy: boolean; word: string }) {
   const [passphrase, setPassphrase] = useState("");
   useEffect(() => { if (word) setPassphrase(""); }, [word]);
   return (
-    <Dialog title={t("prove.title")} onClose={() => session.stopProving()} onSubmit={() => { if (passphrase) void session.prove({ passphrase }); }}
+    <Dialog title={t("prove.title")} onClose={() => session.proof.stop()} onSubmit={() => { if (passphrase) void session.proof.give({ passphrase }); }}
       actions={<>
-        <Button onClick={() => session.stopProving()}>{t("kit.cancel")}</Button>
-        {session.hasPasskeys && <Button icon="key" busy={busy} onClick={() => void session.prove({ passkey: true })}>{t("prove.passkey")}</Button>}
+        <Button onClick={() => session.proof.stop()}>{t("kit.cancel")}</Button>
+        {session.hasPasskeys && <Button icon="key" busy={busy} onClick={() => void session.proof.give({ passkey: true })}>{t("prove.passkey")}</Button>}
         <Button kind="primary" type="submit" busy={busy} disabled={passphrase === ""}>{t("prove.go")}</Button>
       </>}>
       <div class="room-form">

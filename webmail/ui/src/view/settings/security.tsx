@@ -56,7 +56,7 @@ function ChangePassphrase({ app, desk }: Props) {
     app.session.clearFault();
   };
   const change = async () => {
-    if (!ready || !(await app.session.changePassphrase(old, chosen.passphrase))) return;
+    if (!ready || !(await app.session.keys.changePassphrase(old, chosen.passphrase))) return;
     close();
     toast(t("security.passphrase.done"));
   };
@@ -82,7 +82,7 @@ function NewKit({ app, desk, onEnd }: Props & { onEnd: () => void }) {
   useEffect(() => () => session.clearFault(), []);
   if (!words) {
     return (
-      <form class="room-form" onSubmit={(e) => { e.preventDefault(); void session.newKit(passphrase).then((w) => { setPassphrase(""); setWords(w); }); }}>
+      <form class="room-form" onSubmit={(e) => { e.preventDefault(); void session.keys.newKit(passphrase).then((w) => { setPassphrase(""); setWords(w); }); }}>
         <header><h1>{t("security.kit.new")}</h1><p class="lead">{t("security.kit.why")}</p></header>
         <Field type="password" label={t("security.old")} value={passphrase} onValue={setPassphrase} autocomplete="current-password" required autofocus />
         {fault && <Failure word={fault.word} wait={fault.wait} />}
@@ -96,7 +96,7 @@ function NewKit({ app, desk, onEnd }: Props & { onEnd: () => void }) {
   return (
     <Retype busy={session.busy.value} fault={fault?.word ?? ""} finish={t("security.kit.finish")} lead={t("security.kit.try")} onBack={() => setTrying(false)}
       onWords={async (typed) => {
-        if (!(await session.confirmKit(typed))) return;
+        if (!(await session.keys.confirmKit(typed))) return;
         toast(t("security.kit.done"));
         onEnd();
       }} />
@@ -107,7 +107,7 @@ function Passkeys({ app, devices }: Props) {
   const { session } = app;
   const add = async () => {
     const name = await askText({ title: t("security.passkey.new"), text: t("security.passkey.text"), label: t("security.passkey.name"), value: t("security.passkey.value"), yes: t("security.passkey.make") });
-    if (name && (await session.addPasskey(name.trim().slice(0, 64)))) await devices.factors.load();
+    if (name && (await session.keys.addPasskey(name.trim().slice(0, 64)))) await devices.factors.load();
   };
   const remove = async (k: PasskeyLine) => {
     if (!(await confirm({ title: t("security.passkey.remove", { name: k.name }), text: t("security.passkey.remove.text"), yes: t("settings.remove"), danger: true }))) return;

@@ -64,7 +64,7 @@ function ChangeDialog({ room: { app, desk }, act, onClose, onDone }: { room: Roo
   };
   const go = async () => {
     const change: KeyChange = act === "extend" ? { do: "extend", until: Math.floor(app.clock.now() / 1000) + 2 * year } : { do: act };
-    if (!(await app.session.changeKey(passphrase, change))) return;
+    if (!(await app.session.keys.changeKey(passphrase, change))) return;
     toast(t(`subkeys.${act}.done`));
     if (act === "rotate") void desk.reseal.start().catch(() => {});
     onDone();

@@ -24,7 +24,7 @@ export function Choose({ session, invitation, onLeave }: { session: SessionModel
   const lacksKey = own !== undefined && !looksLikeKey(own.armored);
   const submit = async () => {
     const key = own ? { secretKey: own.armored, keep: own.keep, ...(own.passphrase ? { keyPassphrase: own.passphrase } : {}) } : {};
-    await session.join({ address, name: name.trim(), passphrase: chosen.passphrase, ...key });
+    await session.joining.make({ address, name: name.trim(), passphrase: chosen.passphrase, ...key });
   };
   return (
     <form class="welcome-form" onSubmit={(e) => { e.preventDefault(); if (ready && !lacksKey) void submit(); }}>

@@ -14,17 +14,17 @@ import { noWords, useList, useWhole, WholeWords } from "./words.tsx";
 import { KitWords } from "./withkit.tsx";
 
 export function Join({ session, token }: { session: SessionModel; token: string }) {
-  const joining = session.joining.value;
+  const joining = session.joining.state.value;
   const host = session.server.value?.hostname ?? location.hostname;
   const busy = session.busy.value;
   const asked = useRef<string | undefined>(undefined);
   useEffect(() => {
     if (busy || asked.current === token) return;
     asked.current = token;
-    void session.beginJoin(token);
+    void session.joining.begin(token);
   }, [token, busy]);
   const leave = () => {
-    session.leaveJoin();
+    session.joining.leave();
     go({ page: "sign-in" });
   };
   if (!joining) return <Frame host={host} narrow><Opening session={session} onLeave={leave} /></Frame>;
@@ -34,12 +34,12 @@ export function Join({ session, token }: { session: SessionModel; token: string 
       {joining.step === "choose" && <Choose session={session} invitation={joining.invitation} onLeave={leave} />}
       {joining.step === "words" && (
         <KitPage kit={{ words: joining.words, address: session.address.value, host }} title={t("join.kit")} lead={t("join.kit.lead")}
-          onDone={() => session.wordsWritten()} onBack={leave} />
+          onDone={() => session.joining.wordsWritten()} onBack={leave} />
       )}
       {joining.step === "retype" && (
-        <Retype busy={session.busy.value} fault={session.fault.value?.word ?? ""} finish={t("join.finish")} onBack={() => session.showWordsAgain()}
+        <Retype busy={session.busy.value} fault={session.fault.value?.word ?? ""} finish={t("join.finish")} onBack={() => session.joining.showWordsAgain()}
           onWords={async (words) => {
-            if (await session.finishJoin(words)) go({ page: "settings", part: "begin" }, { replace: true });
+            if (await session.joining.finish(words)) go({ page: "settings", part: "begin" }, { replace: true });
           }} />
       )}
     </Frame>

@@ -47,7 +47,7 @@ const draw = async (what: preact.ComponentChild) => { act(() => render(what, roo
 function session(o: Partial<SessionModel> = {}) {
   const need = signal<Need | null>(null), fault = signal<{ word: string; wait?: number } | null>(null);
   const model = {
-    phase: signal("signed-out"), busy: signal(false), fault, need, server: signal({ hostname: "mail.example", domains: [], open: false, version: "" }), address: signal(""), joining: signal<Joining | null>(null), asking: signal(null),
+    phase: signal("signed-out"), busy: signal(false), fault, need, server: signal({ hostname: "mail.example", domains: [], open: false, version: "" }), address: signal(""), joining: { state: signal<Joining | null>(null) }, asking: signal(null),
     hasPasskeys: false, ended: signal(false), offline: { own: signal(false), apart: signal(false) }, ownDevice: () => {}, signIn: vi.fn(async () => false), signInWithKit: vi.fn(async () => true), clearFault: () => void (fault.value = null), stopAsking: () => {}, ...o,
   };
   return model as typeof model & SessionModel;
