@@ -3,12 +3,23 @@ package mailstore
 import (
 	"slices"
 
-	"sealpost/filestore"
 	"sealpost/pgp"
 )
 
 // mayChange says whether a client of the owner may put and shed letters of a kind.
 func mayChange(k pgp.Kind) bool { return k == pgp.KindCard || k == pgp.KindTerms }
+
+// kindsOf are the kinds of letters that may all come, one of each.
+func kindsOf(letters []Stored, may func(pgp.Kind) bool) (map[pgp.Kind]bool, error) {
+	kinds := map[pgp.Kind]bool{}
+	for _, l := range letters {
+		if !may(l.Kind) || kinds[l.Kind] {
+			return nil, ErrLetter
+		}
+		kinds[l.Kind] = true
+	}
+	return kinds, nil
+}
 
 func (d *desk) putLetters(c PutLetters) (Event, error) {
 	b, err := d.box(c.Box)
@@ -18,12 +29,9 @@ func (d *desk) putLetters(c PutLetters) (Event, error) {
 	if len(c.Letters) == 0 {
 		return Event{}, ErrLetter
 	}
-	kinds := map[pgp.Kind]bool{}
-	for _, l := range c.Letters {
-		if !mayChange(l.Kind) || kinds[l.Kind] {
-			return Event{}, ErrLetter
-		}
-		kinds[l.Kind] = true
+	kinds, err := kindsOf(c.Letters, mayChange)
+	if err != nil {
+		return Event{}, err
 	}
 	m, err := d.message(b, c.UID)
 	switch {
@@ -37,28 +45,12 @@ func (d *desk) putLetters(c PutLetters) (Event, error) {
 		return Event{}, err
 	}
 	kept, gone := parted(old, kinds)
-	freed, err := d.exchange(b, m, kept, gone, c.Letters)
+	freed, err := d.swap(gone, c.Letters)
 	if err != nil {
 		return Event{}, err
 	}
+	d.rewrite(b, m, append(kept, c.Letters...), d.next()) // so that the owner's other clients look again
 	return Event{Box: b.ID, UIDs: []UID{c.UID}, Valid: b.UIDValidity, Modseq: m.Entry.Modseq, Freed: freed}, nil
-}
-
-// exchange takes letters from a message and gives it others, at a MODSEQ of its own, so
-// that the owner's other clients look again.
-func (d *desk) exchange(b *box, m *Message, kept, gone, fresh []Stored) (freed []filestore.ID, err error) {
-	d.books.Bytes -= weight(gone)
-	if len(fresh) > 0 {
-		if err := d.afford(fresh); err != nil {
-			return nil, err
-		}
-		d.books.Bytes += weight(fresh)
-	}
-	if freed, err = d.release(gone); err != nil {
-		return nil, err
-	}
-	d.rewrite(b, m, append(kept, fresh...), d.next())
-	return freed, nil
 }
 
 // rewrite gives a message these letters.

@@ -16,12 +16,9 @@ func (d *desk) reseal(c Reseal) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	kinds := map[pgp.Kind]bool{}
-	for _, l := range c.Letters {
-		if !resealed(l.Kind) || kinds[l.Kind] {
-			return Event{}, ErrLetter
-		}
-		kinds[l.Kind] = true
+	kinds, err := kindsOf(c.Letters, resealed)
+	if err != nil {
+		return Event{}, err
 	}
 	if !kinds[pgp.KindMessage] || c.Size < 0 {
 		return Event{}, errors.Join(ErrLetter, errors.New("mail has no message letter or no size"))

@@ -83,10 +83,7 @@ func (a *API) told(id account.ID, err error) error {
 }
 
 func answerKeyring(k signin.Keyring, err error) (*body[Keyring], error) {
-	if err != nil {
-		return nil, err
-	}
-	return &body[Keyring]{keyringOnWire(k)}, nil
+	return answer(keyringOnWire(k), err)
 }
 
 // newKey takes a certificate that the server's policy finds a key in: what it would refuse

@@ -60,11 +60,3 @@ func (s service) right(ctx context.Context, in Proven, proof []byte) (signin.Rig
 	c := who(ctx)
 	return s.SignIns.Check(ctx, in.caller, c.Account, c.Session, secretOf(in.Token), proof)
 }
-
-// answer is what an operation says that has nothing to add to what it was told.
-func answer[T any](v T, err error) (*body[T], error) {
-	if err != nil {
-		return nil, err
-	}
-	return &body[T]{v}, nil
-}

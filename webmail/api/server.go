@@ -16,6 +16,14 @@ type Server struct {
 // body is an answer that has only one.
 type body[T any] struct{ Body T }
 
+// answer is what an operation says that has nothing to add to what it was told.
+func answer[T any](v T, err error) (*body[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	return &body[T]{v}, nil
+}
+
 func server(s service) {
 	route(s, op{
 		name: "server", method: http.MethodGet, path: "/server", tag: "Signing in", access: forAnybody,
