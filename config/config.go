@@ -34,6 +34,7 @@ type Config struct {
 	Outbound   Outbound
 	DKIM       DKIM
 	DNS        DNS
+	Import     Import
 	IMAP       IMAP
 	HTTP       HTTP
 	MTASTS     MTASTS
@@ -122,6 +123,7 @@ func Default() Config {
 		Outbound: Outbound{Workers: 20, PerDestination: 5, Port: 25, Delay: 4 * time.Hour},
 		DKIM:     DKIM{Folder: "/etc/sealpost/dkim"},
 		DNS:      DNS{Servers: []string{}},
+		Import:   Import{Allow: []string{}},
 		HTTP:     HTTP{Listen: []string{":80"}, ListenTLS: []string{":443"}, Names: []string{}},
 		MTASTS:   MTASTS{Mode: "enforce", Age: 7 * 24 * time.Hour},
 		Accounts: Accounts{Aliases: 10, Locked: []string{}},

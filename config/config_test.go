@@ -44,7 +44,7 @@ func TestEverySettingCounts(t *testing.T) {
 			"screen.rspamd": "http://127.0.0.1:11333", "screen.milter": "unix:/run/milter",
 			"submission.listen_tls": []any{":1465"}, "submission.listen": []any{":1587"},
 			"queue.mode": "strict", "outbound.smarthost": "relay.example:465", "outbound.smarthost_user": "me",
-			"dns.servers": []any{"127.0.0.1:53"}, "http.listen_tls": []any{":8443"}, "http.listen": []any{":8080"}, "http.names": []any{"webmail.example.org"}, "accounts.locked": []any{"encrypt"},
+			"dns.servers": []any{"127.0.0.1:53"}, "http.listen_tls": []any{":8443"}, "http.listen": []any{":8080"}, "http.names": []any{"webmail.example.org"}, "accounts.locked": []any{"encrypt"}, "import.allow": []any{"10.0.0.5:993"},
 			"mta_sts.mode": "testing", "mta_sts.max_age": "48h", "queue.age": "48h", "outbound.delay_notice": "1h5m",
 			"smtp.listen": []any{":2525"}, "metrics.listen": []any{":9110"}, "imap.listen": []any{":143"}, "imap.listen_tls": []any{":9993"},
 		}[s.key]
@@ -67,6 +67,18 @@ func TestEverySettingCounts(t *testing.T) {
 		}
 		if reflect.DeepEqual(before, after) {
 			t.Errorf("%s changes nothing", s.key)
+		}
+	}
+}
+
+func TestEndpoint(t *testing.T) {
+	t.Parallel()
+	for s, ok := range map[string]bool{
+		"10.0.0.5:993": true, "[fd00::5]:993": true, "10.0.0.5": false, ":993": false, "10.0.0.5:0": false, "10.0.0.5:70000": false,
+		"imap.example.net:993": false, "10.0.0.0/8": false, "[::ffff:10.0.0.5]:993 ": false, "[FD00::5]:993": false, "": false,
+	} {
+		if got := endpoint(s) == ""; got != ok {
+			t.Errorf("%q: taken: %v, want %v", s, got, ok)
 		}
 	}
 }

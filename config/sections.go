@@ -64,6 +64,11 @@ type DNS struct {
 	Trust   bool
 }
 
+// Import is what people bring their mail in from.
+type Import struct {
+	Allow []string // host:port of private addresses
+}
+
 // HTTP are the doors for browsers and for what other servers fetch.
 type HTTP struct {
 	Listen, ListenTLS []string

@@ -115,6 +115,9 @@ func settingsRead() []setting {
 		{key: "accounts.locked", value: words{func(c *Config) *[]string { return &c.Accounts.Locked }, oneOf("encrypt", "headers"), 0, ""},
 			about: "What people may not change for themselves: \"encrypt\" (when mail they send must be encrypted), \"headers\"\n(what stays visible of a sealed mail)."},
 
+		{key: "import.allow", value: words{func(c *Config) *[]string { return &c.Import.Allow }, endpoint, 0, ""},
+			about: "People bring their mail in from other IMAP servers on the internet; a private address is only reached\nif it stands here with its port, such as that of a server you move away from: \"10.0.0.5:993\"."},
+
 		{key: "mta_sts.mode", value: word{func(c *Config) *string { return &c.MTASTS.Mode }, oneOf("enforce", "testing", "none"), ""},
 			about: "What other servers shall do when they cannot verify our TLS (RFC 8461): enforce, testing or none,\nand how long they shall remember it."},
 		{key: "mta_sts.max_age", value: span{func(c *Config) *time.Duration { return &c.MTASTS.Age }, time.Hour, 365 * 24 * time.Hour}},

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net"
 	"net/mail"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -285,6 +286,14 @@ func listen(s string) string {
 	}
 	if host != "" && host != "localhost" && net.ParseIP(strings.SplitN(host, "%", 2)[0]) == nil {
 		return should
+	}
+	return ""
+}
+
+func endpoint(s string) string {
+	at, err := netip.ParseAddrPort(s)
+	if err != nil || at.Port() == 0 || at.String() != s {
+		return `an address and a port such as "10.0.0.5:993" or "[fd00::5]:993"`
 	}
 	return ""
 }

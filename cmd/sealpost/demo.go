@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 
 	"sealpost/config"
@@ -16,6 +19,8 @@ import (
 type demoCommand struct {
 	Dir      string `default:"sealpost-demo" placeholder:"DIR" help:"Folder of the demo (default: ${default}); starting again in it keeps everything."`
 	PortBase int    `default:"2000" placeholder:"N" help:"SMTP listens on N+25, submission on N+465 and N+587, IMAP on N+143 and N+993, HTTPS on N+443 (default: ${default})."`
+
+	Set map[string]string `mapsep:"none" placeholder:"KEY=VALUE" help:"Another setting of the server, as its configuration has it, such as screen.on=true; may be repeated."`
 }
 
 func (cmd demoCommand) Help() string {
@@ -29,6 +34,7 @@ const demoDomain = "demo.test"
 type demo struct {
 	dir, server, clients string // absolute
 	base                 int
+	set                  map[string]string // settings beside or instead of those of every demo
 	people               []person
 }
 
@@ -56,6 +62,7 @@ func (cmd demoCommand) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
+	d.set = cmd.Set
 	settings, err := d.settings()
 	if err != nil {
 		return err
@@ -101,6 +108,35 @@ func (d *demo) at(port int) string { return fmt.Sprintf("127.0.0.1:%d", d.base+p
 func (d *demo) configFile() string { return filepath.Join(d.server, "sealpost.toml") }
 
 func (d *demo) configText() string {
+	text := d.baseText()
+	for _, key := range slices.Sorted(maps.Keys(d.set)) {
+		text = withSetting(text, key, d.set[key])
+	}
+	return text
+}
+
+// withSetting puts a setting into a text of tables, instead of what that says of it.
+func withSetting(text, key, value string) string {
+	table, name, ok := strings.Cut(key, ".")
+	line := name + " = " + value + "\n"
+	if !ok {
+		return key + " = " + value + "\n" + text
+	}
+	head := "\n[" + table + "]\n"
+	before, after, ok := strings.Cut(text, head)
+	if !ok {
+		return text + head + line
+	}
+	lines := strings.SplitAfter(after, "\n")
+	end := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "[") })
+	if end < 0 {
+		end = len(lines)
+	}
+	own := slices.DeleteFunc(slices.Clone(lines[:end]), func(l string) bool { return strings.HasPrefix(l, name+" =") })
+	return before + head + line + strings.Join(own, "") + strings.Join(lines[end:], "")
+}
+
+func (d *demo) baseText() string {
 	return fmt.Sprintf(`# Written by "sealpost demo" at each start. All settings: sealpost config
 data = "data"
 hostname = "mail.%[1]s"

@@ -289,13 +289,22 @@ func (o *office) newImports() *move.Imports {
 	}
 }
 
-// importFrom starts imports that end with ctx, and reach no private address.
+// importFrom starts imports that end with ctx, and reach no private address but those
+// that the operator named, at the port that stands there.
 func (s *server) importFrom(ctx context.Context) func(mailstore.Owner, move.Remote) error {
-	dial := discover.Dialer(lookup(s.resolver), nil)
+	find, named := lookup(s.resolver), s.settings.Import.Allow
 	return func(o mailstore.Owner, r move.Remote) error {
-		r.Dial = dial
+		_, port, err := net.SplitHostPort(r.Address)
+		if err != nil {
+			return fmt.Errorf("import: %w", err)
+		}
+		r.Dial = importDialer(find, named, port)
 		return s.imports.Start(ctx, o, r)
 	}
+}
+
+func importDialer(find discover.Lookup, named []string, port string) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return discover.Dialer(find, func(ip string) bool { return slices.Contains(named, net.JoinHostPort(ip, port)) })
 }
 
 // newDoor is the HTTP door.

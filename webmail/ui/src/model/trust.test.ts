@@ -26,6 +26,7 @@ describe("lock, signature and domain: each fixture has its words", () => {
     ["domain refused", mail({ dmarc: "fail" }), known(), ["class-arrival", null, "domain-failed", "bad"]],
     ["signed by another key than the pinned one", mail({ class: "end-to-end", signature: signed("good", true, "B".repeat(40)) }), known({ pin: pin({ verified: 1 }) }), ["class-end-to-end", "key-changed", null, "bad"]],
     ["signed in part", mail({ signature: signed("partial") }), known(), ["class-arrival", "signature-partial", null, "caution"]],
+    ["signed by a key nobody knows, of somebody whose key is known", mail({ signature: signed("unknown-key"), verified: true, dmarc: "pass" }), known({ pin: pin({ verified: 1 }) }), ["class-arrival", "key-changed", "domain-proven", "caution"]],
     ["signed by a key nobody knows", mail({ signature: signed("unknown-key") }), known(), ["class-arrival", "signature-unknown-key", null, "plain"]],
   ] as const)("%s", (_, m, k, [cls, sig, dom, worst]) => {
     const t = judge(m, k);

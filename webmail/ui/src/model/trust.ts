@@ -62,7 +62,8 @@ function signed(m: OpenedMail, pin: Pin | undefined): TrustState | null {
     case "partial":
       return state("signature-partial", "caution", values);
     case "unknown-key":
-      return state("signature-unknown-key", "plain", values);
+      // Whose key is known signs with that one: by another nothing is proved, and it is told.
+      return pin ? state("key-changed", "caution", values) : state("signature-unknown-key", "plain", values);
     default: // bad, and whatever nobody knows
       return state("signature-bad", "bad", values);
   }

@@ -15,12 +15,14 @@ import { rotate } from "./rotate.mjs";
 import { search } from "./search.mjs";
 import { signIn } from "./signin.mjs";
 import { tidy } from "./tidy.mjs";
+import { trust } from "./trust.mjs";
 import { keyChange, writing } from "./write.mjs";
 
 export const flows = [
   ["sign in", signIn],
   ["read", read],
   ["write", writing],
+  ["trust", trust],
   ["search on another device", search],
   ["tidy", tidy],
   ["keyboard", keyboard],

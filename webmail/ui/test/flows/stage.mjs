@@ -7,6 +7,7 @@ import tls from "node:tls";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openBrowser, openSink, startDemo } from "../harness.mjs";
+import { openDNS, openDoor } from "./world.mjs";
 
 export const wait = (ms) => new Promise((go) => setTimeout(go, ms));
 
@@ -22,13 +23,15 @@ export async function until(what, holds, ms = 15_000) {
 }
 
 export async function openStage() {
-  const demo = await startDemo();
+  const dns = await openDNS(), door = await openDoor();
+  dns.set("A", "mail.demo.test", "127.0.0.1");
+  const demo = await startDemo({ set: { "screen.on": true, "dns.servers": [dns.address], "import.allow": [`127.0.0.1:${door.port}`] } });
   const sink = await openSink();
   const browser = await openBrowser({ trust: demo.trust, sink });
   const [alice, bob] = demo.facts.accounts;
   const open = [];
   const stage = {
-    demo, sink, browser, alice, bob,
+    demo, sink, browser, alice, bob, dns, door,
     binary: process.env.SEALPOST_BINARY ?? join(import.meta.dirname, "../../../../bin/sealpost"),
     planted: new Set([alice.passphrase, bob.passphrase, alice.kit, bob.kit]),
     requests: [],
@@ -54,7 +57,7 @@ export async function openStage() {
       for (const d of folder ? open : []) await d.page.screenshot({ path: join(folder, `${name}-${open.indexOf(d)}.png`) }).catch(() => undefined);
     },
     leaveAll: async () => { while (open.length) await open.pop().close(); },
-    close: async () => { await browser.close(); await sink.close(); stage.gus?.gpg.end(); },
+    close: async () => { await browser.close(); await sink.close(); await dns.close(); await door.close(); stage.gus?.gpg.end(); },
   };
   return stage;
 }
@@ -185,8 +188,8 @@ function openGnuPG() {
     expect(r.status === 0, `gpg ${args.join(" ")}: ${r.stderr}`);
     return r.stdout;
   };
-  gpg.make = (name, address) => {
-    gpg(["--yes", "--passphrase", "", "--pinentry-mode", "loopback", "--quick-generate-key", `${name} <${address}>`, "default", "default", "1d"]);
+  gpg.make = (name, address, kind = "default") => {
+    gpg(["--yes", "--passphrase", "", "--pinentry-mode", "loopback", "--quick-generate-key", `${name} <${address}>`, kind, "default", "1d"]);
     return gpg(["--with-colons", "--list-keys", address]).toString().split("\n").filter((l, i, all) => l.startsWith("fpr:") && all[i - 1]?.startsWith("pub:")).map((l) => l.split(":")[9]).at(-1);
   };
   gpg.file = (fingerprint) => {
