@@ -23,8 +23,8 @@ type proofMail struct {
 
 // proofMails hold the word wherever a mail can say something, except in what
 // stays visible at that level of headers.
-func proofMails(word string, level pgp.Level, to string) []proofMail {
-	head := proofHead(word, level, to)
+func proofMails(word string, level pgp.Level, from, to string) []proofMail {
+	head := proofHead(word, level, from, to)
 	mixed := func(parts ...string) string {
 		return "Content-Type: multipart/mixed; boundary=\"" + word + "\"\r\n\r\n" + word + " before\r\n--" + word + "\r\n" +
 			strings.Join(parts, "\r\n--"+word+"\r\n") + "\r\n--" + word + "--\r\n" + word + " behind\r\n"
@@ -49,10 +49,15 @@ func proofMails(word string, level pgp.Level, to string) []proofMail {
 	for i := range bodies {
 		bodies[i].raw = append([]byte(head), bodies[i].raw...)
 	}
-	return append(bodies, proofMail{"no header at all", []byte(word + "\r\n")})
+	return append(bodies, proofMail{noHeader, []byte(word + "\r\n")})
 }
 
-func proofHead(word string, level pgp.Level, to string) string {
+const noHeader = "no header at all"
+
+// foreigner writes the mails of a proof that come from elsewhere.
+const foreigner = "proof@sender.example"
+
+func proofHead(word string, level pgp.Level, from, to string) string {
 	subject, name := word, word
 	if level == pgp.Open {
 		subject = "a proof"
@@ -60,9 +65,9 @@ func proofHead(word string, level pgp.Level, to string) string {
 	if level == pgp.Open || level == pgp.Baseline {
 		name = "Proof"
 	}
-	return fmt.Sprintf("From: \"%s\" <proof@sender.example>\r\nTo: %s <%s>\r\nDate: %s\r\nSubject: %s\r\n\t%s\r\nMessage-ID: <proof@sender.example>\r\n"+
+	return fmt.Sprintf("From: \"%s\" <%s>\r\nTo: %s <%s>\r\nDate: %s\r\nSubject: %s\r\n\t%s\r\nMessage-ID: <proof@sender.example>\r\n"+
 		"Comments: %s\r\nKeywords: %s\r\nX-%s: yes\r\nList-ID: <%s.example>\r\nMIME-Version: 1.0\r\n",
-		name, name, to, time.Now().Format(time.RFC1123Z), subject, mime.BEncoding.Encode("utf-8", "ü "+subject), word, word, word, word)
+		name, from, name, to, time.Now().Format(time.RFC1123Z), subject, mime.BEncoding.Encode("utf-8", "ü "+subject), word, word, word, word)
 }
 
 // wide is s in UTF-16LE.

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"sealpost/account"
 	"sealpost/cmd/sealpost/prove"
 	"sealpost/config"
 	"sealpost/pgp"
@@ -22,6 +24,7 @@ type subject struct {
 	before   int64 // messages it had
 	password string
 	opener   *pgp.Opener // nil when the secret key is its owner's
+	waiting  []string    // ids of mail in the queue
 }
 
 // device is what the proof's app password is called.
@@ -40,7 +43,7 @@ func chooseSubject(ctx context.Context, file string, settings config.Config, add
 	if err != nil {
 		return s, err
 	}
-	made, err := ask[newPassword](ctx, file, "password.add", namedPassword{Address: s.address, Name: device})
+	made, err := ask[newPassword](ctx, file, "password.add", wantedPassword{s.address, account.NewPassword{Name: device, Scopes: []string{account.ScopeIMAP, account.ScopeSMTP, account.ScopeAPI}}})
 	if err != nil {
 		return s, fmt.Errorf("make app password for the proof: %w", err)
 	}
@@ -88,10 +91,16 @@ func (s *subject) leave(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	var err error
+	for _, id := range s.waiting {
+		_, gone := ask[droppedView](ctx, s.file, "queue.drop", dropWish{ID: id})
+		err = errors.Join(err, gone)
+	}
 	if s.opener != nil {
-		_, err = ask[accountView](ctx, s.file, "account.remove", named{s.address})
+		_, gone := ask[accountView](ctx, s.file, "account.remove", named{s.address})
+		err = errors.Join(err, gone)
 	} else {
-		_, err = ask[namedPassword](ctx, s.file, "password.remove", namedPassword{Address: s.address, Name: device})
+		_, gone := ask[namedPassword](ctx, s.file, "password.remove", namedPassword{Address: s.address, Name: device})
+		err = errors.Join(err, gone)
 	}
 	if err != nil {
 		return fmt.Errorf("tidy up after the proof: %w", err)
@@ -120,7 +129,7 @@ func (p *proof) control(ctx context.Context) {
 // has it in, and looks.
 func (p *proof) controlScanner(ctx context.Context) {
 	seen, all := 0, 0
-	for _, m := range proofMails(p.word, pgp.Minimal, "a@b.example") {
+	for _, m := range proofMails(p.word, pgp.Minimal, foreigner, "a@b.example") {
 		all++
 		r, err := prove.Read(ctx, m.name, bytes.NewReader(m.raw), []string{p.word})
 		if err == nil && len(r.Hits) > 0 {

@@ -27,23 +27,24 @@ key = "node.key"
 [screen]
 on = false
 [submission]
-listen = []
-listen_tls = []
+listen = [%q]
+listen_tls = [%q]
 [http]
 listen = []
-listen_tls = []
+listen_tls = [%q]
 [smtp]
 listen = [%q]
 [imap]
 listen = [%q]
 listen_tls = [%q]
-`, door, running.imapDoors[0].Addr(), running.imapsDoors[0].Addr()))
+`, running.submitDoors[0].Addr(), running.submitsDoors[0].Addr(), running.httpsDoors[0].Addr(), door, running.imapDoors[0].Addr(), running.imapsDoors[0].Addr()))
 }
 
 // TestProve: a server that leaks nothing is found to, and is left as it was.
 func TestProve(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	s := newSite(t)
+	s.settings.HTTP.ListenTLS = []string{"127.0.0.1:0"}
 	running := s.serve(t)
 	config := provable(t, s, running, running.smtpDoors[0].Addr().String())
 	_, public := s.keys(t, "ann@demo.test")
@@ -52,11 +53,15 @@ func TestProve(t *testing.T) {
 	log := s.write(t, "server.log", []byte("nothing to see"))
 	said := must(t, "prove", "--config", config, "--log", log)
 	for _, want := range []string{"DATA after STARTTLS: 11 mails stored", "BDAT in chunks: 11 mails stored", "APPEND: 11 mails stored",
-		"55 mails of 55 stored, opened with the account's key, and each holds the word", "Nothing: the word stands in none",
+		", DATA: 10 mails stored", "held in the queue: one mail waits", "append: 11 mails stored",
+		"86 mails of 86 stored, opened with the account's key, and each holds the word", "Nothing: the word stands in none",
 		"whoever controls the live server", log + ": 1 file"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("prove does not say %q:\n%s", want, said)
 		}
+	}
+	if list := must(t, "queue", "list", "--config", config); strings.Contains(list, "prove") {
+		t.Errorf("prove left its mail: %s", list)
 	}
 	if list := must(t, "account", "list", "--config", config); strings.Contains(list, "prove-") {
 		t.Errorf("prove left its account: %s", list)
@@ -68,6 +73,7 @@ func TestProve(t *testing.T) {
 func TestProveFindsLeaks(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	s := newSite(t)
+	s.settings.HTTP.ListenTLS = []string{"127.0.0.1:0"}
 	running := s.serve(t)
 	for name, leak := range map[string]struct {
 		file  string

@@ -20,7 +20,10 @@ import (
 type way struct {
 	name string
 	take func(context.Context, *proof) (stored int, err error)
+	none string // what it means that none was
 }
+
+const refusing = "nothing stored, as it should be"
 
 // send goes every way in that exists.
 func (p *proof) send(ctx context.Context) {
@@ -36,27 +39,40 @@ func (p *proof) send(ctx context.Context) {
 		}
 		result := counting(int64(n), "mail") + " stored"
 		if n == 0 {
-			result = "nothing stored, as it should be"
+			result = w.none
 		}
 		fmt.Fprintf(p.out, "  %s: %s\n", w.name, result)
 	}
-	fmt.Fprintln(p.out, "  This version has no other ways in: no submission, no HTTP.")
+	fmt.Fprintln(p.out, "  Not tried: what clients seal before it leaves them, such as drafts, contacts and letters behind a password.")
 }
 
 func (p *proof) ways() (all []way) {
 	for _, at := range p.settings.SMTP.Listen {
 		all = append(all,
-			way{"SMTP at " + at + ", DATA", func(ctx context.Context, p *proof) (int, error) { return p.bySMTP(ctx, at, false, (*talk).data) }},
-			way{"SMTP at " + at + ", DATA after STARTTLS", func(ctx context.Context, p *proof) (int, error) { return p.bySMTP(ctx, at, true, (*talk).data) }},
-			way{"SMTP at " + at + ", BDAT in chunks", func(ctx context.Context, p *proof) (int, error) { return p.bySMTP(ctx, at, false, (*talk).bdat) }},
-			way{"SMTP at " + at + ", refused", func(ctx context.Context, p *proof) (int, error) { return 0, p.refused(ctx, at) }},
-			way{"SMTP at " + at + ", cut off in the middle", func(ctx context.Context, p *proof) (int, error) { return 0, p.cutOff(ctx, at) }})
+			way{"SMTP at " + at + ", DATA", func(ctx context.Context, p *proof) (int, error) { return p.bySMTP(ctx, at, false, (*talk).data) }, ""},
+			way{"SMTP at " + at + ", DATA after STARTTLS", func(ctx context.Context, p *proof) (int, error) { return p.bySMTP(ctx, at, true, (*talk).data) }, ""},
+			way{"SMTP at " + at + ", BDAT in chunks", func(ctx context.Context, p *proof) (int, error) { return p.bySMTP(ctx, at, false, (*talk).bdat) }, ""},
+			way{"SMTP at " + at + ", refused", func(ctx context.Context, p *proof) (int, error) { return 0, p.refused(ctx, at) }, refusing},
+			way{"SMTP at " + at + ", cut off in the middle", func(ctx context.Context, p *proof) (int, error) { return 0, p.cutOff(ctx, at) }, refusing})
 	}
 	for _, at := range p.settings.IMAP.ListenTLS {
-		all = append(all, way{"IMAP at " + at + ", APPEND", func(ctx context.Context, p *proof) (int, error) { return p.byIMAP(ctx, at, true) }})
+		all = append(all, way{"IMAP at " + at + ", APPEND", func(ctx context.Context, p *proof) (int, error) { return p.byIMAP(ctx, at, true) }, ""})
 	}
 	for _, at := range p.settings.IMAP.Listen {
-		all = append(all, way{"IMAP at " + at + ", APPEND after STARTTLS", func(ctx context.Context, p *proof) (int, error) { return p.byIMAP(ctx, at, false) }})
+		all = append(all, way{"IMAP at " + at + ", APPEND after STARTTLS", func(ctx context.Context, p *proof) (int, error) { return p.byIMAP(ctx, at, false) }, ""})
+	}
+	for _, at := range p.settings.Submission.ListenTLS {
+		all = append(all, way{"submission at " + at + ", DATA", func(ctx context.Context, p *proof) (int, error) { return p.bySubmission(ctx, at, true) }, ""})
+	}
+	for _, at := range p.settings.Submission.Listen {
+		all = append(all,
+			way{"submission at " + at + ", DATA after STARTTLS", func(ctx context.Context, p *proof) (int, error) { return p.bySubmission(ctx, at, false) }, ""},
+			way{"submission at " + at + ", held in the queue", func(ctx context.Context, p *proof) (int, error) { return 0, p.held(ctx, at) }, "one mail waits to leave"})
+	}
+	for _, at := range p.settings.HTTP.ListenTLS {
+		all = append(all,
+			way{"API at " + at + ", append", func(ctx context.Context, p *proof) (int, error) { return p.byAPI(ctx, at) }, ""},
+			way{"API at " + at + ", refused", func(ctx context.Context, p *proof) (int, error) { return 0, p.refusedAPI(ctx, at) }, refusing})
 	}
 	return all
 }
@@ -105,7 +121,7 @@ func (p *proof) bySMTP(ctx context.Context, at string, secure bool, send func(*t
 		return 0, err
 	}
 	defer t.Close()
-	for _, m := range proofMails(p.word, p.to.level, p.to.address) {
+	for _, m := range proofMails(p.word, p.to.level, foreigner, p.to.address) {
 		err := t.envelope(p.word+"@sender.example", p.to.address)
 		if err == nil {
 			err = send(t, m.raw)
@@ -180,7 +196,7 @@ func (p *proof) byIMAP(ctx context.Context, at string, secure bool) (n int, err 
 	if err := c.Login(p.to.address, p.to.password).Wait(); err != nil {
 		return 0, fmt.Errorf("sign in: %w", err)
 	}
-	for _, m := range proofMails(p.word, p.to.level, p.to.address) {
+	for _, m := range proofMails(p.word, p.to.level, foreigner, p.to.address) {
 		if err := appendMail(c, m.raw); err != nil {
 			return n, fmt.Errorf("%s: %w", m.name, err)
 		}
