@@ -77,6 +77,9 @@ var faultsUI = []uiFault{
 	{"offline", "wire/http.ts", "    if (!c.free) await this.guard?.();\n", "", "model/offline.test.ts", "another account's session is not told what was done here"},
 	{"offline", "model/session.ts", ".catch(() => {}).then(() => this.offline.drop(address));", ".catch(() => {});", "model/offline.test.ts", "a session that was revoked meanwhile locks and forgets at once"},
 	{"words", "words/index.ts", "typeof v === \"number\" ? number(v) : own(v)", "typeof v === \"number\" ? number(v) : v", "words/words.test.ts", "what is filled in does not turn words"},
+	{"knock", "shell.ts", "\"serviceWorker\" in navigator && !none.value);", "\"serviceWorker\" in navigator && registration !== undefined);", "view/settings/reading.test.tsx", "the switch is there before the service worker is"},
+	{"knock", "view/settings/reading.tsx", "checked={wished ?? knocked.value}", "checked={knocked.value}", "view/settings/reading.test.tsx", "the switch is there before the service worker is"},
+	{"knock", "shell.ts", "  const turn = wishes.then(wish);", "  const turn = wish();", "view/settings/reading.test.tsx", "on and off in one breath"},
 	{"kit", "vault/signin.ts", "this.kit === null || !equal(entropy, this.kit)", "this.kit === null", "vault/vault.test.ts", "makes another kit, and only for who knows"},
 }
 

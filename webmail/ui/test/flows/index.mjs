@@ -3,6 +3,7 @@ import { draft } from "./draft.mjs";
 import { editor } from "./editor.mjs";
 import { join } from "./join.mjs";
 import { keyboard } from "./keyboard.mjs";
+import { knock } from "./knock.mjs";
 import { offline } from "./offline.mjs";
 import { moving } from "./moving.mjs";
 import { owner } from "./owner.mjs";
@@ -38,4 +39,5 @@ export const flows = [
   ["passkey", passkey],
   ["rotate", rotate],
   ["owner", owner],
+  ["knock", knock],
 ];

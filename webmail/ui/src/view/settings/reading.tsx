@@ -12,7 +12,12 @@ const days = [0, 7, 30, 90, 365];
 export function Reading({ app, desk }: Room) {
   const s = desk.settings.value.value;
   const [failed, setFailed] = useState(false); // no push service, or it was not allowed
-  const push = async (on: boolean) => setFailed((await knock(app.api, on).catch(() => !on)) !== on);
+  const [wished, wish] = useState<boolean>(); // until it is so, or failed
+  const push = async (on: boolean) => {
+    wish(on);
+    setFailed((await knock(app.api, on).catch(() => !on)) !== on);
+    wish(undefined);
+  };
   const set = (change: Partial<Settings>) => void desk.settings.set(change);
   return (
     <Page title={t("settings.part.reading")}>
@@ -32,7 +37,7 @@ export function Reading({ app, desk }: Room) {
           <Select label={t("reading.offline")} hint={t("reading.offline.hint")} value={String(s.offlineDays)} onValue={(v) => set({ offlineDays: Number(v) })}
             options={[...new Set([...days, s.offlineDays])].sort((a, b) => a - b).map((d) => ({ value: String(d), label: d === 0 ? t("reading.nothing") : t("reading.days", { n: d }) }))} />
           <Switch label={t("reading.notices")} hint={t("reading.notices.hint")} checked={s.notices} onValue={(on) => void allow(on).then((notices) => set({ notices }))} />
-          {s.notices && knockable() && <Switch label={t("reading.knock")} hint={failed ? t("reading.knock.failed") : t("reading.knock.hint")} checked={knocked.value} onValue={(on) => void push(on)} />}
+          {s.notices && knockable.value && <Switch label={t("reading.knock")} hint={failed ? t("reading.knock.failed") : t("reading.knock.hint")} checked={wished ?? knocked.value} onValue={(on) => void push(on)} />}
         </div>
       </Section>
     </Page>
