@@ -30,6 +30,7 @@ var floors = map[string]int{
 	"move":                 4,
 	"imap":                 4,
 	"account":              3,
+	"filestore/sealed":     3,
 	"mailstore":            3,
 	"mailstore/cabinet":    3,
 	"smtp/mailauth/report": 3,

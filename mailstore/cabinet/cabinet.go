@@ -47,7 +47,7 @@ func Refused(err error) bool {
 
 // drawers never change their places: rows know them by number, from 1.
 func drawers() []string {
-	return []string{"settings", "contacts", "drafts", "pages", "segments", "pins", "searches", "templates", "files", "parcels", "receipts"}
+	return []string{"settings", "contacts", "drafts", "pages", "segments", "pins", "searches", "templates", "files", "parcels", "receipts", "drive"}
 }
 
 // Drawer is the number of a drawer; 0: there is none of that name.

@@ -2,28 +2,20 @@ package keyring
 
 import (
 	"crypto/ecdh"
-	"crypto/hpke"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"slices"
 )
 
 // A grant lets a new device in: the master key and the account secret, sealed by a
-// device that is open to the key of the new one. It is framed as cards are:
-//
-//	version 1 | KEM 2 | KDF 2 | AEAD 2 | key id 8 | enc 32 | ciphertext
-//
-// The additional data is that head and then the address.
+// device that is open to the key of the new one (see SealTo), and bound to the address.
 const (
 	accessInfo  = "sealpost access v1"
 	accessWords = 6
-	grantHead   = 1 + 2 + 2 + 2 + 8
-	grantEnc    = 32
-	grantSize   = grantHead + grantEnc + keySize + 16 + boxTag
+	grantSize   = hpkeHead + hpkeEnc + keySize + 16 + boxTag
 )
 
 // Asking is a new device that waits for a grant.
@@ -72,46 +64,15 @@ func (o *Owner) Grant(public []byte, words string) ([]byte, error) {
 	if subtle.ConstantTimeCompare(typed, want) != 1 {
 		return nil, ErrClosed
 	}
-	pk, err := hpke.DHKEM(ecdh.X25519()).NewPublicKey(public)
-	if err != nil {
-		return nil, ErrClosed
-	}
-	enc, sender, err := hpke.NewSender(pk, hpke.HKDFSHA256(), hpke.AES256GCM(), []byte(accessInfo))
-	if err != nil {
-		return nil, ErrClosed
-	}
-	head := accessHead(public)
-	sealed, err := sender.Seal(append(slices.Clone(head), foldAddress(o.Address)...), slices.Concat(o.master.b[:], o.secret.b[:]))
-	if err != nil {
-		return nil, fmt.Errorf("seal grant: %w", err)
-	}
-	return slices.Concat(head, enc, sealed), nil
-}
-
-func accessHead(public []byte) []byte {
-	head := []byte{1}
-	head = binary.BigEndian.AppendUint16(head, hpke.DHKEM(ecdh.X25519()).ID())
-	head = binary.BigEndian.AppendUint16(head, hpke.HKDFSHA256().ID())
-	head = binary.BigEndian.AppendUint16(head, hpke.AES256GCM().ID())
-	sum := sha256.Sum256(public)
-	return append(head, sum[:8]...)
+	return SealTo(public, accessInfo, []byte(foldAddress(o.Address)), slices.Concat(o.master.b[:], o.secret.b[:]))
 }
 
 // Accept opens a grant and with it the keyring.
 func (a Asking) Accept(grant []byte, id Identity, ring Ring) (*Owner, error) {
-	head := accessHead(a.PublicKey())
-	if len(grant) != grantSize || subtle.ConstantTimeCompare(head, grant[:grantHead]) != 1 {
+	if len(grant) != grantSize {
 		return nil, ErrClosed
 	}
-	sk, err := hpke.NewDHKEMPrivateKey(a.key)
-	if err != nil {
-		return nil, ErrClosed
-	}
-	r, err := hpke.NewRecipient(grant[grantHead:grantHead+grantEnc], sk, hpke.HKDFSHA256(), hpke.AES256GCM(), []byte(accessInfo))
-	if err != nil {
-		return nil, ErrClosed
-	}
-	plain, err := r.Open(append(head, a.address...), grant[grantHead+grantEnc:])
+	plain, err := Receiver{a.key}.Open(accessInfo, []byte(a.address), grant)
 	if err != nil || len(plain) != keySize+16 {
 		return nil, ErrClosed
 	}

@@ -40,7 +40,12 @@ func (k KDF) Check() error {
 
 // extra is how the container of the passphrase names its key derivation.
 func (k KDF) extra(salt []byte) string {
-	return fmt.Sprintf("\nkdf=argon2id v=19 m=%d t=%d p=%d salt=%s", k.Memory, k.Iterations, k.Lanes, hex.EncodeToString(salt))
+	return "\n" + k.Line(salt)
+}
+
+// Line is how a context names a key derivation and its salt.
+func (k KDF) Line(salt []byte) string {
+	return fmt.Sprintf("kdf=argon2id v=19 m=%d t=%d p=%d salt=%s", k.Memory, k.Iterations, k.Lanes, hex.EncodeToString(salt))
 }
 
 // AccountSecret is the second thing besides the passphrase that a sign-in by
@@ -70,16 +75,25 @@ type Halves struct{ proof, wrap Key }
 
 // Derive makes both halves; it takes a third of a second and 64 MiB.
 func Derive(p Passphrase, s AccountSecret, salt []byte, k KDF) (Halves, error) {
-	if err := k.Check(); err != nil {
+	a, err := Stretch(p, salt, k)
+	if err != nil {
 		return Halves{}, err
 	}
+	return Halves{proof: derived(a, s.b[:], "sealpost sign-in v1"), wrap: derived(a, s.b[:], "sealpost wrap v1")}, nil
+}
+
+// Stretch makes 32 bytes of a passphrase, by a derivation within the bounds; what else is
+// asked for is ErrWeak before the passphrase is used.
+func Stretch(p Passphrase, salt []byte, k KDF) ([]byte, error) {
+	if err := k.Check(); err != nil {
+		return nil, err
+	}
 	if len(salt) != saltSize {
-		return Halves{}, ErrClosed
+		return nil, ErrClosed
 	}
 	phrase := p.normal()
-	a := argon2.IDKey(phrase, salt, k.Iterations, k.Memory, uint8(k.Lanes), keySize)
-	clear(phrase)
-	return Halves{proof: derived(a, s.b[:], "sealpost sign-in v1"), wrap: derived(a, s.b[:], "sealpost wrap v1")}, nil
+	defer clear(phrase)
+	return argon2.IDKey(phrase, salt, k.Iterations, k.Memory, uint8(k.Lanes), keySize), nil
 }
 
 // Proof is what the server is shown: 32 bytes.

@@ -14,7 +14,7 @@ import { Sealing } from "./seal/seal.ts";
 import { SignIn } from "./signin.ts";
 import type { Vault } from "./vault.ts";
 
-const drawers = new Set(["settings", "contacts", "drafts", "pages", "segments", "pins", "searches", "templates", "files", "receipts", "device"]); // device: boxes that stay on it, of which no server has a copy
+const drawers = new Set(["settings", "contacts", "drafts", "pages", "segments", "pins", "searches", "templates", "files", "receipts", "drive", "device"]); // device: boxes that stay on it, of which no server has a copy
 const itemName = /^[A-Za-z0-9_-]{1,64}$/;
 const maxItem = (16 << 20) - (1 << 10); // bytes of the cabinet's, before it is sealed
 const maxLocal = 64 << 20;
