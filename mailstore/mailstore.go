@@ -107,6 +107,7 @@ type Stored struct {
 // Usage is what an owner stores and may store. Bytes counts the letters of
 // every entry: a copy counts again although its blobs are shared, so usage is
 // the sum of what the owner sees and a copy cannot be had for nothing.
+// Files of filestore/drive in the same database count too, from when they are declared.
 type Usage struct {
 	Bytes    int64
 	Messages int64
@@ -256,7 +257,7 @@ type Index interface {
 	Modseq(ctx context.Context, o Owner) (Modseq, error)
 	Apply(ctx context.Context, o Owner, changes []Change) ([]Event, error)
 	// Blobs lists every blob any entry points at, for the orphan sweeper, and those
-	// that cabinets point at in the same database: one moment's view, a shared blob
+	// that cabinets and drives point at in the same database: one moment's view, a shared blob
 	// as often as it is shared. Read it quickly, and ask nothing else of the index
 	// meanwhile.
 	Blobs(ctx context.Context) iter.Seq2[filestore.ID, error]

@@ -31,6 +31,7 @@ var floors = map[string]int{
 	"imap":                 4,
 	"account":              3,
 	"filestore/sealed":     3,
+	"filestore/drive":      3,
 	"mailstore":            3,
 	"mailstore/cabinet":    3,
 	"smtp/mailauth/report": 3,
@@ -54,6 +55,7 @@ var onlyCmd = []string{"config", "storage"}
 var blind = map[string][]string{
 	"mailstore":         {module + "mail", "github.com/emersion/go-message", "net/mail", "net/textproto", "mime"},
 	"mailstore/cabinet": {module + "mail", "github.com/emersion/go-message", "net/mail", "net/textproto", "mime", "encoding/json"},
+	"filestore/drive":   {module + "mail", module + "pgp", "net/mail", "net/textproto", "mime", "encoding/json"},
 	"filestore":         {module + "mail", module + "pgp", "net/mail", "mime"},
 }
 

@@ -32,7 +32,7 @@ func (s *server) tidy(ctx context.Context) {
 		var more int
 		more, err = s.vault.tidy(ctx)
 		swept += more
-		err = errors.Join(err, s.sorting.Tidy(ctx), s.desk.Tidy(ctx), s.endParcels(ctx), s.compact(ctx), expiredCopies(s.settings.Data, start), s.countBlobs(ctx))
+		err = errors.Join(err, s.sorting.Tidy(ctx), s.desk.Tidy(ctx), s.endParcels(ctx), s.tidyFiles(ctx), s.compact(ctx), expiredCopies(s.settings.Data, start), s.countBlobs(ctx))
 	}
 	switch {
 	case ctx.Err() != nil:

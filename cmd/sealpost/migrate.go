@@ -13,7 +13,7 @@ import (
 )
 
 // layout is the version of the data folder this program writes.
-const layout = "3"
+const layout = "4"
 
 // A migration brings a data folder from one layout to the next. It may be broken
 // off anywhere and run again.
@@ -31,6 +31,8 @@ var migrations = []migration{
 	// The index has tables for what browsers need; opening it made them. An older
 	// program would take the blobs they point at for orphans.
 	{"2", "3", "there is room for what browsers keep", func(context.Context, *bolt.DB) error { return nil }},
+	// The same, for the parts of files.
+	{"3", "4", "there is room for files", func(context.Context, *bolt.DB) error { return nil }},
 }
 
 // migrate brings the folder to this program's layout, a step at a time, each with

@@ -17,6 +17,7 @@ import (
 	"sealpost/account"
 	"sealpost/account/signin"
 	"sealpost/config"
+	"sealpost/filestore/drive"
 	"sealpost/mail"
 	"sealpost/mailstore"
 	"sealpost/mailstore/notify"
@@ -36,6 +37,7 @@ type office struct {
 	book     *account.Book
 	store    *mailstore.Store
 	desk     *signin.Desk
+	files    *drive.Drive
 	log      *slog.Logger
 	*vault
 	// drop takes a mail out of the queue, and may tell its sender; nil where nothing
@@ -93,6 +95,7 @@ func (o *office) furnish() (err error) {
 		Log:   o.log,
 		Now:   time.Now,
 	}
+	o.files = o.newDrive()
 	if o.vault, err = openVault(o.settings, o.log); err != nil {
 		return err
 	}

@@ -272,6 +272,7 @@ func (s *server) newAPI() *api.API {
 		},
 		Admin:   s.newAdmin(),
 		Parcels: s.handed,
+		Files:   s.files,
 	}
 }
 

@@ -33,7 +33,7 @@ func (cmd verifyCommand) Run(ctx context.Context, c console) (err error) {
 	if f.Snapshots > 0 {
 		fmt.Fprintf(c.Out, "%s: ", counting(int64(f.Snapshots), "snapshot"))
 	}
-	fmt.Fprintf(c.Out, "%s, %s, %s (%s) read\n", counting(int64(f.Accounts), "account"), counting(int64(f.Messages), "message"), counting(int64(f.Letters), "letter")+boxesRead(f.Boxes), readable(f.Bytes))
+	fmt.Fprintf(c.Out, "%s, %s, %s (%s) read\n", counting(int64(f.Accounts), "account"), counting(int64(f.Messages), "message"), counting(int64(f.Letters), "letter")+boxesRead(f.Boxes)+partsRead(f.Parts), readable(f.Bytes))
 	if len(f.Wrong) == 0 {
 		fmt.Fprintln(c.Out, "All is well.")
 		return nil
@@ -57,4 +57,12 @@ func boxesRead(n int) string {
 		return ""
 	}
 	return fmt.Sprintf(" and %d that browsers sealed", n)
+}
+
+// partsRead is what it says of files.
+func partsRead(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return ", and " + counting(int64(n), "part") + " of files"
 }

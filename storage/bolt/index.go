@@ -81,7 +81,7 @@ func (x index) Apply(ctx context.Context, o mailstore.Owner, changes []mailstore
 			return nil, err
 		}
 		events = done
-		if err := r.freeCabinet(changes, events); err != nil {
+		if err := errors.Join(r.freeCabinet(changes, events), r.freeDrive(changes, events)); err != nil {
 			return nil, err
 		}
 		return r.plan(writes)
@@ -202,12 +202,15 @@ func (x index) Blobs(ctx context.Context) iter.Seq2[filestore.ID, error] {
 					return err
 				}
 			}
-			for id, err := range (&tables{tx: tx}).boxBlobs(nil) {
-				if err != nil {
-					return err
-				}
-				if !yield(id, nil) {
-					return errStopped
+			t := &tables{tx: tx}
+			for _, more := range []iter.Seq2[filestore.ID, error]{t.boxBlobs(nil), t.partBlobs(nil)} {
+				for id, err := range more {
+					if err != nil {
+						return err
+					}
+					if !yield(id, nil) {
+						return errStopped
+					}
 				}
 			}
 			return ctx.Err()

@@ -45,6 +45,8 @@ import (
 //	tokens         SHA-256 of a session's secret account id
 //	invitations    SHA-256 of a token           row: JSON (signins.go)
 //
+// and, of filestore/drive, those that drive.go names.
+//
 // More files are made the same way, with a bucket "meta" of their own:
 // queue_rows.go, known.go and papers.go say what is in them.
 //
@@ -96,6 +98,15 @@ const (
 	tableSignIns
 	tableTokens
 	tableInvitations
+	tableDrives
+	tableObjects
+	tableUploads
+	tableParts
+	tableArrivals
+	tableLinks
+	tableLinked
+	tableRequests
+	tableRequested
 	tableQueue // here begin those of other files
 	tableHands
 	tablePeers
@@ -111,6 +122,8 @@ var (
 		[]byte("shares"), []byte("subscriptions"), []byte("accounts"), []byte("addresses"), []byte("domains"),
 		[]byte("shelves"), []byte("boxes"), []byte("shelved"),
 		[]byte("signins"), []byte("tokens"), []byte("invitations"),
+		[]byte("drives"), []byte("objects"), []byte("uploads"), []byte("parts"), []byte("arrivals"),
+		[]byte("links"), []byte("linked"), []byte("requests"), []byte("requested"),
 		[]byte("queue"), []byte("hands"), []byte("peers"), []byte("policies"), []byte("values"), []byte("papers"),
 	}
 	bucketMeta = []byte("meta")

@@ -179,6 +179,7 @@ func (r *rows) wipe(p *put) {
 	p.deleteUnder(r.in(tableShares), ownerKey(r.num))
 	p.deleteUnder(r.in(tableSubscriptions), ownerKey(r.num))
 	r.wipeCabinet(p)
+	r.wipeDrive(p)
 	p.delete(r.in(tableOwners), []byte(r.id))
 }
 

@@ -25,6 +25,7 @@ import (
 
 	"sealpost/account"
 	"sealpost/account/signin"
+	"sealpost/filestore/drive"
 	"sealpost/mailstore"
 	rooms "sealpost/mailstore/cabinet"
 	"sealpost/move"
@@ -52,6 +53,8 @@ type API struct {
 	Now     func() time.Time
 	Sending Sending       // outbox.go
 	Parcels *parcels.Room // nil: nobody outside is handed anything
+	Files   *drive.Drive  // nil: there are none
+	Report  string        // where abuse of links is reported; may be empty
 	Admin   *Admin        // admin.go; nil: operators see nothing here
 
 	once      sync.Once
@@ -59,7 +62,8 @@ type API struct {
 	spec      []byte
 	again     *memory
 	calls     *pacer
-	strangers *pacer // to parcels, and from a network
+	strangers *pacer // to parcels and links, and from a network
+	visitors  *pacer // the same, for pieces of what they were let in to
 	gates     *gates
 	stop      sync.Once
 	stopped   chan struct{} // closed by EndStreams
@@ -95,7 +99,7 @@ func (a *API) build() {
 		server, signIn, keyring, sessions, requests, proofs, ownAccount, factors, appPasswords,
 		imports,
 		outboxes, recipients, keys, ruleSets, images, unsubscribes, pushes, admin,
-		mailOperations, cabinetOperations, parcelOperations, eventOperations,
+		mailOperations, cabinetOperations, parcelOperations, fileOperations, linkOperations, sharedOperations, requestOperations, dropOperations, eventOperations,
 	} {
 		register(s)
 	}
@@ -117,6 +121,7 @@ func (a *API) build() {
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { write(w, notFound()) })
 	a.inner, a.again = mux, newMemory(a.Now)
 	a.calls, a.strangers = newPacer(a.Now, callsPerSecond, callsAtOnce), newPacer(a.Now, strangersPerSecond, strangersAtOnce)
+	a.visitors = newPacer(a.Now, visitsPerSecond, visitsAtOnce)
 }
 
 // settings are huma's defaults without documentation pages, links to schemas and

@@ -39,7 +39,7 @@ const (
 
 type boxAsked struct {
 	raw
-	Drawer  string `path:"drawer" maxLength:"64" doc:"settings, contacts, drafts, pages, segments, pins, searches, templates, files, parcels, receipts"`
+	Drawer  string `path:"drawer" maxLength:"64" doc:"settings, contacts, drafts, pages, segments, pins, searches, templates, files, parcels, receipts, drive"`
 	Name    string `path:"name" maxLength:"64" doc:"1 to 64 of A-Za-z0-9_-"`
 	Match   string `header:"If-Match" maxLength:"64" doc:"the version that is replaced or removed, in quotes"`
 	NoMatch string `header:"If-None-Match" maxLength:"64" doc:"*: there must be none"`

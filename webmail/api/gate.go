@@ -21,6 +21,9 @@ type gates struct {
 	large   gate // boxes that are held in memory while they come
 	stream  gate // of events
 	strange gate // what strangers fetch and answer, for each network
+	parts   gate // of files on their way in
+	files   gate // on their way out, which may take long
+	shared  gate // either of them, of strangers, for each network
 }
 
 func newGates() *gates {
@@ -29,6 +32,9 @@ func newGates() *gates {
 		large:   gate{each: 2, all: 8},
 		stream:  gate{each: 32, all: 8192},
 		strange: gate{each: 4, all: 32},
+		parts:   gate{each: 8, all: 64},
+		files:   gate{each: 16, all: 1024},
+		shared:  gate{each: 8, all: 256},
 	}
 }
 

@@ -85,6 +85,9 @@ const (
 
 	strangersPerSecond = 0.2
 	strangersAtOnce    = 40
+
+	visitsPerSecond = 20 // pieces of files
+	visitsAtOnce    = 400
 )
 
 func newPacer(now func() time.Time, each rate.Limit, burst int) *pacer {

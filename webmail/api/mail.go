@@ -35,10 +35,11 @@ type Mailbox struct {
 
 // Usage is what an account stores and may store.
 type Usage struct {
-	Bytes    int64 `json:"bytes"`
+	Bytes    int64 `json:"bytes" doc:"of mail and files"`
 	Messages int64 `json:"messages"`
-	Quota    int64 `json:"quota" doc:"most bytes of mail; 0: no limit"`
+	Quota    int64 `json:"quota" doc:"most bytes of mail and files; 0: no limit"`
 	Cabinet  int64 `json:"cabinet" doc:"bytes of what clients sealed"`
+	Files    int64 `json:"files" doc:"of bytes, those of files"`
 }
 
 const tagMail = "Mail"
@@ -94,7 +95,13 @@ func (a *API) usage(ctx context.Context) (Usage, error) {
 		return Usage{}, err
 	}
 	shelf, err := a.Cabinet.Store.Shelf(ctx, owner(ctx))
-	return Usage{Bytes: u.Bytes, Messages: u.Messages, Quota: u.Quota, Cabinet: shelf.Bytes}, err
+	out := Usage{Bytes: u.Bytes, Messages: u.Messages, Quota: u.Quota, Cabinet: shelf.Bytes}
+	if a.Files == nil || err != nil {
+		return out, err
+	}
+	files, err := a.Files.Store.Totals(ctx, driveOwner(ctx))
+	out.Files = files.Bytes
+	return out, err
 }
 
 // box is the caller's mailbox of an id, or mailstore.ErrNoMailbox.

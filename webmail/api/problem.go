@@ -15,6 +15,7 @@ import (
 	"sealpost/account"
 	"sealpost/account/signin"
 	"sealpost/filestore"
+	"sealpost/filestore/drive"
 	"sealpost/filestore/spool"
 	rfc "sealpost/mail"
 	"sealpost/mailstore"
@@ -176,6 +177,17 @@ var refusals = []struct {
 	{parcels.ErrTooMany, 409, "too-many", "There are as many as there may be"},
 	{parcels.ErrAnswered, 409, "too-many", "There are as many as there may be"},
 	{parcels.ErrName, 422, "name", "Not a name of a parcel"},
+	{drive.ErrNone, 404, "not-found", "There is no such thing"},
+	{drive.ErrNoOwner, 404, "not-found", "There is no such thing"},
+	{drive.ErrQuota, 507, "over-quota", "There is no room left"},
+	{drive.ErrTooMany, 409, "too-many", "There are as many as there may be"},
+	{drive.ErrSize, 422, "bad-input", "This was not understood"},
+	{drive.ErrDigest, 422, "digest", "The octets are not those of the digest"},
+	{drive.ErrPart, 409, "conflict", "Another part stands in this place"},
+	{drive.ErrMissing, 409, "missing", "Some parts are not there"},
+	{drive.ErrWhole, 409, "conflict", "A complete file does not change"},
+	{drive.ErrLimit, 422, "bad-input", "This was not understood"},
+	{drive.ErrTooLarge, 413, "too-large", "This is more than is taken"},
 	{spool.ErrTooLarge, 413, "too-large", "This is more than is taken"},
 	{rfc.ErrNUL, 422, "bad-input", "A mail must not hold NUL"},
 	{filestore.ErrFull, 503, "try-again", "The server has no space left; try again later"},

@@ -107,6 +107,7 @@ func newWorld(t testing.TB) *world {
 		Now:      w.now,
 	}
 	w.API.Cabinet = &cabinet.Cabinet{Store: w.db.Cabinet(), Blobs: blobs, Bus: w.Store.Bus, Log: log}
+	w.Files = newDrive(w, blobs)
 	w.SignIns = &signin.Desk{
 		Store: w.db.SignIns(), Book: book, Throttle: w.Throttle, Key: nodekey.Random(), Secret: bytes.Repeat([]byte{8}, 32),
 		Welcome: func(ctx context.Context, a account.Account) error {

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"sealpost/filestore"
+	"sealpost/filestore/drive"
 	"sealpost/mailstore"
 	"sealpost/mailstore/cabinet"
 	"sealpost/pgp"
@@ -26,7 +27,8 @@ type Findings struct {
 	Messages  int      `json:"messages"`
 	Letters   int      `json:"letters"`
 	Boxes     int      `json:"boxes"`           // of cabinets
-	Bytes     int64    `json:"bytes"`           // of letters and boxes
+	Parts     int      `json:"parts"`           // of files
+	Bytes     int64    `json:"bytes"`           // of letters, boxes and parts
 	Wrong     []string `json:"wrong,omitempty"` // at most maxWrong
 	More      int      `json:"more,omitempty"`  // that are not listed
 }
@@ -44,7 +46,7 @@ func (f *Findings) wrong(format string, args ...any) {
 // Live reads every row and every letter of a store that may be in use: each must
 // be there, whole, and as long as its row says.
 func Live(ctx context.Context, index *bolt.DB, blobs *disk.Blobs, tell Tell) (Findings, error) {
-	c := checker{index: index.Index(), cabinets: index.Cabinet(), blobs: blobs, tell: tell, read: map[filestore.ID]bool{}}
+	c := checker{index: index.Index(), cabinets: index.Cabinet(), drives: index.Drive(), blobs: blobs, tell: tell, read: map[filestore.ID]bool{}}
 	err := c.accounts(ctx, index)
 	return c.found, err
 }
@@ -73,6 +75,7 @@ func Copy(ctx context.Context, dir string, tell Tell) (Findings, error) {
 type checker struct {
 	index    mailstore.Index
 	cabinets cabinet.Store
+	drives   drive.Store
 	blobs    filestore.Blobs
 	tell     Tell
 	found    Findings
@@ -101,7 +104,7 @@ func (c *checker) snapshot(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	c.index, c.cabinets = db.Index(), db.Cabinet()
+	c.index, c.cabinets, c.drives = db.Index(), db.Cabinet(), db.Drive()
 	if err := c.unbroken(dir, func() error { return c.accounts(ctx, db) }); err != nil || c.halted {
 		return err // what halted it may hold the file
 	}
@@ -150,6 +153,9 @@ func (c *checker) accounts(ctx context.Context, db *bolt.DB) error {
 			return fmt.Errorf("account %s: %w", a.ID, err)
 		}
 		if err := c.cabinet(ctx, mailstore.Owner(a.ID)); err != nil {
+			return fmt.Errorf("account %s: %w", a.ID, err)
+		}
+		if err := c.drive(ctx, drive.Owner(a.ID)); err != nil {
 			return fmt.Errorf("account %s: %w", a.ID, err)
 		}
 	}

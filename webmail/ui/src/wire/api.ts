@@ -375,10 +375,11 @@ export interface ChangeEvent {
 
 // GET /api/v1/usage
 export interface Usage {
-  bytes: number;
+  bytes: number; // of mail and files
   messages: number;
   quota: number;
   cabinet: number; // bytes of what clients sealed
+  files: number; // of bytes, those of files
 }
 
 // GET /api/v1/events: text/event-stream. Events "mail" {modseq}, "cabinet" {version},
@@ -386,7 +387,7 @@ export interface Usage {
 // Who knows nothing is told both numbers at once. After an hour the server ends the stream.
 
 // ---- The cabinet: what the owner's clients sealed for each other ----------------------
-// Drawers: settings, contacts, drafts, pages, segments, pins, searches, templates, files, parcels, receipts.
+// Drawers: settings, contacts, drafts, pages, segments, pins, searches, templates, files, parcels, receipts, drive.
 // GET /api/v1/cabinet?since=N -> CabinetList
 export interface CabinetList {
   version: number;
@@ -414,6 +415,125 @@ export interface CabinetItem {
 // GET /api/v1/parcels/ACCOUNT/NAME: raw octets, for anybody. 404 if it ended, was taken back, or never was; 429.
 // POST /api/v1/parcels/ACCOUNT/NAME/answers: message/rfc822, encrypted to ACCOUNT, with From, To, Subject: [...], Date, Message-ID,
 // In-Reply-To and the fields of PGP/MIME outside, and Parcel-Proof (base64): 204, or 404, 422 "not-sealed", 409 "too-many", 413. At most 16 MiB.
+
+// ---- Files: sealed files, links to them, and requests for them ---------------------------
+// The server keeps octets that clients sealed; names, types and folders stand in the cabinet. Ids are 22 of A-Za-z0-9_-.
+// POST /api/v1/files NewFile -> 201 File: declares a file and reserves its room; 507 "over-quota", 409 "too-many".
+// PUT /api/v1/files/ID/parts/N (octets, Content-Digest: sha-256=:BASE64:): 204, in any order, at most 8 at a time; the same part again does
+// no harm, another one is 409 "conflict"; 422 "digest". Part N begins at N * part; all but the last are part long.
+// POST /api/v1/files/ID/complete -> File; 409 "missing". From then on it does not change. GET /api/v1/files/ID -> File; DELETE: 204.
+// GET /api/v1/files?after=ID&limit=N&brought=true -> Files. GET|HEAD /api/v1/files/ID/content: octets, one range, ETag "ID".
+// POST /api/v1/files/ID/take -> File: takes over what a stranger brought.
+export interface NewFile {
+  size: number; // sealed and padded
+}
+export interface File {
+  id: string;
+  size: number;
+  part: number;
+  parts: number;
+  created: Time;
+  complete: boolean;
+  have: string; // of one on its way: the parts that are there, such as 0:4,7
+  expires?: Time; // of one on its way: when it is given up
+  request?: string; // by which a stranger brought it
+  head?: Base64; // that the stranger sealed for its owner
+}
+export interface Files {
+  files: File[];
+  more: boolean; // ask with after and the last id
+}
+// POST /api/v1/links NewFileLink -> 201 FileLink. GET /api/v1/links -> FileLinks; GET /api/v1/links/ID -> FileLink;
+// PATCH FileLinkChange -> FileLink; DELETE: 204.
+export interface FileKDF {
+  salt: Base64;
+  memory: number; // KiB
+  time: number;
+  lanes: number;
+}
+export interface NewFileLink {
+  file: string;
+  box: Base64; // at most 4 KiB, for who has the link's secret
+  kdf?: FileKDF;
+  check?: Base64; // SHA-256("sealpost link check v1" | proof): box and octets are for who sends Link-Proof (base64)
+  expires?: Time; // at most 90 days from now; else in 7
+  most?: number; // downloads; 0: no limit
+}
+export interface FileLink {
+  id: string;
+  file: string;
+  box: Base64;
+  kdf?: FileKDF;
+  checked: boolean;
+  created: Time;
+  expires: Time;
+  most: number;
+  count: number;
+  downloads: Time[]; // the last 50, the newest first
+  state: "open" | "expired" | "used-up" | "revoked" | "killed";
+}
+export interface FileLinkChange {
+  expires?: Time;
+  most?: number;
+  revoked?: boolean;
+}
+export interface FileLinks {
+  links: FileLink[];
+}
+// For anybody: GET /api/v1/shared/ID (Link-Proof) -> SharedFile; POST /api/v1/shared/ID/download (Link-Proof) -> SharedDownload, which counts;
+// GET|HEAD /api/v1/shared/ID/content with Link-Ticket: octets, one range, for 12 hours. All that cannot be had is the same 404.
+export interface SharedFile {
+  size: number;
+  box?: Base64; // not there where a proof is asked for and none came
+  kdf?: FileKDF;
+  checked: boolean;
+  expires: Time;
+  report?: string; // where abuse may be reported
+}
+export interface SharedDownload {
+  ticket: string;
+  until: Time;
+}
+// POST /api/v1/requests NewFileRequest -> 201 FileRequest. GET /api/v1/requests -> FileRequests. PATCH /api/v1/requests/ID FileRequestChange ->
+// FileRequest; DELETE: 204, and what came stays.
+export interface NewFileRequest {
+  box: Base64; // the words of its page and the owner's key; at most 4 KiB, for who has the request's secret
+  expires?: Time;
+  most_files: number;
+  most_bytes: number;
+}
+export interface FileRequest {
+  id: string;
+  box: Base64;
+  created: Time;
+  expires: Time;
+  most_files: number;
+  most_bytes: number;
+  files: number;
+  bytes: number;
+  state: "open" | "expired" | "revoked";
+}
+export interface FileRequestChange {
+  expires?: Time;
+  most_files?: number;
+  most_bytes?: number;
+  revoked?: boolean;
+}
+export interface FileRequests {
+  requests: FileRequest[];
+}
+// For anybody: GET /api/v1/drops/ID -> Drop; POST /api/v1/drops/ID/files NewFile -> 201 File; GET /api/v1/drops/ID/files/FILE -> File;
+// PUT /api/v1/drops/ID/files/FILE/parts/N as above; POST /api/v1/drops/ID/files/FILE/complete DropHead: 204.
+export interface Drop {
+  box: Base64;
+  expires: Time;
+  files: number; // that may still come
+  bytes: number; // that they may have in all
+  report?: string;
+}
+export interface DropHead {
+  head: Base64; // at most 4 KiB, sealed for the owner
+}
 
 // ---- Sending -----------------------------------------------------------------------
 

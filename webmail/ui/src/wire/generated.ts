@@ -312,6 +312,18 @@ export interface ConfirmTotpRequest {
   code: string;
 }
 
+export interface Drop {
+  box: string;
+  bytes: number;
+  expires: string;
+  files: number;
+  report?: string;
+}
+
+export interface DropHead {
+  head: string;
+}
+
 export interface Entries {
   classes: number[];
   complete: boolean;
@@ -326,6 +338,78 @@ export interface Entries {
   received: number[];
   sizes: number[];
   uids: number[];
+}
+
+export interface File {
+  complete: boolean;
+  created: string;
+  expires?: string;
+  have: string;
+  head?: string;
+  id: string;
+  part: number;
+  parts: number;
+  request?: string;
+  size: number;
+}
+
+export interface FileKDF {
+  lanes: number;
+  memory: number;
+  salt: string;
+  time: number;
+}
+
+export interface FileLink {
+  box: string;
+  checked: boolean;
+  count: number;
+  created: string;
+  downloads: string[];
+  expires: string;
+  file: string;
+  id: string;
+  kdf?: FileKDF;
+  most: number;
+  state: "open" | "expired" | "used-up" | "revoked" | "killed";
+}
+
+export interface FileLinkChange {
+  expires?: string;
+  most?: number;
+  revoked?: boolean;
+}
+
+export interface FileLinks {
+  links: FileLink[];
+}
+
+export interface FileRequest {
+  box: string;
+  bytes: number;
+  created: string;
+  expires: string;
+  files: number;
+  id: string;
+  most_bytes: number;
+  most_files: number;
+  state: "open" | "expired" | "revoked";
+}
+
+export interface FileRequestChange {
+  expires?: string;
+  most_bytes?: number;
+  most_files?: number;
+  revoked?: boolean;
+}
+
+export interface FileRequests {
+  requests: FileRequest[];
+}
+
+export interface Files {
+  files: File[];
+  more: boolean;
 }
 
 export interface GrantAccessRequest {
@@ -433,6 +517,26 @@ export interface NewAppPasswordRequest {
 export interface NewContainer {
   container: string;
   version: number;
+}
+
+export interface NewFile {
+  size: number;
+}
+
+export interface NewFileLink {
+  box: string;
+  check?: string;
+  expires?: string;
+  file: string;
+  kdf?: FileKDF;
+  most?: number;
+}
+
+export interface NewFileRequest {
+  box: string;
+  expires?: string;
+  most_bytes: number;
+  most_files: number;
 }
 
 export interface NewImport {
@@ -650,6 +754,20 @@ export interface Set {
   version: number;
 }
 
+export interface SharedDownload {
+  ticket: string;
+  until: string;
+}
+
+export interface SharedFile {
+  box?: string;
+  checked: boolean;
+  expires: string;
+  kdf?: FileKDF;
+  report?: string;
+  size: number;
+}
+
 export interface SignInBeginRequest {
   address: string;
 }
@@ -684,6 +802,7 @@ export interface SignInParameters {
 export interface Usage {
   bytes: number;
   cabinet: number;
+  files: number;
   messages: number;
   quota: number;
 }

@@ -294,7 +294,7 @@ export class FakeServer {
         if (r.method === "PUT") this.rules = { ...(r.json as unknown as t.Rules), version: this.rules.version + 1 };
         return json(this.rules);
       case "usage":
-        return json({ bytes: 1, messages: 1, quota: 0, cabinet: 1 } satisfies t.Usage);
+        return json({ bytes: 1, messages: 1, quota: 0, cabinet: 1, files: 0 } satisfies t.Usage);
       case "access-requests":
         return r.method === "GET" ? json({ requests: [] }) : new Response(null, { status: 204 });
     }

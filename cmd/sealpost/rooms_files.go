@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"sealpost/filestore/drive"
+)
+
+// leftFor is how long an upload waits for its next part.
+const leftFor = 24 * time.Hour
+
+// newDrive holds sealed files.
+func (o *office) newDrive() *drive.Drive {
+	key := hmac.New(sha256.New, o.secret)
+	key.Write([]byte("sealpost drive tickets"))
+	return &drive.Drive{
+		Store: o.index.Drive(), Blobs: o.blobs, Bus: o.store.Bus, Log: o.log, Now: time.Now, Secret: key.Sum(nil),
+		Usual: 7 * 24 * time.Hour, Longest: 90 * 24 * time.Hour, Patience: leftFor,
+	}
+}
+
+// tidyFiles gives up uploads that were left, and forgets links that ended long ago.
+func (s *server) tidyFiles(ctx context.Context) error {
+	left, err := s.files.Tidy(ctx)
+	if err != nil {
+		return err
+	}
+	if left > 0 {
+		s.log.Info("uploads that were left are given up", "count", left)
+	}
+	everybody, err := s.book.Accounts(ctx)
+	if err != nil {
+		return fmt.Errorf("list accounts: %w", err)
+	}
+	var failed error
+	for _, a := range everybody {
+		failed = errors.Join(failed, s.files.TidyOf(ctx, drive.Owner(a.ID)))
+	}
+	return failed
+}

@@ -1,0 +1,267 @@
+package drive
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// Rows is what stamping reads of one owner's rows, from within the transaction that
+// will write. What is not there is ErrNone.
+type Rows interface {
+	Totals() (Totals, error)
+	Usage() (bytes, quota int64) // of mail and files; quota 0: none
+	Object(ID) (Object, error)
+	Part(object ID, n int) (Part, error)
+	Parts(object ID) ([]Part, error)
+	Link(ID) (Link, error)
+	LinksTo(object ID) ([]Link, error)
+	Request(ID) (Request, error)
+}
+
+// Writes is all that one wish changes. The engine writes it whole or not at all.
+type Writes struct {
+	Totals   Totals
+	Usage    int64 // what the owner's usage changes by
+	Object   *Object
+	Part     *Part // of Object
+	Removed  *Object
+	Link     *Link
+	Unlinked []Link
+	Request  *Request
+	Dropped  *Request
+	Done     Done
+}
+
+// Clerk stamps wishes: it is all that engines share.
+type Clerk struct{ Now time.Time }
+
+// desk is one wish in the making.
+type desk struct {
+	rows  Rows
+	owner Owner
+	now   time.Time
+	out   Writes
+}
+
+// Stamp works out what a wish does. It reads rows and changes nothing.
+func (c Clerk) Stamp(rows Rows, o Owner, w Wish) (Writes, error) {
+	d := &desk{rows: rows, owner: o, now: c.Now.UTC().Truncate(time.Second)}
+	var err error
+	if d.out.Totals, err = rows.Totals(); err != nil {
+		return Writes{}, fmt.Errorf("read totals: %w", err)
+	}
+	if err := d.grant(w); err != nil {
+		return Writes{}, err
+	}
+	return d.out, nil
+}
+
+func (d *desk) grant(w Wish) error {
+	switch w := w.(type) {
+	case Begin:
+		return d.begin(w)
+	case Put:
+		return d.put(w)
+	case Complete:
+		return d.complete(w)
+	case Take:
+		return d.take(w)
+	case Remove:
+		return d.remove(w)
+	case AddLink:
+		return d.addLink(w)
+	case ChangeLink:
+		return d.changeLink(w)
+	case Download:
+		return d.download(w)
+	case RemoveLink:
+		return d.removeLink(w)
+	case AddRequest:
+		return d.addRequest(w)
+	case ChangeRequest:
+		return d.changeRequest(w)
+	case RemoveRequest:
+		return d.removeRequest(w)
+	}
+	return fmt.Errorf("unknown wish %T", w)
+}
+
+func (d *desk) begin(w Begin) error {
+	used, quota := d.rows.Usage()
+	t := &d.out.Totals
+	switch _, err := d.rows.Object(w.ID); {
+	case err == nil:
+		return errors.New("an id was given twice")
+	case !errors.Is(err, ErrNone):
+		return err
+	case w.Size < 1 || w.Size > MaxSize || w.Size > math.MaxInt64-used:
+		return ErrSize
+	case quota > 0 && used+w.Size > quota:
+		return ErrQuota
+	case t.Objects >= maxObjects || t.Uploads >= maxOpen:
+		return ErrTooMany
+	}
+	o := Object{ID: w.ID, Size: w.Size, Created: d.now, Touched: d.now, Request: w.Request}
+	if w.Request != (ID{}) {
+		if err := d.admit(w); err != nil {
+			return err
+		}
+		t.Brought++
+	}
+	t.Objects, t.Uploads, t.Bytes = t.Objects+1, t.Uploads+1, t.Bytes+w.Size
+	d.out.Usage, d.out.Object, d.out.Done.Object = w.Size, &o, o
+	return nil
+}
+
+// admit counts what a stranger brings, within what the request allows.
+func (d *desk) admit(w Begin) error {
+	r, err := d.request(w.Request)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !r.Open(d.now):
+		return ErrNone
+	case r.Files >= r.MostFiles || d.out.Totals.Brought >= maxBrought:
+		return ErrTooMany
+	case w.Size > r.MostBytes-r.Bytes:
+		return ErrSize
+	}
+	r.Files, r.Bytes = r.Files+1, r.Bytes+w.Size
+	d.out.Request = &r
+	return nil
+}
+
+// open is an object on its way that came by this request, which is still open, or by
+// none.
+func (d *desk) open(id, request ID) (Object, error) {
+	o, err := d.rows.Object(id)
+	if err != nil {
+		return o, err
+	}
+	if o.Request != request {
+		return o, ErrNone
+	}
+	if request == (ID{}) {
+		return o, nil
+	}
+	r, err := d.request(request)
+	if err == nil && !r.Open(d.now) {
+		err = ErrNone
+	}
+	return o, err
+}
+
+func (d *desk) put(w Put) error {
+	o, err := d.open(w.Object, w.Request)
+	if err != nil {
+		return err
+	}
+	switch known, err := d.rows.Part(o.ID, w.Part.N); {
+	case err == nil && known.Sum != w.Part.Sum:
+		return ErrPart
+	case err == nil:
+		d.out.Done = Done{Object: o, Known: true}
+		return nil
+	case !errors.Is(err, ErrNone):
+		return err
+	case o.Whole:
+		return ErrWhole
+	case w.Part.Blob.Size < 1 || w.Part.Blob.Size != o.PartLength(w.Part.N):
+		return ErrSize
+	}
+	o.Touched = d.now
+	part := w.Part
+	d.out.Object, d.out.Part, d.out.Done.Object = &o, &part, o
+	return nil
+}
+
+func (d *desk) complete(w Complete) error {
+	if len(w.Head) > MaxBox {
+		return ErrTooLarge
+	}
+	o, err := d.open(w.Object, w.Request)
+	switch {
+	case err != nil:
+		return err
+	case o.Whole && slices.Equal(o.Head, w.Head):
+		d.out.Done.Object = o
+		return nil
+	case o.Whole:
+		return ErrWhole
+	}
+	parts, err := d.rows.Parts(o.ID)
+	if err != nil {
+		return err
+	}
+	if len(parts) != o.Parts() {
+		return ErrMissing
+	}
+	d.out.Totals.Uploads--
+	if o.Request != (ID{}) {
+		d.out.Totals.Brought--
+	}
+	o.Whole, o.Touched, o.Head = true, time.Time{}, w.Head
+	d.out.Object, d.out.Done.Object = &o, o
+	return nil
+}
+
+func (d *desk) take(w Take) error {
+	o, err := d.rows.Object(w.Object)
+	switch {
+	case err != nil:
+		return err
+	case !o.Whole:
+		return ErrNone
+	}
+	o.Request, o.Head = ID{}, nil
+	d.out.Object, d.out.Done.Object = &o, o
+	return nil
+}
+
+func (d *desk) remove(w Remove) error {
+	o, err := d.rows.Object(w.Object)
+	if err != nil {
+		return err
+	}
+	if !w.Before.IsZero() && (o.Whole || !o.Touched.Before(w.Before)) {
+		return ErrNone // it is no longer what was to go
+	}
+	parts, err := d.rows.Parts(o.ID)
+	if err != nil {
+		return err
+	}
+	if d.out.Unlinked, err = d.rows.LinksTo(o.ID); err != nil {
+		return err
+	}
+	t := &d.out.Totals
+	t.Objects, t.Bytes, t.Links = t.Objects-1, t.Bytes-o.Size, t.Links-int64(len(d.out.Unlinked))
+	if !o.Whole {
+		t.Uploads--
+	}
+	if !o.Whole && o.Request != (ID{}) {
+		t.Brought--
+		if err := d.giveBack(o); err != nil {
+			return err
+		}
+	}
+	for _, p := range parts {
+		d.out.Done.Freed = append(d.out.Done.Freed, p.Blob.ID)
+	}
+	d.out.Usage, d.out.Removed, d.out.Done.Object = -o.Size, &o, o
+	return nil
+}
+
+// giveBack lets a request have again what was never brought whole.
+func (d *desk) giveBack(o Object) error {
+	r, err := d.rows.Request(o.Request)
+	if errors.Is(err, ErrNone) {
+		return nil
+	}
+	r.Files, r.Bytes = r.Files-1, r.Bytes-o.Size
+	d.out.Request = &r
+	return err
+}

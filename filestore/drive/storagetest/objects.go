@@ -1,0 +1,220 @@
+package storagetest
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"slices"
+	"time"
+
+	"sealpost/filestore"
+	"sealpost/filestore/drive"
+	"sealpost/mailstore"
+)
+
+// Parts come in any order; the same once more changes nothing, another in its place is
+// refused; whole is whole.
+func testParts(f *fixture) {
+	x := f.apply(alice, drive.Begin{ID: drive.NewID(), Size: 2*drive.PartSize + 7}).Object
+	last, first, middle := newPart(x, 2), newPart(x, 0), newPart(x, 1)
+	f.apply(alice, drive.Put{Object: x.ID, Part: last})
+	f.apply(alice, drive.Put{Object: x.ID, Part: first})
+	f.refuse(drive.ErrMissing, alice, drive.Complete{Object: x.ID})
+	again := newPart(x, 0)
+	if d := f.apply(alice, drive.Put{Object: x.ID, Part: again}); !d.Known {
+		f.t.Error("the same part is not known")
+	}
+	again.Sum[5] = 9
+	f.refuse(drive.ErrPart, alice, drive.Put{Object: x.ID, Part: again})
+	for _, n := range []int{-1, 3, 1 << 30} {
+		p := newPart(x, 0)
+		p.N = n
+		f.refuse(drive.ErrSize, alice, drive.Put{Object: x.ID, Part: p})
+	}
+	short := newPart(x, 1)
+	short.Blob.Size--
+	f.refuse(drive.ErrSize, alice, drive.Put{Object: x.ID, Part: short})
+	f.apply(alice, drive.Put{Object: x.ID, Part: middle})
+	want := []drive.Part{first, middle, last}
+	if got, err := f.Parts(f.t.Context(), alice, x.ID, 0, 10); err != nil || !reflect.DeepEqual(got, want) {
+		f.t.Errorf("parts are %+v, %v", got, err)
+	}
+	if got, err := f.Parts(f.t.Context(), alice, x.ID, 1, 1); err != nil || !reflect.DeepEqual(got, want[1:2]) {
+		f.t.Errorf("part 1 is %+v, %v", got, err)
+	}
+	for range 2 {
+		if d := f.apply(alice, drive.Complete{Object: x.ID}); !d.Object.Whole {
+			f.t.Error("not whole")
+		}
+	}
+	f.refuse(drive.ErrPart, alice, drive.Put{Object: x.ID, Part: again})
+	f.refuse(drive.ErrWhole, alice, drive.Complete{Object: x.ID, Head: []byte("x")})
+	d := f.apply(alice, drive.Remove{Object: x.ID})
+	freed := []filestore.ID{first.Blob.ID, middle.Blob.ID, last.Blob.ID}
+	if !slices.Equal(d.Freed, freed) {
+		f.t.Errorf("freed %v, want %v", d.Freed, freed)
+	}
+	f.refuse(drive.ErrNone, alice, drive.Remove{Object: x.ID})
+}
+
+func testRefusals(f *fixture) {
+	for _, size := range []int64{0, -1, drive.MaxSize + 1} {
+		f.refuse(drive.ErrSize, alice, drive.Begin{ID: drive.NewID(), Size: size})
+	}
+	f.refuse(drive.ErrNoOwner, "nobody", drive.Begin{ID: drive.NewID(), Size: 1})
+	f.refuse(drive.ErrNone, alice, drive.Begin{ID: drive.NewID(), Request: drive.NewID(), Size: 1})
+	f.refuse(drive.ErrNone, alice, drive.Complete{Object: drive.NewID()})
+	f.refuse(drive.ErrNone, alice, drive.Put{Object: drive.NewID(), Part: drive.Part{Blob: filestore.Ref{Size: 1}}})
+	x := f.apply(alice, drive.Begin{ID: drive.NewID(), Size: 1}).Object
+	f.refuse(drive.ErrNone, alice, drive.AddLink{Link: drive.Link{ID: drive.NewID(), Object: x.ID, Expires: f.in(time.Hour)}})
+	f.refuse(drive.ErrTooLarge, alice, drive.Complete{Object: x.ID, Head: make([]byte, drive.MaxBox+1)})
+	for range 255 {
+		f.apply(alice, drive.Begin{ID: drive.NewID(), Size: 1})
+	}
+	f.refuse(drive.ErrTooMany, alice, drive.Begin{ID: drive.NewID(), Size: 1})
+}
+
+// D13: the room is given exactly, to files and mail alike.
+func testQuota(f *fixture) {
+	f.quota(alice, 1000)
+	f.whole(alice, 400)
+	f.refuse(drive.ErrQuota, alice, drive.Begin{ID: drive.NewID(), Size: 601})
+	box := []mailstore.Change{mailstore.Create{Name: "INBOX"}}
+	events, err := f.Index.Apply(f.t.Context(), mailstore.Owner(alice), box)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	mail := mailstore.Append{Box: events[0].Box, Mail: mailstore.Mail{Letters: []mailstore.Stored{{Kind: 1, Ref: filestore.Ref{ID: filestore.ID{1}, Size: 601}}}}, Size: 1}
+	if _, err := f.Index.Apply(f.t.Context(), mailstore.Owner(alice), []mailstore.Change{mail}); !errors.Is(err, mailstore.ErrOverQuota) {
+		f.t.Errorf("a mail over the room that files left: %v", err)
+	}
+	won := f.race(64, drive.ErrQuota, func() error {
+		_, err := f.Apply(f.t.Context(), alice, drive.Begin{ID: drive.NewID(), Size: 100})
+		return err
+	})
+	if won != 6 {
+		f.t.Errorf("%d began, and there was room for 6", won)
+	}
+	f.quota(alice, 1)
+	f.refuse(drive.ErrQuota, alice, drive.Begin{ID: drive.NewID(), Size: 1})
+	f.quota(alice, 0)
+	f.whole(alice, 5000)
+}
+
+// D12: what is another's is not there.
+func testWalls(f *fixture) {
+	x := f.whole(alice, 10)
+	on := f.apply(alice, drive.Begin{ID: drive.NewID(), Size: 10}).Object
+	l := f.apply(alice, drive.AddLink{Link: drive.Link{ID: drive.NewID(), Object: x.ID, Expires: f.in(time.Hour)}}).Link
+	q := f.apply(alice, drive.AddRequest{Request: drive.Request{ID: drive.NewID(), Expires: f.in(time.Hour), MostFiles: 1, MostBytes: 10}}).Request
+	when, most := f.in(2*time.Hour), int64(1)
+	for _, w := range []drive.Wish{
+		drive.Put{Object: on.ID, Part: newPart(on, 0)}, drive.Complete{Object: on.ID}, drive.Remove{Object: x.ID}, drive.Take{Object: x.ID},
+		drive.AddLink{Link: drive.Link{ID: drive.NewID(), Object: x.ID, Expires: f.in(time.Hour)}},
+		drive.ChangeLink{ID: l.ID, Most: &most}, drive.ChangeLink{ID: l.ID, Killed: true}, drive.RemoveLink{ID: l.ID}, drive.Download{Link: l.ID},
+		drive.ChangeRequest{ID: q.ID, Expires: &when}, drive.RemoveRequest{ID: q.ID}, drive.Begin{ID: drive.NewID(), Request: q.ID, Size: 1},
+	} {
+		f.refuse(drive.ErrNone, bob, w)
+	}
+	if _, err := f.Object(f.t.Context(), bob, x.ID); !errors.Is(err, drive.ErrNone) {
+		f.t.Errorf("bob sees alice's: %v", err)
+	}
+	if got, err := f.Parts(f.t.Context(), bob, x.ID, 0, 10); err != nil || len(got) != 0 {
+		f.t.Errorf("bob sees alice's parts: %v, %v", got, err)
+	}
+}
+
+func testLeft(f *fixture) {
+	old := f.apply(alice, drive.Begin{ID: drive.NewID(), Size: 2 * drive.PartSize}).Object
+	f.apply(alice, drive.Put{Object: old.ID, Part: newPart(old, 1)})
+	f.pass(time.Hour)
+	busy := f.apply(bob, drive.Begin{ID: drive.NewID(), Size: 2 * drive.PartSize}).Object
+	f.whole(bob, 5)
+	f.pass(time.Hour)
+	f.apply(bob, drive.Put{Object: busy.ID, Part: newPart(busy, 0)})
+	before := f.in(-time.Minute)
+	got, err := f.Left(f.t.Context(), before)
+	if want := []drive.Left{{Owner: alice, Object: old.ID}}; err != nil || !slices.Equal(got, want) {
+		f.t.Errorf("left are %+v, %v", got, err)
+	}
+	f.refuse(drive.ErrNone, bob, drive.Remove{Object: busy.ID, Before: before})
+	if d := f.apply(alice, drive.Remove{Object: old.ID, Before: before}); len(d.Freed) != 1 {
+		f.t.Errorf("freed %v", d.Freed)
+	}
+}
+
+// Forget takes the files along, says which blobs it freed, and leaves no link.
+func testForget(f *fixture) {
+	x := f.whole(alice, drive.PartSize+1)
+	l := f.apply(alice, drive.AddLink{Link: drive.Link{ID: drive.NewID(), Object: x.ID, Expires: f.in(time.Hour)}}).Link
+	q := f.apply(alice, drive.AddRequest{Request: drive.Request{ID: drive.NewID(), Expires: f.in(time.Hour), MostFiles: 1, MostBytes: 10}}).Request
+	stays := f.whole(bob, 10)
+	events, err := f.Index.Apply(f.t.Context(), mailstore.Owner(alice), []mailstore.Change{mailstore.Forget{}})
+	if err != nil || len(events[0].Freed) != 2 {
+		f.t.Errorf("freed %+v, %v", events, err)
+	}
+	f.refuse(drive.ErrNoOwner, alice, drive.Begin{ID: drive.NewID(), Size: 1})
+	f.quota(alice, 0)
+	f.refuse(drive.ErrNone, alice, drive.Remove{Object: x.ID})
+	if _, err := f.Link(f.t.Context(), l.ID); !errors.Is(err, drive.ErrNone) {
+		f.t.Errorf("the link of who is gone: %v", err)
+	}
+	if _, err := f.Request(f.t.Context(), q.ID); !errors.Is(err, drive.ErrNone) {
+		f.t.Errorf("the request of who is gone: %v", err)
+	}
+	if _, err := f.Object(f.t.Context(), bob, stays.ID); err != nil {
+		f.t.Errorf("bob's: %v", err)
+	}
+}
+
+func testDurable(f *fixture) {
+	if f.Reopen == nil {
+		return
+	}
+	x := f.whole(alice, drive.PartSize+1)
+	f.apply(alice, drive.Begin{ID: drive.NewID(), Size: 5})
+	l := f.apply(alice, drive.AddLink{Link: drive.Link{ID: drive.NewID(), Object: x.ID, Box: []byte("b"), KDF: []byte("k"), Check: make([]byte, 32), Expires: f.in(time.Hour), Most: 5}}).Link
+	f.apply(alice, drive.Download{Link: l.ID})
+	f.apply(alice, drive.AddRequest{Request: drive.Request{ID: drive.NewID(), Box: []byte("r"), Expires: f.in(time.Hour), MostFiles: 1, MostBytes: 10}})
+	before := f.state()
+	f.Engine = f.Reopen()
+	if after := f.state(); !reflect.DeepEqual(before, after) {
+		f.t.Errorf("before %+v\nafter  %+v", before, after)
+	}
+}
+
+func testPages(f *fixture) {
+	want := map[drive.ID]bool{}
+	for range 25 {
+		want[f.whole(alice, 1).ID] = true
+	}
+	f.whole(bob, 1)
+	var last drive.ID
+	for n := 0; n < 3; n++ {
+		some, err := f.Objects(f.t.Context(), alice, last, 10, false)
+		if err != nil || len(some) != min(10, 25-10*n) {
+			f.t.Fatalf("page %d has %d, %v", n, len(some), err)
+		}
+		for _, x := range some {
+			if !want[x.ID] || slices.Compare(x.ID[:], last[:]) <= 0 {
+				f.t.Errorf("%s after %s", x.ID, last)
+			}
+			delete(want, x.ID)
+			last = x.ID
+		}
+	}
+	if len(want) != 0 {
+		f.t.Errorf("%d were not listed", len(want))
+	}
+}
+
+func testCancelled(f *fixture) {
+	ctx, cancel := context.WithCancel(f.t.Context())
+	cancel()
+	if _, err := f.Apply(ctx, alice, drive.Begin{ID: drive.NewID(), Size: 1}); !errors.Is(err, context.Canceled) {
+		f.t.Errorf("apply: %v", err)
+	}
+	if _, err := f.Link(ctx, drive.NewID()); !errors.Is(err, context.Canceled) {
+		f.t.Errorf("link: %v", err)
+	}
+}
