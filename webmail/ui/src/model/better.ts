@@ -6,6 +6,7 @@ import type { Api, Clock } from "../wire/http.ts";
 import type { Card, OpenedMail, Vault } from "../vault/vault.ts";
 import { shownTo, type Cards } from "./cards.ts";
 import { tagOf, type Letters } from "./letters.ts";
+import { slicer } from "./slice.ts";
 import type { Sync } from "./sync.ts";
 import type { Alarms, MailRef } from "./types.ts";
 
@@ -51,7 +52,7 @@ export class Better {
       cards.put(ref.id, null);
     }
     const good = was && mail.card_matches;
-    const sent = this.#nameless(ref, was) && good ? shownTo([...mail.to, ...mail.cc, ...mail.bcc]) : [];
+    const sent = this.#nameless(ref.mailbox, was) && good ? shownTo([...mail.to, ...mail.cc, ...mail.bcc]) : [];
     if (good && cards.paged(ref.id)) {
       if (sent.length > 0) cards.improve({ ...was, to: sent });
       return sent.length > 0 ? { ...was, to: sent } : null;
@@ -60,20 +61,20 @@ export class Better {
     if (!state.list || (good && sent.length === 0 && !(was.incomplete && mail.class !== "sealed on arrival" && !mail.incomplete))) return null;
     const tag = good ? was.tag : message.byteLength > 0 ? await tagOf(message) : "";
     if (tag === "") return null;
-    const card = good && !was.incomplete ? { ...was, to: sent } : { ...cardOf(ref.id, mail, tag, good ? was : undefined), to: this.#own(ref) ? shownTo([...mail.to, ...mail.cc, ...mail.bcc]) : [] };
+    const card = good && !was.incomplete ? { ...was, to: sent } : { ...cardOf(ref.id, mail, tag, good ? was : undefined), to: this.#own(ref.mailbox) ? shownTo([...mail.to, ...mail.cc, ...mail.bcc]) : [] };
     await api.putLetter(ref.mailbox, ref.uid, "card", await vault.sealCard(card));
     cards.put(ref.id, card);
     this.#parts.learn(ref.id, `${mail.subject} ${mail.text}`);
     return card;
   }
 
-  #own(ref: MailRef): boolean {
-    const role = this.#parts.sync.mailboxes.peek().find((b) => b.id === ref.mailbox)?.role;
+  #own(mailbox: number): boolean {
+    const role = this.#parts.sync.mailboxes.peek().find((b) => b.id === mailbox)?.role;
     return role === "sent" || role === "drafts";
   }
   // A card of what the owner wrote that does not say to whom: cards of before did not.
-  #nameless(ref: MailRef, card: Card | undefined): boolean {
-    return card !== undefined && card.to.length === 0 && this.#own(ref);
+  #nameless(mailbox: number, card: Card | undefined): boolean {
+    return card !== undefined && card.to.length === 0 && this.#own(mailbox);
   }
 
   // wake opens, one after the other, what has come with a card that says little.
@@ -86,7 +87,7 @@ export class Better {
   async #round(): Promise<void> {
     const { vault, letters, clock } = this.#parts;
     if (!(await vault.state()).mail) return;
-    for (const ref of this.#dull()) {
+    for (const ref of await this.#dull()) {
       await new Promise<void>((done) => clock.after(PAUSE, done));
       if (this.#stopped) return;
       this.#tried.add(ref.id);
@@ -104,16 +105,20 @@ export class Better {
     return c?.letters[c.indexOf(ref.uid)] ?? 1;
   }
   // The newest first, the inbox before all else.
-  #dull(): MailRef[] {
+  async #dull(): Promise<MailRef[]> {
     const { sync } = this.#parts;
     const inbox = sync.role("inbox")?.id;
     const out: MailRef[] = [];
+    const rest = slicer();
     for (const box of [...sync.boxes()].sort((a, b) => Number(b.id === inbox) - Number(a.id === inbox))) {
-      for (let i = box.length - 1; i >= 0 && out.length < ROUND; i--) {
+      const own = this.#own(box.id);
+      for (let i = box.length - 1; i >= 0 && out.length < ROUND && !this.#stopped; i--) {
+        if ((i & 1023) === 0) await rest();
+        if (i >= box.length || box.sizes[i]! > LARGEST || !(own || box.classes[i]! >= 2)) continue;
         const id = box.ids[i]!;
-        const ref = { mailbox: box.id, uid: box.uids[i]!, id };
-        if (box.sizes[i]! > LARGEST || this.#tried.has(id)) continue;
-        if ((box.classes[i]! >= 2 && sync.card(id)?.incomplete) || this.#nameless(ref, sync.card(id))) out.push(ref);
+        const card = sync.card(id);
+        const dull = (box.classes[i]! >= 2 && card?.incomplete) || (own && this.#nameless(box.id, card));
+        if (dull && !this.#tried.has(id)) out.push({ mailbox: box.id, uid: box.uids[i]!, id });
       }
     }
     return out;

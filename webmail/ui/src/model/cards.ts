@@ -8,7 +8,7 @@ import type { SealedCache } from "./cache.ts";
 import type { CabinetModel } from "./cabinet.ts";
 import type { Box } from "./columns.ts";
 import { decodePage, encodePage, PAGE } from "./pages.ts";
-import { slicer } from "./slice.ts";
+import { slicer, sorted } from "./slice.ts";
 
 const BATCH = 500;
 const CARD = 16; // bit in letters
@@ -34,6 +34,12 @@ interface Wanted {
 }
 
 const generation = (c: Card | undefined) => c?.generation ?? 0;
+
+function push<T>(lists: Map<number, T[]>, at: number, value: T): void {
+  const list = lists.get(at);
+  if (list) list.push(value);
+  else lists.set(at, [value]);
+}
 
 export interface CardsParts {
   api: Api;
@@ -225,7 +231,7 @@ export class Cards {
         seen.add(id);
         out.push({ box: b.id, uid: b.uids[i]!, id, at: b.received[i]! });
       }
-    return out.sort((a, b) => b.at - a.at);
+    return sorted(out, (a, b) => b.at - a.at, rest);
   }
   async #openCards(): Promise<void> {
     const all = await this.#missing();
@@ -272,7 +278,7 @@ export class Cards {
   async #fetch(need: readonly Wanted[]): Promise<Map<string, ArrayBuffer>> {
     const out = new Map<string, ArrayBuffer>();
     const boxes = new Map<number, Wanted[]>();
-    for (const w of need) boxes.set(w.box, [...(boxes.get(w.box) ?? []), w]);
+    for (const w of need) push(boxes, w.box, w);
     for (const [box, wanted] of boxes) {
       const ids = new Map(wanted.map((w) => [w.uid, w.id]));
       const frames = await this.#parts.api.cards(box, [...ids.keys()].sort((a, b) => a - b));
@@ -303,10 +309,14 @@ export class Cards {
         const card = this.#cards.get(b.ids[i]!);
         if (card && !card.incomplete && b.received[i]! < before && !this.#stale.has(card.id)) ready.push({ box: b.id, uid: b.uids[i]!, id: card.id, card });
       }
-    ready.sort((a, b) => b.card.arrived - a.card.arrived);
     const paged = ready.filter((r) => this.#checked.has(r.id) && this.#from.has(r.id)); // another device folded it and did not get to shed
     await this.#shed(paged);
-    const fresh = [...new Map(ready.filter((r) => !this.#from.has(r.id)).map((r) => [r.id, r])).values()];
+    const once = new Map<string, (typeof ready)[number]>();
+    for (const r of await sorted(ready, (a, b) => b.card.arrived - a.card.arrived, rest)) {
+      if (!this.#from.has(r.id)) once.set(r.id, r);
+      await rest();
+    }
+    const fresh = [...once.values()];
     for (let from = 0; from + FOLD_LEAST <= fresh.length && !this.#stopped; from += PAGE) {
       const part = fresh.slice(from, from + PAGE);
       const name = newKey().slice(0, 16);
@@ -362,7 +372,7 @@ export class Cards {
   }
   async #shed(mails: readonly Wanted[]): Promise<void> {
     const boxes = new Map<number, number[]>();
-    for (const m of mails) boxes.set(m.box, [...(boxes.get(m.box) ?? []), m.uid]);
+    for (const m of mails) push(boxes, m.box, m.uid);
     for (const [mailbox, uids] of boxes)
       for (let i = 0; i < uids.length; i += PAGE)
         await this.#parts.api.changes([{ op: "shed", mailbox, uids: uids.slice(i, i + PAGE).sort((a, b) => a - b), letters: ["card"] }]);

@@ -6,7 +6,7 @@ import type { Card } from "../vault/vault.ts";
 import { SNOOZED } from "./actions.ts";
 import type { Box } from "./columns.ts";
 import type { Clock } from "../wire/http.ts";
-import { slicer } from "./slice.ts";
+import { slicer, sorted } from "./slice.ts";
 import type { Sync } from "./sync.ts";
 import { Threads, baseSubject } from "./threads.ts";
 import type { Fault, Filters, ListModel, MailRef, Place, Row, SearchSeam, Settings, SettingsModel, SortBy } from "./types.ts";
@@ -211,10 +211,16 @@ export class List implements ListModel {
     const place = this.place.peek();
     const out: Found[] = [];
     if (place.kind === "search") {
+      const wants = new Map<Box, (i: number) => boolean>();
       for (const id of this.#found ?? []) {
         const ref = this.#parts.sync.find(id);
         const c = ref && this.#parts.sync.columns(ref.mailbox);
-        if (c && this.#passes(c, c.indexOf(ref.uid), null)) out.push(this.#at(c, c.indexOf(ref.uid)));
+        if (c) {
+          let want = wants.get(c);
+          if (!want) wants.set(c, (want = this.#sets(c, place)));
+          const i = c.indexOf(ref.uid);
+          if (this.#passes(c, i, want)) out.push(this.#at(c, i));
+        }
         await rest();
       }
       return out;
@@ -254,7 +260,7 @@ export class List implements ListModel {
     return this.#parts.clock.now() / 1000;
   }
   // Which flag sets fit: decided once for each set, not for each mail.
-  #sets(c: Box, place: Place): ((i: number) => boolean) | null {
+  #sets(c: Box, place: Place): (i: number) => boolean {
     const overlay = this.#parts.sync.overlay.peek();
     const changed = new Set(overlay.flagged(c.id));
     const f = this.filters.peek();
@@ -273,12 +279,12 @@ export class List implements ListModel {
       return test(overlay.flags(c.id, c.uids[i]!, c.setOf(i)), c.ids[i]!);
     };
   }
-  #passes(c: Box, i: number, want: ((i: number) => boolean) | null): boolean {
+  #passes(c: Box, i: number, want: (i: number) => boolean): boolean {
     if (i < 0 || this.#parts.sync.overlay.peek().hidden(c.id)?.has(c.uids[i]!)) return false;
     const f = this.filters.peek();
     if (f.class && CLASSES[c.classes[i]!] !== f.class) return false;
     if (f.attachments && !hasAttachments(this.#parts.sync.card(c.ids[i]!))) return false;
-    return (want ?? this.#sets(c, this.place.peek())!)(i);
+    return want(i);
   }
   async #group(found: readonly Found[], rest: () => Promise<void> | undefined): Promise<Found[][]> {
     const groups = new Map<number, Found[]>();
@@ -451,28 +457,3 @@ export class List implements ListModel {
 
 const countAttachments = (c: Card | undefined) => (c ? c.attachments.length + c.more_attachments : 0);
 const hasAttachments = (c: Card | undefined) => countAttachments(c) > 0;
-
-// A merge sort that lets the page breathe. Answers a new array; equal ones stay in order.
-export async function sorted<T>(list: readonly T[], compare: (a: T, b: T) => number, rest: () => Promise<void> | undefined): Promise<T[]> {
-  const RUN = 2_048;
-  let from = list.slice();
-  if (from.length <= RUN) return from.sort(compare);
-  for (let i = 0; i < from.length; i += RUN) {
-    const run = from.slice(i, i + RUN).sort(compare);
-    for (let k = 0; k < run.length; k++) from[i + k] = run[k]!;
-    await rest();
-  }
-  let to = new Array<T>(from.length);
-  for (let width = RUN; width < from.length; width *= 2) {
-    for (let low = 0; low < from.length; low += 2 * width) {
-      const mid = Math.min(low + width, from.length);
-      const high = Math.min(low + 2 * width, from.length);
-      for (let i = low, j = mid, k = low; k < high; k++) {
-        to[k] = i < mid && (j >= high || compare(from[i]!, from[j]!) <= 0) ? from[i++]! : from[j++]!;
-        if ((k & 2047) === 2047) await rest();
-      }
-    }
-    [from, to] = [to, from];
-  }
-  return from;
-}

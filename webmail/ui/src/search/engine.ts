@@ -3,7 +3,8 @@
 
 import { signal } from "@preact/signals";
 import type { Cabinet, MailRef, Search, SettingsModel, SyncModel, Vault } from "../model/types.ts";
-import { sleep, type Api, type Clock } from "../wire/http.ts";
+import { slicer, sorted } from "../model/slice.ts";
+import type { Api, Clock } from "../wire/http.ts";
 import { plain } from "../fold.ts";
 import { toHex } from "../vault/bytes.ts";
 import { SearchClient, type Port } from "./client.ts";
@@ -13,7 +14,7 @@ import { sizes } from "./segment.ts";
 
 const drawer = "segments";
 const batch = 400; // mails whose words are fetched at once
-const slice = 4000; // rows that are looked at before the page has a turn
+const TERMS = 4; // bit in letters: its words lie at the server
 const uploadEvery = 10 * 60_000; // a fixed rhythm: uploads say nothing of what arrived
 const mostFresh = 8; // small segments before they are merged
 const mostText = 400_000; // characters of one mail that are learned
@@ -33,8 +34,6 @@ export interface SearchParts {
 export function createSearch(p: SearchParts): Search {
   return new Engine(p);
 }
-
-interface Spot { ref: MailRef; terms: boolean }
 
 class Engine implements Search {
   readonly progress = signal<{ done: number; of: number } | null>(null);
@@ -104,28 +103,32 @@ class Engine implements Search {
     }
   }
 
-  // spots lists where each mail is.
-  private spots(): Map<string, Spot> {
-    const all = new Map<string, Spot>();
+  // unread finds the mails whose words lie at the server and are new to the index, the newest
+  // first; of is how many mails there are. It gives the page a turn now and then.
+  private async unread(): Promise<{ wanted: MailRef[]; of: number }> {
+    const rest = slicer();
+    const wanted = new Map<string, MailRef>();
+    let of = 0;
     for (const box of this.p.sync.mailboxes.value) {
       const c = this.p.sync.columns(box.id);
-      for (let i = 0; c && i < c.length; i++) {
+      of += c?.length ?? 0;
+      for (let i = (c?.length ?? 0) - 1; c && i >= 0; i--) {
+        if ((i & 1023) === 0) await rest();
+        if (i >= c.length || !((c.letters[i] as number) & TERMS)) continue;
         const id = c.ids[i] as string;
-        const terms = ((c.letters[i] as number) & 4) !== 0;
-        if (terms || !all.has(id)) all.set(id, { ref: { mailbox: box.id, uid: c.uids[i] as number, id }, terms });
+        if (!this.index.has(id) && !this.without.has(id)) wanted.set(id, { mailbox: box.id, uid: c.uids[i] as number, id });
       }
     }
-    return all;
+    const order = await sorted([...wanted.values()], (a, b) => a.mailbox - b.mailbox || b.uid - a.uid, rest);
+    return { wanted: order, of };
   }
 
   private async readWords(): Promise<void> {
-    const spots = this.spots();
-    const wanted = [...spots.values()].filter((s) => s.terms && !this.index.has(s.ref.id) && !this.without.has(s.ref.id)).map((s) => s.ref);
-    wanted.sort((a, b) => a.mailbox - b.mailbox || b.uid - a.uid); // the newest first
+    const { wanted, of } = await this.unread();
     for (let at = 0; at < wanted.length && !this.stopped; ) {
       const box = (wanted[at] as MailRef).mailbox;
       const some = wanted.slice(at, at + batch).filter((r) => r.mailbox === box);
-      this.progress.value = { done: spots.size - wanted.length + at, of: spots.size };
+      this.progress.value = { done: of - wanted.length + at, of };
       await this.readSome(box, some);
       at += some.length;
     }
@@ -176,13 +179,17 @@ class Engine implements Search {
 
   // shed lets the server drop words that stand in a segment now.
   private async shed(ids: readonly string[]): Promise<void> {
-    const spots = this.spots();
-    const boxes = new Map<number, number[]>();
-    for (const id of ids) {
-      const spot = spots.get(id);
-      if (spot?.terms) boxes.set(spot.ref.mailbox, [...(boxes.get(spot.ref.mailbox) ?? []), spot.ref.uid]);
+    const rest = slicer();
+    const going = new Set(ids);
+    for (const box of this.p.sync.mailboxes.value) {
+      const c = this.p.sync.columns(box.id);
+      const uids: number[] = [];
+      for (let i = 0; c && i < c.length; i++) {
+        if ((i & 1023) === 1023) await rest();
+        if (i < c.length && (c.letters[i] as number) & TERMS && going.has(c.ids[i] as string)) uids.push(c.uids[i] as number);
+      }
+      if (uids.length > 0) await this.p.api.changes([{ op: "shed", mailbox: box.id, uids, letters: ["terms"] }]);
     }
-    for (const [mailbox, uids] of boxes) await this.p.api.changes([{ op: "shed", mailbox, uids, letters: ["terms"] }]);
   }
 
   learn(id: string, text: string): void {
@@ -215,36 +222,35 @@ class Engine implements Search {
 
   // scan asks every mail, and leaves the page a turn now and then.
   private async scan(test: Test, o: { within?: number; signal?: AbortSignal }): Promise<{ id: string; date: number }[]> {
-    const rows = this.rows();
+    const rest = slicer();
+    const rows = await this.rows(rest);
     const found: { id: string; date: number }[] = [];
     let n = 0;
-    for (const [, row] of rows) {
-      if (++n % slice === 0) {
-        await sleep(this.p.clock, 0);
+    for (const row of rows.values()) {
+      if ((++n & 255) === 0) {
+        await rest();
         if (o.signal?.aborted) return [];
       }
-      if ((o.within === undefined || row.boxes.includes(o.within)) && test(row)) found.push({ id: row.id, date: row.date });
+      if ((o.within === undefined || row.isIn(o.within)) && test(row)) found.push({ id: row.id, date: row.date });
     }
-    return found.sort((a, b) => b.date - a.date);
+    return sorted(found, (a, b) => b.date - a.date, rest);
   }
 
-  private rows(): Map<string, LazyRow> {
+  // rows has each mail once, wherever it lies.
+  private async rows(rest: () => Promise<void> | undefined): Promise<Map<string, LazyRow>> {
     const rows = new Map<string, LazyRow>();
     const labels = new Map(this.p.settings.value.value.labels.map((l) => [l.keyword.toLowerCase(), l.name]));
     const { snoozed, muted } = this.p.settings.value.value;
-    const silent = new Set(muted);
+    const all: Around = { sync: this.p.sync, labels, snoozed, muted: new Set(muted) };
     for (const box of this.p.sync.mailboxes.value) {
       const c = this.p.sync.columns(box.id);
       for (let i = 0; c && i < c.length; i++) {
+        if ((i & 1023) === 1023) await rest();
+        if (i >= c.length) break; // it shrank meanwhile
         const id = c.ids[i] as string;
         const seen = rows.get(id);
-        if (seen) {
-          seen.boxes.push(box.id);
-          seen.mailboxes.push(box.name);
-          continue;
-        }
-        rows.set(id, new LazyRow(this.p.sync, { mailbox: box.id, uid: c.uids[i] as number, id }, c.received[i] as number, c.sizes[i] as number,
-          ((c.classes[i] as number) & 2) !== 0, box.name, labels, snoozed, silent));
+        if (seen) seen.also(box);
+        else rows.set(id, new LazyRow(all, id, box, c.uids[i] as number, c.received[i] as number, c.sizes[i] as number, ((c.classes[i] as number) & 2) !== 0));
       }
     }
     return rows;
@@ -278,20 +284,32 @@ class Engine implements Search {
   }
 }
 
-// A row that looks its card up only when a test asks for it.
-class LazyRow implements Row {
-  readonly boxes: number[];
-  readonly mailboxes: string[];
-  readonly id: string;
+// What rows are asked against.
+interface Around {
+  sync: SyncModel;
+  labels: ReadonlyMap<string, string>;
+  snoozed: { [id: string]: { until: number } };
+  muted: ReadonlySet<string>;
+}
+type Place = { id: number; name: string };
 
-  constructor(private readonly sync: SyncModel, private readonly ref: MailRef, private readonly received: number, readonly size: number, readonly end_to_end: boolean,
-    box: string, private readonly names: ReadonlyMap<string, string>, private readonly sleeping: { [id: string]: { until: number } }, private readonly silent: ReadonlySet<string>) {
-    this.id = ref.id;
-    this.boxes = [ref.mailbox];
-    this.mailboxes = [box];
+// A row that looks its card up only when a test asks for it. There is one for each mail:
+// it holds little, since making 100,000 of them costs more than asking them.
+class LazyRow implements Row {
+  private more: Place[] | null = null; // copies of it elsewhere
+
+  constructor(private readonly all: Around, readonly id: string, private readonly place: Place, private readonly uid: number,
+    private readonly received: number, readonly size: number, readonly end_to_end: boolean) {}
+
+  also(place: Place): void {
+    (this.more ??= []).push(place);
+  }
+  isIn(box: number): boolean {
+    return this.place.id === box || this.more?.some((p) => p.id === box) === true;
   }
 
-  private get card() { return this.sync.card(this.id); }
+  private get card() { return this.all.sync.card(this.id); }
+  get mailboxes(): string[] { return [this.place, ...(this.more ?? [])].map((p) => p.name); }
   get from(): string { return this.card?.from ?? ""; }
   get from_name(): string { return this.card?.from_name ?? ""; }
   get subject(): string { return this.card?.subject ?? ""; }
@@ -299,11 +317,11 @@ class LazyRow implements Row {
   get files(): string[] { return this.card?.attachments.map((a) => a.name) ?? []; }
   get attachments(): number { return (this.card?.attachments.length ?? 0) + (this.card?.more_attachments ?? 0); }
   get date(): number { return this.card?.arrived || this.received; }
-  get flags(): readonly string[] { return this.sync.flagsOf(this.ref); }
-  get labels(): string[] { return this.flags.flatMap((f) => this.names.get(f.toLowerCase()) ?? []); }
-  get snoozed(): boolean { return (this.sleeping[this.id]?.until ?? 0) > 0; }
+  get flags(): readonly string[] { return this.all.sync.flagsOf({ mailbox: this.place.id, uid: this.uid, id: this.id }); }
+  get labels(): string[] { return this.flags.flatMap((f) => this.all.labels.get(f.toLowerCase()) ?? []); }
+  get snoozed(): boolean { return (this.all.snoozed[this.id]?.until ?? 0) > 0; }
   get muted(): boolean {
     const c = this.card;
-    return c !== undefined && [c.message_id, c.in_reply_to, ...c.references].some((id) => this.silent.has(id));
+    return c !== undefined && [c.message_id, c.in_reply_to, ...c.references].some((id) => this.all.muted.has(id));
   }
 }
