@@ -44,8 +44,8 @@ const memory = {
   set: (key: string, value: string | null) => void kept(() => (value === null ? localStorage.removeItem(`sealpost.${key}`) : localStorage.setItem(`sealpost.${key}`, value))),
 };
 
-// Nothing is drawn before there are words: the document has its language and direction by then.
-await setLanguage(chosen()).catch(() => setLanguage("en")).catch(() => { document.body.textContent = "This page did not load. Check your connection and reload it."; throw new Error("no words"); });
+// The vault and the session begin while the words come; who opens a letter from outside has neither.
+const words = setLanguage(chosen()).catch(() => setLanguage("en"));
 startRouter();
 const app = createApp({
   api: createApi(), vault: createVault(scriptURL), store: createStore(), source: (url) => new EventSource(url) as unknown as EventSourceLike,
@@ -77,14 +77,16 @@ effect(() => {
   else if (phase === "signed-out") void shell.then(knockNoMore).catch(() => {});
 });
 
-const root = document.getElementById("app");
-if (root) render(<Root app={app} />, root);
-
 // Whoever opens a letter from outside has no account here: nothing is asked, and nothing
 // stays, until they go elsewhere on this page.
 const stopWaiting = effect(() => {
   if (route.value.page === "letter") return;
   queueMicrotask(() => stopWaiting());
   untracked(() => void app.start());
-  shell = startShell(language, () => t("shell.newmail"));
+  shell = words.then(() => startShell(language, () => t("shell.newmail")));
 });
+
+// Nothing is drawn before there are words: the document has its language and direction by then.
+await words.catch(() => { document.body.textContent = "This page did not load. Check your connection and reload it."; throw new Error("no words"); });
+const root = document.getElementById("app");
+if (root) render(<Root app={app} />, root);

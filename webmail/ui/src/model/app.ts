@@ -85,8 +85,7 @@ export function createApp(parts: AppParts): OpenApp {
   async function begin(now: number): Promise<void> {
     const s = session.session.peek();
     if (!s) return;
-    const cache = await parts.store.open(s.account.id).catch(() => createMemoryStore().open(s.account.id));
-    const { fingerprint } = await vault.state();
+    const [cache, { fingerprint }] = await Promise.all([parts.store.open(s.account.id).catch(() => createMemoryStore().open(s.account.id)), vault.state()]);
     if (now !== turn) return cache.close();
     const d = createDesk({ api, vault, cache, clock, alarms, session: s, fingerprint, renewed: (now) => session.renewed(now), source: parts.source, page: parts.page, quiet: parts.quiet ?? false, took: (a) => session.took(a) });
     desk.value = d;

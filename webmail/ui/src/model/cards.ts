@@ -4,13 +4,16 @@
 import { signal } from "@preact/signals";
 import { ApiError, newKey, type Api, type Clock } from "../wire/http.ts";
 import type { Address, Card, Vault } from "../vault/vault.ts";
-import type { SealedCache } from "./cache.ts";
+import { pad, type SealedCache } from "./cache.ts";
 import type { CabinetModel } from "./cabinet.ts";
 import type { Box } from "./columns.ts";
 import { decodePage, encodePage, PAGE } from "./pages.ts";
 import { slicer, sorted } from "./slice.ts";
 
 const BATCH = 500;
+const FIRST_BATCH = 60; // what is seen first: a small one paints sooner
+const FIRST = "first";
+const MOST_FIRST = 200;
 const CARD = 16; // bit in letters
 const FOLD_LEAST = 200;
 const FOLD_AGE = 3 * 86_400; // seconds: younger mail still moves about, and its card may get better
@@ -56,6 +59,8 @@ export class Cards {
   onCard: (card: Card) => void = () => {};
   readonly #parts: CardsParts;
   readonly #cards = new Map<string, Card>();
+  readonly #early = new Map<string, Card>(); // of the last time, until their own are open
+  #kept = ""; // what is kept of them
   readonly #from = new Map<string, string>(); // by mail id: the page it came from
   readonly #pages = new Map<string, Page>();
   readonly #closedIds = new Set<string>(); // there is a card, and it does not open
@@ -76,7 +81,29 @@ export class Cards {
     this.#parts = parts;
   }
   get(id: string): Card | undefined {
-    return this.#cards.get(id);
+    return this.#cards.get(id) ?? this.#early.get(id);
+  }
+
+  // What was seen first the last time is kept in one piece, so that it is there before all
+  // pages are open. It is shown and no more: the pages and letters say what is so.
+  async loadFirst(): Promise<void> {
+    const data = await this.#parts.cache.getBytes("state", FIRST);
+    for (const c of (data && decodePage(data)) ?? []) {
+      if (this.#cards.has(c.id)) continue;
+      this.#early.set(c.id, c);
+      this.onCard(c);
+    }
+    this.#kept = this.#mark([...this.#early.values()]);
+  }
+  async keepFirst(ids: readonly string[]): Promise<void> {
+    const cards = ids.slice(0, MOST_FIRST).flatMap((id) => this.#cards.get(id) ?? []);
+    const mark = this.#mark(cards);
+    if (mark === this.#kept || this.#stopped) return;
+    this.#kept = mark;
+    await this.#parts.cache.putBytes("state", FIRST, pad(new Uint8Array(encodePage(cards))).buffer);
+  }
+  #mark(cards: readonly Card[]): string {
+    return cards.map((c) => `${c.id}.${generation(c)}.${c.to.length}`).join();
   }
   all(): Iterable<Card> {
     return this.#cards.values();
@@ -165,8 +192,10 @@ export class Cards {
     try {
       do {
         this.#again = false;
+        await this.#openNewest();
         await this.#openPages();
         await this.#openCards();
+        this.#early.clear();
         if (this.fold) await this.#tidy();
       } while (this.#again && !this.#stopped);
     } catch (e) {
@@ -217,6 +246,18 @@ export class Cards {
   }
 
   // -- single cards
+  // The newest are in no page yet, and what is looked at: some of them before all pages.
+  async #openNewest(): Promise<void> {
+    if (this.#pages.size > 0) return;
+    const newest: (Wanted & { at: number })[] = [];
+    for (const b of this.#boxes)
+      for (let i = b.length - 1; i >= Math.max(0, b.length - FIRST_BATCH); i--)
+        if (b.letters[i]! & CARD && !this.get(b.ids[i]!)) newest.push({ box: b.id, uid: b.uids[i]!, id: b.ids[i]!, at: b.received[i]! });
+    const batch = newest.sort((a, b) => b.at - a.at).slice(0, FIRST_BATCH);
+    if (batch.length === 0) return;
+    await this.#openBatch(batch);
+    this.onChange();
+  }
   async #missing(): Promise<Wanted[]> {
     const out: (Wanted & { at: number })[] = [];
     const seen = new Set<string>();
@@ -238,13 +279,13 @@ export class Cards {
     const rest = slicer();
     for (let from = 0; from < all.length && !this.#stopped; from += BATCH) {
       // The first batch is what is seen first: a small one paints sooner.
-      const batch = from === 0 ? all.slice(0, 60) : all.slice(from - BATCH + 60, from + 60);
+      const batch = from === 0 ? all.slice(0, FIRST_BATCH) : all.slice(from - BATCH + FIRST_BATCH, from + FIRST_BATCH);
       await this.#openBatch(batch);
-      this.progress.value = { done: Math.min(from + 60, all.length), of: all.length };
+      this.progress.value = { done: Math.min(from + FIRST_BATCH, all.length), of: all.length };
       this.onChange();
       await rest();
     }
-    if (all.length > 60 && !this.#stopped) {
+    if (all.length > FIRST_BATCH && !this.#stopped) {
       const left = await this.#missing();
       for (let from = 0; from < left.length && !this.#stopped; from += BATCH) await this.#openBatch(left.slice(from, from + BATCH));
       if (left.length) this.onChange();

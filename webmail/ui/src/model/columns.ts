@@ -170,6 +170,9 @@ export class Box implements Columns {
     }
     return out;
   }
+  static count(chunk: ArrayBuffer): number {
+    return chunk.byteLength < 8 ? 0 : new DataView(chunk).getUint32(4);
+  }
   // Chunks come in rising order.
   load(buffer: ArrayBuffer): void {
     const view = new DataView(buffer);

@@ -26,6 +26,7 @@ import { Queue } from "./queue.ts";
 import { Reseal } from "./reseal.ts";
 import { createSearch } from "./search.ts";
 import { createSettings } from "./settings.ts";
+import { drawn } from "./slice.ts";
 import { Sync } from "./sync.ts";
 import { Threads } from "./threads.ts";
 import type { Alarms, Desk } from "./types.ts";
@@ -65,6 +66,8 @@ export interface OpenDesk extends Desk {
 
 const WAKE = 30_000;
 const HOUR = 3_600_000;
+const FIRST_AFTER = 3_000; // ms
+const FIRST_ROWS = 40;
 
 export function createDesk(parts: DeskParts): OpenDesk {
   const { api, vault, clock, alarms, session } = parts;
@@ -112,7 +115,10 @@ export function createDesk(parts: DeskParts): OpenDesk {
   cards.onCard = (c) => threads.add(c.id, c);
   cards.whole = () => sync.whole;
   cards.onChange = () => sync.changed();
-  cards.onDone = () => sync.changed();
+  cards.onDone = () => {
+    sync.changed();
+    keepFirst();
+  };
 
   let events: Events | null = null;
   let closed = false;
@@ -129,14 +135,32 @@ export function createDesk(parts: DeskParts): OpenDesk {
   const keepLetters = () =>
     letters.keep(sync.boxes(), sync.role("inbox")?.id ?? -1, clock.now() / 1000 - settings.value.peek().offlineDays * 86_400, () => closed);
 
+  // The rows of the inbox that are seen first, for the next time.
+  let keeping: (() => void) | null = null;
+  const keepFirst = () => {
+    keeping ??= clock.after(FIRST_AFTER, () => {
+      keeping = null;
+      const at = list.place.peek();
+      if (closed || at.kind !== "mailbox" || at.mailbox !== sync.role("inbox")?.id || cards.busy) return;
+      const ids: string[] = [];
+      for (let i = 0; i < FIRST_ROWS && i < list.count.peek(); i++) for (const r of list.refsOf(i)) ids.push(r.id);
+      quietly(cards.keepFirst(ids));
+    });
+  };
+  const stopFirst = effect(() => {
+    if (list.version.value > 0) keepFirst();
+  });
+
   // What this device has first; then the list can be drawn, and the network may take its time.
   async function start(): Promise<void> {
-    await Promise.all([cabinet.load(), sync.load()]);
+    await Promise.all([cabinet.load(), sync.loadNewest(), cards.loadFirst()]);
     await queue.load();
     drafts.loaded();
     const inbox = sync.role("inbox");
-    if (inbox && list.place.peek().kind === "mailbox") list.show({ kind: "mailbox", mailbox: inbox.id });
     list.conversations.value = settings.value.peek().conversations;
+    if (inbox && list.place.peek().kind === "mailbox") list.show({ kind: "mailbox", mailbox: inbox.id });
+    if (inbox) await drawn();
+    await sync.load();
     cards.want(sync.boxes());
     if (!parts.quiet) listen();
     await refresh();
@@ -210,6 +234,8 @@ export function createDesk(parts: DeskParts): OpenDesk {
       closed = true;
       events?.stop();
       stopSettings();
+      stopFirst();
+      keeping?.();
       stopBetter();
       stopReseal();
       reseal.close();

@@ -64,7 +64,9 @@ export class Mail implements MailModel {
     if (next && this.key.peek() === row.key) this.#prefetch(next.ref);
   }
   async showRef(ref: MailRef): Promise<void> {
-    await this.#show([ref], ref.id, false);
+    const turn = this.#turn;
+    await this.#parts.sync.loaded; // how it is fetched stands with its entry
+    if (turn === this.#turn) await this.#show([ref], ref.id, false);
   }
   async #show(refs: readonly MailRef[], key: string, whole: boolean): Promise<void> {
     this.close();

@@ -10,6 +10,18 @@ export const breathe = (): Promise<void> => {
   return s?.yield ? s.yield() : new Promise((done) => setTimeout(done, 0));
 };
 
+// What was changed until now is on the screen; not long where nobody looks, and frames are
+// not drawn.
+export const drawn = (): Promise<void> =>
+  new Promise((done) => {
+    if (typeof requestAnimationFrame !== "function") return done();
+    const late = setTimeout(done, 100);
+    requestAnimationFrame(() => setTimeout(() => {
+      clearTimeout(late);
+      done();
+    }));
+  });
+
 export function slicer(budget = 8): () => Promise<void> | undefined {
   let began = performance.now();
   return () => {

@@ -36,6 +36,7 @@ export interface SyncParts {
 
 const RETRY = 15_000;
 const LIMIT = 20_000;
+const TIP = 2_000; // entries that are read before all others
 const ROLES: { [use: string]: MailboxView["role"] } = {
   "\\Sent": "sent", "\\Drafts": "drafts", "\\Archive": "archive", "\\Junk": "junk", "\\Trash": "trash", "\\All": "all",
 };
@@ -59,6 +60,9 @@ export class Sync implements SyncModel {
   #retry: (() => void) | null = null;
   #saving: (() => void) | null = null;
   #closed = false;
+  #saved: { saved: Saved; chunks: Map<number, number[]> } | null = null; // of which only the newest is here
+  #loading = false;
+  loaded: Promise<void> = Promise.resolve(); // all that this device has is here
   #first = true; // what comes with the first look is not news
 
   constructor(parts: SyncParts) {
@@ -70,30 +74,71 @@ export class Sync implements SyncModel {
   }
 
   // -- from this device
-  async load(): Promise<void> {
+  // Two steps: the newest of the inbox, which is what is looked at, and then all of it.
+  async loadNewest(): Promise<void> {
     const saved = await this.#parts.cache.get<Saved>("state", "mailboxes");
     if (!saved) return;
     const chunks = new Map<number, number[]>();
     for (const key of await this.#parts.cache.raw.keys("entries")) {
       const [box = 0, n = 0] = key.split(".").map(Number);
-      chunks.set(box, [...(chunks.get(box) ?? []), n]);
+      const list = chunks.get(box);
+      if (list) list.push(n);
+      else chunks.set(box, [n]);
     }
-    for (const s of saved.boxes) {
-      const known: Known = { ...s, columns: new Box(s.box.id) };
-      if (!(await this.#loadBox(known, chunks.get(s.box.id) ?? []))) {
-        known.columns = new Box(s.box.id);
-        known.since = 0;
-        known.whole = false;
-      }
-      this.#boxes.set(s.box.id, known);
-    }
+    for (const list of chunks.values()) list.sort((a, b) => a - b);
+    this.#saved = { saved, chunks };
     this.#modseq = saved.modseq;
+    const inbox = saved.boxes.find((s) => s.box.name === "INBOX");
+    // Until all is here the server's counts hold, which are those of a mailbox not read whole.
+    if (inbox) this.#boxes.set(inbox.box.id, { ...inbox, whole: false, columns: (await this.#tip(inbox.box.id, chunks.get(inbox.box.id) ?? [])) ?? new Box(inbox.box.id) });
     this.#list.value = saved.boxes.map((b) => b.box);
     this.changed();
   }
-  async #loadBox(known: Known, chunks: number[]): Promise<boolean> {
+  async #tip(id: number, chunks: readonly number[]): Promise<Box | null> {
+    const found: ArrayBuffer[] = [];
+    let entries = 0;
+    for (let i = chunks.length - 1; i >= 0 && entries < TIP; i--) {
+      const data = await this.#parts.cache.getBytes("entries", `${id}.${chunks[i]}`);
+      if (!data) return null;
+      found.unshift(data);
+      entries += Box.count(data);
+    }
+    const box = new Box(id);
+    try {
+      for (const data of found) box.load(data);
+    } catch {
+      return null;
+    }
+    return box;
+  }
+  load(): Promise<void> {
+    this.loaded = this.#loadAll();
+    return this.loaded;
+  }
+  async #loadAll(): Promise<void> {
+    if (!this.#saved) await this.loadNewest();
+    const { saved, chunks } = this.#saved ?? {};
+    this.#saved = null;
+    if (!saved || !chunks) return;
+    this.#loading = true;
+    try {
+      for (const s of saved.boxes) {
+        const known: Known = { ...s, columns: new Box(s.box.id) };
+        if (!(await this.#loadBox(known, chunks.get(s.box.id) ?? []))) {
+          known.columns = new Box(s.box.id);
+          known.since = 0;
+          known.whole = false;
+        }
+        this.#boxes.set(s.box.id, known);
+      }
+    } finally {
+      this.#loading = false;
+    }
+    this.changed();
+  }
+  async #loadBox(known: Known, chunks: readonly number[]): Promise<boolean> {
     const rest = slicer();
-    for (const n of chunks.sort((a, b) => a - b)) {
+    for (const n of chunks) {
       const data = await this.#parts.cache.getBytes("entries", `${known.box.id}.${n}`);
       if (!data) return false;
       try {
@@ -104,7 +149,10 @@ export class Sync implements SyncModel {
       await rest();
     }
     const c = known.columns;
-    for (let i = 0; i < c.length; i++) this.#where.set(c.ids[i]!, { mailbox: c.id, uid: c.uids[i]!, id: c.ids[i]! });
+    for (let i = 0; i < c.length; i++) {
+      if ((i & 1023) === 1023) await rest();
+      this.#where.set(c.ids[i]!, { mailbox: c.id, uid: c.uids[i]!, id: c.ids[i]! });
+    }
     return true;
   }
   #saveSoon(): void {
@@ -114,6 +162,7 @@ export class Sync implements SyncModel {
   async save(): Promise<void> {
     this.#saving?.();
     this.#saving = null;
+    if (this.#loading || this.#saved) return; // what is here is less than what is kept
     for (const k of this.#boxes.values()) {
       for (const n of [...k.columns.dirty]) {
         k.columns.dirty.delete(n);
@@ -140,6 +189,7 @@ export class Sync implements SyncModel {
     this.#retry?.();
     this.state.value = this.state.value === "starting" ? "starting" : "syncing";
     try {
+      await this.loaded;
       do {
         this.#again = false;
         await this.#look();
