@@ -53,6 +53,19 @@ func (s *Store) Deliver(ctx context.Context, o Owner, d Delivery) (Event, error)
 	return events[0], nil
 }
 
+// BoxFor is the mailbox that an owner has for a use (RFC 6154), whatever its name, or
+// the name it usually has.
+func (s *Store) BoxFor(ctx context.Context, o Owner, use, usual string) (string, error) {
+	boxes, err := s.Index.Mailboxes(ctx, o)
+	if err != nil {
+		return "", fmt.Errorf("find the mailbox for %s: %w", use, err)
+	}
+	if i := slices.IndexFunc(boxes, func(b Mailbox) bool { return b.Use == use }); i >= 0 {
+		return boxes[i].Name, nil
+	}
+	return usual, nil
+}
+
 // DeliverAll stores mails in their order, all or none, as Deliver does one.
 func (s *Store) DeliverAll(ctx context.Context, o Owner, ds []Delivery) ([]Event, error) {
 	mails := make([][]pgp.Letter, len(ds))

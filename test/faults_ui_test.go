@@ -31,6 +31,8 @@ var faultsUI = []uiFault{
 	{"A03", "model/cabinet.ts", "i.version < known.version || (", "(", "model/cabinet.test.ts", "an older version of a box is an alarm"},
 	{"A03", "model/better.ts", "if (was && !mail.card_matches) {", "if (was && false) {", "model/cabinet.test.ts", "a card of another mail is found out"},
 	{"A03", "vault/parcel.ts", "\\n${foldAddress(to)}`", "`", "vault/parcel.test.ts", "does not take an answer that somebody else wrote"},
+	{"A03", "vault/parcels.ts", "now!.fingerprint === was!.fingerprint && ", "", "vault/rotate.test.ts", "goes to the key that holds now"},
+	{"B04", "model/trust.ts", "pin ? state(\"key-changed\", \"caution\", values) : ", "", "model/trust.test.ts", "signed by a key nobody knows, of somebody whose key is known"},
 	{"F01", "model/outbox.ts", "...said, html: \"\"", "text: said.text + draft.text, html: \"\"", "model/parcels.test.ts", "who has no key gets a link"},
 	{"A04", "vault/openpgp.ts", "    await packet.validate();\n", "", "vault/vault.test.ts", "cannot have a changed secret key used"},
 	{"A08", "model/pins.ts", "if (other && !pin.refused.includes(other.fingerprint)) {", "if (other && false) {", "model/cabinet.test.ts", "another key blocks writing"},

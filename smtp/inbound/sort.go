@@ -2,8 +2,6 @@ package inbound
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"sealpost/mailstore"
 	"sealpost/pgp"
@@ -15,30 +13,23 @@ import (
 // what else the rules ask for. Whatever is wrong with a rule, the copy is stored.
 func (t *transaction) file(ctx context.Context, a *arrival, to recipient, sealed pgp.Sealed) error {
 	m, out := t.sort(ctx, a, to, sealed.Class())
-	box, err := t.box(ctx, a, to, out)
-	if err != nil {
-		return err
-	}
+	d := mailstore.Delivery{Box: mailstore.Inbox, Sealed: sealed, Received: a.time}
 	owner := mailstore.Owner(to.account)
-	d := mailstore.Delivery{Box: box, Make: true, Sealed: sealed, Flags: out.Flags, Received: a.time}
-	e, err := t.h.Store.Deliver(ctx, owner, d)
-	if mailstore.Refused(err) && !errors.Is(err, mailstore.ErrOverQuota) && (out.Mailbox != "" || out.Trash || out.Flags != nil) {
-		t.h.Log.Warn("a rule could not be obeyed", "id", a.id, "account", string(to.account), "error", err)
-		d.Box, d.Flags = mailstore.Inbox, nil
-		e, err = t.h.Store.Deliver(ctx, owner, d)
+	if a.judge.Junk != "" {
+		var err error
+		if d.Box, err = t.h.Store.BoxFor(ctx, owner, `\Junk`, "Junk"); err != nil {
+			return err
+		}
 	}
+	e, box, err := out.Deliver(ctx, t.h.Store, t.h.Log, owner, d)
 	if err != nil {
 		return err
 	}
-	if t.h.Stored != nil && d.Box == mailstore.Inbox {
+	if t.h.Stored != nil && box == mailstore.Inbox {
 		t.h.Stored(string(to.account))
 	}
-	if t.h.Rules == nil || !t.h.Rules.Act(ctx, m, out) {
-		return nil
-	}
-	mark := mailstore.SetFlags{Box: e.Box, UIDs: e.UIDs, Op: mailstore.Add, Flags: []string{rules.NotForwarded}}
-	if _, err := t.h.Store.Apply(ctx, owner, mark); err != nil {
-		t.h.Log.Warn("a mail is not marked as not forwarded", "id", a.id, "account", string(to.account), "error", err)
+	if t.h.Rules != nil {
+		t.h.Rules.Follow(ctx, t.h.Store, m, out, e)
 	}
 	return nil
 }
@@ -60,29 +51,4 @@ func (t *transaction) proved(a *arrival) bool {
 	}
 	v := a.judge.Verdict
 	return t.from != nil && (v.SPF.Result == mailauth.Pass || v.DMARC.Result == "pass" && v.From != nil && v.From.Domain == t.from.Domain)
-}
-
-// box is where a copy goes: what rules say, INBOX, or the mailbox that its owner has
-// for junk, or for what is thrown away.
-func (t *transaction) box(ctx context.Context, a *arrival, to recipient, out rules.Outcome) (string, error) {
-	use, name := `\Junk`, "Junk"
-	switch {
-	case a.judge.Junk != "":
-	case out.Trash:
-		use, name = `\Trash`, "Trash"
-	case out.Mailbox != "":
-		return out.Mailbox, nil
-	default:
-		return mailstore.Inbox, nil
-	}
-	boxes, err := t.h.Store.Index.Mailboxes(ctx, mailstore.Owner(to.account))
-	if err != nil {
-		return "", fmt.Errorf("find a mailbox for what is no mail to read: %w", err)
-	}
-	for _, b := range boxes {
-		if b.Use == use {
-			return b.Name, nil
-		}
-	}
-	return name, nil
 }

@@ -63,7 +63,7 @@ func (h *Handler) afford(ctx context.Context, c *sentCopy) error {
 
 // keep stores a Sent copy where its owner keeps such, read.
 func (h *Handler) keep(ctx context.Context, c *sentCopy) error {
-	name, err := h.sentBox(ctx, c.owner)
+	name, err := h.Store.BoxFor(ctx, c.owner, `\Sent`, "Sent")
 	if err != nil {
 		return err
 	}
@@ -79,18 +79,4 @@ func (h *Handler) deliver(ctx context.Context, c *sentCopy, box string, flags ..
 		return e, fmt.Errorf("deliver to account %s: %w", c.owner, err)
 	}
 	return e, nil
-}
-
-// sentBox is the mailbox with the use \Sent (RFC 6154), whatever its name.
-func (h *Handler) sentBox(ctx context.Context, o mailstore.Owner) (string, error) {
-	boxes, err := h.Store.Index.Mailboxes(ctx, o)
-	if err != nil {
-		return "", fmt.Errorf("list mailboxes of account %s: %w", o, err)
-	}
-	for _, b := range boxes {
-		if b.Use == `\Sent` {
-			return b.Name, nil
-		}
-	}
-	return "Sent", nil
 }

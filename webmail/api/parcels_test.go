@@ -27,13 +27,13 @@ type notes struct {
 func (n *notes) Get(_ context.Context, account, name string) ([]byte, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.all[account+"/"+name], nil
+	return bytes.Clone(n.all[account+"/"+name]), nil
 }
 
 func (n *notes) Put(_ context.Context, account, name string, value []byte) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.all[account+"/"+name] = value; value == nil {
+	if n.all[account+"/"+name] = bytes.Clone(value); value == nil {
 		delete(n.all, account+"/"+name)
 	}
 	return nil

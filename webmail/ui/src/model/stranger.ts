@@ -60,7 +60,9 @@ export class StrangersLetter {
     const link = parseLink(this.link), opened = this.opened.peek();
     if (!link || !opened || this.busy.peek()) return false;
     return this.#do(async () => {
-      const made = await this.parts.vault.sealAnswer({ handle: opened.handle, ...o, date: Math.floor(this.parts.clock.now() / 1000) });
+      // Its writer may have another key to encrypt to by now. Without an answer the letter's own will do.
+      const certificate = await this.parts.api.parcelKey(link.account, link.name, opened.proof).catch(() => undefined);
+      const made = await this.parts.vault.sealAnswer({ handle: opened.handle, ...o, date: Math.floor(this.parts.clock.now() / 1000), ...(certificate ? { certificate } : {}) });
       await this.parts.api.answerParcel(link.account, link.name, made.mail, made.proof);
       this.answered.value++;
     });

@@ -11,7 +11,8 @@ import { readCertificate } from "./openpgp.ts";
 import { type Letter, type Link, answerLineSize, answerProof, openHint, openParcel, parseLink, parseName, sealParcel, signAnswer } from "./parcel.ts";
 import { purposeKey } from "./keys.ts";
 import type { Session } from "./session.ts";
-import type { Draft, OpenedParcel, Vault } from "./vault.ts";
+import { describe } from "./subkeys.ts";
+import type { Draft, KeyDescription, OpenedParcel, Vault } from "./vault.ts";
 
 type Handing = Pick<Vault, "sealParcel" | "parcelHint" | "openParcel" | "parcelFile" | "sealAnswer">;
 
@@ -50,6 +51,7 @@ export class Parcels implements Handing {
     const { from, to, subject, text, html, date } = letter;
     return {
       handle, from, to, subject, text, html, date, ends: parseName(link.name)!.ends, answers: letter.answer !== null,
+      proof: letter.answer === null ? "" : toBase64(await answerProof(letter.answer.key)),
       parts: letter.files.map((f, index) => ({
         index, name: fileName(f.name), type: f.type.toLowerCase(), size: f.data.length, content_id: f.content_id, inline: f.content_id !== "" && html.includes(`cid:${f.content_id}`),
       })),
@@ -66,10 +68,25 @@ export class Parcels implements Handing {
     const p = this.opened.get(o.handle);
     if (p === undefined || p.letter.answer === null) throw new VaultError("bad-input");
     const { key, certificate } = p.letter.answer;
-    const mail = await sealedAnswer(p.link, p.letter, draftOf(p.letter, o), key, certificate);
+    const mail = await sealedAnswer(p.link, p.letter, draftOf(p.letter, o), key, await newest(certificate, o.certificate));
     return { mail, proof: toBase64(await answerProof(key)) };
   }
 }
+
+// The letter was sealed with its writer's certificate of that day. One with the same primary
+// key, whose encryption key is not older, is his own word too; any other is not believed.
+async function newest(written: Bytes, told: ArrayBuffer | undefined): Promise<Bytes> {
+  if (told === undefined) return written;
+  try {
+    const offered = new Uint8Array(told);
+    const [was, now] = await Promise.all([written, offered].map(async (c) => describe(await readCertificate(c))));
+    return now!.fingerprint === was!.fingerprint && now!.usable && madeAt(now!) >= madeAt(was!) ? offered : written;
+  } catch {
+    return written;
+  }
+}
+
+const madeAt = (k: KeyDescription) => k.subkeys.find((s) => s.fingerprint === k.encryption)?.created ?? 0;
 
 function linkOf(text: string): Link {
   const link = parseLink(text);

@@ -10,6 +10,7 @@ import { exchange, remakeHeader } from "./exchange.ts";
 import { tagOf } from "./hpke.ts";
 import { decrypt, openpgp, readCertificate, readSecretKey } from "./openpgp.ts";
 import { splitKeys, walkMessage } from "./packets.ts";
+import { sealParcel } from "./parcel.ts";
 import { addSubkey, current, describe as describeKey, extend, forgetSecrets } from "./subkeys.ts";
 import type { Card } from "./vault.ts";
 import { type World, account, address, newWorld, phrase, read, share } from "./world.ts";
@@ -195,5 +196,32 @@ describe("sealing anew", () => {
     const key = await readSecretKey(new TextDecoder().decode(read("testdata/v1/compat.secret.asc")), null);
     (key.subkeys[0]!.keyPacket as unknown as { makeDummy(): void }).makeDummy();
     await expect(readSecretKey(new Uint8Array(key.write()), null)).rejects.toThrow(/^closed$/);
+  });
+});
+
+describe("an answer to a letter from before", () => {
+  // What the letter was sealed with, and what the server tells on the day of the answer.
+  async function answered(written: ArrayBuffer, told?: ArrayBuffer): Promise<string[]> {
+    const letter = { from: { name: "", address }, to: "out@elsewhere.example", subject: "x", text: "x", html: "", date: 5, message_id: "<1@example.org>", files: [] };
+    const { link, box } = await sealParcel({ account, letter, password: "p", hint: "", ends: 1796547600, answers: 1, drawer: new Uint8Array(32), certificate: new Uint8Array(written) });
+    const outside = createEngine();
+    const { handle, proof } = await outside.openParcel({ link: `${link.account}.${link.name}.${link.secret}`, box: box.buffer, password: "p" });
+    const made = await outside.sealAnswer({ handle, name: "", text: "y", files: [], date: 6, ...(told ? { certificate: told } : {}) });
+    expect(made.proof).toBe(proof);
+    expect(fromBase64(proof)).toHaveLength(32);
+    const text = latin1(made.mail);
+    const { data } = await (await openpgp()).lib.unarmor(text.slice(text.indexOf("-----BEGIN"), text.indexOf("-----END PGP MESSAGE-----") + 25));
+    return ids(new Uint8Array(data as unknown as Uint8Array));
+  }
+  it("goes to the key that holds now, and to none that its writer did not make", async () => {
+    const now = fromBase64(after.certificate).buffer;
+    const { lib } = await openpgp();
+    const other = await lib.generateKey({ userIDs: [{ email: address }], format: "binary" });
+    const [toOld, toNew] = [ids(await sealTo(before, "x")), ids(await sealTo(now, "x"))];
+    expect(await answered(before, now)).toEqual(toNew);
+    expect(await answered(before)).toEqual(toOld);
+    expect(await answered(now, before), "an older one").toEqual(toNew);
+    expect(await answered(before, new Uint8Array(other.publicKey).buffer), "another primary key").toEqual(toOld);
+    expect(await answered(before, utf8("no certificate").buffer), "none at all").toEqual(toOld);
   });
 });

@@ -148,6 +148,7 @@ export interface OpenedParcel {
   date: number; // seconds
   ends: number;
   answers: boolean; // it may be answered
+  proof: string; // what the server wants to see before it takes an answer or tells of a key; "" without answers
   parts: Part[];
 }
 
@@ -286,7 +287,8 @@ export interface Vault {
   openParcel(o: { link: string; box: ArrayBuffer; password: string }): Promise<OpenedParcel>;
   parcelFile(handle: number, index: number): Promise<ArrayBuffer>;
   // A mail to the sender that only the sender opens, and what the server wants to see with it.
-  sealAnswer(o: { handle: number; name: string; text: string; files: { name: string; type: string; data: ArrayBuffer }[]; date: number }): Promise<{ mail: Uint8Array<ArrayBuffer>; proof: string }>;
+  // certificate: what the server says holds now; believed if it is the letter's own key, and newer.
+  sealAnswer(o: { handle: number; name: string; text: string; files: { name: string; type: string; data: ArrayBuffer }[]; date: number; certificate?: ArrayBuffer }): Promise<{ mail: Uint8Array<ArrayBuffer>; proof: string }>;
 }
 
 export type { Kdf };

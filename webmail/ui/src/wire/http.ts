@@ -365,6 +365,8 @@ export function createApi(o: HttpOptions = {}) {
 
     // -- parcels: whoever has a link, with no session
     parcel: (account: string, name: string): Promise<ArrayBuffer> => http.bytes(`/parcels/${seg(account)}/${seg(name)}`, { timeout: LONG }),
+    // The certificate that holds now; the parcel has that of the day it was made.
+    parcelKey: (account: string, name: string, proof: string): Promise<ArrayBuffer> => http.bytes(`/parcels/${seg(account)}/${seg(name)}/key`, { headers: { "Parcel-Proof": proof } }),
     // The same octets are taken once, however often they come.
     answerParcel: (account: string, name: string, mail: Uint8Array<ArrayBuffer>, proof: string): Promise<void> =>
       http.json(`/parcels/${seg(account)}/${seg(name)}/answers`, { method: "POST", body: mail, type: "message/rfc822", headers: { "Parcel-Proof": proof }, key: newKey(), timeout: LONG }),
