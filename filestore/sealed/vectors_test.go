@@ -190,6 +190,16 @@ func TestVectors(t *testing.T) {
 	openSamples(t, v)
 }
 
+// What a browser sealed opens here (webmail/ui/src/files/sample.test.ts).
+func TestBrowserMadeOpens(t *testing.T) {
+	t.Parallel()
+	v := readSamples(t, "browser.json")
+	if len(v.Files) < 3 || len(v.Links) < 2 {
+		t.Error("samples are missing")
+	}
+	openSamples(t, v)
+}
+
 func openSamples(t *testing.T, v vectors) {
 	t.Helper()
 	for _, f := range v.Files {

@@ -25,7 +25,7 @@ const joins = /[\p{L}\p{Nd}\p{M}]/u;
 const cherokee = /\p{sc=Cherokee}/u;
 
 // Full case folding of one character. Upper, then lower case is that for all but these.
-function foldCase(c: string): string {
+export function foldCase(c: string): string {
   if (c === "ı") return c;
   if (c === "ẞ") return "ss";
   if (cherokee.test(c)) return c === c.toUpperCase() ? c.toLowerCase() : c.toUpperCase(); // as the server has it

@@ -15,7 +15,7 @@ const maxCard = 8 << 10;
 const step = 128;
 const maxTo = 3; // recipients that a card names
 const cardInfo = utf8("sealpost card v1");
-const accessInfo = utf8("sealpost access v1");
+const accessInfo = "sealpost access v1";
 
 // An X25519 key as the list key is one, ready for use.
 export interface ListKey {
@@ -182,22 +182,31 @@ export async function ask(address: string): Promise<Asking> {
   return { key: await keyOf(pair.privateKey, raw), address: foldAddress(address) };
 }
 
-export async function sealGrant(publicKey: Uint8Array, address: string, plain: Uint8Array): Promise<Bytes> {
-  const head = await headOf(publicKey);
-  const key = await crypto.subtle.importKey("raw", copy(publicKey), "X25519", true, []);
-  const { encapsulatedSecret, ciphertext } = await suite.Seal(key, plain, { aad: concat(head, utf8(foldAddress(address))), info: accessInfo });
-  return concat(head, encapsulatedSecret, ciphertext);
+export function sealGrant(publicKey: Uint8Array, address: string, plain: Uint8Array): Promise<Bytes> {
+  return sealTo(publicKey, accessInfo, utf8(foldAddress(address)), plain);
 }
 
 export async function openGrant(a: Asking, grant: Uint8Array): Promise<Bytes> {
+  if (grant.length !== headSize + encSize + 48 + tagSize) throw closed();
+  return openWith(a.key, accessInfo, utf8(a.address), grant);
+}
+
+// ---- What is sealed to a key -------------------------------------------------------------
+
+// bound is authenticated with it, behind the head.
+export async function sealTo(publicKey: Uint8Array, info: string, bound: Uint8Array, plain: Uint8Array): Promise<Bytes> {
+  const head = await headOf(publicKey);
+  const key = await crypto.subtle.importKey("raw", copy(publicKey), "X25519", true, []);
+  const { encapsulatedSecret, ciphertext } = await suite.Seal(key, plain, { aad: concat(head, bound), info: utf8(info) });
+  return concat(head, encapsulatedSecret, ciphertext);
+}
+
+// Opens what sealTo made. Every failure is the same.
+export async function openWith(key: ListKey, info: string, bound: Uint8Array, sealed: Uint8Array): Promise<Bytes> {
   try {
-    if (grant.length !== headSize + encSize + 48 + tagSize || !equal(grant.subarray(0, headSize), a.key.head)) throw closed();
-    return copy(
-      await suite.Open(a.key.pair, grant.subarray(headSize, headSize + encSize), grant.subarray(headSize + encSize), {
-        aad: concat(a.key.head, utf8(a.address)),
-        info: accessInfo,
-      }),
-    );
+    if (sealed.length < headSize + encSize + tagSize || !equal(sealed.subarray(0, headSize), key.head)) throw closed();
+    const [enc, ciphertext] = [sealed.subarray(headSize, headSize + encSize), sealed.subarray(headSize + encSize)];
+    return copy(await suite.Open(key.pair, enc, ciphertext, { aad: concat(key.head, bound), info: utf8(info) }));
   } catch {
     throw closed();
   }
