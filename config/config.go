@@ -39,6 +39,7 @@ type Config struct {
 	HTTP       HTTP
 	MTASTS     MTASTS
 	Accounts   Accounts
+	Files      Files
 	Reports    Reports
 	Metrics    Metrics
 	Spool      Spool
@@ -127,6 +128,7 @@ func Default() Config {
 		HTTP:     HTTP{Listen: []string{":80"}, ListenTLS: []string{":443"}, Names: []string{}},
 		MTASTS:   MTASTS{Mode: "enforce", Age: 7 * 24 * time.Hour},
 		Accounts: Accounts{Aliases: 10, Locked: []string{}},
+		Files:    Files{Life: 7 * 24 * time.Hour, Longest: 90 * 24 * time.Hour},
 		Reports:  Reports{Send: true},
 		Metrics:  Metrics{Listen: []string{}},
 		IMAP: IMAP{

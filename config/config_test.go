@@ -36,7 +36,7 @@ func TestEverySettingCounts(t *testing.T) {
 	for _, s := range settings() {
 		before, after := Default(), Default()
 		changed := map[string]any{
-			"log.level": "warn", "log.format": "json", "postmaster": "a@example.org",
+			"log.level": "warn", "log.format": "json", "postmaster": "a@example.org", "files.report": "a@example.org", "files.link_life": "2h", "files.longest_link": "2h",
 			"hostname": "other.example.org", "domains": []any{"other.example.org"},
 			"acme.email": "a@example.org", "acme.directory": "https://ca.example/dir",
 			"screen.block_lists": []any{"dnsbl.example"}, "screen.allow_lists": []any{"dnswl.example"},

@@ -88,6 +88,12 @@ type Accounts struct {
 	Locked  []string
 }
 
+// Files is how long what strangers have of files lives, and whom they may write to.
+type Files struct {
+	Life, Longest time.Duration
+	Report        string
+}
+
 // Reports are those sent to other domains: DMARC aggregate and SMTP TLS reports.
 type Reports struct{ Send bool }
 

@@ -118,6 +118,12 @@ func settingsRead() []setting {
 		{key: "import.allow", value: words{func(c *Config) *[]string { return &c.Import.Allow }, endpoint, 0, ""},
 			about: "People bring their mail in from other IMAP servers on the internet; a private address is only reached\nif it stands here with its port, such as that of a server you move away from: \"10.0.0.5:993\"."},
 
+		{key: "files.link_life", value: span{func(c *Config) *time.Duration { return &c.Files.Life }, time.Hour, 365 * 24 * time.Hour},
+			about: "How long a link to a file lives if nobody says, and how long at most; the same of upload requests."},
+		{key: "files.longest_link", value: span{func(c *Config) *time.Duration { return &c.Files.Longest }, time.Hour, 365 * 24 * time.Hour}},
+		{key: "files.report", value: word{func(c *Config) *string { return &c.Files.Report }, emptyOr(address), ""},
+			about: "Address that pages of links name for reports of abuse; empty: none. sealpost link kill ends one."},
+
 		{key: "mta_sts.mode", value: word{func(c *Config) *string { return &c.MTASTS.Mode }, oneOf("enforce", "testing", "none"), ""},
 			about: "What other servers shall do when they cannot verify our TLS (RFC 8461): enforce, testing or none,\nand how long they shall remember it."},
 		{key: "mta_sts.max_age", value: span{func(c *Config) *time.Duration { return &c.MTASTS.Age }, time.Hour, 365 * 24 * time.Hour}},

@@ -53,6 +53,18 @@ func TestFilesAreKept(t *testing.T) {
 			t.Errorf("%v says:\n%s", args, out)
 		}
 	}
+	l, err := up.files.Link(t.Context(), by.Owner, drive.Link{Object: o.ID, Box: []byte("box")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out := must(t, "link", "kill", l.ID.String(), config); !strings.Contains(out, "of account "+string(a.ID)+" is ended, after 0 downloads") {
+		t.Errorf("link kill says %s", out)
+	}
+	if _, _, _, err := up.files.Shared(t.Context(), l.ID, nil); err == nil {
+		t.Error("a link that was killed is open")
+	}
+	fails(t, exitFailed, []string{"there is no link"}, "link", "kill", drive.NewID().String(), config)
+	fails(t, exitFailed, []string{"expected the id of a link"}, "link", "kill", "../x", config)
 	other := s.write(t, "other.toml", []byte(strings.Replace(string(read(t, s.config)), `"data"`, `"elsewhere"`, 1)))
 	must(t, "restore", to, "--config="+other)
 	comesBack(t, filepath.Join(s.dir, "elsewhere"), by.Owner, o.ID, octets)

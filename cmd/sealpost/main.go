@@ -38,6 +38,7 @@ type commands struct {
 	DKIM        dkimGroup          `cmd:"" name:"dkim" help:"List and rotate the keys that sign what leaves."`
 	DNS         dnsGroup           `cmd:"" name:"dns" help:"Print the DNS records a domain needs, and compare them with what the world sees."`
 	Queue       queueGroup         `cmd:"" help:"List, show, retry, hold and drop mail that waits to leave."`
+	Link        linkGroup          `cmd:"" help:"End a link to a file, or an upload request, by its id."`
 	Peer        peerGroup          `cmd:"" help:"Whose keys an account has: list, accept a change, pin and forget."`
 	Report      reportGroup        `cmd:"" help:"Show what other servers report about mail in the name of your domains."`
 	Mark        markCommand        `cmd:"" help:"Print the mark that stands for an address in the log."`

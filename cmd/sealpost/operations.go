@@ -32,6 +32,7 @@ func operations() map[string]operation {
 		"queue.retry":     answering(retryQueued),
 		"queue.hold":      answering(holdQueued),
 		"queue.drop":      answering(dropQueued),
+		"link.kill":       answering(killLink),
 		"peer.list":       answering(listPeers),
 		"peer.accept":     answering(acceptPeer),
 		"peer.pin":        answering(pinPeer),

@@ -273,6 +273,7 @@ func (s *server) newAPI() *api.API {
 		Admin:   s.newAdmin(),
 		Parcels: s.handed,
 		Files:   s.files,
+		Report:  s.settings.Files.Report,
 	}
 }
 

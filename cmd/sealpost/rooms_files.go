@@ -20,7 +20,7 @@ func (o *office) newDrive() *drive.Drive {
 	key.Write([]byte("sealpost drive tickets"))
 	return &drive.Drive{
 		Store: o.index.Drive(), Blobs: o.blobs, Bus: o.store.Bus, Log: o.log, Now: time.Now, Secret: key.Sum(nil),
-		Usual: 7 * 24 * time.Hour, Longest: 90 * 24 * time.Hour, Patience: leftFor,
+		Usual: o.settings.Files.Life, Longest: max(o.settings.Files.Longest, o.settings.Files.Life), Patience: leftFor,
 	}
 }
 

@@ -29,9 +29,12 @@ type Owner string
 // ID names an object, a link or a request: 128 random bits, chosen here.
 type ID [16]byte
 
-// NewID is one that nobody can guess.
+// NewID is one that nobody can guess. It begins with a letter or a digit, so that no
+// program takes it for an option.
 func NewID() (id ID) {
-	rand.Read(id[:])
+	for rand.Read(id[:]); id[0]>>2 >= 62; {
+		rand.Read(id[:])
+	}
 	return id
 }
 

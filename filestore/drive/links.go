@@ -64,14 +64,21 @@ func (d *Drive) RemoveLink(ctx context.Context, o Owner, id ID) error {
 	return err
 }
 
-// Kill ends anybody's link, for operators: they see no content, and need none.
-func (d *Drive) Kill(ctx context.Context, id ID) error {
-	l, err := d.Store.Link(ctx, id)
-	if err != nil {
-		return fmt.Errorf("find link: %w", err)
+// Kill ends anybody's link or request, for operators: they see no content, and need
+// none.
+func (d *Drive) Kill(ctx context.Context, id ID) (l Link, r Request, err error) {
+	l, err = d.Store.Link(ctx, id)
+	var w Wish = ChangeLink{ID: id, Killed: true}
+	o := l.Owner
+	if errors.Is(err, ErrNone) {
+		r, err = d.Store.Request(ctx, id)
+		w, o = ChangeRequest{ID: id, Revoke: true}, r.Owner
 	}
-	_, err = d.apply(ctx, l.Owner, ChangeLink{ID: id, Killed: true})
-	return err
+	if err != nil {
+		return l, r, fmt.Errorf("find link: %w", err)
+	}
+	done, err := d.apply(ctx, o, w)
+	return done.Link, done.Request, err
 }
 
 // Shared is a link that is open, and the object it leads to. proven says whether proof

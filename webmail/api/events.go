@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"sealpost/filestore/drive"
 	"sealpost/mailstore"
 	rooms "sealpost/mailstore/cabinet"
 )
@@ -33,7 +34,7 @@ type eventsAsked struct {
 func eventOperations(s service) {
 	route(s, op{
 		name: "events", method: http.MethodGet, path: "/events", tag: tagMail, access: forAccount, time: -1,
-		about: "A stream of hints that something changed: mail {modseq}, cabinet {version}, outbox {}, account {}, and bye {} when the session is over. " +
+		about: "A stream of hints that something changed: mail {modseq}, cabinet {version}, outbox {}, brought {} (a file, by a stranger), account {}, and bye {} when the session is over. " +
 			"The id of each is MODSEQ.VERSION.",
 		answer: octets("text/event-stream"),
 	}, func(ctx context.Context, in *eventsAsked) (*stream, error) {
@@ -90,6 +91,8 @@ func (l *listener) run(ctx context.Context) {
 	defer end()
 	account, end := l.Store.Bus.Subscribe(AccountTopic(string(l.owner)))
 	defer end()
+	brought, end := l.Store.Bus.Subscribe(drive.Topic(drive.Owner(l.owner)))
+	defer end()
 	beat := time.NewTicker(l.beatEvery())
 	defer beat.Stop()
 	over := time.NewTimer(streamTime)
@@ -117,6 +120,8 @@ func (l *listener) run(ctx context.Context) {
 			ok = l.news(ctx)
 		case <-outbox:
 			ok = l.tell("outbox", "{}")
+		case <-brought:
+			ok = l.tell("brought", "{}")
 		case <-account:
 			ok = l.alive() && l.tell("account", "{}")
 		case <-beat.C:

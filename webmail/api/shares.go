@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"net/http"
 	"time"
 
@@ -17,7 +16,7 @@ type FileLink struct {
 	ID        string      `json:"id"`
 	File      string      `json:"file"`
 	Box       []byte      `json:"box"`
-	KDF       *FileKDF    `json:"kdf,omitempty"`
+	KDF       []byte      `json:"kdf,omitempty"`
 	Checked   bool        `json:"checked" doc:"whoever asks has to prove that the link's secret is known"`
 	Created   time.Time   `json:"created"`
 	Expires   time.Time   `json:"expires"`
@@ -27,19 +26,11 @@ type FileLink struct {
 	State     string      `json:"state" enum:"open,expired,used-up,revoked,killed" doc:"killed: by the operator"`
 }
 
-// FileKDF is how a link's password is derived. The server does not look at it.
-type FileKDF struct {
-	Salt   []byte `json:"salt" maxLength:"88"`
-	Memory uint32 `json:"memory" doc:"KiB"`
-	Time   uint32 `json:"time"`
-	Lanes  uint32 `json:"lanes"`
-}
-
 // NewFileLink is a link to be made.
 type NewFileLink struct {
 	File    string     `json:"file" maxLength:"64"`
 	Box     []byte     `json:"box" maxLength:"5464" doc:"sealed for who has the link's secret; at most 4 KiB"`
-	KDF     *FileKDF   `json:"kdf,omitempty"`
+	KDF     []byte     `json:"kdf,omitempty" maxLength:"344" doc:"how its password is derived (docs/formats.md, Files); the server does not look at it"`
 	Check   []byte     `json:"check,omitempty" maxLength:"44" doc:"SHA-256 of \"sealpost link check v1\" and a proof that only the secret (and the password) gives: then box and octets are for who has it"`
 	Expires *time.Time `json:"expires,omitempty" doc:"at most 90 days from now; else in 7"`
 	Most    int64      `json:"most,omitempty" minimum:"0" doc:"downloads; 0: no limit"`
@@ -59,9 +50,10 @@ type FileLinks struct {
 
 // SharedFile is what a link's page is told.
 type SharedFile struct {
+	File    string    `json:"file" doc:"id of the file, which the box is bound to"`
 	Size    int64     `json:"size" doc:"of what is stored, sealed and padded"`
 	Box     []byte    `json:"box,omitempty" doc:"not there where a proof is asked for and none came"`
-	KDF     *FileKDF  `json:"kdf,omitempty"`
+	KDF     []byte    `json:"kdf,omitempty" doc:"how its password is derived; not there: there is none"`
 	Checked bool      `json:"checked" doc:"a proof is asked for"`
 	Expires time.Time `json:"expires"`
 	Report  string    `json:"report,omitempty" doc:"where abuse of this link may be reported"`
@@ -141,7 +133,7 @@ func linkOperations(s service) {
 }
 
 func (s service) makeLink(ctx context.Context, in *struct{ Body NewFileLink }) (*body[FileLink], error) {
-	l := drive.Link{Box: in.Body.Box, Check: in.Body.Check, Most: in.Body.Most}
+	l := drive.Link{Box: in.Body.Box, KDF: in.Body.KDF, Check: in.Body.Check, Most: in.Body.Most}
 	var err error
 	if l.Object, err = drive.ParseID(in.Body.File); err != nil {
 		return nil, err
@@ -149,18 +141,13 @@ func (s service) makeLink(ctx context.Context, in *struct{ Body NewFileLink }) (
 	if in.Body.Expires != nil {
 		l.Expires = *in.Body.Expires
 	}
-	if in.Body.KDF != nil {
-		if l.KDF, err = json.Marshal(in.Body.KDF); err != nil {
-			return nil, err
-		}
-	}
 	l, err = s.Files.Link(ctx, driveOwner(ctx), l)
 	return &body[FileLink]{s.linkOf(l)}, err
 }
 
 func (a *API) linkOf(l drive.Link) FileLink {
 	out := FileLink{
-		ID: l.ID.String(), File: l.Object.String(), Box: l.Box, KDF: kdfOf(l), Checked: len(l.Check) > 0, Created: l.Created, Expires: l.Expires,
+		ID: l.ID.String(), File: l.Object.String(), Box: l.Box, KDF: l.KDF, Checked: len(l.Check) > 0, Created: l.Created, Expires: l.Expires,
 		Most: l.Most, Count: l.Count, Downloads: []time.Time{}, State: "open",
 	}
 	out.Downloads = append(out.Downloads, l.Used...)
@@ -177,15 +164,7 @@ func (a *API) linkOf(l drive.Link) FileLink {
 	return out
 }
 
-func kdfOf(l drive.Link) *FileKDF {
-	var k FileKDF
-	if len(l.KDF) == 0 || json.Unmarshal(l.KDF, &k) != nil {
-		return nil
-	}
-	return &k
-}
-
-// SharedAsked is a stranger's question about a link or a request.
+// sharedAsked is a stranger's question about a link or a request.
 type sharedAsked struct {
 	raw
 	InFile
@@ -212,7 +191,7 @@ func sharedOperations(s service) {
 		if err != nil {
 			return nil, err
 		}
-		out := SharedFile{Size: o.Size, KDF: kdfOf(l), Checked: len(l.Check) > 0, Expires: l.Expires, Report: s.Report}
+		out := SharedFile{File: o.ID.String(), Size: o.Size, KDF: l.KDF, Checked: len(l.Check) > 0, Expires: l.Expires, Report: s.Report}
 		if proven {
 			out.Box = l.Box
 		}

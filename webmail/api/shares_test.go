@@ -41,13 +41,13 @@ func TestSharedFiles(t *testing.T) {
 	w := newMailWorld(t)
 	b := storagetest.Content(1, drive.PartSize+777)
 	f := w.upload1(b)
-	l := w.link(NewFileLink{File: f.ID, Most: 2, KDF: &FileKDF{Salt: bytesOf(16, 1), Memory: 65536, Time: 3, Lanes: 1}})
+	l := w.link(NewFileLink{File: f.ID, Most: 2, KDF: bytesOf(26, 1)})
 	if want := w.now().Add(7 * 24 * time.Hour); !l.Expires.Equal(want) || l.State != "open" {
 		t.Errorf("made: %+v", l)
 	}
 	at := "/shared/" + l.ID
 	s := read[SharedFile](t, w.ask("GET", at, nil), 200)
-	if s.Size != int64(len(b)) || string(s.Box) != "sealed box" || s.KDF == nil || s.KDF.Memory != 65536 || s.Checked {
+	if s.Size != int64(len(b)) || string(s.Box) != "sealed box" || !bytes.Equal(s.KDF, bytesOf(26, 1)) || s.File != f.ID || s.Checked {
 		t.Errorf("told %+v", s)
 	}
 	never := w.ask("GET", "/shared/"+drive.NewID().String(), nil, fromNetwork(1))
@@ -96,7 +96,7 @@ func TestSharedFiles(t *testing.T) {
 			t.Errorf("%s: %d %s", id, rec.Code, rec.Body)
 		}
 	}
-	if err := w.Files.Kill(t.Context(), must(drive.ParseID(other.ID))); err != nil {
+	if _, _, err := w.Files.Kill(t.Context(), must(drive.ParseID(other.ID))); err != nil {
 		t.Fatal(err)
 	}
 	at = "/shared/" + other.ID

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"sealpost/account"
+	"sealpost/filestore/drive"
 	"sealpost/mail"
 	"sealpost/mailstore"
 	"sealpost/mailstore/cabinet"
@@ -71,6 +72,10 @@ func newWorld(t testing.TB) *world {
 		Sending: api.Sending{Spool: dir},
 	}
 	served.Parcels, w.id = &parcels.Room{Cabinet: served.Cabinet, Now: time.Now}, a.ID
+	served.Files = &drive.Drive{
+		Store: db.Drive(), Blobs: blobs, Bus: store.Bus, Log: log, Now: time.Now, Secret: make([]byte, 32),
+		Longest: 90 * 24 * time.Hour, Usual: 7 * 24 * time.Hour, Patience: 24 * time.Hour,
+	}
 	s := httptest.NewTLSServer(served.Handler())
 	t.Cleanup(s.Close)
 	t.Cleanup(served.EndStreams)

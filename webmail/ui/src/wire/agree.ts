@@ -35,7 +35,6 @@ export type Agreed = {
   Drop: Must<Same<api.Drop, made.Drop>>;
   DropHead: Must<Same<api.DropHead, made.DropHead>>;
   File: Must<Same<api.File, made.File>>;
-  FileKDF: Must<Same<api.FileKDF, made.FileKDF>>;
   FileLink: Must<Same<api.FileLink, made.FileLink>>;
   FileLinkChange: Must<Same<api.FileLinkChange, made.FileLinkChange>>;
   FileLinks: Must<Same<api.FileLinks, made.FileLinks>>;

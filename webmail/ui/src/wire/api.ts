@@ -383,7 +383,7 @@ export interface Usage {
 }
 
 // GET /api/v1/events: text/event-stream. Events "mail" {modseq}, "cabinet" {version},
-// "outbox" {}, "account" {}, "bye" {}. id: MODSEQ.VERSION; Last-Event-ID or ?last= resumes.
+// "outbox" {}, "brought" {}, "account" {}, "bye" {}. id: MODSEQ.VERSION; Last-Event-ID or ?last= resumes.
 // Who knows nothing is told both numbers at once. After an hour the server ends the stream.
 
 // ---- The cabinet: what the owner's clients sealed for each other ----------------------
@@ -445,16 +445,10 @@ export interface Files {
 }
 // POST /api/v1/links NewFileLink -> 201 FileLink. GET /api/v1/links -> FileLinks; GET /api/v1/links/ID -> FileLink;
 // PATCH FileLinkChange -> FileLink; DELETE: 204.
-export interface FileKDF {
-  salt: Base64;
-  memory: number; // KiB
-  time: number;
-  lanes: number;
-}
 export interface NewFileLink {
   file: string;
   box: Base64; // at most 4 KiB, for who has the link's secret
-  kdf?: FileKDF;
+  kdf?: Base64; // how its password is derived (docs/formats.md, Files)
   check?: Base64; // SHA-256("sealpost link check v1" | proof): box and octets are for who sends Link-Proof (base64)
   expires?: Time; // at most 90 days from now; else in 7
   most?: number; // downloads; 0: no limit
@@ -463,7 +457,7 @@ export interface FileLink {
   id: string;
   file: string;
   box: Base64;
-  kdf?: FileKDF;
+  kdf?: Base64;
   checked: boolean;
   created: Time;
   expires: Time;
@@ -483,9 +477,10 @@ export interface FileLinks {
 // For anybody: GET /api/v1/shared/ID (Link-Proof) -> SharedFile; POST /api/v1/shared/ID/download (Link-Proof) -> SharedDownload, which counts;
 // GET|HEAD /api/v1/shared/ID/content with Link-Ticket: octets, one range, for 12 hours. All that cannot be had is the same 404.
 export interface SharedFile {
+  file: string; // which the box is bound to
   size: number;
   box?: Base64; // not there where a proof is asked for and none came
-  kdf?: FileKDF;
+  kdf?: Base64;
   checked: boolean;
   expires: Time;
   report?: string; // where abuse may be reported

@@ -353,13 +353,6 @@ export interface File {
   size: number;
 }
 
-export interface FileKDF {
-  lanes: number;
-  memory: number;
-  salt: string;
-  time: number;
-}
-
 export interface FileLink {
   box: string;
   checked: boolean;
@@ -369,7 +362,7 @@ export interface FileLink {
   expires: string;
   file: string;
   id: string;
-  kdf?: FileKDF;
+  kdf?: string;
   most: number;
   state: "open" | "expired" | "used-up" | "revoked" | "killed";
 }
@@ -528,7 +521,7 @@ export interface NewFileLink {
   check?: string;
   expires?: string;
   file: string;
-  kdf?: FileKDF;
+  kdf?: string;
   most?: number;
 }
 
@@ -763,7 +756,8 @@ export interface SharedFile {
   box?: string;
   checked: boolean;
   expires: string;
-  kdf?: FileKDF;
+  file: string;
+  kdf?: string;
   report?: string;
   size: number;
 }

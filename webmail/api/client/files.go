@@ -1,0 +1,323 @@
+package client
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"sealpost/webmail/api"
+)
+
+type (
+	File           = api.File
+	Files          = api.Files
+	FileLink       = api.FileLink
+	NewFileLink    = api.NewFileLink
+	FileLinkChange = api.FileLinkChange
+	SharedFile     = api.SharedFile
+	FileRequest    = api.FileRequest
+	NewFileRequest = api.NewFileRequest
+)
+
+// Upload brings a sealed file. What broke off goes on with the id that Began told: only
+// the parts that are not there are sent.
+type Upload struct {
+	Octets io.ReaderAt // what is stored: it must read the same whenever it is read
+	Size   int64
+	ID     string                      // of one that was begun before; empty: it is declared
+	Began  func(id string)             // told once, before the first part
+	Sent   func(n, of int)             // told after each part, never twice at the same time
+	Lanes  int                         // parts at the same time; 0: 4
+	Wait   func(try int) time.Duration // before part is tried again; nil: 1 s, 2 s, 4 s, …
+}
+
+const (
+	partLanes = 4
+	partTries = 5
+)
+
+// Upload stores a file and returns it when it is complete.
+func (c *Client) Upload(ctx context.Context, u Upload) (File, error) {
+	f, err := c.begin(ctx, u)
+	if err != nil || f.Complete {
+		return f, err
+	}
+	if u.Began != nil {
+		u.Began(f.ID)
+	}
+	if err := c.parts(ctx, u, f); err != nil {
+		return f, err
+	}
+	return call[File](ctx, c, Request{Method: http.MethodPost, Path: fileAt(f.ID) + "/complete"})
+}
+
+func fileAt(id string) string { return "/files/" + url.PathEscape(id) }
+
+// begin declares a file, or finds one that was.
+func (c *Client) begin(ctx context.Context, u Upload) (f File, err error) {
+	if u.ID == "" {
+		f, err = call[File](ctx, c, Request{Method: http.MethodPost, Path: "/files", JSON: api.NewFile{Size: u.Size}})
+	} else {
+		f, err = c.File(ctx, u.ID)
+	}
+	if err == nil && (f.Size != u.Size || f.Part < 1 || int64(f.Parts) != (f.Size+f.Part-1)/f.Part) {
+		err = fmt.Errorf("upload file %s: the server expects %d bytes, there are %d", f.ID, f.Size, u.Size)
+	}
+	return f, err
+}
+
+// parts sends what is missing, some at a time.
+func (c *Client) parts(ctx context.Context, u Upload, f File) error {
+	have, err := numbers(f.Have, f.Parts)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	todo := make(chan int)
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	sent := len(have)
+	lanes := u.Lanes
+	if lanes <= 0 {
+		lanes = partLanes
+	}
+	for range min(lanes, f.Parts) {
+		all.Go(func() {
+			for n := range todo {
+				if err := c.part(ctx, u, f, n); err != nil {
+					stop(fmt.Errorf("send part %d: %w", n, err))
+					return
+				}
+				mu.Lock()
+				if sent++; u.Sent != nil {
+					u.Sent(sent, f.Parts)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+feed:
+	for n := range f.Parts {
+		if have[n] {
+			continue
+		}
+		select {
+		case todo <- n:
+		case <-ctx.Done():
+			break feed
+		}
+	}
+	close(todo)
+	all.Wait()
+	return context.Cause(ctx)
+}
+
+// numbers reads 0:4,7.
+func numbers(text string, below int) (map[int]bool, error) {
+	all := map[int]bool{}
+	if text == "" {
+		return all, nil
+	}
+	for run := range strings.SplitSeq(text, ",") {
+		from, to, ranged := strings.Cut(run, ":")
+		if !ranged {
+			to = from
+		}
+		a, err1 := strconv.Atoi(from)
+		b, err2 := strconv.Atoi(to)
+		if err1 != nil || err2 != nil || a < 0 || b < a || b >= below {
+			return nil, errors.New("read which parts are there: expected numbers such as 0:4,7")
+		}
+		for n := a; n <= b; n++ {
+			all[n] = true
+		}
+	}
+	return all, nil
+}
+
+// part sends one, again where that may help: it does no harm.
+func (c *Client) part(ctx context.Context, u Upload, f File, n int) error {
+	from := int64(n) * f.Part
+	octets := func() io.Reader { return io.NewSectionReader(u.Octets, from, min(f.Part, f.Size-from)) }
+	h := sha256.New()
+	if _, err := io.Copy(h, octets()); err != nil {
+		return fmt.Errorf("read it: %w", err)
+	}
+	digest := "sha-256=:" + base64.StdEncoding.EncodeToString(h.Sum(nil)) + ":"
+	for try := 0; ; try++ {
+		resp, err := c.Do(ctx, Request{
+			Method: http.MethodPut, Path: fmt.Sprintf("%s/parts/%d", fileAt(f.ID), n), Body: octets(), Type: "application/octet-stream",
+			Header: http.Header{"Content-Digest": {digest}},
+		})
+		if err == nil {
+			return resp.Body.Close()
+		}
+		if !passing(err) || try+1 == partTries {
+			return err
+		}
+		wait := time.Second << try
+		if u.Wait != nil {
+			wait = u.Wait(try)
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// passing says whether an error may not come again.
+func passing(err error) bool {
+	var p *Problem
+	if !errors.As(err, &p) {
+		return !errors.Is(err, context.Canceled)
+	}
+	return p.Status == http.StatusTooManyRequests || p.Status >= 500 && p.Status != http.StatusInsufficientStorage || p.Word() == "digest" ||
+		p.Status == http.StatusBadRequest // it broke off
+}
+
+// File is one file; of one on its way, which parts are there.
+func (c *Client) File(ctx context.Context, id string) (File, error) {
+	return call[File](ctx, c, Request{Path: fileAt(id)})
+}
+
+// Files lists those after an id; empty: from the first. brought: only those that
+// strangers brought.
+func (c *Client) Files(ctx context.Context, after string, brought bool) (Files, error) {
+	q := url.Values{}
+	if after != "" {
+		q.Set("after", after)
+	}
+	if brought {
+		q.Set("brought", "true")
+	}
+	return call[Files](ctx, c, Request{Path: "/files", Query: q})
+}
+
+// RemoveFile deletes a file for good.
+func (c *Client) RemoveFile(ctx context.Context, id string) error {
+	return c.done(ctx, Request{Method: http.MethodDelete, Path: fileAt(id)})
+}
+
+// TakeFile takes over what a stranger brought.
+func (c *Client) TakeFile(ctx context.Context, id string) (File, error) {
+	return call[File](ctx, c, Request{Method: http.MethodPost, Path: fileAt(id) + "/take"})
+}
+
+func (c *Client) done(ctx context.Context, r Request) error {
+	resp, err := c.Do(ctx, r)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+// Content reads a stored file at any offset, a range for each read: read in large
+// pieces. It is an io.ReaderAt whose waits end with ctx.
+func (c *Client) Content(ctx context.Context, f File) io.ReaderAt {
+	return &content{ctx, c, Request{Path: fileAt(f.ID) + "/content"}, `"` + f.ID + `"`, f.Size}
+}
+
+// Shared is what a link leads to; proof may be empty.
+func (c *Client) Shared(ctx context.Context, link string, proof []byte) (SharedFile, error) {
+	return call[SharedFile](ctx, c, Request{Path: "/shared/" + url.PathEscape(link), Header: proofHeader(proof)})
+}
+
+func proofHeader(proof []byte) http.Header {
+	if len(proof) == 0 {
+		return nil
+	}
+	return http.Header{"Link-Proof": {base64.StdEncoding.EncodeToString(proof)}}
+}
+
+// SharedContent begins a download, which counts, and reads what it leads to.
+func (c *Client) SharedContent(ctx context.Context, link string, proof []byte, size int64) (io.ReaderAt, error) {
+	at := "/shared/" + url.PathEscape(link)
+	d, err := call[api.SharedDownload](ctx, c, Request{Method: http.MethodPost, Path: at + "/download", Header: proofHeader(proof)})
+	if err != nil {
+		return nil, err
+	}
+	return &content{ctx, c, Request{Path: at + "/content", Header: http.Header{"Link-Ticket": {d.Ticket}}}, `"` + link + `"`, size}, nil
+}
+
+type content struct {
+	ctx  context.Context
+	c    *Client
+	from Request
+	tag  string
+	size int64
+}
+
+// ReadAt is that of io.ReaderAt.
+func (r *content) ReadAt(p []byte, at int64) (int, error) {
+	if at < 0 || at >= r.size {
+		return 0, io.EOF
+	}
+	want := min(int64(len(p)), r.size-at)
+	if want == 0 {
+		return 0, nil
+	}
+	ask := r.from
+	ask.Header = http.Header{"Range": {fmt.Sprintf("bytes=%d-%d", at, at+want-1)}, "If-Range": {r.tag}}
+	for name, values := range r.from.Header {
+		ask.Header[name] = values
+	}
+	resp, err := r.c.Do(r.ctx, ask)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusPartialContent || resp.Header.Get("Content-Range") != fmt.Sprintf("bytes %d-%d/%d", at, at+want-1, r.size) {
+		return 0, errors.New("read file: the server answered another range")
+	}
+	n, err := io.ReadFull(resp.Body, p[:want])
+	if err == nil && want < int64(len(p)) {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// MakeLink makes a link to a file; Links lists those of the account.
+func (c *Client) MakeLink(ctx context.Context, l NewFileLink) (FileLink, error) {
+	return call[FileLink](ctx, c, Request{Method: http.MethodPost, Path: "/links", JSON: l})
+}
+
+func (c *Client) Links(ctx context.Context) ([]FileLink, error) {
+	all, err := call[api.FileLinks](ctx, c, Request{Path: "/links"})
+	return all.Links, err
+}
+
+// ChangeLink changes or revokes a link; RemoveLink forgets it.
+func (c *Client) ChangeLink(ctx context.Context, id string, change FileLinkChange) (FileLink, error) {
+	return call[FileLink](ctx, c, Request{Method: http.MethodPatch, Path: "/links/" + url.PathEscape(id), JSON: change})
+}
+
+func (c *Client) RemoveLink(ctx context.Context, id string) error {
+	return c.done(ctx, Request{Method: http.MethodDelete, Path: "/links/" + url.PathEscape(id)})
+}
+
+// MakeRequest makes an upload request; Requests lists those of the account.
+func (c *Client) MakeRequest(ctx context.Context, r NewFileRequest) (FileRequest, error) {
+	return call[FileRequest](ctx, c, Request{Method: http.MethodPost, Path: "/requests", JSON: r})
+}
+
+func (c *Client) Requests(ctx context.Context) ([]FileRequest, error) {
+	all, err := call[api.FileRequests](ctx, c, Request{Path: "/requests"})
+	return all.Requests, err
+}
+
+// RemoveRequest forgets an upload request. What came by it stays.
+func (c *Client) RemoveRequest(ctx context.Context, id string) error {
+	return c.done(ctx, Request{Method: http.MethodDelete, Path: "/requests/" + url.PathEscape(id)})
+}
