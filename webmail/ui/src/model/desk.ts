@@ -96,7 +96,7 @@ export function createDesk(parts: DeskParts): OpenDesk {
   const settings = createSettings(cabinet);
   const contacts = createContacts(cabinet, clock);
   const pins = new Pins(cabinet, { api, vault, clock, alarms, own, fingerprint: parts.fingerprint, renewed: parts.renewed ?? (async () => false) });
-  const queue = new Queue({ api, cache, clock, sync, failed: (word) => actions.say("action-" + word, {}, { tone: "bad" }) });
+  const queue = new Queue({ api, cache, clock, sync, failed: () => actions.say("failed", {}, { tone: "bad" }) });
   const actions = new Actions({ api, clock, sync, queue, settings });
   const files = new DraftFiles(cache, cabinet);
   const drafts = new Drafts(cabinet, { clock, files, actions, settings, me, own });

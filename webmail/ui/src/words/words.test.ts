@@ -20,6 +20,12 @@ test("every key used has words", () => {
   expect(used.filter((k) => !k.endsWith(".") && !(k in en) && !(`${k}.other` in en))).toEqual([]);
 });
 
+test("what a model reports has words", () => {
+  const said = [...code.matchAll(/\b(?:actions|this)\.say\("([^"]+)"/g)].map((m) => `toast.${m[1]}`);
+  expect(said).toContain("toast.sent");
+  expect(said.filter((k) => !(k in en) && !(`${k}.other` in en))).toEqual([]);
+});
+
 test("every key is used", () => {
   // Keys made of parts (t(`box.${name}`)) count by their beginning.
   const made = [...code.matchAll(/`([a-z0-9]+\.[a-z0-9.]*)\$\{/g)].map((m) => m[1] ?? "");

@@ -10,19 +10,20 @@ import { Spinner } from "./progress.tsx";
 const kept = new WeakMap<object, ComponentType<never>>();
 
 export function Lazy<P extends object>({ load, quiet, ...props }: { load: () => Promise<{ default: ComponentType<P> }>; quiet?: boolean } & P) {
-  const [View, set] = useState<ComponentType<P> | undefined>(() => kept.get(load) as ComponentType<P> | undefined);
-  const [failed, fail] = useState(0);
+  const [, came] = useState(0);
+  const [failed, fail] = useState<object>();
   useEffect(() => {
     if (kept.has(load)) return;
     let gone = false;
     load().then((m) => {
       kept.set(load, m.default as ComponentType<never>);
-      if (!gone) set(() => m.default);
-    }, () => { if (!gone) fail((n) => n + 1); });
+      if (!gone) came((n) => n + 1);
+    }, () => { if (!gone) fail(() => load); });
     return () => { gone = true; };
   }, [load]);
+  const View = kept.get(load) as ComponentType<P> | undefined; // of what is asked for now, not of what stood here before
   if (View) return <View {...(props as unknown as P)} />;
-  if (quiet && !failed) return null;
-  if (failed) return <EmptyState art="offline" title={t("kit.notloaded")} action={<Button icon="refresh" onClick={() => location.reload()}>{t("kit.reload")}</Button>}>{t("kit.notloaded.why")}</EmptyState>;
+  if (quiet && failed !== load) return null;
+  if (failed === load) return <EmptyState art="offline" title={t("kit.notloaded")} action={<Button icon="refresh" onClick={() => location.reload()}>{t("kit.reload")}</Button>}>{t("kit.notloaded.why")}</EmptyState>;
   return <div class="lazy"><Spinner label={t("kit.loading")} /></div>;
 }
