@@ -95,18 +95,29 @@ tests["dark paper, and back"] = async () => {
   const light = await shade();
   assert.ok(light[0][0] > 0.95 && light[0][1] < 0.2, "and light again");
   assert.equal(await inside((d) => getComputedStyle(d.documentElement).backgroundColor), "rgb(255, 255, 255)");
+  // The light comes on while the mail is still on its way.
+  await page.evaluate((h) => { const shown = globalThis.bench.show(h, { dark: true }); globalThis.bench.dark(false); return shown; }, html);
+  assert.ok((await shade())[0][0] > 0.95, "light, as was asked last");
 };
 
 tests["the frame is as high as its mail, within bounds"] = async () => {
   const low = await show("<p>one line</p>");
-  const high = await show("<p style='height:2000px'>tall</p>");
-  assert.ok(low.height < 100 && high.height > 2000 && high.height < 2100, `${low.height} ${high.height}`);
+  const tall = await show("<p style='height:2000px'>tall</p>");
+  assert.ok(low.height < 100 && tall.height > 2000 && tall.height < 2100, `${low.height} ${tall.height}`);
   await show("<div style='min-height:150vh'>grows</div>");
   await page.waitForTimeout(600);
   assert.ok((await page.evaluate(() => globalThis.bench.height())) < 60_000);
   await show("<div style='width:1800px;background:#eee'>wide</div>");
   await page.waitForTimeout(50);
-  assert.ok(await inside((d) => d.documentElement.scrollWidth <= d.documentElement.clientWidth * 1.02), "a wide mail is made to fit");
+  const fits = () => inside((d) => d.documentElement.scrollWidth <= d.documentElement.clientWidth * 1.02);
+  assert.ok(await fits(), "a wide mail is made to fit");
+  const wide = await show("<table width=1800 bgcolor=white><tr><td height=400>wide</td></tr></table>", { dark: true });
+  await page.waitForTimeout(50);
+  const high = () => page.evaluate(() => [document.querySelector("iframe").clientHeight, document.querySelector("iframe").contentDocument.querySelector("table").getBoundingClientRect().height]);
+  const [frame, table] = await high();
+  assert.ok(table < 390 && frame - table < 30, `no more than a wide mail needs, now that it is smaller: ${frame} for ${table}, said ${wide.height}`);
+  await page.evaluate(() => globalThis.bench.dark(false));
+  assert.ok(await fits(), "it still fits once its colours are back");
 };
 
 tests["what is too much is cut, and said"] = async () => {

@@ -5,7 +5,7 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
 import { darken } from "./dark.ts";
 import { highlightIn } from "./find.ts";
-import { fitHeight } from "./height.ts";
+import { fitHeight, refit } from "./height.ts";
 import { Pictures, type RemoteFetcher } from "./pictures.ts";
 import { openFrame } from "./sandbox.ts";
 import { type Clean, type FrameWindow, sanitize } from "./sanitize.ts";
@@ -82,9 +82,11 @@ class Showing implements Shown {
   private pictures: Pictures | undefined;
   private undark: (() => void) | undefined;
   private ownDark = false;
+  private dark: boolean;
   private readonly end = new AbortController();
 
   constructor(container: HTMLElement, html: string, private readonly options: ShowOptions) {
+    this.dark = options.dark ?? false;
     this.ready = this.show(container, html).catch(() => {
       if (!this.end.signal.aborted) this.state.value = "failed";
     });
@@ -106,7 +108,7 @@ class Showing implements Shown {
     if (html !== "" && !tooLarge && !this.options.plain) await this.showHTML(html, view);
     else this.showText(this.options.text || wordsOf(html, maxText), tooLarge);
     if (this.end.signal.aborted) return;
-    if (this.options.dark) this.setDark(true);
+    if (this.dark) this.setDark(true);
     this.listen(view);
     fitHeight(frame, view, this.height, this.end.signal);
     await this.pictures?.embed(this.options.parts ?? []);
@@ -196,12 +198,14 @@ class Showing implements Shown {
 
   setDark(dark: boolean): void {
     const root = this.root;
-    if (!root || !this.view) return;
+    this.dark = dark; // also for a mail that is still on its way
+    if (!root || !this.view || this.state.value === "loading") return;
     this.undark?.();
     this.undark = undefined;
     root.ownerDocument.documentElement.classList.toggle("sp-dark", dark);
     root.ownerDocument.documentElement.classList.toggle("sp-white", !dark && this.state.value === "html");
     if (dark && this.state.value === "html" && !this.ownDark) this.undark = darken(root, this.view);
+    refit(this.view); // the colours that were put back took the zoom with them
   }
 
   highlight(terms: readonly string[]): number {

@@ -8,6 +8,12 @@ const highest = 60_000;
 const rounds = 12; // of growing, each within a breath of the last
 const breath = 400; // ms
 
+// After its colours changed back, or its width, a mail is fitted anew.
+export function refit(view: FrameWindow): void {
+  view.document.body.style.removeProperty("zoom");
+  fitWidth(view);
+}
+
 // Makes what is wider than the frame narrower, down to half, as a phone does. Called
 // early, while little stands there: later, everything would be laid out once more.
 export function fitWidth(view: FrameWindow): void {
@@ -27,13 +33,15 @@ export function fitHeight(frame: HTMLIFrameElement, view: FrameWindow, height: S
   const measure = () => {
     if (end.aborted || !frame.isConnected) return;
     if (root.clientWidth !== width) {
-      if (width > 0) body.style.removeProperty("zoom");
+      if (width > 0) refit(view);
+      else fitWidth(view);
       width = root.clientWidth;
       grown = 0;
-      fitWidth(view);
     }
     const bar = root.scrollWidth > root.clientWidth ? 16 : 0;
-    const wanted = Math.min(highest, Math.ceil(Math.max(body.getBoundingClientRect().height, body.scrollHeight)) + bar);
+    // Where zoom is as CSS has it now, what overflows is told in the zoomed element's own pixels.
+    const high = Math.max(body.getBoundingClientRect().height, body.scrollHeight * (body.currentCSSZoom ?? 1));
+    const wanted = Math.min(highest, Math.ceil(high) + bar);
     if (Math.abs(wanted - height.value) < 2) return;
     const now = performance.now();
     grown = wanted > height.value && now - last < breath ? grown + 1 : 0;

@@ -11,6 +11,14 @@ const maxPictures = 300;
 const maxOne = 20 << 20;
 const maxAll = 80 << 20;
 const atOnce = 4;
+const nothing = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
+
+// What is held back keeps the place that the mail gave it, and shows no broken picture.
+function hold(image: Element, tracker: boolean): void {
+  image.setAttribute("data-sp-blocked", "");
+  const sides = ["width", "height"].map((s) => Number.parseInt(image.getAttribute(s) ?? "", 10));
+  if (!tracker && sides.every((s) => s >= 24)) image.setAttribute("src", nothing);
+}
 
 export class Pictures {
   private urls: string[] = [];
@@ -19,7 +27,7 @@ export class Pictures {
 
   constructor(private readonly clean: Clean, private readonly end: AbortSignal) {
     this.waiting = clean.remote;
-    for (const r of clean.remote) if (r.kind === "image") r.element.setAttribute("data-sp-blocked", "");
+    for (const r of clean.remote) if (r.kind === "image") hold(r.element, r.tracker);
     end.addEventListener("abort", () => {
       for (const url of this.urls) URL.revokeObjectURL(url);
       this.urls = [];

@@ -103,7 +103,7 @@ export function fold(doc: Document, content: Node, words: string): HTMLElement {
 
 export function textNodes(doc: Document, text: string, words: TextWords): { content: DocumentFragment; cut: boolean } {
   const content = doc.createDocumentFragment();
-  const lines = visible(text.replace(/\r\n?/g, "\n")).split("\n");
+  const lines = visible(text.replace(/\r\n?/g, "\n").trimEnd()).split("\n");
   const cut = lines.length > maxLines;
   new Writer(doc, words).block(content, cut ? lines.slice(0, maxLines) : lines, 0);
   return { content, cut };

@@ -77,7 +77,7 @@ export function Compose({ desk, draft, onClosed }: ComposeProps) {
       <header class="compose-head">
         <h2><bdi>{c.subject || t("compose.new")}</bdi></h2>
         <Saved draft={draft} />
-        <IconButton small icon={large ? "down" : "up"} label={t(large ? "compose.smaller" : "compose.larger")} onClick={() => setLarge(!large)} />
+        <IconButton small class="compose-size" icon={large ? "down" : "up"} label={t(large ? "compose.smaller" : "compose.larger")} onClick={() => setLarge(!large)} />
         <IconButton small icon="close" label={t("compose.close")} keys="Escape" onClick={close} />
       </header>
       {draft.state.value === "conflict" && <Note tone="warn" title={t("compose.conflict")}>{t("compose.conflict.text")}</Note>}

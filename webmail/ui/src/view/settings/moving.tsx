@@ -40,7 +40,7 @@ function FromFiles({ desk }: Room) {
           <Drop label={run?.state === "waiting" ? t("moving.pick.again") : t("moving.pick")} onFiles={(f) => void take(f)} />
           {run?.state !== "waiting" && (
             <div class="room-form">
-              <Select label={t("moving.into")} value={into} onValue={setInto} options={desk.sync.mailboxes.value.map((b) => ({ value: b.name, label: b.name }))} />
+              <Select label={t("moving.into")} value={into} onValue={setInto} options={desk.sync.mailboxes.value.map((b) => ({ value: b.name, label: b.role ? t(`box.${b.role}` as "box.inbox") : b.name }))} />
               <Switch label={t("moving.folders")} hint={t("moving.folders.hint")} checked={folders} onValue={setFolders} />
             </div>
           )}

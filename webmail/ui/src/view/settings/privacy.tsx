@@ -50,7 +50,7 @@ function Visible({ level }: { level: string }) {
   const tone = { all: "warn", some: "note", none: "good" } as const;
   return (
     <div class="data-box">
-      <table class="data">
+      <table class="data data-short">
         <caption class="unseen">{t("privacy.visible")}</caption>
         <thead><tr><th scope="col">{t("privacy.part")}</th><th scope="col">{t("privacy.seen")}</th></tr></thead>
         <tbody>
