@@ -90,7 +90,7 @@ func TestLinksWithPassword(t *testing.T) {
 	weak[2] = 0
 	weak[4] = 8
 	heavy := bytes.Clone(l.KDF)
-	heavy[1] = 1
+	heavy[8] = 11
 	salted := bytes.Clone(l.KDF)
 	salted[kdfSize-1] ^= 1
 	for what, kdf := range map[string][]byte{"weak": weak, "heavy": heavy, "another salt": salted, "cut": l.KDF[1:], "none": nil} {

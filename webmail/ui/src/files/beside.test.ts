@@ -48,6 +48,13 @@ describe("links", () => {
     for (const f of ["", "AAAA", "A".repeat(21) + "B", "A".repeat(22) + "\n", "A".repeat(44)]) expect(isFragment(f), f).toBe(false);
   });
 
+  it("commit to the key that opens them", async () => {
+    const [a, b] = [await makeLink({ fragment: newFragment(), password: "", object, head }), newFragment()];
+    const { kdf, box } = await makeLink({ fragment: b, password: "", object, head });
+    box.set(a.box.subarray(33, 65), 33); // the commitment of another
+    await closed("a box that commits to another key", openLink(b, "", kdf, object, box));
+  });
+
   it("with a password need it, under a derivation within bounds", async () => {
     const fragment = newFragment();
     const { kdf, box, proof } = await makeLink({ fragment, password: "five wörds", object, head });
@@ -56,7 +63,7 @@ describe("links", () => {
     expect(opened.proof).toEqual(proof);
     await closed("another password", openLink(fragment, "five words", kdf, object, box));
     const change = (at: number, to: number) => { const k = kdf.slice(); k[at] = to; return k; };
-    for (const [what, k] of [["salt", change(25, kdf[25]! ^ 1)], ["weak", change(2, 0)], ["fewer", change(8, 2)], ["heavy", change(1, 1)], ["cut", kdf.slice(1)], ["none", kdf.slice(0, 0)]] as const)
+    for (const [what, k] of [["salt", change(25, kdf[25]! ^ 1)], ["weak", change(2, 0)], ["fewer", change(8, 2)], ["heavy", change(8, 11)], ["cut", kdf.slice(1)], ["none", kdf.slice(0, 0)]] as const)
       await closed(what, openLink(fragment, "five wörds", k, object, box));
     await closed("no password", openLink(fragment, "", kdf, object, box));
   });
