@@ -30,6 +30,8 @@ type Book struct {
 	// domain goes to when nobody owns that address; empty: the oldest account
 	// (RFC 5321, section 4.5.1 demands that there is somebody). Set before use.
 	Postmaster mail.Address
+	// Quota is that of a new account of which nobody says one; 0: no limit. Set before use.
+	Quota int64
 	// Entered, if set before use, is told of every program that signed in: by which of its
 	// account's app passwords, at which door (a scope) and from where.
 	Entered func(ctx context.Context, e Entrant, door string, host netip.Addr)

@@ -38,7 +38,7 @@ type New struct {
 	Profile pgp.Profile
 	Level   pgp.Level
 	ListKey []byte // or nil
-	Quota   int64  // bytes, 0: no limit
+	Quota   int64  // bytes, 0: that of the book
 	ID      ID     // chosen by the owner's client, since it binds what it seals to it; empty: a random one
 }
 
@@ -50,6 +50,9 @@ func (b *Book) Add(ctx context.Context, n New) (Account, error) {
 	}
 	if err := n.Cert.Usable(n.Profile, b.now()); err != nil {
 		return Account{}, err
+	}
+	if n.Quota == 0 {
+		n.Quota = b.Quota
 	}
 	if n.ID == "" {
 		n.ID = ID(hex.EncodeToString(random(8)))

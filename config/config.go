@@ -127,7 +127,7 @@ func Default() Config {
 		Import:   Import{Allow: []string{}},
 		HTTP:     HTTP{Listen: []string{":80"}, ListenTLS: []string{":443"}, Names: []string{}},
 		MTASTS:   MTASTS{Mode: "enforce", Age: 7 * 24 * time.Hour},
-		Accounts: Accounts{Aliases: 10, Locked: []string{}},
+		Accounts: Accounts{Quota: 50_000_000_000, Aliases: 10, Locked: []string{}},
 		Files:    Files{Life: 7 * 24 * time.Hour, Longest: 90 * 24 * time.Hour},
 		Reports:  Reports{Send: true},
 		Metrics:  Metrics{Listen: []string{}},

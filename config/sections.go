@@ -82,8 +82,9 @@ type MTASTS struct {
 	Age  time.Duration
 }
 
-// Accounts is what people may change about their own.
+// Accounts is what new ones get, and what people may change about their own.
 type Accounts struct {
+	Quota   int64
 	Aliases int
 	Locked  []string
 }

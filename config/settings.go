@@ -110,6 +110,8 @@ func settingsRead() []setting {
 		{key: "http.open_registration", value: yes(func(c *Config) *bool { return &c.HTTP.OpenRegistration }),
 			about: "Let anybody open an account on the webmail's page. Without it, accounts are opened by the operator or\nby invitation (sealpost invite)."},
 
+		{key: "accounts.quota", value: size{func(c *Config) *int64 { return &c.Accounts.Quota }, 0, 1 << 50},
+			about: "How much a new account may store, mail and files together; \"0\": no limit. sealpost account set --quota\nsets another for one of them."},
 		{key: "accounts.aliases", value: count{func(c *Config) *int { return &c.Accounts.Aliases }, 0, 1000},
 			about: "How many addresses of your domains people may add to their account by themselves. sealpost account set\n--aliases sets another number for one of them."},
 		{key: "accounts.locked", value: words{func(c *Config) *[]string { return &c.Accounts.Locked }, oneOf("encrypt", "headers"), 0, ""},

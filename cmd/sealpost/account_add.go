@@ -19,7 +19,7 @@ type accountAddCommand struct {
 	Key     string    `required:"" placeholder:"FILE" type:"existingfile" help:"The owner's OpenPGP public key, as gpg --export writes it."`
 	Profile string    `default:"compat" enum:"compat,modern" placeholder:"NAME" help:"compat (the default) opens everywhere (SEIPDv1); modern is faster (SEIPDv2), but GnuPG and Thunderbird cannot read it."`
 	Headers string    `default:"baseline" enum:"open,baseline,shy,minimal" placeholder:"LEVEL" help:"What stays visible of a sealed mail: open, baseline (the default), shy or minimal."`
-	Quota   byteCount `placeholder:"SIZE" help:"Most bytes stored, such as 50GB. Without it there is no limit."`
+	Quota   byteCount `placeholder:"SIZE" help:"Most bytes stored, such as 50GB. Without it as accounts.quota says."`
 	Reuse   bool      `help:"Take an address that was another account's: mail that is meant for whoever had it will come to the new one."`
 	ListKey string    `placeholder:"FILE" type:"existingfile" help:"The owner's public list key; with it each mail gets a card for quick lists."`
 }
@@ -110,7 +110,7 @@ func addAccount(ctx context.Context, o *office, n newAccount) (accountView, erro
 	if err != nil {
 		return accountView{}, o.explain(err, addr)
 	}
-	if err := o.store.Welcome(ctx, owner(a), n.Quota); err != nil {
+	if err := o.store.Welcome(ctx, owner(a), a.Quota); err != nil {
 		return accountView{}, errors.Join(fmt.Errorf("make mailboxes: %w", err), o.book.Withdraw(ctx, a))
 	}
 	return o.view(ctx, a)

@@ -31,6 +31,9 @@ func TestFilesAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if u, err := up.store.Index.Usage(t.Context(), owner(a)); err != nil || u.Quota != 50_000_000_000 {
+		t.Errorf("the quota of a new account is %d, %v", u.Quota, err)
+	}
 	octets := bytes.Repeat([]byte("sealed"), 1000)
 	by := drive.By{Owner: drive.Owner(a.ID)}
 	o, err := up.files.Begin(t.Context(), by, int64(len(octets)))

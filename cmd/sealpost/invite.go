@@ -21,7 +21,7 @@ type inviteCommand struct {
 	Address string    `arg:"" optional:"" help:"The address to open; without it the invited chooses one."`
 	Attach  bool      `help:"Give a sign-in to an account that exists and has none."`
 	Expires dayCount  `default:"7d" placeholder:"TIME" help:"How long the link is good, up to 90d (default: 7d)."`
-	Quota   byteCount `placeholder:"SIZE" help:"Most bytes the new account may store. Without it there is no limit."`
+	Quota   byteCount `placeholder:"SIZE" help:"Most bytes the new account may store. Without it as accounts.quota says."`
 }
 
 func (cmd inviteCommand) Help() string {

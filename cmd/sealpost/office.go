@@ -80,6 +80,7 @@ func (o *office) furnish() (err error) {
 		return err
 	}
 	o.book = account.NewBook(o.index.Accounts(), o.settings.Domains, o.secret, time.Now)
+	o.book.Quota = o.settings.Accounts.Quota
 	if o.settings.Postmaster != "" {
 		if o.book.Postmaster, err = mail.ParseAddress(o.settings.Postmaster); err != nil {
 			return fmt.Errorf("postmaster: %w", err)

@@ -134,7 +134,7 @@ func (a *API) addAccount(ctx context.Context, address string, certificate []byte
 	if err != nil {
 		return n, err
 	}
-	return n, a.Store.Welcome(ctx, mailstore.Owner(n.ID), quota)
+	return n, a.Store.Welcome(ctx, mailstore.Owner(n.ID), n.Quota)
 }
 
 // setAccount keeps one operator at least: who asks does not take it from themselves.

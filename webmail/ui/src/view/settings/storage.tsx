@@ -10,11 +10,12 @@ import type { Room } from "./index.tsx";
 const kinds = ["a", "b", "c", "d", "e"];
 
 // slicesOf shows the four largest mailboxes by name and the others together.
-export function slicesOf(boxes: readonly { name: string; bytes: number }[], cabinet: number, words: { rest: string; cabinet: string }): Slice[] {
+export function slicesOf(boxes: readonly { name: string; bytes: number }[], cabinet: number, files: number, words: { rest: string; cabinet: string; files: string }): Slice[] {
   const large = [...boxes].filter((b) => b.bytes > 0).sort((a, b) => b.bytes - a.bytes);
   const shown = large.slice(0, 4).map((b, i): Slice => ({ label: b.name, value: b.bytes, kind: kinds[i] ?? "e", text: bytes(b.bytes) }));
   const rest = large.slice(4).reduce((n, b) => n + b.bytes, 0);
   if (rest > 0) shown.push({ label: words.rest, value: rest, kind: "e", text: bytes(rest) });
+  if (files > 0) shown.push({ label: words.files, value: files, kind: "g", text: bytes(files) });
   if (cabinet > 0) shown.push({ label: words.cabinet, value: cabinet, kind: "f", text: bytes(cabinet) });
   return shown;
 }
@@ -30,7 +31,7 @@ export function Storage({ app, desk }: Room) {
         const all = u.bytes + u.cabinet;
         return (
           <Section title={u.quota > 0 ? t("storage.of", { used: bytes(all), quota: bytes(u.quota) }) : t("storage.used", { used: bytes(all) })}>
-            <Bar label={t("settings.part.storage")} whole={u.quota > 0 ? u.quota : all} slices={slicesOf(named, u.cabinet, { rest: t("storage.rest"), cabinet: t("storage.cabinet") })} />
+            <Bar label={t("settings.part.storage")} whole={u.quota > 0 ? u.quota : all} slices={slicesOf(named, u.cabinet, u.files, { rest: t("storage.rest"), cabinet: t("storage.cabinet"), files: t("storage.files") })} />
           </Section>
         );
       }}</Loaded>
