@@ -11,7 +11,7 @@ import (
 const benchSize = 64 << 20
 
 // BenchmarkRaw is the cipher alone, over the same chunks: what Seal and Open are
-// measured against (docs/performance.md).
+// measured against (docs/decisions/0031-files-are-age-v1.md).
 func BenchmarkRaw(b *testing.B) {
 	aead, err := chacha20poly1305.New(make([]byte, 32))
 	check(b, err)

@@ -2,6 +2,7 @@ package sealed
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"os"
 	"slices"
@@ -36,6 +37,9 @@ func TestLinks(t *testing.T) {
 	check(t, err)
 	if !same(got, h) || len(l.Proof) != 32 || len(l.KDF) != 0 {
 		t.Errorf("%+v", got)
+	}
+	if want := sha256.Sum256(append([]byte("sealpost link check v1"), l.Proof...)); !bytes.Equal(l.Check, want[:]) {
+		t.Error("what the server keeps of the proof is not its hash")
 	}
 	refuse := func(what string, s LinkSecret, password keyring.Passphrase, kdf []byte, o Object, box []byte) {
 		t.Helper()

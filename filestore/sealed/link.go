@@ -19,6 +19,7 @@ const (
 	linkSecret = 16 // bytes of new ones; up to 32 are taken
 	linkInfo   = "sealpost link v1"
 	proofInfo  = "sealpost link proof v1"
+	checkInfo  = "sealpost link check v1"
 	askInfo    = "sealpost request v1"
 	kdfVersion = 1
 	saltSize   = 16
@@ -66,7 +67,8 @@ func (o Object) text() string { return "object=" + o.ID + " size=" + strconv.For
 type Link struct {
 	KDF   []byte // how the password is stretched; empty: there is none
 	Box   []byte // the file's head, under the link's secret and the password
-	Proof []byte // what only who has both can make; the server keeps its hash, and gives the box for it
+	Proof []byte // what only who has both can make, and for which the server gives the box
+	Check []byte // what the server keeps of the proof
 }
 
 // NewLink makes a link to an object. password may be empty.
@@ -91,6 +93,8 @@ func NewLink(s LinkSecret, password keyring.Passphrase, o Object, h Head) (Link,
 		return Link{}, fmt.Errorf("make link: %w", err)
 	}
 	l.Proof = keys.proof
+	check := sha256.Sum256(append([]byte(checkInfo), keys.proof...))
+	l.Check = check[:]
 	l.Box, err = keyring.Seal(keys.box, linkContext(o, line), plain)
 	return l, err
 }

@@ -1,7 +1,7 @@
 // What hands a file's key on: links, requests and drops, folders; and names.
 
 import { describe, expect, it, vi } from "vitest";
-import { fromBase64, toBase64, utf8 } from "../vault/bytes.ts";
+import { concat, fromBase64, sha256, toBase64, utf8 } from "../vault/bytes.ts";
 import { openDrop, receiverOf, sealDrop } from "./drop.ts";
 import { decodeFolder, encodeFolder, taken, validFolder } from "./folder.ts";
 import type { Head } from "./head.ts";
@@ -30,8 +30,9 @@ describe("links", () => {
 
   it("open for their secret and their object alone", async () => {
     const fragment = newFragment();
-    const { kdf, box } = await makeLink({ fragment, password: "", object, head });
+    const { kdf, box, proof, check } = await makeLink({ fragment, password: "", object, head });
     expect(await openLink(fragment, "", kdf, object, box)).toEqual(head);
+    expect(check).toEqual(await sha256(concat(utf8("sealpost link check v1"), proof)));
     expect(new TextDecoder("latin1").decode(box)).not.toContain("canary");
     for (let i = 0; i < box.length; i += 7) {
       const changed = box.slice();

@@ -3,7 +3,7 @@
 
 import { floor, kdfExtra, stretch } from "../vault/argon.ts";
 import { open, seal } from "../vault/box.ts";
-import { type Bytes, concat, hkdf, random } from "../vault/bytes.ts";
+import { type Bytes, concat, hkdf, random, sha256, toBase64, utf8 } from "../vault/bytes.ts";
 import { VaultError, closed } from "../vault/errors.ts";
 import { base64url, fromBase64url } from "../vault/parcel.ts";
 import type { Kdf } from "../wire/api.ts";
@@ -70,14 +70,16 @@ async function keysOf(fragment: string, password: string, kdf: Uint8Array): Prom
 export interface NewLink {
   kdf: Bytes; // how the password is stretched; empty: there is none
   box: Bytes;
-  proof: Bytes; // the server keeps its hash, and gives the box for it
+  proof: Bytes; // for which the server gives the box
+  check: Bytes; // what the server keeps of the proof
 }
 
 export async function makeLink(o: { fragment: string; password: string; object: StoredObject; head: Head }): Promise<NewLink> {
   if (!objectId.test(o.object.id) || o.object.size !== sealedSize(o.head.length)) throw new VaultError("bad-input");
   const kdf = o.password === "" ? nothing : newKdf();
   const keys = await keysOf(o.fragment, o.password, kdf);
-  return { kdf, box: await seal(keys.box, contextOf(o.object, keys.line), encodeHead(o.head)), proof: keys.proof };
+  const box = await seal(keys.box, contextOf(o.object, keys.line), encodeHead(o.head));
+  return { kdf, box, proof: keys.proof, check: await sha256(concat(utf8("sealpost link check v1"), keys.proof)) };
 }
 
 function newKdf(): Bytes {
@@ -129,7 +131,7 @@ function validAsk(a: Ask): boolean {
 
 export async function sealAsk(fragment: string, a: Ask): Promise<Bytes> {
   if (!validAsk(a)) throw new VaultError("bad-input");
-  const key = btoa(String.fromCharCode(...a.key));
+  const key = toBase64(a.key);
   return seal(await askKey(fragment), askContext, encode({ key, ...(a.title && { title: a.title }), ...(a.note && { note: a.note }) }));
 }
 
