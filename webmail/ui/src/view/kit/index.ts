@@ -8,7 +8,7 @@ export { Menu, place, type MenuEntry } from "./menu.tsx";
 export { Meter, Progress, Spinner } from "./progress.tsx";
 export { Toasts, dismiss, say, toast, toasts, type Toast } from "./toast.tsx";
 export { Tooltips } from "./tooltip.tsx";
-export { useWindowed, windowOf, type Windowed } from "./windowed.ts";
+export { elementOf, reuse, useWindowed, windowOf, type Elements, type Windowed } from "./windowed.ts";
 export { AppContext, DeskContext, useApp, useDesk } from "./desk.ts";
 export { Lazy } from "./lazy.tsx";
 export { Picker, fits, type Pick } from "./picker.tsx";

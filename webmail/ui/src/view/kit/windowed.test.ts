@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { windowOf } from "./windowed.ts";
+import { elementOf, reuse, windowOf } from "./windowed.ts";
 
 const base = { view: 600, rowHeight: 60, overscan: 2 };
 
@@ -20,4 +20,19 @@ test("a list higher than browsers can lay out is squeezed and still ends at its 
   expect(end.to).toBe(count);
   const last = end.offset + (end.to - end.from) * base.rowHeight;
   expect(Math.abs(last - most)).toBeLessThan(1);
+});
+
+test("rows in sight keep their elements, and a jump takes those that are there in their order", () => {
+  let e = reuse({ from: 0, count: 0, turn: 0 }, 0, 14);
+  const drawn = () => Array.from({ length: 14 }, (_, i) => elementOf(e, e.from + i));
+  for (const from of [1, 3, 16, 15, 2, 0, 9]) {
+    const was = new Map(drawn().map((element, i) => [e.from + i, element]));
+    e = reuse(e, from, from + 14);
+    expect(new Set(drawn()).size).toBe(14);
+    expect(Math.max(...drawn())).toBe(13);
+    for (let row = from; row < from + 14; row++) if (was.has(row)) expect(elementOf(e, row)).toBe(was.get(row));
+  }
+  const before = drawn();
+  e = reuse(e, 50_000, 50_014);
+  expect(drawn()).toEqual(before);
 });

@@ -53,6 +53,19 @@ export function useWindowed(el: HTMLElement | null, o: { count: number; rowHeigh
   return { from, to, height, offset, scrollTo };
 }
 
+/** Which element a row is drawn into: the first row of the window into the one with number turn. */
+export interface Elements { from: number; count: number; turn: number }
+
+// Elements are made once and drawn into again and again: making them, moving them and laying
+// them out for the first time is most of what scrolling costs. While rows stay in sight they
+// keep theirs; after a jump none does, and the elements stay in the order that they have.
+export function reuse(was: Elements, from: number, to: number): Elements {
+  const count = Math.max(was.count, to - from), by = from - was.from;
+  const turn = Math.abs(by) < count ? was.turn + by : was.turn;
+  return { from, count, turn: count === 0 ? 0 : ((turn % count) + count) % count };
+}
+export const elementOf = (e: Elements, row: number): number => (e.turn + row - e.from) % e.count;
+
 /** Which rows stand in a window, and where the first of them is drawn. */
 export function windowOf(o: { top: number; view: number; count: number; rowHeight: number; overscan: number }): { from: number; to: number; offset: number } {
   const { view, count, rowHeight, overscan } = o;

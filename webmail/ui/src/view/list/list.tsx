@@ -2,7 +2,7 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { route } from "../../router.ts";
 import { t } from "../../words/index.ts";
-import { Progress, say, useDesk, useWindowed } from "../kit/index.ts";
+import { elementOf, Progress, reuse, say, useDesk, useWindowed, type Elements } from "../kit/index.ts";
 import { openAt } from "../shell/commands.ts";
 import { SearchHead } from "../shell/search.tsx";
 import { BulkBar, ListHead } from "./head.tsx";
@@ -21,6 +21,7 @@ export function ListPane() {
   const [el, setEl] = useState<HTMLDivElement | null>(null);
   const { wide, rowHeight } = useShape(el);
   const w = useWindowed(el, { count, rowHeight, overscan: 5 });
+  const used = useRef<Elements>({ from: 0, count: 0, turn: 0 });
   const pull = usePull(el, () => desk.sync.refresh());
   useCursor(desk, el, w.scrollTo);
   useEffect(() => { if (el) el.scrollTop = 0; }, [el, place]);
@@ -36,11 +37,10 @@ export function ListPane() {
 
   const openKey = desk.mail.key.value, cursor = l.cursor.value, r = route.value;
   const first = cursor >= w.from && cursor < w.to ? cursor : w.from;
-  const rows = [];
+  const rows = [], elements = used.current = reuse(used.current, w.from, w.to);
   for (let i = w.from; i < w.to; i++) {
     const row = l.row(i);
-    // Rows are drawn into the same few elements again and again: making them costs most.
-    if (row) rows.push(<MailRow key={i % 64} desk={desk} row={row} index={i} count={count} wide={wide} picking={picked.size > 0} picked={picked.has(row.key)} open={row.key === openKey} cursor={i === cursor} tabbable={i === first} top={w.offset + (i - w.from) * rowHeight} list={r} onOpen={open} onPick={pick} onDrag={drag} onDragEnd={endDrag} />);
+    if (row) rows.push(<MailRow key={elementOf(elements, i)} desk={desk} row={row} index={i} count={count} wide={wide} picking={picked.size > 0} picked={picked.has(row.key)} open={row.key === openKey} cursor={i === cursor} tabbable={i === first} top={w.offset + (i - w.from) * rowHeight} list={r} onOpen={open} onPick={pick} onDrag={drag} onDragEnd={endDrag} />);
   }
   return (
     <div class={"list" + (wide ? " list-wide" : "")} onKeyDown={(e) => listKeys(e, desk)}>
