@@ -4,7 +4,8 @@
 //   make build && cd webmail/ui && node bench/figures.mjs [MAILS]
 //
 // Prints a line for each figure. Times are of the page's own clock where they can be; a
-// stall is a task of the main thread over 50 ms (PerformanceObserver, "longtask").
+// stall is a task of the main thread over 50 ms (PerformanceObserver, "longtask"), and beside
+// the longest stands what ran in it (a sampling profiler that runs along), by self time.
 import { execFileSync } from "node:child_process";
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
@@ -59,19 +60,50 @@ async function watch(device) {
   await device.context.addInitScript(() => {
     if (globalThis !== globalThis.top) return;
     globalThis.__stalls = [];
-    new PerformanceObserver((list) => globalThis.__stalls.push(...list.getEntries().map((e) => Math.round(e.duration)))).observe({ type: "longtask", buffered: true });
+    new PerformanceObserver((list) => globalThis.__stalls.push(...list.getEntries().map((e) => [performance.timeOrigin + e.startTime, Math.round(e.duration)]))).observe({ type: "longtask", buffered: true });
     // Resolves with the time at which a frame was painted after `holds` became true.
     globalThis.__painted = (holds) => new Promise((done) => {
       const look = () => (holds() ? requestAnimationFrame(() => setTimeout(() => done(performance.now()))) : requestAnimationFrame(look));
       look();
     });
-    globalThis.__rows = globalThis.__painted(() => document.querySelectorAll(".row .row-main").length > 5);
+    // Rows whose words are there: a row that is still closed counts for nothing.
+    globalThis.__rows = globalThis.__painted(() => {
+      const rows = [...document.querySelectorAll(".row .row-main")].slice(0, 8);
+      return rows.length > 5 && rows.every((r) => r.querySelector(".row-what:not(.row-grey)"));
+    });
   });
+  const debug = (device.debug = await device.context.newCDPSession(device.page));
+  await debug.send("Profiler.enable");
+  await debug.send("Profiler.setSamplingInterval", { interval: 2_000 });
 }
-const stalls = async (page) => {
-  const all = await page.evaluate(() => globalThis.__stalls.splice(0));
-  return `${Math.max(0, ...all)} ms longest, ${all.filter((x) => x > 100).length} over 100`;
-};
+/** From now on it is known what runs. */
+async function attend(device) {
+  await device.debug.send("Profiler.start");
+  device.clock = await device.page.evaluate(() => performance.timeOrigin + performance.now());
+}
+async function stalls(device) {
+  const all = await device.page.evaluate(() => globalThis.__stalls.splice(0));
+  const profile = device.clock === undefined ? undefined : (await device.debug.send("Profiler.stop")).profile;
+  const began = device.clock;
+  device.clock = undefined;
+  const longest = all.reduce((a, b) => (b[1] > a[1] ? b : a), [0, 0]);
+  const words = `${longest[1]} ms longest, ${all.filter((x) => x[1] > 100).length} over 100`;
+  return [words, profile && longest[0] > began && within(profile, longest[0] - began, longest[1])].filter(Boolean).join("; ");
+}
+/** What ran from a time of the profile on: the three functions with most samples. */
+function within(profile, from, ms) {
+  const nodes = new Map(profile.nodes.map((n) => [n.id, n.callFrame]));
+  const spent = new Map();
+  let at = 0;
+  profile.samples.forEach((id, i) => {
+    at += profile.timeDeltas[i] / 1000;
+    if (at < from || at > from + ms) return;
+    const { functionName, url, lineNumber, columnNumber } = nodes.get(id);
+    const name = functionName.startsWith("(") ? functionName : `${functionName || "unnamed"} ${url.split("/").pop()}:${lineNumber + 1}:${columnNumber + 1}`;
+    spent.set(name, (spent.get(name) ?? 0) + profile.timeDeltas[i] / 1000);
+  });
+  return [...spent].sort((a, b) => b[1] - a[1]).slice(0, 3).map(([name, t]) => `${name} ${Math.round(t)} ms`).join(", ");
+}
 
 const statusOf = (page) => page.locator("button.status").first().getAttribute("aria-label");
 async function settled(page, pattern, limit = 900_000) {
@@ -83,6 +115,15 @@ async function settled(page, pattern, limit = 900_000) {
     if (pattern.test(now)) return;
   }
   throw new Error(`the page says ${last}`);
+}
+
+/** What was indexed and folded is at the server: nothing was sent for a while. */
+async function shared(page, quiet = 8_000, limit = 600_000) {
+  let last = Date.now();
+  const sent = (r) => { if (r.method() !== "GET") last = Date.now(); };
+  page.on("request", sent);
+  for (const began = Date.now(); Date.now() - last < quiet && Date.now() - began < limit; ) await wait(500);
+  page.off("request", sent);
 }
 
 /** From the click on a row to the mail's words in its frame. */
@@ -134,41 +175,50 @@ try {
   await signInByKit(page, stage.alice);
   await page.locator(".row .row-main").nth(5).waitFor();
   say("first device, by its kit: rows in sight after", seconds(began), "s");
+  await attend(first);
   await settled(page, /^Up to date/i);
   say("  all indexed after", seconds(began), "s");
-  say("  main thread meanwhile", await stalls(page), "");
-  await wait(20_000); // what is saved later is saved
+  say("  main thread meanwhile", await stalls(first), "");
+  await attend(first);
+  await shared(page);
+  say("  shared with the owner's other devices; main thread", await stalls(first), "");
 
   for (const turn of [1, 2, 3]) {
+    await attend(first);
     await page.reload();
     say(`reload: navigation to painted list, ${MAILS} mails (${turn})`, await page.evaluate(() => globalThis.__rows));
     await settled(page, /^Up to date/i);
-    say("  main thread", await stalls(page), "");
+    say("  main thread", await stalls(first), "");
   }
-  await page.evaluate(async () => {
-    const list = document.querySelector(".row").closest("[class*=list]") ?? document.scrollingElement;
-    let scroller = list;
-    while (scroller && scroller.scrollHeight <= scroller.clientHeight) scroller = scroller.parentElement;
+  await attend(first);
+  const jumps = await page.evaluate(async () => {
+    const list = document.querySelector(".list-scroll"), took = [];
     for (let i = 0; i < 60; i++) {
-      scroller.scrollTop = Math.floor((i * 7919 % 997) / 997 * scroller.scrollHeight);
-      await new Promise((go) => requestAnimationFrame(() => setTimeout(go, 30)));
+      const began = performance.now();
+      list.scrollTop = Math.floor((i * 7919 % 997) / 997 * list.scrollHeight);
+      await new Promise((go) => requestAnimationFrame(() => setTimeout(go)));
+      took.push(performance.now() - began);
+      await new Promise((go) => setTimeout(go, 30));
     }
-    scroller.scrollTop = 0;
+    list.scrollTop = 0;
+    return took.sort((a, b) => a - b);
   });
-  say("60 jumps through the list, main thread", await stalls(page), "");
+  say("60 jumps through the list, each to its painted frame: median", jumps[30]);
+  say("  three longest", jumps.slice(-3).map(Math.round).join(", "));
+  say("  main thread", await stalls(first), "");
 
   const small = [];
   for (let i = 0; i < 5; i++) small.push(await openingOf(page, `Figure small ${i}`, `lastword${i}`));
   say("open a mail of 4 KB: click to painted text, median of 5", median(small));
   say("open a newsletter of 100 KB", await openingOf(page, "Figure newsletter", "lastnews"));
   say("text of a mail of 25 MB", await openingOf(page, "Figure large", "the text of the large one"));
-  say("  main thread", await stalls(page), "");
+  say("  main thread", await stalls(first), "");
 
   const timed = async (p, query, rows) => { const all = []; for (let i = 0; i < 5; i++) all.push(await finding(p, query, rows)); return median(all); };
   say(`search, a word in one of ${MAILS} mails: Enter to painted rows, median of 5`, await timed(page, RARE, 1));
   say("search, a word in every 200th", await timed(page, FIRST_WORD, 5));
   say("search, two common words", await timed(page, `${word(3)} ${word(5)}`, 5));
-  say("  main thread", await stalls(page), "");
+  say("  main thread", await stalls(first), "");
   await first.screenshot("figures-search");
 
   const second = await stage.device();
@@ -177,6 +227,7 @@ try {
   await signInByKit(second.page, stage.alice);
   await second.page.locator(".row .row-main").nth(5).waitFor();
   say("second device, by its kit: rows in sight after", seconds(began), "s");
+  await attend(second);
   for (;;) {
     await finding(second.page, RARE, 0);
     await wait(300);
@@ -187,7 +238,7 @@ try {
   await second.page.getByRole("combobox", { name: /Search/ }).fill("");
   await settled(second.page, /^Up to date/i);
   say("  up to date after", seconds(began), "s");
-  say("  main thread meanwhile", await stalls(second.page), "");
+  say("  main thread meanwhile", await stalls(second), "");
 
   const third = await stage.device();
   await watch(third);
