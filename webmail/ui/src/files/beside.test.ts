@@ -1,9 +1,11 @@
 // What hands a file's key on: links, requests and drops, folders; and names.
 
+import "fake-indexeddb/auto";
 import { describe, expect, it, vi } from "vitest";
 import { concat, fromBase64, sha256, toBase64, utf8 } from "../vault/bytes.ts";
+import { address, newWorld, phrase, share } from "../vault/world.ts";
 import { openDrop, receiverOf, sealDrop } from "./drop.ts";
-import { decodeFolder, encodeFolder, taken, validFolder } from "./folder.ts";
+import { decodeFolder, drawer, encodeFolder, root, taken, validFolder } from "./folder.ts";
 import type { Head } from "./head.ts";
 import { OpenedLink, type StoredObject, isFragment, makeLink, newFragment, openAsk, sealAsk } from "./link.ts";
 import { cleanName, localName, nameKey, validName } from "./names.ts";
@@ -101,6 +103,23 @@ describe("requests and drops", () => {
     await closed("another object", openDrop(key, request, { ...object, id: "B" + object.id.slice(1) }, drop));
     await closed("cut", openDrop(key, request, object, drop.subarray(0, 40)));
     await closed("long", openDrop(key, request, object, new Uint8Array(5000)));
+  });
+});
+
+describe("the vault", () => {
+  it("opens what strangers bring, and what it sealed of folders", async () => {
+    const w = await newWorld();
+    const request = "RRRRRRRRRRRRRRRRRRRRRQ";
+    await w.vault.proveByPassphrase({ address, passphrase: phrase, parameters: { salt: w.ring.salt, kdf: w.ring.kdf } });
+    await w.vault.open({ ...w.id, keyring: w.ring, share });
+    const drop = await sealDrop({ key: new Uint8Array(await w.vault.dropKey()) }, request, object, head);
+    expect(await w.vault.openDrop({ request, object, drop: drop.slice().buffer })).toEqual(head);
+    await closed("another request", w.vault.openDrop({ request: "S" + request.slice(1), object, drop: drop.slice().buffer }));
+    const folder = decodeFolder(utf8(JSON.stringify(made.folder)));
+    const box = await w.vault.seal({ drawer, name: root, version: 1, data: encodeFolder(folder).buffer });
+    expect(decodeFolder(new Uint8Array(await w.vault.openBox({ drawer, name: root, version: 1, box })))).toEqual(folder);
+    await w.vault.lock();
+    await expect(w.vault.dropKey()).rejects.toThrow("locked");
   });
 });
 

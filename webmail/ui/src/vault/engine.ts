@@ -42,7 +42,7 @@ export function createEngine(): Vault {
 }
 
 // The boxes of the cabinet, under keys that come from the master key.
-class Cabinet implements Pick<Vault, "seal" | "openBox" | "fold"> {
+class Cabinet implements Pick<Vault, "seal" | "openBox" | "fold" | "dropKey" | "openDrop"> {
   constructor(private readonly session: Session) {}
 
   private async at(o: { drawer: string; name: string; version: number }) {
@@ -60,6 +60,16 @@ class Cabinet implements Pick<Vault, "seal" | "openBox" | "fold"> {
   async openBox(o: Parameters<Vault["openBox"]>[0]): Promise<ArrayBuffer> {
     const { key, context } = await this.at(o);
     return (await open(key, context, new Uint8Array(o.box))).buffer;
+  }
+
+  async dropKey(): Promise<ArrayBuffer> {
+    const { receiverOf } = await import("../files/drop.ts");
+    return (await receiverOf(this.session.open().master)).raw.slice().buffer;
+  }
+
+  async openDrop(o: Parameters<Vault["openDrop"]>[0]): ReturnType<Vault["openDrop"]> {
+    const { openDrop, receiverOf } = await import("../files/drop.ts");
+    return openDrop(await receiverOf(this.session.open().master), o.request, o.object, new Uint8Array(o.drop));
   }
 
   async fold(text: string): Promise<string[]> {

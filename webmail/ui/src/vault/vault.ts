@@ -5,6 +5,7 @@
 //
 // The vault knows no network and no DOM. The page hands it what the server said.
 
+import type { Head } from "../files/head.ts";
 import type { Invitation, Join, Kdf, Keyring, NewContainer, NewKey, NewKit, NewPassphrase, SignInParameters } from "../wire/api.ts";
 
 export type VaultErrorWord =
@@ -271,6 +272,10 @@ export interface Vault {
   // drawer is one of the cabinet's, or "device" for what stays in this browser's store.
   seal(o: { drawer: string; name: string; version: number; data: ArrayBuffer }): Promise<ArrayBuffer>;
   openBox(o: { drawer: string; name: string; version: number; box: ArrayBuffer }): Promise<ArrayBuffer>;
+
+  // -- files that strangers bring (docs/formats.md, "Files") -----------------------------
+  dropKey(): Promise<ArrayBuffer>; // what a request tells them to seal to
+  openDrop(o: { request: string; object: { id: string; size: number }; drop: ArrayBuffer }): Promise<Head>;
 
   // -- sending -----------------------------------------------------------------------
   // One message, one set of readers: who gets a blind copy gets a message of their own, with

@@ -2,6 +2,7 @@
 // binds what it seals to its place as the real one does (anything moved, changed or of
 // another version is "closed"), and what it seals shows no word of its content.
 
+import { openDrop, receiverOf } from "../../files/drop.ts";
 import type { Keyring } from "../../wire/api.ts";
 import type { Card, Draft, KeyDescription, OpenedMail, SubkeyDescription, Vault, VaultErrorWord } from "../../vault/vault.ts";
 
@@ -334,6 +335,14 @@ export function createFakeVault(device: FakeDevice = newDevice()): FakeVault {
       need();
       const id = o.draft.message_id || `<${next++}@fake>`;
       return { mail: pack(o.draft, id, o.certificates.length > 0), sent: pack(o.draft, id, true), message_id: id };
+    },
+    async dropKey() {
+      need();
+      return (await receiverOf(new Uint8Array(32).fill(1))).raw.slice().buffer;
+    },
+    async openDrop(o) {
+      need();
+      return openDrop(await receiverOf(new Uint8Array(32).fill(1)), o.request, o.object, new Uint8Array(o.drop));
     },
     async sealParcel(o) {
       need();
