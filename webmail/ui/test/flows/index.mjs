@@ -15,6 +15,7 @@ import { read } from "./read.mjs";
 import { rotate } from "./rotate.mjs";
 import { search } from "./search.mjs";
 import { signIn } from "./signin.mjs";
+import { swipe } from "./swipe.mjs";
 import { tidy } from "./tidy.mjs";
 import { trust } from "./trust.mjs";
 import { keyChange, writing } from "./write.mjs";
@@ -33,6 +34,7 @@ export const flows = [
   ["draft after a crash", draft],
   ["moving", moving],
   ["phone", phone],
+  ["swipe", swipe],
   ["offline", offline],
   ["join", join],
   ["letter", letter],

@@ -5,11 +5,20 @@ export function usePull(el: HTMLElement | null, refresh: () => Promise<void>): {
   const [state, set] = useState({ px: 0, armed: false });
   useEffect(() => {
     if (!el) return;
-    let from: number | undefined, px = 0;
-    const start = (e: TouchEvent) => { from = el.scrollTop <= 0 && e.touches.length === 1 ? e.touches[0]?.clientY : undefined; };
+    let from: Touch | undefined, px = 0, known = false; // known: it goes down, and not aside
+    const start = (e: TouchEvent) => {
+      from = el.scrollTop <= 0 && e.touches.length === 1 ? e.touches[0] : undefined;
+      known = false;
+    };
     const move = (e: TouchEvent) => {
-      if (from === undefined) return;
-      const down = (e.touches[0]?.clientY ?? from) - from;
+      const at = e.touches[0];
+      if (from === undefined || !at) return;
+      const down = at.clientY - from.clientY, aside = Math.abs(at.clientX - from.clientX);
+      if (!known) {
+        if (Math.max(down, aside) < 10) return;
+        if (aside >= down) return void (from = undefined); // a row is drawn aside
+        known = true;
+      }
       if (el.scrollTop > 0 || down <= 0) px = 0;
       else px = Math.min(90, down / 2);
       set({ px, armed: px > 56 });

@@ -1,5 +1,5 @@
 // One row of a list: who, what, when, and what is to be known before it is opened.
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Desk, Row } from "../../model/types.ts";
 import { href, type Route } from "../../router.ts";
 import { exactDate, relative, shortDate, t } from "../../words/index.ts";
@@ -28,13 +28,8 @@ export interface RowProps {
 
 export function MailRow(p: RowProps) {
   const { row, index, wide, picked } = p;
-  const [drawn, draw] = useState<Drawn>(), [over, hover] = useState(false);
+  const [drawn, begin] = useSwipe(p), [over, hover] = useState(false);
   const classes = ["row", wide ? "row-wide" : "row-tall", row.unread && "row-unread", picked && "row-picked", p.open && "row-open", p.cursor && "row-cursor", row.waiting && "row-waiting"];
-  const begin = (e: PointerEvent) => {
-    if (p.picking) return;
-    const swipes = swipesOf(p.desk);
-    startSwipe(e, e.currentTarget as HTMLElement, swipes, draw, (side) => runSwipe(p.desk, swipes[side], row.refs, row.unread, row.flagged));
-  };
   const click = (e: MouseEvent) => {
     if (e.ctrlKey || e.metaKey || e.shiftKey) {
       e.preventDefault();
@@ -50,7 +45,7 @@ export function MailRow(p: RowProps) {
   return (
     <li class={classes.filter(Boolean).join(" ")} style={{ transform: `translateY(${p.top}px)` }} aria-setsize={p.count} aria-posinset={index + 1} draggable onDragStart={(e) => p.onDrag(e, index)} onDragEnd={p.onDragEnd} onPointerDown={begin} onPointerEnter={(e) => { if (e.pointerType === "mouse") hover(true); }} onPointerLeave={() => hover(false)}>
       {drawn && <Behind drawn={drawn} what={swipesOf(p.desk)[drawn.side]} />}
-      <div class="row-face" style={drawn ? { transform: `translateX(${drawn.px}px)` } : undefined}>
+      <div class={drawn?.back ? "row-face row-back" : "row-face"} style={drawn ? { transform: `translateX(${drawn.px}px)` } : undefined}>
         <label class="row-pick" onClick={(e) => e.stopPropagation()}>
           <input class="checkbox" type="checkbox" checked={picked} tabIndex={p.tabbable ? 0 : -1} aria-label={t("list.pick", { subject: row.subject || t("list.nosubject") })} onClick={(e) => p.onPick(index, e.shiftKey)} />
           {!wide && <Avatar name={who?.name ?? ""} address={who?.address ?? row.key} size={36} />}
@@ -74,6 +69,26 @@ export function MailRow(p: RowProps) {
       </div>
     </li>
   );
+}
+
+// What is drawn aside is the mail that the finger took, not what comes into its element
+// while others arrive or leave: then the finger has nothing any more.
+function useSwipe({ desk, row, picking }: RowProps): [Drawn | undefined, (e: PointerEvent) => void] {
+  const [drawn, draw] = useState<Drawn & { of: string }>(), here = useRef(row.key);
+  here.current = row.key;
+  useEffect(() => {
+    if (!drawn?.back) return;
+    const timer = setTimeout(() => draw(undefined), 240);
+    return () => clearTimeout(timer);
+  }, [drawn?.back]);
+  const begin = (e: PointerEvent) => {
+    if (picking) return;
+    const swipes = swipesOf(desk);
+    startSwipe(e, e.currentTarget as HTMLElement, swipes, (d) => draw(d && { ...d, of: row.key }), (side) => {
+      if (here.current === row.key) runSwipe(desk, swipes[side], row.refs, row.unread, row.flagged);
+    });
+  };
+  return [drawn?.of === row.key ? drawn : undefined, begin];
 }
 
 // For the mouse only: by keyboard the same are commands, so these take no focus.

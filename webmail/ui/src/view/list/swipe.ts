@@ -33,14 +33,15 @@ export function runSwipe(desk: Desk, what: Swipe, refs: readonly MailRef[], unre
 }
 const tomorrow = () => { const d = new Date(); d.setDate(d.getDate() + 1); d.setHours(8, 0, 0, 0); return Math.floor(d.getTime() / 1000); };
 
-export interface Drawn { side: "end" | "start"; px: number; armed: boolean }
+export interface Drawn { side: "end" | "start"; px: number; armed: boolean; back?: boolean } // back: let go of, on its way to its place
 
-/** Watches one finger on a row. drawn undefined: it is back, or gone. */
+/** Watches one finger on a row. drawn undefined: nothing was drawn. */
 export function startSwipe(e: PointerEvent, row: HTMLElement, allowed: Swipes, drawn: (d: Drawn | undefined) => void, done: (side: "end" | "start") => void): void {
   if (e.pointerType !== "touch" || !e.isPrimary) return;
   const rtl = getComputedStyle(row).direction === "rtl" ? -1 : 1, width = row.clientWidth;
   let last: Drawn | undefined, sideways = false;
   const move = (m: PointerEvent) => {
+    if (m.pointerId !== e.pointerId) return; // another finger, or a mouse
     const dx = (m.clientX - e.clientX) * rtl, dy = Math.abs(m.clientY - e.clientY);
     if (!sideways) {
       if (dy > 10 && dy > Math.abs(dx)) return end();
@@ -49,21 +50,22 @@ export function startSwipe(e: PointerEvent, row: HTMLElement, allowed: Swipes, d
       row.setPointerCapture(m.pointerId);
     }
     const side = dx > 0 ? "end" : "start";
-    if (allowed[side] === "none") return drawn((last = undefined));
-    last = { side, px: dx * rtl, armed: Math.abs(dx) > Math.min(140, width * 0.33) };
+    last = allowed[side] === "none" ? undefined : { side, px: dx * rtl, armed: Math.abs(dx) > Math.min(140, width * 0.33) };
     drawn(last);
   };
-  const up = () => {
+  const up = (m: PointerEvent) => {
+    if (m.pointerId !== e.pointerId) return;
     const was = last;
     end();
     if (was?.armed) done(was.side);
   };
+  const cancel = (m: PointerEvent) => { if (m.pointerId === e.pointerId) end(); };
   const end = () => {
     stop.abort();
-    drawn(undefined);
+    drawn(last && { ...last, px: 0, armed: false, back: true });
   };
   const stop = new AbortController(), o = { signal: stop.signal };
   addEventListener("pointermove", move, o);
   addEventListener("pointerup", up, o);
-  addEventListener("pointercancel", end, o);
+  addEventListener("pointercancel", cancel, o);
 }
