@@ -36,7 +36,7 @@ var (
 type Imports struct {
 	Store  *mailstore.Store
 	Seal   func(ctx context.Context, o mailstore.Owner) (pgp.Recipient, error)
-	Folder string // for journals: positions, no mail and no names
+	Folder string // for journals: positions by mailbox, and nothing of a mail
 	Spool  string // for what is over 256 KiB, while it is sealed
 	Most   int    // at a time, of everybody; 0: 4
 	Log    *slog.Logger
@@ -175,9 +175,7 @@ func (i *Imports) run(ctx context.Context, o mailstore.Owner, r Remote, run *imp
 	f := fetching{imports: i, run: run, journal: j}
 	im := Importer{Store: i.Store, Owner: o, To: to, Look: mail.DefaultLimits, Now: i.Now}
 	_, err = im.Run(ctx, f.arriving(ctx, r), f.done)
-	if state, _ := i.State(o); err == nil && state.Behind == 0 {
-		return j.Finish()
-	}
+	// The journal stays when all has arrived: who asks again wants what came there since.
 	return errors.Join(err, j.Close())
 }
 

@@ -97,6 +97,25 @@ func TestImports(t *testing.T) {
 	}
 }
 
+// Asked for again once all has arrived, it brings what is new there, and nothing twice.
+func TestImportsAgain(t *testing.T) {
+	t.Parallel()
+	i := people(t)
+	at, trust := move.ServeWell(t)
+	r := move.Remote{Address: at, User: "ann", Password: "word", TLS: trust, Max: 100}
+	for run := range 2 {
+		if err := i.Start(t.Context(), "ann", r); err != nil {
+			t.Fatal(err)
+		}
+		if s := ended(t, i); s.Done != int64(7*(1-run)) || !s.Finished || s.Trouble != move.NoTrouble {
+			t.Errorf("run %d: %+v", run, s)
+		}
+		if n := messages(t, i); n != 7 {
+			t.Errorf("run %d: %d messages, want 7", run, n)
+		}
+	}
+}
+
 // An import is refused, stopped or in trouble in one word, and never in the other
 // server's own.
 func TestImportsInTrouble(t *testing.T) {

@@ -42,7 +42,7 @@ func imports(s service) {
 	})
 	route(s, op{
 		name: "start-import", method: http.MethodPost, path: "/import", tag: "Moving", access: forAccount, status: http.StatusAccepted,
-		about: "Fetch all mail of an account at another server, and go on where an earlier import was broken off.",
+		about: "Fetch all mail of an account at another server that no earlier import from there has brought.",
 	}, func(ctx context.Context, in *input) (*body[Import], error) {
 		if err := s.Import(owner(ctx), in.Body.remote()); err != nil {
 			return nil, err

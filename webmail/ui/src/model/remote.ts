@@ -6,7 +6,7 @@ import type { Import, NewImport } from "../wire/api.ts";
 import type { Api, Clock } from "../wire/http.ts";
 import { tries } from "./devices.ts";
 
-const LOOK = 2_000;
+const LOOK = 1_000;
 
 export function createRemote(api: Pick<Api, "get" | "mutate">, clock: Clock) {
   const state = signal<Import | null>(null);

@@ -1,12 +1,14 @@
 // The flows in their order: later ones stand on what the first of them left.
 import { draft } from "./draft.mjs";
 import { editor } from "./editor.mjs";
+import { fetching } from "./fetching.mjs";
 import { join } from "./join.mjs";
 import { keyboard } from "./keyboard.mjs";
 import { knock } from "./knock.mjs";
 import { offline } from "./offline.mjs";
 import { moving } from "./moving.mjs";
 import { owner } from "./owner.mjs";
+import { kinds } from "./kinds.mjs";
 import { letter } from "./letter.mjs";
 import { newPassphrase } from "./passphrase.mjs";
 import { passkey } from "./passkey.mjs";
@@ -25,6 +27,7 @@ export const flows = [
   ["read", read],
   ["write", writing],
   ["trust", trust],
+  ["kinds", kinds],
   ["search on another device", search],
   ["tidy", tidy],
   ["keyboard", keyboard],
@@ -33,6 +36,7 @@ export const flows = [
   ["new passphrase", newPassphrase],
   ["draft after a crash", draft],
   ["moving", moving],
+  ["fetching", fetching],
   ["phone", phone],
   ["swipe", swipe],
   ["offline", offline],

@@ -73,7 +73,7 @@ export function openDomain(dns, domain) {
 
 /** A port that leads to another, as long as it is not held: then what comes back waits. */
 export async function openDoor() {
-  const door = { port: 0, to: 0, holdAfter: Infinity, passed: 0, close: () => new Promise((go) => { server.close(go); for (const s of open) s.destroy(); }), free: () => { door.holdAfter = Infinity; for (const [back, there] of held.splice(0)) { back.write(there); } } };
+  const door = { port: 0, to: 0, holdAfter: Infinity, passed: 0, close: () => new Promise((go) => { server.close(go); for (const s of open) s.destroy(); }), free: () => { door.holdAfter = Infinity; for (const [back, there] of held.splice(0)) if (!back.destroyed) back.write(there); } };
   const open = new Set(), held = [];
   const server = net.createServer((back) => {
     if (!door.to) return void back.destroy();

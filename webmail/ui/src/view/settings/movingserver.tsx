@@ -48,12 +48,14 @@ export function FromServer({ app }: Room) {
 }
 
 function State({ of: s, busy, onStop }: { of: Import; busy: boolean; onStop: () => void }) {
-  const value = s.total > 0 ? Math.min(1, s.done / s.total) : s.state === "done" ? 1 : undefined;
+  // What an earlier run brought is there already: when all has arrived, its number says no more.
+  const of = s.state === "done" ? 0 : s.total;
+  const value = of > 0 ? Math.min(1, s.done / of) : s.state === "done" ? 1 : undefined;
   return (
     <div class="sheet moving-card" role="group" aria-label={t("moving.server")}>
       <div class="sheet-block">
         <header class="moving-head"><strong>{t("moving.server")}</strong><span class="state" aria-live="polite">{t(`moving.server.${s.state}` as Key)}</span></header>
-        <Progress value={value} label={s.total > 0 ? t("moving.fetched.of", { done: number(s.done), of: number(s.total) }) : t("moving.fetched", { done: number(s.done) })} show />
+        <Progress value={value} label={of > 0 ? t("moving.fetched.of", { done: number(s.done), of: number(of) }) : t("moving.fetched", { done: number(s.done) })} show />
         {s.behind > 0 && <Note tone="warn">{t("moving.behind", { n: s.behind })}</Note>}
         {s.trouble && <Note tone={s.trouble === "stopped" ? "note" : "bad"}>{t(`moving.trouble.${s.trouble}` as Key)}</Note>}
         {s.state === "running" && <div class="room-actions"><Button busy={busy} onClick={onStop}>{t("moving.stop")}</Button></div>}
