@@ -91,6 +91,7 @@ var faultsUI = []uiFault{
 	{"knock", "shell.ts", "\"serviceWorker\" in navigator && !none.value);", "\"serviceWorker\" in navigator && registration !== undefined);", "view/settings/reading.test.tsx", "the switch is there before the service worker is"},
 	{"knock", "view/settings/reading.tsx", "checked={wished ?? knocked.value}", "checked={knocked.value}", "view/settings/reading.test.tsx", "the switch is there before the service worker is"},
 	{"knock", "shell.ts", "  const turn = wishes.then(wish);", "  const turn = wish();", "view/settings/reading.test.tsx", "on and off in one breath"},
+	{"keys", "view/shell/shortcuts.ts", "c.id === \"send\" || unseen(c)", "c.id === \"send\"", "view/shell/elsewhere.test.ts", "a key does nothing to mail"},
 	{"kit", "vault/signin.ts", "this.kit === null || !equal(entropy, this.kit)", "this.kit === null", "vault/vault.test.ts", "makes another kit, and only for who knows"},
 }
 

@@ -2,6 +2,7 @@
 // and the owner's own keys say. Typing in a field is never a command, unless Mod is held.
 import { command, commands, firstKeys, keysOf, type Command } from "./commands.ts";
 import { hint, panel } from "./state.ts";
+import { route } from "../../router.ts";
 import { t } from "../../words/index.ts";
 import type { Desk } from "../../model/types.ts";
 
@@ -48,6 +49,9 @@ const typing = (el: EventTarget | null) => el instanceof HTMLElement && (el.isCo
 const pressing = (el: EventTarget | null) => el instanceof HTMLElement && el.closest("button, a[href], summary, [role='menuitem'], input, label") !== null;
 const busy = () => document.querySelector("dialog[open], .menu:popover-open") !== null;
 
+// In the settings and among contacts the list goes on where nobody sees it: no key archives there.
+const unseen = (c: Command) => (c.needsMail === true || c.group === "read") && route.peek().page !== "mail";
+
 export function startShortcuts(desk: () => Desk | null): () => void {
   const read = reader(() => tableOf(desk()?.settings.value.peek().keys ?? {}).table);
   const press = (e: KeyboardEvent) => {
@@ -58,7 +62,7 @@ export function startShortcuts(desk: () => Desk | null): () => void {
     if ((chord === "Enter" || chord === " ") && pressing(e.target)) return;
     if (chord === "Escape") return escape(d);
     const c = read(chord);
-    if (c === undefined || (c !== "waits" && c.id === "send")) return;
+    if (c === undefined || (c !== "waits" && (c.id === "send" || unseen(c)))) return;
     e.preventDefault();
     if (c !== "waits") c.run(d);
   };
