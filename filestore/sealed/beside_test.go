@@ -25,6 +25,14 @@ func same(a, b Head) bool {
 	return bytes.Equal(x, y)
 }
 
+func openLink(s LinkSecret, password keyring.Passphrase, kdf []byte, o Object, box []byte) (Head, error) {
+	u, err := Unlock(s, password, kdf)
+	if err != nil {
+		return Head{}, err
+	}
+	return u.Open(o, box)
+}
+
 // What a link's box holds is opened by its secret and its password alone, for the one
 // object, and no octet of it may change (ATTACKS A05, A11).
 func TestLinks(t *testing.T) {
@@ -33,7 +41,7 @@ func TestLinks(t *testing.T) {
 	s := NewLinkSecret()
 	l, err := NewLink(s, "", o, h)
 	check(t, err)
-	got, err := OpenLink(s, "", nil, o, l.Box)
+	got, err := openLink(s, "", nil, o, l.Box)
 	check(t, err)
 	if !same(got, h) || len(l.Proof) != 32 || len(l.KDF) != 0 {
 		t.Errorf("%+v", got)
@@ -43,7 +51,7 @@ func TestLinks(t *testing.T) {
 	}
 	refuse := func(what string, s LinkSecret, password keyring.Passphrase, kdf []byte, o Object, box []byte) {
 		t.Helper()
-		if got, err := OpenLink(s, password, kdf, o, box); err != ErrClosed || got.Name != "" {
+		if got, err := openLink(s, password, kdf, o, box); err != ErrClosed || got.Name != "" {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -79,15 +87,12 @@ func TestLinksWithPassword(t *testing.T) {
 	s := NewLinkSecret()
 	l, err := NewLink(s, "ﬁve wörds", o, h)
 	check(t, err)
-	got, err := OpenLink(s, "five wo\u0308rds", l.KDF, o, l.Box) // NFKC
+	u, err := Unlock(s, "five wo\u0308rds", l.KDF) // NFKC
 	check(t, err)
-	if !same(got, h) {
+	got, err := u.Open(o, l.Box)
+	check(t, err)
+	if !same(got, h) || !bytes.Equal(u.Proof(), l.Proof) {
 		t.Errorf("%+v", got)
-	}
-	proof, err := Prove(s, "five wörds", l.KDF)
-	check(t, err)
-	if other, err := Prove(s, "five words", l.KDF); err != nil || bytes.Equal(other, proof) || !bytes.Equal(proof, l.Proof) {
-		t.Errorf("proofs: %v", err)
 	}
 	weak := bytes.Clone(l.KDF)
 	weak[3] = 0 // 64 MiB is 0x00010000 KiB
@@ -98,15 +103,15 @@ func TestLinksWithPassword(t *testing.T) {
 	salted := bytes.Clone(l.KDF)
 	salted[kdfSize-1] ^= 1
 	for what, kdf := range map[string][]byte{"weak": weak, "heavy": heavy, "another salt": salted, "cut": l.KDF[1:], "none": nil} {
-		if _, err := OpenLink(s, "five wörds", kdf, o, l.Box); err != ErrClosed {
+		if _, err := openLink(s, "five wörds", kdf, o, l.Box); err != ErrClosed {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if _, err := Prove(s, "five wörds", weak); err == nil {
+	if _, err := Unlock(s, "five wörds", weak); err != ErrClosed {
 		t.Error("a weak derivation is proved with")
 	}
 	for what, password := range map[string]keyring.Passphrase{"another password": "five words", "no password": ""} {
-		if _, err := OpenLink(s, password, l.KDF, o, l.Box); err != ErrClosed {
+		if _, err := openLink(s, password, l.KDF, o, l.Box); err != ErrClosed {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

@@ -99,13 +99,34 @@ func NewLink(s LinkSecret, password keyring.Passphrase, o Object, h Head) (Link,
 	return l, err
 }
 
-// OpenLink opens the box of a link to o.
-func OpenLink(s LinkSecret, password keyring.Passphrase, kdf []byte, o Object, box []byte) (Head, error) {
+// Unlocked is a link whose password was stretched, which is done once for both: the proof
+// for which a server gives the box, and the box.
+type Unlocked struct {
+	keys keysOfLink
+	line string
+}
+
+// LogValue keeps the keys out of logs.
+func (Unlocked) LogValue() slog.Value { return slog.StringValue("[withheld]") }
+func (Unlocked) String() string       { return "[withheld]" }
+func (Unlocked) GoString() string     { return "[withheld]" }
+
+// Unlock makes the keys of a link. kdf is empty, and so is the password, where none is
+// asked for.
+func Unlock(s LinkSecret, password keyring.Passphrase, kdf []byte) (Unlocked, error) {
 	keys, line, err := linkKeys(s, password, kdf)
 	if err != nil {
-		return Head{}, ErrClosed
+		return Unlocked{}, ErrClosed
 	}
-	plain, err := keyring.Open(keys.box, linkContext(o, line), box)
+	return Unlocked{keys, line}, nil
+}
+
+// Proof is what the server is shown.
+func (u Unlocked) Proof() []byte { return u.keys.proof }
+
+// Open opens the box of a link to o.
+func (u Unlocked) Open(o Object, box []byte) (Head, error) {
+	plain, err := keyring.Open(u.keys.box, linkContext(o, u.line), box)
 	if err != nil {
 		return Head{}, ErrClosed
 	}
@@ -114,12 +135,6 @@ func OpenLink(s LinkSecret, password keyring.Passphrase, kdf []byte, o Object, b
 		return Head{}, ErrClosed
 	}
 	return h, nil
-}
-
-// Prove makes the proof for which a server gives out a link's box.
-func Prove(s LinkSecret, password keyring.Passphrase, kdf []byte) ([]byte, error) {
-	keys, _, err := linkKeys(s, password, kdf)
-	return keys.proof, err
 }
 
 func linkContext(o Object, line string) keyring.Context {

@@ -63,7 +63,7 @@ func TestLinksCommit(t *testing.T) {
 	check(t, err)
 	// The commitment of one over the salt and ciphertext of the other.
 	copy(l.Box[33:65], m.Box[33:65])
-	if _, err := OpenLink(s, "", nil, o, l.Box); err != ErrClosed {
+	if _, err := openLink(s, "", nil, o, l.Box); err != ErrClosed {
 		t.Error("it opens, though it commits to another key")
 	}
 }

@@ -114,7 +114,10 @@ func TestRanges(t *testing.T) {
 	h, file := seal(t, plain)
 	f, err := Open(bytes.NewReader(file), int64(len(file)), h)
 	check(t, err)
-	check(t, iotest.TestReader(f, plain))
+	short, small := seal(t, plain[:1500])
+	g, err := Open(bytes.NewReader(small), int64(len(small)), short)
+	check(t, err)
+	check(t, iotest.TestReader(g, plain[:1500]))
 	rapid.Check(t, func(rt *rapid.T) {
 		at := rapid.IntRange(0, len(plain)).Draw(rt, "at")
 		p := make([]byte, rapid.IntRange(0, 2*chunkSize).Draw(rt, "length"))
@@ -129,7 +132,7 @@ func TestRanges(t *testing.T) {
 func TestEveryByteCounts(t *testing.T) {
 	t.Parallel()
 	h, file := seal(t, content(1, 700))
-	for i := range file {
+	for i := 0; i < len(file); i += stride {
 		if _, err := read(t, h, file[:i]); err != ErrClosed {
 			t.Fatalf("cut at %d it opens", i)
 		}
@@ -211,7 +214,7 @@ func TestChunksStayInPlace(t *testing.T) {
 	refuse := func(order []int) {
 		t.Helper()
 		tried++
-		if slices.Equal(order, same) {
+		if slices.Equal(order, same) || tried%stride != 0 {
 			return
 		}
 		if tried%9 == 0 { // as a stream, too
@@ -245,16 +248,19 @@ func TestChunksStayInPlace(t *testing.T) {
 	if tried < 720+6*26 {
 		t.Errorf("%d arrangements", tried)
 	}
+	// The other's header over these chunks.
+	if _, err := read(t, h, append(bytes.Clone(again[:headerSize+nonceSize]), chunks[0]...)); err != ErrClosed {
+		t.Error("under another header they open")
+	}
+	if stride > 1 {
+		return
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		order := rapid.SliceOfN(rapid.IntRange(0, 2*n-1), 0, n).Draw(rt, "order")
 		if _, err := read(t, h, put(order)); !slices.Equal(order, same) && err != ErrClosed {
 			rt.Fatalf("chunks %v open", order)
 		}
 	})
-	// The other's header over these chunks.
-	if _, err := read(t, h, append(bytes.Clone(again[:headerSize+nonceSize]), chunks[0]...)); err != ErrClosed {
-		t.Error("under another header they open")
-	}
 }
 
 func permute(a []int, visit func([]int)) {

@@ -211,10 +211,10 @@ func openSamples(t *testing.T, v vectors) {
 	for _, l := range v.Links {
 		s, err := ParseLinkSecret(l.Fragment)
 		check(t, err)
-		proof, err := Prove(s, keyring.Passphrase(l.Password), l.KDF)
+		u, err := Unlock(s, keyring.Passphrase(l.Password), l.KDF)
 		check(t, err)
-		h, err := OpenLink(s, keyring.Passphrase(l.Password), l.KDF, Object{l.Object, l.Size}, l.Box)
-		if err != nil || !same(h, l.Head) || !bytes.Equal(proof, l.Proof) {
+		h, err := u.Open(Object{l.Object, l.Size}, l.Box)
+		if err != nil || !same(h, l.Head) || !bytes.Equal(u.Proof(), l.Proof) {
 			t.Errorf("link: %+v, %v", h, err)
 		}
 	}
