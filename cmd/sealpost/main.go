@@ -43,6 +43,7 @@ type commands struct {
 	Report      reportGroup        `cmd:"" help:"Show what other servers report about mail in the name of your domains."`
 	Mark        markCommand        `cmd:"" help:"Print the mark that stands for an address in the log."`
 	Open        openCommand        `cmd:"" help:"Open a sealed mail with its owner's key (the client side)."`
+	File        fileGroup          `cmd:"" help:"Your encrypted drive: bring files in, fetch them, and make links (the client side)."`
 	Prove       proveCommand       `cmd:"" help:"Send canary mails through every way in and look for them in every file."`
 	Import      importCommand      `cmd:"" help:"Bring mail in from mbox, Maildir or another IMAP server, sealed on the way."`
 	Export      exportCommand      `cmd:"" help:"Take an account's mail out, sealed, or opened by its owner."`

@@ -190,7 +190,8 @@ func TestUsage(t *testing.T) {
 	for _, command := range []string{
 		"", "demo", "serve", "check", "config", "account add", "account list", "account show", "account set", "account key",
 		"account alias", "account remove", "password add", "password list", "password remove", "message get", "open", "prove", "version",
-		"reload", "report list", "report show", "mark",
+		"file login", "file logout", "file put", "file get", "file ls", "file mkdir", "file rm", "file restore", "file mv", "file link make", "file link list",
+		"file link revoke", "reload", "report list", "report show", "mark",
 	} {
 		s := do(t, "", append(strings.Fields(command), "--help")...)
 		if s.code != exitDone || !strings.HasPrefix(s.out, "Usage: sealpost "+command) || s.err != "" {

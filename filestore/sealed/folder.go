@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
-
-	"sealpost/pgp/keyring"
 )
 
 const (
@@ -148,8 +146,15 @@ func DecodeFolder(content []byte) (Folder, error) {
 	return j.Folder, nil
 }
 
+// Boxes are what folders lie in: those of an owner whose keyring is open (keyring.Owner),
+// or of a program that has the key of the drawer alone (keyring.Drawer).
+type Boxes interface {
+	SealItem(drawer, name string, version uint64, content []byte) ([]byte, error)
+	OpenItem(drawer, name string, version uint64, box []byte) ([]byte, error)
+}
+
 // SealFolder makes the box of the folder called name, as the version it will be stored as.
-func SealFolder(o *keyring.Owner, name string, version uint64, f Folder) ([]byte, error) {
+func SealFolder(o Boxes, name string, version uint64, f Folder) ([]byte, error) {
 	content, err := EncodeFolder(f)
 	if err != nil {
 		return nil, err
@@ -159,7 +164,7 @@ func SealFolder(o *keyring.Owner, name string, version uint64, f Folder) ([]byte
 
 // OpenFolder opens the box of the folder called name that a server says has this version.
 // seen is the highest version of it that this device has seen.
-func OpenFolder(o *keyring.Owner, name string, version, seen uint64, box []byte) (Folder, error) {
+func OpenFolder(o Boxes, name string, version, seen uint64, box []byte) (Folder, error) {
 	if version < seen {
 		return Folder{}, ErrRolledBack
 	}

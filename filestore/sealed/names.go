@@ -68,6 +68,9 @@ func nameKey(name string) string {
 	return norm.NFC.String(cases.Fold().String(norm.NFD.String(name)))
 }
 
+// SameName says whether a folder takes two names for one.
+func SameName(a, b string) bool { return nameKey(a) == nameKey(b) }
+
 var reserved = regexp.MustCompile(`^(?i:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(?:[. ]|$)`)
 
 // LocalName is the name under which a file is written to a disk: one that every system

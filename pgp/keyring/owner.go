@@ -65,13 +65,12 @@ func (o *Owner) Secret() AccountSecret { return o.secret }
 
 // SealItem seals an item of the cabinet as the version it will be stored as.
 func (o *Owner) SealItem(drawer, name string, version uint64, content []byte) ([]byte, error) {
-	c := Context{Account: o.Account, Purpose: drawer, Name: name, Version: version}
-	return Seal(o.master.forPurpose(drawer), c, Pad(drawer, bytes.Clone(content)))
+	return o.Drawer(drawer).SealItem(drawer, name, version, content)
 }
 
 // OpenItem opens an item of the cabinet, with its padding.
 func (o *Owner) OpenItem(drawer, name string, version uint64, box []byte) ([]byte, error) {
-	return Open(o.master.forPurpose(drawer), Context{Account: o.Account, Purpose: drawer, Name: name, Version: version}, box)
+	return o.Drawer(drawer).OpenItem(drawer, name, version, box)
 }
 
 // OpenByPassphrase opens a keyring on a device that knows the account's secret.

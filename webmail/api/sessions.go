@@ -162,6 +162,20 @@ func appPasswords(s service) {
 	}) (*struct{}, error) {
 		return nil, s.Book.RemovePassword(ctx, who(ctx).ID, in.Name)
 	})
+	ownPassword(s)
+}
+
+// ownPassword is for a program that is done.
+func ownPassword(s service) {
+	route(s, op{
+		name: "give-up-app-password", method: http.MethodDelete, path: "/app-password", tag: tagSignIn, access: forAccount,
+		about: "Revokes the app password that asks. 404: a session asks, and has none.",
+	}, func(ctx context.Context, _ *struct{}) (*struct{}, error) {
+		if who(ctx).Password == "" {
+			return nil, notFound()
+		}
+		return nil, s.Book.RemovePassword(ctx, who(ctx).ID, who(ctx).Password)
+	})
 }
 
 // program is an app password, and where it was used from.

@@ -24,6 +24,7 @@ type (
 	NewFileLink    = api.NewFileLink
 	FileLinkChange = api.FileLinkChange
 	SharedFile     = api.SharedFile
+	SharedDownload = api.SharedDownload
 	FileRequest    = api.FileRequest
 	NewFileRequest = api.NewFileRequest
 )
@@ -231,7 +232,7 @@ func (c *Client) Content(ctx context.Context, f File) io.ReaderAt {
 
 // Shared is what a link leads to; proof may be empty.
 func (c *Client) Shared(ctx context.Context, link string, proof []byte) (SharedFile, error) {
-	return call[SharedFile](ctx, c, Request{Path: "/shared/" + url.PathEscape(link), Header: proofHeader(proof)})
+	return call[SharedFile](ctx, c, Request{Path: sharedAt(link), Header: proofHeader(proof)})
 }
 
 func proofHeader(proof []byte) http.Header {
@@ -241,14 +242,16 @@ func proofHeader(proof []byte) http.Header {
 	return http.Header{"Link-Proof": {base64.StdEncoding.EncodeToString(proof)}}
 }
 
-// SharedContent begins a download, which counts, and reads what it leads to.
-func (c *Client) SharedContent(ctx context.Context, link string, proof []byte, size int64) (io.ReaderAt, error) {
-	at := "/shared/" + url.PathEscape(link)
-	d, err := call[api.SharedDownload](ctx, c, Request{Method: http.MethodPost, Path: at + "/download", Header: proofHeader(proof)})
-	if err != nil {
-		return nil, err
-	}
-	return &content{ctx, c, Request{Path: at + "/content", Header: http.Header{"Link-Ticket": {d.Ticket}}}, `"` + link + `"`, size}, nil
+// BeginDownload counts a download of what a link leads to, and lets the caller fetch it.
+func (c *Client) BeginDownload(ctx context.Context, link string, proof []byte) (SharedDownload, error) {
+	return call[SharedDownload](ctx, c, Request{Method: http.MethodPost, Path: sharedAt(link) + "/download", Header: proofHeader(proof)})
+}
+
+func sharedAt(link string) string { return "/shared/" + url.PathEscape(link) }
+
+// SharedContent reads what a link leads to, with the ticket of a download.
+func (c *Client) SharedContent(ctx context.Context, link, ticket string, size int64) io.ReaderAt {
+	return &content{ctx, c, Request{Path: sharedAt(link) + "/content", Header: http.Header{"Link-Ticket": {ticket}}}, `"` + link + `"`, size}
 }
 
 type content struct {

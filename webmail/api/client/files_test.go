@@ -56,10 +56,11 @@ func TestUploadGoesOn(t *testing.T) {
 	if err != nil || string(s.Box) != "box" || s.Size != f.Size {
 		t.Fatalf("shared: %+v, %v", s, err)
 	}
-	r, err := stranger.SharedContent(t.Context(), l.ID, proof, s.Size)
+	begun, err := stranger.BeginDownload(t.Context(), l.ID, proof)
 	if err != nil {
 		t.Fatal(err)
 	}
+	r := stranger.SharedContent(t.Context(), l.ID, begun.Ticket, s.Size)
 	if _, err := r.ReadAt(short, drive.PartSize-50); err != nil || !bytes.Equal(short, b[drive.PartSize-50:drive.PartSize+50]) {
 		t.Errorf("by a link: %v", err)
 	}

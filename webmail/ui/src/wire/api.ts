@@ -240,6 +240,7 @@ export interface NewPasskey {
 // POST /api/v1/sign-in/passkey/begin -> WebAuthn request options; POST /api/v1/sign-in/passkey {credential, device} -> Session
 
 // GET, POST /api/v1/app-passwords; DELETE /api/v1/app-passwords/NAME
+// DELETE /api/v1/app-password: the one that asks, by a program that is done
 export interface AppPassword {
   name: string;
   created: Time;

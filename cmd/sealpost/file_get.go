@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"sealpost/pgp/keyring"
+	"sealpost/webmail/api/client/files"
+)
+
+type fileGetCommand struct {
+	fileProfile
+	Remote       string `arg:"" help:"A file of the drive, or a link whole: https://host/f/ID#SECRET, in quotes."`
+	Local        string `arg:"" optional:"" type:"path" help:"A folder, or the name it gets (default: its own, made safe, in this folder)."`
+	Force        bool   `help:"Overwrite what has that name."`
+	PasswordFile string `type:"existingfile" placeholder:"FILE" help:"The password of a link; without it the terminal is asked."`
+	CA           string `name:"ca" type:"existingfile" placeholder:"FILE" help:"Of a link: trust this authority alone to name the server (PEM)."`
+}
+
+func (cmd fileGetCommand) Help() string {
+	return "Nothing has its name here before all of it was verified. Broken off, the same command goes on. A link needs no account and no login."
+}
+
+func (cmd fileGetCommand) Run(ctx context.Context, c console) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	bar := newBar(c)
+	defer bar.clear()
+	g := files.Get{To: cmd.Local, Force: cmd.Force, Tell: func(done, of int64) {
+		bar.show(step{What: "fetching", Done: done, Of: of})
+	}}
+	fetch := cmd.fromDrive
+	if strings.Contains(cmd.Remote, "://") {
+		fetch = cmd.fromLink
+	}
+	to, err := fetch(ctx, c, g)
+	if err != nil {
+		return err
+	}
+	bar.clear()
+	_, err = fmt.Fprintln(c.Out, to)
+	return err
+}
+
+func (cmd fileGetCommand) fromDrive(ctx context.Context, _ console, g files.Get) (string, error) {
+	d, err := cmd.drive()
+	if err != nil {
+		return "", err
+	}
+	return d.Get(ctx, cmd.Remote, g)
+}
+
+func (cmd fileGetCommand) fromLink(ctx context.Context, c console, g files.Get) (string, error) {
+	s, err := files.ParseShared(cmd.Remote)
+	if err != nil {
+		return "", err
+	}
+	ca := ""
+	if cmd.CA != "" {
+		pem, err := os.ReadFile(cmd.CA)
+		if err != nil {
+			return "", err
+		}
+		ca = string(pem)
+	}
+	from, err := files.Dial(s.Server, ca)
+	if err != nil {
+		return "", err
+	}
+	return s.Get(ctx, from, func() (keyring.Passphrase, error) {
+		word, err := secretFrom(ctx, c, cmd.PasswordFile, "The link's password: ", "expected --password-file: this link has a password, and there is no terminal to ask for it")
+		if err == nil && len(word) == 0 {
+			err = errors.New("expected the link's password")
+		}
+		return keyring.Passphrase(word), err
+	}, g)
+}

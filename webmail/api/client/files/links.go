@@ -1,0 +1,208 @@
+package files
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"sealpost/filestore/sealed"
+	"sealpost/pgp/keyring"
+	"sealpost/webmail/api/client"
+)
+
+// Limits are what a link is made with. What is not set is the server's.
+type Limits struct {
+	Lives     time.Duration
+	Downloads int64
+	Password  keyring.Passphrase
+}
+
+// MakeLink makes a link to a file, whose secret the server never sees.
+func (d *Drive) MakeLink(ctx context.Context, path string, l Limits) (link string, made client.FileLink, err error) {
+	e, err := d.Entry(ctx, path)
+	if err != nil {
+		return "", made, err
+	}
+	if e.Kind != sealed.IsFile {
+		return "", made, fmt.Errorf("expected a file: %s is a folder", path)
+	}
+	secret := sealed.NewLinkSecret()
+	sealedLink, err := sealed.NewLink(secret, l.Password, sealed.Object{ID: e.ID, Size: sealed.Size(e.Length)}, e.Head())
+	if err != nil {
+		return "", made, err
+	}
+	n := client.NewFileLink{File: e.ID, Box: sealedLink.Box, KDF: sealedLink.KDF, Check: sealedLink.Check, Most: l.Downloads}
+	if l.Lives > 0 {
+		ends := d.Now().Add(l.Lives)
+		n.Expires = &ends
+	}
+	if made, err = d.Server.MakeLink(ctx, n); err != nil {
+		return "", made, fmt.Errorf("make link: %w", err)
+	}
+	return strings.TrimSuffix(d.Server.URL, "/") + "/f/" + made.ID + "#" + secret.Fragment(), made, nil
+}
+
+// NamedLink is a link and what it leads to, where this drive has it.
+type NamedLink struct {
+	client.FileLink
+	Path string // empty: it is in no folder any more
+}
+
+// Links are those of the owner.
+func (d *Drive) Links(ctx context.Context) ([]NamedLink, error) {
+	all, err := d.Server.Links(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list links: %w", err)
+	}
+	want := map[string]string{}
+	for _, l := range all {
+		want[l.File] = ""
+	}
+	if len(want) > 0 {
+		err = d.paths(ctx, sealed.Root, "", nil, want)
+	}
+	var named []NamedLink
+	for _, l := range all {
+		named = append(named, NamedLink{l, want[l.File]})
+	}
+	return named, err
+}
+
+// paths finds where files are.
+func (d *Drive) paths(ctx context.Context, id, path string, above []string, want map[string]string) error {
+	if slices.Contains(above, id) || len(above) > sealed.MaxDepth {
+		return sealed.ErrClosed
+	}
+	f, _, err := d.folder(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, e := range f.Entries {
+		at := path + "/" + e.Name
+		if e.Kind == sealed.IsFolder {
+			if err := d.paths(ctx, e.ID, at, append(slices.Clone(above), id), want); err != nil {
+				return err
+			}
+			continue
+		}
+		for _, v := range append([]sealed.Version{e.Version}, e.Versions...) {
+			if _, asked := want[v.ID]; asked {
+				want[v.ID] = at
+			}
+		}
+	}
+	return nil
+}
+
+// Revoke ends a link, by its id or whole.
+func (d *Drive) Revoke(ctx context.Context, link string) error {
+	if strings.Contains(link, "/") {
+		s, err := ParseShared(link)
+		if err != nil {
+			return err
+		}
+		link = s.ID
+	}
+	yes := true
+	_, err := d.Server.ChangeLink(ctx, link, client.FileLinkChange{Revoked: &yes})
+	return linkError(err)
+}
+
+// ErrLink is all that is said of a link that leads nowhere.
+var ErrLink = errors.New("this link leads nowhere: it has expired, was used up or revoked, never was, or its secret or password is another")
+
+func linkError(err error) error {
+	var p *client.Problem
+	if errors.As(err, &p) && p.Status == http.StatusNotFound {
+		return ErrLink
+	}
+	return err
+}
+
+// Shared is a link that somebody was given.
+type Shared struct {
+	Server string
+	ID     string
+	secret sealed.LinkSecret
+}
+
+// ParseShared reads https://host/f/ID#SECRET.
+func ParseShared(link string) (s Shared, err error) {
+	at, err := url.Parse(link)
+	bad := errors.New("expected a link such as https://mail.example.org/f/ID#SECRET, with all behind the #")
+	if err != nil || at.Scheme != "https" || at.Host == "" || at.User != nil || at.RawQuery != "" {
+		return s, bad
+	}
+	id, ours := strings.CutPrefix(at.Path, "/f/")
+	s.secret, err = sealed.ParseLinkSecret(at.Fragment)
+	if !ours || id == "" || strings.Contains(id, "/") || err != nil {
+		return s, bad
+	}
+	s.Server, s.ID = "https://"+at.Host, id
+	return s, nil
+}
+
+// Get fetches what a link leads to. password is asked for where the link has one.
+func (s Shared) Get(ctx context.Context, c *client.Client, password func() (keyring.Passphrase, error), g Get) (string, error) {
+	about, err := c.Shared(ctx, s.ID, nil)
+	if err != nil {
+		return "", linkError(err)
+	}
+	var word keyring.Passphrase
+	if len(about.KDF) > 0 {
+		if word, err = password(); err != nil {
+			return "", err
+		}
+	}
+	unlocked, err := sealed.Unlock(s.secret, word, about.KDF)
+	if err != nil {
+		return "", ErrLink
+	}
+	if about, err = c.Shared(ctx, s.ID, unlocked.Proof()); err != nil {
+		return "", linkError(err)
+	}
+	head, err := unlocked.Open(sealed.Object{ID: about.File, Size: about.Size}, about.Box)
+	if err != nil {
+		return "", err
+	}
+	d, err := g.begin(head)
+	if err != nil {
+		return "", err
+	}
+	src, err := s.ticketed(ctx, c, unlocked.Proof(), about.Size, d)
+	if err != nil {
+		d.file.Close()
+		if !d.resumed {
+			d.drop()
+		}
+		return "", linkError(err)
+	}
+	to, err := d.run(ctx, src)
+	return to, linkError(err)
+}
+
+// ticketed goes on with the ticket of a download that was broken off, which is not
+// counted again; else it begins one.
+func (s Shared) ticketed(ctx context.Context, c *client.Client, proof []byte, size int64, d *download) (io.ReaderAt, error) {
+	if d.note.Ticket != "" {
+		src := c.SharedContent(ctx, s.ID, d.note.Ticket, size)
+		if _, err := src.ReadAt(make([]byte, 1), 0); err == nil {
+			return src, nil
+		}
+	}
+	begun, err := c.BeginDownload(ctx, s.ID, proof)
+	if err != nil {
+		return nil, err
+	}
+	d.note.Ticket = begun.Ticket
+	if err := d.save(); err != nil {
+		return nil, err
+	}
+	return c.SharedContent(ctx, s.ID, begun.Ticket, size), nil
+}

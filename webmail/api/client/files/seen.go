@@ -1,0 +1,115 @@
+package files
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"sealpost/filestore/sealed"
+)
+
+// Seen is what this device has seen of folders: no server may show it older ones
+// (ATTACKS A03). It survives in a file.
+type Seen struct {
+	file     string // empty: it does not survive
+	mu       sync.Mutex
+	versions map[string]uint64
+}
+
+const mostSeen = 64 << 20
+
+// OpenSeen reads what was seen before; a file that is not there is none.
+func OpenSeen(file string) (*Seen, error) {
+	s := &Seen{file: file, versions: map[string]uint64{}}
+	return s, s.merge()
+}
+
+// merge takes over what another program of this device noted meanwhile.
+func (s *Seen) merge() error {
+	text, err := os.ReadFile(s.file)
+	if errors.Is(err, fs.ErrNotExist) || s.file == "" {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read what was seen: %w", err)
+	}
+	var there map[string]uint64
+	if err := json.Unmarshal(text, &there); err != nil || len(text) > mostSeen {
+		return fmt.Errorf("read what was seen in %s: expected names of folders and their versions", s.file)
+	}
+	for name, version := range there {
+		s.versions[name] = max(s.versions[name], version)
+	}
+	return nil
+}
+
+func (s *Seen) version(id string) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.versions[id]
+}
+
+// note keeps the highest version of a folder.
+func (s *Seen) note(id string, version uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch was := s.versions[id]; {
+	case version < was:
+		return fmt.Errorf("read folder: %w", sealed.ErrRolledBack)
+	case version == was:
+		return nil
+	}
+	s.versions[id] = version
+	return s.save()
+}
+
+// forget is for a folder that is gone for good.
+func (s *Seen) forget(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.merge(); err != nil {
+		return err
+	}
+	delete(s.versions, id)
+	return s.write()
+}
+
+func (s *Seen) save() error {
+	if err := s.merge(); err != nil {
+		return err
+	}
+	return s.write()
+}
+
+func (s *Seen) write() error {
+	if s.file == "" {
+		return nil
+	}
+	text, err := json.Marshal(s.versions)
+	if err != nil {
+		return fmt.Errorf("note what was seen: %w", err)
+	}
+	return writePrivate(s.file, text)
+}
+
+// writePrivate puts a file in the place of another, whole, for its owner only.
+func writePrivate(file string, text []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(file), ".sealpost-*") // 0600
+	if err != nil {
+		return fmt.Errorf("write file: %w", err)
+	}
+	_, err = f.Write(text)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), file)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return fmt.Errorf("write file: %w", err)
+	}
+	return nil
+}
