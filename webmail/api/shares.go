@@ -56,6 +56,7 @@ type SharedFile struct {
 	KDF     []byte    `json:"kdf,omitempty" doc:"how its password is derived; not there: there is none"`
 	Checked bool      `json:"checked" doc:"a proof is asked for"`
 	Expires time.Time `json:"expires"`
+	Left    *int64    `json:"left,omitempty" doc:"downloads that may still be begun; not there: no limit, or a proof is asked for and none came"`
 	Report  string    `json:"report,omitempty" doc:"where abuse of this link may be reported"`
 }
 
@@ -194,6 +195,10 @@ func sharedOperations(s service) {
 		out := SharedFile{File: o.ID.String(), Size: o.Size, KDF: l.KDF, Checked: len(l.Check) > 0, Expires: l.Expires, Report: s.Report}
 		if proven {
 			out.Box = l.Box
+			if l.Most > 0 {
+				left := max(l.Most-l.Count, 0)
+				out.Left = &left
+			}
 		}
 		return &body[SharedFile]{out}, nil
 	})

@@ -28,7 +28,7 @@ const workerPolicy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; 
 // in it: data that says which hash each import must have, and no script.
 func appPolicy(index []byte) string {
 	return "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'" + inlineHashes(index) + "; style-src 'self'; img-src 'self' data: blob:; " +
-		"font-src 'self'; media-src blob:; connect-src 'self'; worker-src 'self'; manifest-src 'self'; frame-src 'self'; " +
+		"font-src 'self'; media-src 'self' blob:; connect-src 'self'; worker-src 'self'; manifest-src 'self'; frame-src 'self'; " +
 		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
 		"require-trusted-types-for 'script'; trusted-types app dompurify ProseMirrorClipboard"
 }

@@ -22,6 +22,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -159,13 +160,25 @@ func zip(content []byte) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// linkPlaces are where links to files lead (docs/files.md). What stands there is the one
+// page; the id is for its script, and the link's secret never comes here.
+var linkPlaces = regexp.MustCompile(`^/f/[A-Za-z0-9_-]{22}$`)
+
+// at is what stands at a path.
+func (a *App) at(path string) *file {
+	if linkPlaces.MatchString(path) {
+		path = "/"
+	}
+	return a.places[path]
+}
+
 // Has says whether something of the client stands at a path.
-func (a *App) Has(path string) bool { return a.places[path] != nil }
+func (a *App) Has(path string) bool { return a.at(path) != nil }
 
 // ServeHTTP answers GET and HEAD for a path it Has. Headers that stand in w already
 // are replaced where the client needs others.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f := a.places[r.URL.Path]
+	f := a.at(r.URL.Path)
 	if f == nil {
 		http.NotFound(w, r)
 		return

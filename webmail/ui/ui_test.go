@@ -70,7 +70,11 @@ func TestPlaces(t *testing.T) {
 			t.Errorf("%s: kept %q", path, got.Header().Get("Cache-Control"))
 		}
 	}
-	for _, path := range []string{"/index.html", "/mailframe.html", "/assets", "/assets/", "/nothing", ""} {
+	link := get(a, "/f/3VtZQm0c2n-Jq_8sKXw1aA").Header()
+	if link.Get("Content-Security-Policy") != get(a, "/").Header().Get("Content-Security-Policy") || link.Get("Referrer-Policy") != "no-referrer" || link.Get("Integrity-Policy") == "" {
+		t.Errorf("the page of a link: %v", link)
+	}
+	for _, path := range []string{"/f/", "/f/3VtZQm0c2n-Jq_8sKXw1a", "/f/3VtZQm0c2n-Jq_8sKXw1aA/", "/f/3VtZQm0c2n-Jq_8sKXw1aA/save/0123456789abcdef0123456789abcdef", "/index.html", "/mailframe.html", "/assets", "/assets/", "/nothing", ""} {
 		if a.Has(path) {
 			t.Errorf("%q is served", path)
 		}

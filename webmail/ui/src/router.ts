@@ -18,6 +18,7 @@ export type Route =
   | { page: "contacts"; id: string }
   | { page: "compose"; draft: string; query: URLSearchParams }
   | { page: "join" | "letter"; token: string } // letter: behind a password, for somebody outside
+  | { page: "shared"; id: string; secret: string } // a link to a file: it has a path of its own
   | { page: "sign-in" | "recover" };
 
 const inbox: Route = { page: "mail", list: { kind: "special", name: "inbox" } };
@@ -74,6 +75,12 @@ export function parse(fragment: string): Route {
   }
 }
 
+/** Links to files stand at /f/ID, with their secret as the fragment: no other page does. */
+export function at(path: string, fragment: string): Route {
+  const [, id] = /^\/f\/([\w-]{22})$/.exec(path) ?? [];
+  return id ? { page: "shared", id, secret: fragment.replace(/^#/, "") } : parse(fragment);
+}
+
 function listPath(l: ListPlace): string {
   switch (l.kind) {
     case "special": return l.name;
@@ -93,13 +100,14 @@ export function href(r: Route): string {
       return `#/compose${r.draft ? "/" + encodeURIComponent(r.draft) : ""}${q ? "?" + q : ""}`;
     }
     case "join": case "letter": return `#/${r.page}/${encodeURIComponent(r.token)}`;
+    case "shared": return `/f/${r.id}`; // never its secret
     case "sign-in": case "recover": return `#/${r.page}`;
   }
 }
 
 export const sameList = (a: ListPlace, b: ListPlace) => listPath(a) === listPath(b);
 
-export const route = signal<Route>(typeof location === "undefined" ? inbox : parse(location.hash));
+export const route = signal<Route>(typeof location === "undefined" ? inbox : at(location.pathname, location.hash));
 
 /** Goes there; replace leaves no step for the back button. */
 export function go(r: Route, o: { replace?: boolean } = {}): void {
@@ -110,7 +118,7 @@ export function go(r: Route, o: { replace?: boolean } = {}): void {
 
 /** Listens to the back button and to links; call once. */
 export function startRouter(): () => void {
-  const read = () => { route.value = parse(location.hash); };
+  const read = () => { route.value = at(location.pathname, location.hash); };
   read();
   addEventListener("hashchange", read);
   addEventListener("popstate", read);

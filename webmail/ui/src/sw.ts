@@ -3,7 +3,9 @@
 // It keeps one build of the page, each file by its hash, and serves the page from
 // there: a server that gives one person other bytes is not noticed by them before they
 // said yes to another build (docs/webmail.md says how far that goes). It knows nothing
-// of mail, and a push message brings it nothing but the moment.
+// of mail, and a push message brings it nothing but the moment. Of files it brings a
+// browser what the page of a link opens, and keeps none (shared/bridge.ts).
+import { bridge, bridged } from "./shared/bridge.ts";
 
 interface Shell {
   build: string;
@@ -55,24 +57,32 @@ async function answer(path: string, request: Request): Promise<Response> {
   return integrity && languageOf(path) ? keepFile(path, integrity) : fetch(request);
 }
 
+async function bring(path: string, request: Request): Promise<Response> {
+  return bridge(await worker.clients.matchAll({ type: "window", includeUncontrolled: true }), path, request.headers.get("Range"));
+}
+
 worker.addEventListener("install", (event) => event.waitUntil(keep()));
 worker.addEventListener("activate", (event) => event.waitUntil(dropOthers()));
 
 worker.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
-  if (event.request.method !== "GET" || url.origin !== worker.location.origin || url.search !== "" || !Object.hasOwn(shell.files, url.pathname)) return;
+  if (event.request.method !== "GET" || url.origin !== worker.location.origin || url.search !== "") return;
+  if (bridged(url.pathname)) return event.respondWith(bring(url.pathname, event.request));
+  if (event.request.mode === "navigate" && /^\/f\/[\w-]{22}$/.test(url.pathname)) return event.respondWith(answer("/", event.request));
+  if (!Object.hasOwn(shell.files, url.pathname)) return;
   event.respondWith(answer(url.pathname, event.request));
 });
 
 // What the page says: take over now; or the words for notifications in its language.
 worker.addEventListener("message", (event) => {
-  const said = event.data as { accept?: boolean; notice?: unknown; language?: unknown; build?: boolean } | null;
+  const said = event.data as { accept?: boolean; notice?: unknown; language?: unknown; build?: boolean; files?: boolean } | null;
   if (said?.accept === true) event.waitUntil(worker.skipWaiting());
   if (typeof said?.notice === "string" && said.notice.length <= 100) {
     const text = said.notice;
     event.waitUntil(caches.open(words).then((c) => c.put("/notice", new Response(text))));
   }
   if (typeof said?.language === "string") event.waitUntil(speak(said.language).catch(() => {})); // offline: the next page says it again
+  if (said?.files === true) event.waitUntil(worker.clients.claim().then(() => event.ports[0]?.postMessage(true))); // a page that is new here shows media, too
   if (said?.build === true) event.ports[0]?.postMessage(shell.build);
 });
 

@@ -484,6 +484,7 @@ export interface SharedFile {
   kdf?: Base64;
   checked: boolean;
   expires: Time;
+  left?: number; // downloads; not there: no limit, or no proof came
   report?: string; // where abuse may be reported
 }
 export interface SharedDownload {

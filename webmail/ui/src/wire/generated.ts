@@ -758,6 +758,7 @@ export interface SharedFile {
   expires: string;
   file: string;
   kdf?: string;
+  left?: number;
   report?: string;
   size: number;
 }

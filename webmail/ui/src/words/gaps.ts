@@ -12,7 +12,7 @@ const translation = /^(.*\/src\/words\/)([a-z]+)\.json(?:\?part=(first|rest))?$/
 
 // Words of rooms that are fetched when somebody goes there: nobody waits for them to see
 // the list. A room waits for them (pages.ts); whatever drew one before is drawn again.
-const rooms = /^(?:admin|alias|appearance|approve|begin|compare|compose|contacts|devices|domains|filters|invite|keys|letter|letters|moving|organise|own|peers|privacy|profile|programs|protect|queue|reading|reports|reseal|rule|security|settings|shortcuts|subkeys|trust|vacation|writing)\./;
+const rooms = /^(?:admin|alias|appearance|approve|begin|compare|compose|contacts|devices|domains|filters|invite|keys|letter|letters|moving|organise|own|peers|privacy|profile|programs|protect|queue|reading|reports|reseal|rule|security|settings|shared|shortcuts|subkeys|trust|vacation|writing)\./;
 export const part = (words: Catalogue, name: string | undefined): Catalogue => (name ? Object.fromEntries(Object.entries(words).filter(([key]) => rooms.test(key) === (name === "rest"))) : words);
 
 /** The language that a module holds the words of, or nothing; with "-rest" if only those of rooms. */

@@ -2,6 +2,7 @@
 import { draft } from "./draft.mjs";
 import { editor } from "./editor.mjs";
 import { fetching } from "./fetching.mjs";
+import { filelink } from "./filelink.mjs";
 import { join } from "./join.mjs";
 import { keyboard } from "./keyboard.mjs";
 import { knock } from "./knock.mjs";
@@ -42,6 +43,7 @@ export const flows = [
   ["offline", offline],
   ["join", join],
   ["letter", letter],
+  ["filelink", filelink],
   ["passkey", passkey],
   ["rotate", rotate],
   ["owner", owner],

@@ -8,7 +8,7 @@ import { createElement } from "preact";
 // Whatever a page takes beyond the context.
 export type Page = ComponentType<any>;
 type Load = () => Promise<{ default: Page }>;
-const rooms = import.meta.glob<{ [name: string]: Page }>("../{settings,contacts,admin,letter}/index.tsx");
+const rooms = import.meta.glob<{ [name: string]: Page }>("../{settings,contacts,admin,letter,shared}/index.tsx");
 
 const Missing: Page = () => createElement(EmptyState, { title: t("shell.nopage"), art: "question" });
 // A room's page is called as the room is: Settings of settings.
@@ -24,6 +24,7 @@ export const pages = {
   contacts: room("contacts"),
   admin: room("admin"),
   letter: room("letter"), // a message behind a password, for somebody outside
+  shared: room("shared"), // a link to a file, for anybody
   compose: (async () => ({ default: (await Promise.all([import("../compose/Composers.tsx"), allWords()]))[0].Composers })) as Load, // draws all of drafts.open
   reader: (async () => (await Promise.all([import("../reader/reader.tsx"), allWords()]))[0]) as Load,
   palette: (() => import("./palette.tsx")) as Load,
