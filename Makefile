@@ -2,6 +2,8 @@
 
 export CGO_ENABLED ?= 1
 skips := $(shell mktemp -u)
+# What tests leave to be looked at: pictures of the webmail (docs/webmail.md).
+export SEALPOST_SCREENSHOTS ?= $(CURDIR)/artifacts/webmail
 
 .PHONY: run build web test bench long fuzz release release-check clean
 
@@ -53,4 +55,4 @@ release-check:
 	dist/release-check.sh
 
 clean:
-	rm -rf bin
+	rm -rf bin artifacts

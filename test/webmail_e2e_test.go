@@ -1,6 +1,9 @@
 package test
 
 import (
+	"errors"
+	"fmt"
+	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,7 +28,8 @@ func TestWebmailFlows(t *testing.T) {
 	}
 	cmd := exec.CommandContext(timeout(t, 12*time.Minute), "node", filepath.Join("test", "e2e.mjs"))
 	cmd.Dir = webmailSources
-	cmd.Env = append(os.Environ(), "SEALPOST_BINARY="+bin)
+	began, pictures := time.Now(), picturesFolder(t)
+	cmd.Env = append(os.Environ(), "SEALPOST_BINARY="+bin, "SEALPOST_SCREENSHOTS="+pictures)
 	out, err := cmd.CombinedOutput()
 	said := string(out)
 	for _, part := range strings.Split(said, "\nFAILED ")[1:] {
@@ -38,4 +42,66 @@ func TestWebmailFlows(t *testing.T) {
 		t.Errorf("the flows did not all pass: %v\n%s", err, tail(said, 6000))
 	}
 	t.Log(said)
+	for _, name := range flowPictures() {
+		if err := isPicture(filepath.Join(pictures, name), began); err != nil {
+			t.Errorf("picture %s: %v", name, err)
+		}
+	}
+}
+
+// picturesFolder is where pictures of the webmail are kept: see make test and .ci/run.
+func picturesFolder(t *testing.T) string {
+	folder := os.Getenv("SEALPOST_SCREENSHOTS")
+	if folder == "" {
+		return t.TempDir()
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+// flowPictures names what the flows keep for people to look at.
+func flowPictures() []string {
+	names := []string{"list-forced.png", "reader-forced.png", "list-rtl.png"}
+	for _, scene := range []string{"list", "reader", "composer", "sign-up-kit", "settings-keys", "admin-overview", "letter-open"} {
+		for _, kind := range []string{"light", "dark", "phone", "phone-dark"} {
+			names = append(names, scene+"-"+kind+".png")
+		}
+	}
+	for _, scene := range []string{"sign-in", "sign-up", "newsletter", "search", "composer-states", "contacts", "letter-closed"} {
+		names = append(names, scene+"-light.png", scene+"-phone-dark.png")
+	}
+	return names
+}
+
+// isPicture holds a file to what a page's picture is: a PNG of this run, as wide as a
+// desk or a phone, with more in it than one colour.
+func isPicture(file string, since time.Time) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	picture, err := png.DecodeConfig(f)
+	if err != nil {
+		return err
+	}
+	wide := 1280
+	if strings.Contains(filepath.Base(file), "-phone") {
+		wide = 390
+	}
+	switch {
+	case picture.Width != wide:
+		return fmt.Errorf("%d pixels wide, expected %d", picture.Width, wide)
+	case info.Size() < 6000:
+		return fmt.Errorf("%d bytes: a page has more to show", info.Size())
+	case info.ModTime().Before(since.Add(-2 * time.Second)):
+		return errors.New("older than this run")
+	}
+	return nil
 }

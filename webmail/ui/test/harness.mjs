@@ -195,18 +195,19 @@ async function screenshots(page, name, { light = true, dark = true, phone = true
   }
 }
 
+const axeSource = () => readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
 // WCAG 2.2 A and AA rules; fails with what they found. The script goes in by the
 // debugger, past the page's policy.
-async function axe(page, { exclude = [], disable = [] } = {}) {
-  const source = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-  await page.evaluate(source);
-  const found = await page.evaluate(async ({ exclude, disable }) => {
-    const result = await globalThis.axe.run({ exclude: [["iframe.mail-frame"], ...exclude.map((e) => [e])] }, {
-      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+async function axe(page, { exclude = [], disable = [], only, within } = {}) {
+  if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(axeSource());
+  const found = await page.evaluate(async ({ exclude, disable, only, within }) => {
+    const result = await globalThis.axe.run({ ...(within && { include: [[within]] }), exclude: [["iframe.mail-frame"], ...exclude.map((e) => [e])] }, {
+      runOnly: only ? { type: "rule", values: only } : ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
       rules: Object.fromEntries(disable.map((id) => [id, { enabled: false }])),
-      iframes: false,
+      iframes: false, preload: false, resultTypes: ["violations"],
     });
     return result.violations.map((v) => `${v.id} (${v.impact}): ${v.help}\n  ${v.nodes.slice(0, 5).map((n) => n.target.join(" ") + " " + (n.failureSummary ?? "").split("\n").slice(1).join("; ")).join("\n  ")}`);
-  }, { exclude, disable });
+  }, { exclude, disable, only, within });
   if (found.length > 0) throw new Error("axe:\n" + found.join("\n"));
 }

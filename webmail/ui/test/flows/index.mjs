@@ -10,6 +10,7 @@ import { offline } from "./offline.mjs";
 import { moving } from "./moving.mjs";
 import { owner } from "./owner.mjs";
 import { kinds } from "./kinds.mjs";
+import { looking } from "./look.mjs";
 import { letter } from "./letter.mjs";
 import { newPassphrase } from "./passphrase.mjs";
 import { passkey } from "./passkey.mjs";
@@ -47,5 +48,6 @@ export const flows = [
   ["passkey", passkey],
   ["rotate", rotate],
   ["owner", owner],
+  ["look", looking],
   ["knock", knock],
 ];

@@ -1,5 +1,6 @@
 // Signing up by an invitation: a passphrase, the kit shown and typed back, then mail.
 import { spawnSync } from "node:child_process";
+import { look } from "./looks.mjs";
 import { bodyOf, deliver, expect, fromAccountMenu, goTo, isOpen, openMail, row } from "./stage.mjs";
 
 export async function join(stage) {
@@ -15,14 +16,17 @@ export async function join(stage) {
   await page.getByLabel("Name").fill(name);
   await page.getByLabel("Passphrase", { exact: true }).fill(passphrase);
   await page.getByLabel("Passphrase, once more").fill(passphrase);
+  await look(d, "sign-up", { tall: true, only: ["light", "phone-dark"] });
   await page.getByRole("button", { name: "Make my keys" }).click();
   const words = page.locator(".kit-words code");
   await words.first().waitFor({ timeout: 30_000 });
   const kit = await words.allInnerTexts();
   expect(kit.length === 24, `24 words of the kit, not ${kit.length}`);
   stage.plant(kit.join(" "));
+  await look(d, "sign-up-kit", { tall: true });
   await page.getByRole("button", { name: "I have kept it" }).click();
   await page.getByRole("heading", { name: "Now try it" }).waitFor();
+  await look(d, "sign-up-retype", { keep: false, only: ["light", "phone-dark"] });
   for (const [i, word] of kit.entries()) await page.locator(".words-one input").nth(i).fill(word); // typed, not pasted
   await page.getByRole("button", { name: "Open my mailbox" }).click();
   await page.getByRole("navigation", { name: "Settings" }).waitFor({ timeout: 30_000 });

@@ -1,5 +1,6 @@
 // A letter behind a password, to somebody who has never heard of us: the link leaves by mail
 // and says nothing, a wrong password opens nothing, and the answer comes back sealed.
+import { look } from "./looks.mjs";
 import { expect, goTo, openMail, row, until, write } from "./stage.mjs";
 
 const outsider = "outsider@elsewhere.example";
@@ -54,8 +55,7 @@ export async function letter(stage) {
   await there.getByLabel("Password", { exact: true }).fill("abandon ability able about above");
   await there.getByRole("button", { name: "Open the letter" }).click();
   await there.getByText("This is not the password").waitFor();
-  await d.screenshot("letter-closed");
-  await d.axe();
+  await look(d, "letter-closed", { tall: true, only: ["light", "phone-dark"] });
   await there.getByLabel("Password", { exact: true }).fill(password);
   await there.getByRole("button", { name: "Open the letter" }).click();
   await there.getByRole("heading", { name: subject }).waitFor();
@@ -66,11 +66,10 @@ export async function letter(stage) {
   await there.getByRole("button", { name: "Answer", exact: true }).click();
   await there.getByLabel(/Your name/).fill("Olga Outside");
   await there.getByLabel("Your answer").fill(answer);
-  await d.screenshot("letter-answer");
+  await look(d, "letter-answer", { keep: false, only: ["light", "phone-dark"] });
   await there.getByRole("button", { name: "Encrypt and send" }).click();
   await there.getByText("Your answer has arrived").waitFor();
-  await d.axe();
-  await d.screenshot("letter-open", { full: true });
+  await look(d, "letter-open", { tall: true });
   await there.reload();
   await there.getByRole("heading", { name: "Open the link once more" }).waitFor();
   await stage.leave(d);
