@@ -51,7 +51,7 @@ async function through(stage, d) {
       await d.page.waitForFunction(() => !document.querySelector(".settings-page :is(.room-wait, [aria-busy=true])"));
       const name = `${door}-${part}`;
       // What stands around the rooms was looked at with the mail.
-      await look(d, name, { within: ".settings-page", ...(kept.test(name) ? { tall: true } : { keep: false, only: two }) });
+      await look(d, name, { within: ".settings-page", back: false, ...(kept.test(name) ? { tall: true } : { keep: false, only: two }) });
     }
   }
   await d.page.goto(stage.demo.url + "#/contacts");

@@ -15,7 +15,8 @@ async function become(d, { size, dark = false, touch = false, forced = false }) 
   d.cdp ??= await d.context.newCDPSession(d.page);
   if (d.touch !== touch) await d.cdp.send("Emulation.setTouchEmulationEnabled", { enabled: touch, maxTouchPoints: touch ? 5 : 1 });
   d.touch = touch;
-  await d.page.setViewportSize(size);
+  const now = d.page.viewportSize();
+  if (now.width !== size.width || now.height !== size.height) await d.page.setViewportSize(size);
   await d.page.emulateMedia({ colorScheme: dark ? "dark" : "light", forcedColors: forced ? "active" : "none", reducedMotion: "reduce" });
   await settled(d.page);
 }
@@ -23,11 +24,14 @@ async function become(d, { size, dark = false, touch = false, forced = false }) 
 // What follows a change of size or colour is drawn, and nothing moves any more.
 const settled = (page) => page.evaluate(async () => {
   const frame = () => new Promise((go) => requestAnimationFrame(go));
-  for (let still = 0; still < 3; still = document.getAnimations().length > 0 ? 0 : still + 1) await frame();
+  for (let still = 0; still < 2; still = document.getAnimations().length > 0 ? 0 : still + 1) await frame();
 });
 
-/** Looks at a page in each kind, and leaves it on a desk, in light. keep: pictures of it; tall: of all that scrolls; only: in these kinds; within: axe looks there. */
-export async function look(d, name, { keep = true, tall = false, only = Object.keys(kinds), within } = {}) {
+/**
+ * Looks at a page in each kind, and leaves it on a desk, in light, unless there is no way back.
+ * keep: pictures of it; tall: of all that scrolls; only: in these kinds; within: axe looks there.
+ */
+export async function look(d, name, { keep = true, tall = false, only = Object.keys(kinds), within, back = true } = {}) {
   const wrong = [];
   for (const kind of only) {
     const how = kinds[kind];
@@ -38,7 +42,7 @@ export async function look(d, name, { keep = true, tall = false, only = Object.k
     if (over > 0) wrong.push(`${name}, ${kind}: the page is ${over} px too wide`);
     if (keep) await picture(d, `${name}-${kind}`, tall ? how.size : null);
   }
-  await become(d, kinds.light);
+  if (back) await become(d, kinds.light);
   expect(wrong.length === 0, wrong.join("\n"));
 }
 
