@@ -64,4 +64,7 @@ var faultsWeb = []fault{
 	{"A12", "pgp/keyring/passphrase.go", "	if err := k.Check(); err != nil {\n		return nil, err\n	}\n", "", "./filestore/sealed", "^TestLinksWithPassword$", ""},
 	{"D11", "filestore/sealed/names.go", "return r == '/' || unicode", "return unicode", "./filestore/sealed", "^TestNames$", ""},
 	{"D11", "filestore/sealed/folder.go", "if !ValidName(e.Name) || ", "if ", "./filestore/sealed", "^TestFoldersAreChecked$", ""},
+	{"D11", "webmail/api/client/files/download.go", "filepath.Join(g.To, sealed.LocalName(h.Name))", "filepath.Join(g.To, h.Name)", "./cmd/sealpost", "^TestNamesLeadNowhere$", ""},
+	{"A06", "webmail/api/client/files/download.go", "if subtle.ConstantTimeCompare(sum.Sum(nil), d.head.Hash) != 1 {", "if subtle.ConstantTimeCompare(sum.Sum(nil), d.head.Hash) > 1 {", "./cmd/sealpost", "^TestGetGoesOn$", ""},
+	{"A06", "webmail/api/client/files/seen.go", "		s.versions[name] = max(s.versions[name], version)\n", "		_ = max(s.versions[name], version)\n", "./cmd/sealpost", "^TestTamperedFilesAreRefused$", ""},
 }

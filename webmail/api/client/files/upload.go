@@ -101,13 +101,8 @@ func (u *upload) run(ctx context.Context, source *os.File, info os.FileInfo) (e 
 	u.record = filepath.Join(u.put.Cache, hex.EncodeToString(sum[:16])+".upload")
 	u.recall()
 	same := u.note.Whole && u.note.Length == info.Size() && u.note.Modified == info.ModTime().UnixNano()
-	octets := u.octets()
-	if same {
-		there, err := os.Stat(octets)
-		same = err == nil && there.Size() == sealed.Size(u.note.Length)
-	}
-	if same {
-		err = u.again(ctx, octets)
+	if same && u.opens() {
+		err = u.again(ctx)
 	} else {
 		u.giveUp(ctx)
 		err = u.anew(ctx, source, info)
@@ -135,9 +130,20 @@ func mediaType(name string) string {
 
 func (u *upload) octets() string { return filepath.Join(u.put.Cache, filepath.Base(u.note.Octets)) }
 
+// opens says whether what waits here is all there: a machine that stopped may have kept
+// only some of it.
+func (u *upload) opens() bool {
+	f, err := os.Open(u.octets())
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return sealed.Receive(io.Discard, f, sealed.Head{Name: u.name, Length: u.note.Length, Secret: u.note.Secret}) == nil
+}
+
 // again goes on with octets that lie here whole.
-func (u *upload) again(ctx context.Context, octets string) error {
-	f, err := os.Open(octets)
+func (u *upload) again(ctx context.Context) error {
+	f, err := os.Open(u.octets())
 	if err != nil {
 		return fmt.Errorf("open sealed file: %w", err)
 	}
@@ -183,7 +189,7 @@ func (u *upload) anew(ctx context.Context, source *os.File, info os.FileInfo) er
 	return err
 }
 
-// seal writes the sealed file, and notes when it is whole and on the disk.
+// seal writes the sealed file, and notes when it is whole.
 func (u *upload) seal(ctx context.Context, to *growing, source *os.File, info os.FileInfo) error {
 	sum := sha256.New()
 	w, err := sealed.Seal(to, u.note.Secret)
@@ -201,7 +207,7 @@ func (u *upload) seal(ctx context.Context, to *growing, source *os.File, info os
 	if n != info.Size() || now.Size() != info.Size() || !now.ModTime().Equal(info.ModTime()) {
 		return fmt.Errorf("%s changed while it was read: try again", u.put.File)
 	}
-	if err := errors.Join(w.Close(), to.f.Sync()); err != nil {
+	if err := w.Close(); err != nil {
 		return err
 	}
 	return u.keep(func(s *staged) { s.Whole, s.Hash = true, sum.Sum(nil) })
