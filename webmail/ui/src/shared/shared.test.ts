@@ -2,12 +2,13 @@ import { describe, expect, test, vi } from "vitest";
 import { type Head, makeLink, newFragment } from "../files/index.ts";
 import { gather, pattern, sealed } from "../files/testing.ts";
 import { equal, fromBase64, toBase64 } from "../vault/bytes.ts";
+import { MEMORY_LARGEST, SharedLink } from "../model/shared.ts";
 import { at } from "../router.ts";
 import { lookAt } from "../view/shared/look.tsx";
 import { bridge, bridged, headersOf } from "./bridge.ts";
 import { Failure, Run, octets } from "./fetching.ts";
 import { Keeper, cut } from "./keeper.ts";
-import type { Begin, Event, Piece, Told } from "./line.ts";
+import type { Ask, Begin, Event, Piece, Told } from "./line.ts";
 import { mediaType } from "./media.ts";
 
 const id = "3VtZQm0c2n-Jq_8sKXw1aA", object = "0VtZQm0c2n-Jq_8sKXw1aA";
@@ -100,6 +101,8 @@ describe("a link", () => {
   });
 });
 
+const last = (f: Uint8Array) => { f[f.length - 20]! ^= 1; return f; };
+
 describe("a download", () => {
   test("goes on where it broke, counts once, and is done when all of it is whole", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout"], shouldAdvanceTime: true, advanceTimeDelta: 200 });
@@ -115,7 +118,6 @@ describe("a download", () => {
     vi.useRealTimers();
   });
 
-  const last = (f: Uint8Array) => { f[f.length - 20]! ^= 1; return f; };
   const zeros = (f: Uint8Array) => { f[70_000]! ^= 1; return f; };
   test.each([["its end", last], ["a part in the middle", zeros], ["its header", (f: Uint8Array) => { f[100]! ^= 1; return f; }]])("of a file with another octet in %s never ends as whole", async (_, change) => {
     const w = await world({ change });
@@ -149,6 +151,34 @@ describe("a download", () => {
     run.pause(false);
     await turn;
     expect(states).toEqual(["paused", "running"]);
+  });
+});
+
+describe("a browser without a service worker", () => {
+  const page = (w: Awaited<ReturnType<typeof world>>, kept: Blob[]): SharedLink => {
+    const link: SharedLink = new SharedLink(id, w.fragment, {
+      client: { ask: <T>(ask: Ask, port?: MessagePort) => w.keeper.do(ask, port as unknown as Parameters<Keeper["do"]>[1]) as Promise<T>, close: () => {} },
+      bringer: async () => null, onFile: () => () => {}, save: () => { throw new Error("nobody brings it"); }, keep: (_, content) => void kept.push(content),
+    });
+    return link;
+  };
+
+  test("keeps a file in memory until it is whole, and no damaged one", async () => {
+    const kept: Blob[] = [], w = await world(), bad = await world({ change: last });
+    const link = page(w, kept), broken = page(bad, kept);
+    expect([await link.open(), await broken.open()]).toEqual([true, true]);
+    await link.download("a");
+    await broken.download("a");
+    expect(kept.length).toBe(1);
+    expect(equal(new Uint8Array(await kept[0]!.arrayBuffer()), w.plain)).toBe(true);
+  });
+
+  test("is told where a file is too large for that", async () => {
+    const w = await world(), link = page(w, []);
+    await link.open();
+    link.told.value = { ...link.told.peek()!, length: MEMORY_LARGEST + 1 };
+    await link.download("a");
+    expect([link.noStream.value, link.way.value.kind, w.downloads()]).toEqual([true, "idle", 0]);
   });
 });
 
