@@ -133,7 +133,7 @@ func (d *tablet) room() *files.Drive {
 func TestFilesRoundTrip(t *testing.T) {
 	t.Parallel()
 	d := newTablet(t)
-	content := append(storagetest.Content(1, 9<<20+17), "the narwhal sings at noon"...)
+	content := append(storagetest.Content(1, 1<<20+17), "the narwhal sings at noon"...)
 	source := d.keep("quarterly narwhal.pdf", content)
 	d.do("mkdir", "/letters/may")
 	d.do("put", source, "--to", "/letters/may")
@@ -308,15 +308,15 @@ func TestPutGoesOn(t *testing.T) {
 	t.Parallel()
 	d := newTablet(t)
 	b := d.between()
-	content := storagetest.Content(2, 3*drive.PartSize+99)
+	content := storagetest.Content(2, drive.PartSize+99)
 	source := d.keep("big", content)
-	b.refuse(3, func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/parts/2") })
+	b.refuse(1, func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/parts/1") })
 	d.fails("403", "put", source)
 	b.touch.Store(nil)
 	was := b.seen.Load()
 	d.do("put", source)
 	if n := b.seen.Load() - was; n != 1 {
-		t.Errorf("went on with %d parts of 4", n)
+		t.Errorf("went on with %d parts of 2", n)
 	}
 	to := filepath.Join(d.home, "back")
 	d.do("get", "big", to)
@@ -348,11 +348,11 @@ func TestPutGoesOn(t *testing.T) {
 func TestGetGoesOn(t *testing.T) {
 	t.Parallel()
 	d := newTablet(t)
-	content := storagetest.Content(3, 29<<20)
+	content := storagetest.Content(3, 21<<20)
 	d.do("put", d.keep("big", content))
 	b := d.between()
 	cut := func() {
-		b.refuse(6, func(r *http.Request) bool { return strings.HasPrefix(r.Header.Get("Range"), "bytes=25165824-") })
+		b.refuse(5, func(r *http.Request) bool { return strings.HasPrefix(r.Header.Get("Range"), "bytes=16777216-") })
 		d.fails("403", "get", "big", filepath.Join(d.home, "back"))
 		b.touch.Store(nil)
 		if _, err := os.Stat(filepath.Join(d.home, "back")); !errors.Is(err, fs.ErrNotExist) {
@@ -363,7 +363,7 @@ func TestGetGoesOn(t *testing.T) {
 	was := b.seen.Load()
 	d.do("get", "big", filepath.Join(d.home, "back"))
 	if n := b.seen.Load() - was; n > 5 {
-		t.Errorf("went on with %d blocks of 8", n)
+		t.Errorf("went on with %d blocks of 6", n)
 	}
 	if !bytes.Equal(read(t, filepath.Join(d.home, "back")), content) {
 		t.Error("another file comes back")
@@ -388,9 +388,9 @@ func TestGetGoesOn(t *testing.T) {
 func TestTamperedFilesAreRefused(t *testing.T) {
 	t.Parallel()
 	d := newTablet(t)
-	content := storagetest.Content(4, 5<<20)
+	content := storagetest.Content(4, 3<<20)
 	d.do("put", d.keep("one", content))
-	d.do("put", d.keep("two", storagetest.Content(5, 5<<20)))
+	d.do("put", d.keep("two", storagetest.Content(5, 3<<20)))
 	one, err := d.room().Entry(t.Context(), "one")
 	if err != nil {
 		t.Fatal(err)
