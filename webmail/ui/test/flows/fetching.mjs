@@ -6,7 +6,7 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync 
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bodyOf, expect, goTo, openMail, row, until } from "./stage.mjs";
+import { bodyOf, expect, openMail, row, until } from "./stage.mjs";
 
 const inbox = 60, kitchen = 30, all = inbox + kitchen;
 
@@ -138,7 +138,7 @@ export async function fetching(stage) {
     await card(page).getByText("All has arrived").waitFor();
     expect(arrived() === `${inbox},${kitchen}`, `nothing twice, not ${arrived()}`);
 
-    await goTo(page, "Kitchen");
+    await page.locator("nav.side").getByRole("link", { name: "Kitchen", exact: true }).click();
     await openMail(page, "Kitchen ledger 29");
     await bodyOf(page).getByText("Kitchen ledger 29: the tureen is cracked").waitFor();
     await page.locator(".trust-line", { hasText: "Sealed on arrival" }).waitFor();
