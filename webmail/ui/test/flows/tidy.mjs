@@ -67,6 +67,7 @@ async function labels(stage, page, subject) {
 
 async function drag(stage, page, subject) {
   const side = page.locator("nav.side");
+  await side.getByRole("link", { name: /^Scheduled/ }).waitFor({ state: "detached" }); // else it goes while we aim
   await row(page, subject).locator(".row-main").dragTo(side.getByRole("link", { name: /^Archive/ }));
   await gone(page, subject);
   await goTo(page, "Archive");

@@ -45,7 +45,7 @@ export function Admin({ app }: { app: App }) {
         </ul>
         <p class="settings-foot">{t("admin.nothing")}</p>
       </nav>
-      <section class="settings-page" aria-label={t("admin.title")}>
+      <section class="settings-page" aria-label={t("admin.title")} tabIndex={0}>
         <a class="room-back" href={href({ page: "admin", part: "" })}><Icon name="back" />{t("admin.title")}</a>
         {(pages[part] ?? pages["overview"])?.()}
       </section>

@@ -70,7 +70,7 @@ export function Settings({ app, desk }: Room) {
           </div>
         ))}
       </nav>
-      <section class="settings-page" aria-label={t("settings.title")}>
+      <section class="settings-page" aria-label={t("settings.title")} tabIndex={0}>
         <a class="room-back" href={href({ page: "settings", part: "" })}><Icon name="back" />{t("settings.title")}</a>
         {(pages[part] ?? pages["profile"])?.()}
       </section>
