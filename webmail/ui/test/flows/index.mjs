@@ -49,6 +49,6 @@ export const flows = [
   ["trust", trust],
   ["kinds", kinds],
   ["fetching", fetching],
-  ["look", looking],
   ["knock", knock],
+  ["look", looking],
 ];

@@ -40,6 +40,8 @@ export async function look(d, name, { keep = true, tall = false, only = Object.k
     await d.axe({ within, only: how.dark ? ["color-contrast", "link-in-text-block", "target-size"] : undefined }).catch((e) => wrong.push(`${name}, ${kind}: ${e.message}`));
     const over = await d.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     if (over > 0) wrong.push(`${name}, ${kind}: the page is ${over} px too wide`);
+    const blank = await d.page.evaluate(() => [...document.querySelectorAll("select")].filter((s) => s.offsetParent && s.selectedIndex < 0).length);
+    if (blank > 0) wrong.push(`${name}, ${kind}: ${blank} choices show nothing chosen`);
     if (keep) await picture(d, `${name}-${kind}`, tall ? how.size : null);
   }
   if (back) await become(d, kinds.light);

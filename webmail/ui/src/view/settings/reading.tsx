@@ -6,7 +6,7 @@ import { Button, Choice, Field, IconButton, Select, Switch } from "../kit/index.
 import { Page, Row, Section, Sheet } from "../parts/room.tsx";
 import type { Room } from "./index.tsx";
 
-const delays = [0, 2, 5, 10, -1];
+const delays = [0, 1, 2, 5, 10, -1];
 const days = [0, 7, 30, 90, 365];
 
 export function Reading({ app, desk }: Room) {
