@@ -17,6 +17,7 @@ import { passkey } from "./passkey.mjs";
 import { phone } from "./phone.mjs";
 import { read } from "./read.mjs";
 import { rotate } from "./rotate.mjs";
+import { roomsByKeys } from "./rooms.mjs";
 import { search } from "./search.mjs";
 import { signIn } from "./signin.mjs";
 import { swipe } from "./swipe.mjs";
@@ -31,6 +32,7 @@ export const flows = [
   ["search on another device", search],
   ["tidy", tidy],
   ["keyboard", keyboard],
+  ["settings by keys", roomsByKeys],
   ["editor", editor],
   ["key change", keyChange],
   ["new passphrase", newPassphrase],
