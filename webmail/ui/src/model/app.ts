@@ -107,6 +107,10 @@ export function createApp(parts: AppParts): OpenApp {
     session.online();
     desk.peek()?.online();
   };
+  // The browser knows before a request has failed; the next one that arrives says otherwise.
+  const offline = () => {
+    reached.value = false;
+  };
   const hide = () => {
     if (parts.page?.hidden) void desk.peek()?.drafts.saveAll().catch(() => {});
   };
@@ -116,11 +120,13 @@ export function createApp(parts: AppParts): OpenApp {
     online: computed(() => reached.value),
     async start() {
       globalThis.addEventListener?.("online", online);
+      globalThis.addEventListener?.("offline", offline);
       parts.page?.addEventListener("visibilitychange", hide);
       await session.start();
     },
     stop() {
       globalThis.removeEventListener?.("online", online);
+      globalThis.removeEventListener?.("offline", offline);
       parts.page?.removeEventListener("visibilitychange", hide);
       stopPhase();
       stopLock();

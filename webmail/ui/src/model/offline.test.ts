@@ -1,5 +1,5 @@
 // A page that is loaded without a network, and what happens when it meets its server again.
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { FakeClock, FakeServer, calm, newBrowser, openPage, openedPage, settle, type FakeBrowser } from "./testing/fake.ts";
 import { fakePassphrase } from "./testing/vault.ts";
 
@@ -35,7 +35,22 @@ const unlock = async (p: ReturnType<typeof openPage>, clock: FakeClock, passphra
   return ok;
 };
 
+afterEach(() => vi.unstubAllGlobals());
+
 describe("without a network", () => {
+  test("what the browser knows is shown before a request has failed, until one arrives", async () => {
+    const { server } = world(), told = new EventTarget();
+    vi.stubGlobal("addEventListener", told.addEventListener.bind(told));
+    const p = await openedPage(server);
+    expect(p.app.online.peek()).toBe(true);
+    told.dispatchEvent(new Event("offline"));
+    expect(p.app.online.peek()).toBe(false);
+    told.dispatchEvent(new Event("online"));
+    await calm(p);
+    expect(p.app.online.peek()).toBe(true);
+    p.app.stop();
+  });
+
   test("a device of others stays closed", async () => {
     const { server, clock } = world();
     const browser = await used(server, false);
