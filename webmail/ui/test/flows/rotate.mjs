@@ -30,7 +30,7 @@ export async function rotate(stage) {
   await ask.getByRole("button", { name: "Replace", exact: true }).click();
   await page.getByText("You have a new encryption key.").first().waitFor();
   await page.reload(); // in the middle of it
-  await page.getByText("All your mail opens with the new key.").waitFor({ timeout: 20_000 });
+  await page.getByText("All your mail opens with the new key.").waitFor({ timeout: 60_000 });
   const after = await (await page.request.get(`${stage.demo.url}api/v1/session`)).json();
   expect(after.account.certificate !== before.account.certificate && after.account.fingerprint === before.account.fingerprint, "another certificate of the same key");
 
