@@ -40,8 +40,9 @@ type Account struct {
 	Pseudonym []byte // HMAC key for pgp.Minimal
 	Quota     int64  // bytes, 0: no limit
 	Created   time.Time
-	Operator  bool   // may look after this server by the API
-	Aliases   int    // see MayHave
+	Operator  bool // may look after this server by the API
+	Aliases   int  // see MayHave
+	Files     Attachments
 	Salt      []byte // SCRAM salt, one for all app passwords of the account
 	Passwords []Password
 }

@@ -144,6 +144,8 @@ type Settings struct {
 	// Aliases is how many addresses its owner may add; 0: as many as the server lets
 	// everybody, under 0: none.
 	Aliases *int
+	// Files replaces what becomes of large attachments; without Drops that key stays.
+	Files *Attachments
 }
 
 // Set changes settings. The quota that counts is the index's: its caller sets it there too.
@@ -172,6 +174,15 @@ func (b *Book) Set(ctx context.Context, id ID, s Settings) (Account, error) {
 		}
 		if s.Aliases != nil {
 			a.Aliases = min(*s.Aliases, maxAliases)
+		}
+		if s.Files != nil {
+			if !s.Files.valid() {
+				return ErrAttachments
+			}
+			drops := a.Files.Drops
+			if a.Files = *s.Files; a.Files.Drops == nil {
+				a.Files.Drops = drops
+			}
 		}
 		return b.usable(*a)
 	})

@@ -68,3 +68,27 @@ func TestPolicyAndPasswordSettings(t *testing.T) {
 		t.Errorf("%+v", a.Passwords)
 	}
 }
+
+func TestAttachmentSettings(t *testing.T) {
+	t.Parallel()
+	b, _, _ := newBook(t)
+	alice := add(t, b, "alice@demo.test")
+	if alice.Files.Limit() != UsualOver {
+		t.Errorf("who never chose has %d", alice.Files.Limit())
+	}
+	good := Attachments{Over: LeastOver, Outgoing: OutgoingLink, Incoming: IncomingStub, Drops: make([]byte, 32)}
+	for name, f := range map[string]Attachments{
+		"small": {Over: LeastOver - 1}, "large": {Over: MostOver + 1}, "out": {Outgoing: "x"}, "in": {Incoming: "x"}, "key": {Drops: []byte{1}},
+	} {
+		if _, err := b.Set(t.Context(), alice.ID, Settings{Files: &f}); !errors.Is(err, ErrAttachments) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := b.Set(t.Context(), alice.ID, Settings{Files: &good}); err != nil {
+		t.Fatal(err)
+	}
+	a, err := b.Set(t.Context(), alice.ID, Settings{Files: &Attachments{Over: MostOver}})
+	if err != nil || a.Files.Over != MostOver || a.Files.Outgoing != "" || len(a.Files.Drops) != 32 {
+		t.Errorf("%+v, %v", a.Files, err)
+	}
+}

@@ -33,6 +33,7 @@ type plan struct {
 	keep    map[int]int // mails stored to be weighed and, when there are enough, fetched; by size
 	fetches int         // of each kind
 	starts  int
+	read    imapPlan
 }
 
 func fullPlan() plan {
@@ -40,6 +41,7 @@ func fullPlan() plan {
 		repeats: 3, span: 1200 * time.Millisecond, keep: map[int]int{4 << 10: 2000, 75 << 10: 2000, 1 << 20: 100}, fetches: 3, starts: 11,
 		judged: []cell{{size: 4 << 10, conns: 10, boxes: mailboxes}, {size: 4 << 10, conns: 50, boxes: mailboxes}},
 		moved:  moving{mbox: 20_000, maildir: 5000},
+		read:   fullIMAP(),
 	}
 	for _, size := range sizes {
 		for _, conns := range []int{1, 10, 50} {
@@ -68,6 +70,7 @@ func quickPlan() plan {
 		sent:    []cell{some(4<<10, 10, farDomains), some(75<<10, 10, farDomains), {size: 4 << 10, conns: 10, boxes: farDomains, private: true}},
 		repeats: 1, span: time.Second, keep: map[int]int{4 << 10: 2000, 75 << 10: 200, 1 << 20: 30}, fetches: 1, starts: 5,
 		moved: moving{mbox: 3000, maildir: 500},
+		read:  quickIMAP(),
 	}
 }
 

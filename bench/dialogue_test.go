@@ -150,10 +150,10 @@ func TestCommand(t *testing.T) {
 
 func TestLiteral(t *testing.T) {
 	t.Parallel()
-	for line, want := range map[string]int64{
+	for line, want := range map[string]int{
 		"* 1 FETCH (BODY[] {12}\r\n": 12, "{0}\r\n": 0, "* OK {12} more\r\n": -1, "{-4}\r\n": -1, "}\r\n": -1, "{x}\r\n": -1, "": -1,
 	} {
-		got, ok := literal(line)
+		got, ok := literal([]byte(line))
 		if ok != (want >= 0) || ok && got != want {
 			t.Errorf("literal(%q) = %d, %v", line, got, ok)
 		}

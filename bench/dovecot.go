@@ -71,18 +71,16 @@ const dovecotPassword = "bench"
 // dovecotVersion is the version whose configuration language this speaks.
 const dovecotVersion = "2.3."
 
-// startDovecot starts Dovecot inside a group, for LMTP and IMAP.
-func startDovecot(ctx context.Context, s *site, g *group, name string, crypt bool) (*peer, error) {
+// startDovecot starts Dovecot inside a group, for LMTP and IMAP. more is added to
+// its configuration.
+func startDovecot(ctx context.Context, s *site, g *group, name, more string) (*peer, error) {
 	dir, err := s.folder(name)
 	if err != nil {
 		return nil, err
 	}
-	config, ports, err := s.configureDovecot(dir, crypt)
+	ports, err := s.configureDovecot(dir, more)
 	if err != nil {
 		return nil, fmt.Errorf("configure Dovecot: %w", err)
-	}
-	if err := g.start(exec.Command("dovecot", "-F", "-c", config), os.Stderr); err != nil {
-		return nil, err
 	}
 	p := &peer{
 		name: name, group: g, imap: loopback(ports[0]),
@@ -91,29 +89,41 @@ func startDovecot(ctx context.Context, s *site, g *group, name string, crypt boo
 		password: func(string) string { return dovecotPassword },
 		wipe:     func() error { return wipeMaildirs(dir) },
 	}
-	return p, awaitBanner(ctx, p.in.addr, "220")
+	return p, s.serveDovecot(ctx, p)
 }
 
-// configureDovecot writes the configuration and returns its name and the ports
-// of IMAPS and LMTP.
-func (s *site) configureDovecot(dir string, crypt bool) (string, []int, error) {
+// serveDovecot starts what is configured, in the group of the peer.
+func (s *site) serveDovecot(ctx context.Context, p *peer) error {
+	config := filepath.Join(s.dir, p.name, "dovecot.conf")
+	if err := p.group.start(exec.Command("dovecot", "-F", "-c", config), os.Stderr); err != nil {
+		return err
+	}
+	return awaitBanner(ctx, p.in.addr, "220")
+}
+
+// configureDovecot writes the configuration and returns the ports of IMAPS and LMTP.
+func (s *site) configureDovecot(dir, more string) ([]int, error) {
 	ports, err := freePorts(2)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	text := fmt.Sprintf(dovecotConfig, dir, s.cert, s.key, ports[0], ports[1])
-	if crypt {
-		text += fmt.Sprintf(dovecotCrypt, dir)
-		if err := makeCryptKeys(dir); err != nil {
-			return "", nil, err
-		}
-	}
+	text := fmt.Sprintf(dovecotConfig, dir, s.cert, s.key, ports[0], ports[1]) + more
 	home, err := s.folder(filepath.Base(dir), "home")
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	config, err := s.write(text, filepath.Base(dir), "dovecot.conf")
-	return config, ports, errors.Join(err, os.Chmod(home, 0o777))
+	_, err = s.write(text, filepath.Base(dir), "dovecot.conf")
+	return ports, errors.Join(err, os.Chmod(home, 0o777))
+}
+
+// configureCrypt makes the keys of a Dovecot of that name, and what to add to its
+// configuration.
+func (s *site) configureCrypt(name string) (string, error) {
+	dir, err := s.folder(name)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf(dovecotCrypt, dir), makeCryptKeys(dir)
 }
 
 // makeCryptKeys makes mail_crypt's pair, on the curve that Dovecot's manual shows.

@@ -22,4 +22,6 @@ func (g *group) memory() memory                            { return memory{} }
 func (g *group) pids() []int                               { return nil }
 func ownCPU() time.Duration                                { return 0 }
 func onDisk(...string) (int64, error)                      { return 0, errLinux }
+func evict(...string) error                                { return errLinux }
+func ownLike(string, ...string) error                      { return errLinux }
 func inMemory(string) bool                                 { return false }

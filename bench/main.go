@@ -25,7 +25,7 @@ func main() {
 	flag.StringVar(&o.out, "out", "", "the page that is written (default docs/performance.md, and none with -quick, -part or -only)")
 	flag.IntVar(&o.repeats, "repeat", 0, "repetitions of each load (default 3, 1 with -quick)")
 	flag.StringVar(&o.only, "only", "", "measure only the servers whose name contains this")
-	flag.StringVar(&o.part, "part", "", "measure only inbound, outbound or moving")
+	flag.StringVar(&o.part, "part", "", "measure only inbound, outbound, moving, files or imap")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		flag.Usage()
@@ -40,7 +40,7 @@ func main() {
 }
 
 // longest bounds the whole run, whatever hangs.
-const longest = 30 * time.Minute
+const longest = 45 * time.Minute
 
 func (o *options) complete() plan {
 	if o.dir == "" {

@@ -65,8 +65,15 @@ postlog unix-dgram n - n - 1 postlogd
 
 // startPostfix starts Dovecot and, in front of it and in the same group, Postfix.
 func startPostfix(ctx context.Context, s *site, name string, crypt bool) (*peer, error) {
+	more := ""
+	if crypt {
+		var err error
+		if more, err = s.configureCrypt(name); err != nil {
+			return nil, err
+		}
+	}
 	g := newGroup(name)
-	p, err := startDovecot(ctx, s, g, name, crypt)
+	p, err := startDovecot(ctx, s, g, name, more)
 	if err != nil {
 		return nil, errors.Join(err, g.stop(ctx, time.Second))
 	}

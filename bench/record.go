@@ -40,7 +40,7 @@ func entrants() []entrant {
 			return startPostfix(ctx, s, name, true)
 		}},
 		{name: nameLMTP, peer: true, start: func(ctx context.Context, s *site, name string) (*peer, error) {
-			return startDovecot(ctx, s, newGroup(name), name, false)
+			return startDovecot(ctx, s, newGroup(name), name, "")
 		}},
 	}
 }
@@ -90,6 +90,8 @@ type record struct {
 	judged  trial // signed mail that comes
 	sent    trial // mail that leaves
 	moved   moves
+	files   hauls
+	reads   reads
 	began   time.Time
 	took    time.Duration
 }
@@ -111,6 +113,8 @@ func (r *record) parts() []part {
 		{"inbound", r.measureStored},
 		{"outbound", r.measureSent},
 		{"moving", r.measureMoves},
+		{"files", r.measureFiles},
+		{"imap", r.measureIMAP},
 	}
 }
 
@@ -135,7 +139,7 @@ func (r *record) measure(ctx context.Context, s *site, one, only string) (err er
 		}
 	}
 	if !found {
-		return fmt.Errorf("-part %s: expected inbound, outbound or moving", one)
+		return fmt.Errorf("-part %s: expected inbound, outbound, moving, files or imap", one)
 	}
 	r.took = time.Since(r.began)
 	return nil

@@ -30,6 +30,8 @@ func (r *record) page() string {
 		{"Mail that leaves", r.sending},
 		{"What judging costs", r.judging},
 		{"Moving in, backing up", r.moving},
+		{"Files", r.carrying},
+		{"IMAP beside Dovecot", r.doors},
 		{"What failed", r.failures},
 		{"How it is measured, and how to read it", func(b *strings.Builder) { b.WriteString(method) }},
 	} {
@@ -48,6 +50,8 @@ func (r *record) aims(b *strings.Builder) {
 	r.aimsStored(&t)
 	r.aimsSent(&t)
 	r.aimsMoved(&t)
+	r.aimsFiles(&t)
+	r.aimsIMAP(&t)
 	if len(t.rows) > 0 {
 		b.WriteString(t.String())
 	}

@@ -65,6 +65,7 @@ servers = [%[8]q]
 
 [imap]
 listen_tls = [%[4]q]
+%[9]s
 
 [http]
 listen = []
@@ -77,6 +78,7 @@ type settings struct {
 	judge   bool
 	port    int      // of servers elsewhere; 0: 25, and nothing is sent
 	people  []string // accounts; nil: users
+	imap    string   // lines for the section of that name
 }
 
 // buildSealpost builds the binary, once a run, as `make build` does.
@@ -110,7 +112,7 @@ func startSealpost(ctx context.Context, s *site, name string, set settings) (*pe
 	}
 	p := &peer{name: name, in: target{addr: loopback(ports[0])}, imap: loopback(ports[1]), folders: []string{filepath.Join(dir, "data")}}
 	p.submit = loopback(ports[2])
-	config, err := s.write(fmt.Sprintf(sealpostConfig, s.cert, s.key, p.in.addr, p.imap, p.submit, set.judge, cmp.Or(set.port, 25), s.zone.addr), name, "sealpost.toml")
+	config, err := s.write(fmt.Sprintf(sealpostConfig, s.cert, s.key, p.in.addr, p.imap, p.submit, set.judge, cmp.Or(set.port, 25), s.zone.addr, set.imap), name, "sealpost.toml")
 	if err != nil {
 		return nil, err
 	}

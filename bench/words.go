@@ -35,7 +35,7 @@ is sent. Its list shows the visible header of the account's level. Dovecot's fir
 
 // method is the part of the page that does not change from run to run.
 const method = "`make bench` (or `go run ./bench`) makes all of it again: as root on Debian it installs Postfix, Dovecot and opendkim from Debian's packages, elsewhere it says so and measures sealpost alone.\n" +
-	"`go run ./bench -quick` takes three minutes and writes no page; `-part inbound`, `outbound` or `moving` measures that alone. Every server runs from a temporary folder on one disk, on loopback, with its own configuration; the system's\n" +
+	"`go run ./bench -quick` takes three minutes and writes no page; `-part inbound`, `outbound`, `moving`, `files` or `imap` measures that alone. Every server runs from a temporary folder on one disk, on loopback, with its own configuration; the system's\n" +
 	"own Postfix and Dovecot are not touched.\n" + `
 - **Load.** One client for all, persistent connections opened before the clock starts, MAIL, RCPT and DATA pipelined, one recipient a mail, mails dealt to the mailboxes in turn.
   No TLS on the way in for anyone, TLS on submission and IMAP for everyone. Every server gets the same mails in the same order. They are generated: words with the frequencies of a language,
@@ -53,5 +53,5 @@ const method = "`make bench` (or `go run ./bench`) makes all of it again: as roo
 - **In favour of sealpost.** It logs less: Postfix and Dovecot write some ten lines a mail, Postfix through its own log daemon, as they do in service. On the way in it keeps no queue,
   since a mail that is stored before its 250 needs none; that, with syncs that many mails share, is most of the difference. Postfix's queue buys what sealpost does not
   offer: a mail is accepted while the store behind it is down.
-- **Not measured.** Networks, STARTTLS handshakes, mailboxes of a million mails, disks whose sync takes 5 ms: there the sync that many mails share weighs more on the way in; a mail on the way out waits for several, one after the other, and at Postfix for one.
+- **Not measured.** Networks, STARTTLS handshakes, disks whose sync takes 5 ms: there the sync that many mails share weighs more on the way in; a mail on the way out waits for several, one after the other, and at Postfix for one.
 `

@@ -77,3 +77,33 @@ type Blobs interface {
 	// while it runs may or may not be listed.
 	All(ctx context.Context) iter.Seq2[Info, error]
 }
+
+// Opened is one of many blobs that were opened together, or why it was not.
+type Opened struct {
+	Blob Blob
+	Err  error
+}
+
+// Gatherer is an engine that opens many small blobs for little more than one costs.
+type Gatherer interface {
+	// OpenAll opens blobs, in the order of ids. What is wrong with one concerns it alone.
+	OpenAll(ctx context.Context, ids []ID) []Opened
+}
+
+// Held is a Blob that is in memory whole.
+type Held interface {
+	// Held is its content until Close, not to be changed; nil if it is not in memory.
+	Held() []byte
+}
+
+// OpenAll opens blobs together where the engine can, else one after the other.
+func OpenAll(ctx context.Context, b Blobs, ids []ID) []Opened {
+	if g, ok := b.(Gatherer); ok {
+		return g.OpenAll(ctx, ids)
+	}
+	all := make([]Opened, len(ids))
+	for i, id := range ids {
+		all[i].Blob, all[i].Err = b.Open(ctx, id)
+	}
+	return all
+}

@@ -1,16 +1,14 @@
 package imap
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"strconv"
 	"time"
-
-	goimap "github.com/emersion/go-imap/v2"
 
 	"sealpost/account"
 	"sealpost/filestore/spool"
+	"sealpost/imap/wire"
 	"sealpost/mail"
 	"sealpost/mailstore"
 	"sealpost/pgp"
@@ -28,164 +26,225 @@ type appendArgs struct {
 	utf8  bool // "UTF8 (~{n}": RFC 6855, section 4
 }
 
-// append is APPEND (RFC 9051, section 6.3.12). What can be refused is refused
-// before the mail is asked for.
-func (s *session) append(c command) error {
-	args, err := s.acceptAppend(c)
-	if err != nil {
-		return s.declineMail(c, err)
+// draft is one mail of an APPEND.
+type draft struct {
+	appendArgs
+	mail *spool.Spool
+}
+
+// maxDrafts bounds the mails of one APPEND (RFC 3502). Together they are no
+// larger than one may be.
+const maxDrafts = 64
+
+// append is APPEND (RFC 9051, section 6.3.12) and MULTIAPPEND (RFC 3502). What
+// can be refused is refused before the mail is asked for; all mails are stored,
+// or none.
+func (s *session) append(r *request) error {
+	args, ok := parseAppend(r.Args, r.Mail, s.wire.UTF8)
+	if !ok {
+		return bad("expected APPEND mailbox [(flags)] [date] literal")
 	}
-	if !c.mail.open {
-		s.wire.WriteString("+ go on\r\n")
+	if err := s.accept(&args, r.Mail.Size); err != nil {
+		return err
 	}
-	whole := spool.New(s.server.Spool, spoolMemory, s.server.Limits.Message)
-	defer whole.Close()
-	in := io.LimitReader(s.wire.in, c.mail.size)
-	clean := mail.NewLineEnds(whole)
-	if _, err = io.Copy(clean, in); err == nil {
-		err = clean.Close()
-	}
-	if _, rest := io.Copy(io.Discard, in); rest != nil || s.wire.over != nil {
-		return s.wire.end(io.ErrUnexpectedEOF) // cut short: nothing is stored
-	}
-	if tail := s.tail(args.utf8); tail != nil {
-		return tail
-	}
-	if err != nil {
-		return s.fault("spool an appended mail", err)
-	}
-	e, err := s.seal(args, whole)
+	box, err := s.target(args.box)
 	if err != nil {
 		return s.fault("append", err)
 	}
-	if err := s.tell(true); err != nil {
-		return err
+	args.box = box.Name
+	drafts, err := s.takeMails(r, args)
+	defer closeDrafts(drafts)
+	if err != nil {
+		return s.fault("take an appended mail", err)
 	}
-	s.wire.reply(c.tag, "OK [APPENDUID %d %d] APPEND completed", e.Valid, e.UIDs[0])
+	e, err := s.file(drafts, mailstore.Place{})
+	if err != nil {
+		return s.fault("append", err)
+	}
+	s.watch.put(e)
+	r.code = appended(e)
 	return nil
 }
 
-// acceptAppend checks all that is known before the mail.
-func (s *session) acceptAppend(c command) (appendArgs, error) {
-	args, ok := parseAppend(c)
-	if !ok {
-		return args, bad("expected APPEND mailbox [(flags)] [date] literal")
+func closeDrafts(drafts []draft) {
+	for _, d := range drafts {
+		d.mail.Close()
 	}
-	if c.mail.size > s.server.Limits.Message {
-		return args, no(goimap.ResponseCodeTooBig, fmt.Sprintf("a message has at most %d octets here", s.server.Limits.Message))
-	}
-	if c.mail.size == 0 {
-		return args, no(goimap.ResponseCodeCannot, "an empty message is none")
-	}
-	var err error
-	if args.flags, err = mailstore.CleanFlags(args.flags); err != nil {
-		return args, s.fault("append", err)
-	}
-	box, err := s.target(args.box)
-	args.box = box.Name
-	return args, s.fault("append", err)
 }
 
-// parseAppend reads: mailbox [SP flag-list] [SP date-time] SP, up to the literal.
-func parseAppend(c command) (a appendArgs, ok bool) {
-	p := parser{rest: c.args}
-	name, ok := p.astring()
-	if !ok || c.mail == nil || !p.space() {
-		return a, false
-	}
-	if a.box, ok = decodeName(name); !ok {
-		return a, false
-	}
-	if strings.HasPrefix(p.rest, "(") {
-		ok := p.list(func() bool {
-			f, ok := p.flag()
-			if f != `\Recent` {
-				a.flags = append(a.flags, f)
-			}
-			return ok
-		})
-		if !ok || !p.space() {
-			return a, false
-		}
-	}
-	if strings.HasPrefix(p.rest, `"`) {
-		if a.date, ok = p.dateTime(); !ok || !p.space() {
-			return a, false
-		}
-	}
-	if strings.EqualFold(p.rest, "UTF8 (") && c.mail.binary {
-		a.utf8, p.rest = true, ""
-	}
-	return a, p.end()
+func appended(e mailstore.Event) string {
+	return "APPENDUID " + strconv.FormatUint(uint64(e.Valid), 10) + " " + uidSet(e.UIDs)
 }
 
-// declineMail answers an APPEND that is refused. A mail that is on its way all
-// the same is read and forgotten.
-func (s *session) declineMail(c command, why error) error {
-	if c.mail == nil || !c.mail.open {
-		return why
+// takeMails reads the mails of a command to its end. On an error a mail that is
+// still to come is left in the request.
+func (s *session) takeMails(r *request, args appendArgs) (drafts []draft, err error) {
+	room := s.server.Limits.Message
+	for {
+		room -= r.Mail.Size
+		d := draft{args, spool.New(s.server.Spool, spoolMemory, s.server.Limits.Message)}
+		drafts = append(drafts, d)
+		wrong := s.takeMail(r, d.mail)
+		if s.wire.Over() {
+			return drafts, wrong
+		}
+		rest, next, err := s.wire.ReadMore()
+		if err != nil {
+			return drafts, err
+		}
+		r.Mail = next
+		switch {
+		case wrong != nil:
+			return drafts, wrong
+		case args.utf8 && !rest.Special(")"):
+			return drafts, bad("expected ) behind the mail")
+		case next == nil && rest.End():
+			return drafts, nil
+		case next == nil || r.Name != "APPEND" || !rest.Space():
+			return drafts, bad("expected nothing more, or another mail")
+		}
+		args = appendArgs{box: args.box}
+		if !args.parse(&rest, next) {
+			return drafts, bad("expected [(flags)] [date] literal")
+		}
+		if err := s.accept(&args, next.Size); err != nil {
+			return drafts, err
+		}
+		if next.Size > room || len(drafts) == maxDrafts {
+			return drafts, no("TOOBIG", "that is too much in one command")
+		}
 	}
-	if err := s.wire.skip(c.mail.size); err != nil {
-		return err
-	}
-	s.tail(strings.HasSuffix(strings.ToUpper(c.args), "UTF8 ("))
-	return why
 }
 
-// tail reads what must be the end of the command.
-func (s *session) tail(utf8 bool) error {
-	want := ""
-	if utf8 {
-		want = ")"
+// takeMail asks for a mail, if its client waits for that, and reads it. What is
+// wrong with it is known only when it is read whole.
+func (s *session) takeMail(r *request, whole *spool.Spool) error {
+	if !r.Mail.Open {
+		s.wire.GoOn()
 	}
-	line, err := s.wire.readLine(nil, maxLobbyCommand)
-	switch {
-	case err == nil && string(line) == want:
-		return nil
-	case err == nil:
-		if _, l, _ := trailingLiteral(line); l == nil || !l.open {
-			return bad("one message in one APPEND")
-		}
-		fallthrough // another literal is on its way: framing is lost
-	case errors.Is(err, errTooBig):
-		s.wire.linger = true
-		return s.wire.bye("one message in one APPEND")
+	in := io.LimitReader(s.wire, r.Mail.Size)
+	clean := s.lineEnds(whole, r.Mail.Binary)
+	r.Mail = nil
+	_, err := io.Copy(clean, in)
+	if err == nil {
+		err = clean.Close()
+	}
+	if _, rest := io.Copy(io.Discard, in); rest != nil || s.wire.Over() {
+		return s.wire.Broken() // cut short: nothing is stored
 	}
 	return err
 }
 
-// seal looks at a spooled mail, seals it to the account's own key and stores it,
-// unless it is the second copy of a mail that was filed at submission.
-// Ciphertext for that key is left as it is: Seal knows it by its packets.
-func (s *session) seal(args appendArgs, whole *spool.Spool) (mailstore.Event, error) {
-	a, err := s.server.Book.Resolve(s.ctx, s.address) // as it is now
+// accept checks what is known before a mail.
+func (s *session) accept(args *appendArgs, size int64) (err error) {
+	if args.flags, err = mailstore.CleanFlags(args.flags); err != nil {
+		return s.fault("append", err)
+	}
+	return s.acceptSize(size)
+}
+
+func (s *session) acceptSize(size int64) error {
+	switch {
+	case size > s.server.Limits.Message:
+		return no("TOOBIG", fmt.Sprintf("a message has at most %d octets here", s.server.Limits.Message))
+	case size == 0:
+		return no("CANNOT", "an empty message is none")
+	}
+	return nil
+}
+
+// parseAppend reads: mailbox [SP flag-list] [SP date-time] SP, up to the literal.
+func parseAppend(p wire.Parser, m *wire.Literal, utf8 bool) (a appendArgs, ok bool) {
+	if a.box, ok = p.Box(utf8); !ok || m == nil || !p.Space() {
+		return a, false
+	}
+	ok = a.parse(&p, m)
+	return a, ok
+}
+
+// parse reads: [flag-list SP] [date-time SP], up to the literal.
+func (a *appendArgs) parse(p *wire.Parser, m *wire.Literal) (ok bool) {
+	if p.Next("(") {
+		if a.flags, ok = p.Flags(); !ok || !p.Space() {
+			return false
+		}
+	}
+	if p.Next(`"`) {
+		if a.date, ok = p.DateTime(); !ok || !p.Space() {
+			return false
+		}
+	}
+	if p.Fold("UTF8 (") {
+		a.utf8 = true
+		return m.Binary && p.End()
+	}
+	return p.End()
+}
+
+// file seals mails and stores them, in the place of another if one is given.
+// A single one may be the second copy of what was filed at submission.
+func (s *session) file(drafts []draft, instead mailstore.Place) (mailstore.Event, error) {
+	if s.server.Keeping != nil {
+		return s.keepAll(drafts, instead)
+	}
+	a, to, err := s.recipient()
 	if err != nil {
-		return mailstore.Event{}, fmt.Errorf("find account: %w", err)
+		return mailstore.Event{}, err
+	}
+	deliveries := make([]mailstore.Delivery, len(drafts))
+	for i, d := range drafts {
+		gist := mail.Look(s.ctx, d.mail, mail.DefaultLimits)
+		if len(drafts) == 1 && instead.UID == 0 {
+			if e, found, err := s.filed(a, d.box, gist.MessageID); found || err != nil {
+				return e, err
+			}
+		}
+		if deliveries[i], err = s.seal(d, gist, to); err != nil {
+			return mailstore.Event{}, err
+		}
+	}
+	deliveries[0].Instead = instead
+	if len(deliveries) == 1 {
+		return s.server.Store.Deliver(s.ctx, s.owner, deliveries[0])
+	}
+	events, err := s.server.Store.DeliverAll(s.ctx, s.owner, deliveries)
+	if err != nil {
+		return mailstore.Event{}, err
+	}
+	all := events[0]
+	for _, e := range events[1:] {
+		all.UIDs = append(all.UIDs, e.UIDs...)
+	}
+	return all, nil
+}
+
+// recipient is the account as it is now, and its key.
+func (s *session) recipient() (account.Account, pgp.Recipient, error) {
+	a, err := s.server.Book.Resolve(s.ctx, s.address)
+	if err != nil {
+		return a, pgp.Recipient{}, fmt.Errorf("find account: %w", err)
 	}
 	if a.ID != s.account {
-		return mailstore.Event{}, account.ErrUnknown // the address is another's by now
+		return a, pgp.Recipient{}, account.ErrUnknown // the address is another's by now
 	}
 	to, err := s.server.Book.Recipient(s.ctx, a)
 	if err != nil {
-		return mailstore.Event{}, fmt.Errorf("find key: %w", err)
+		return a, to, fmt.Errorf("find key: %w", err)
 	}
+	return a, to, nil
+}
+
+// seal seals a spooled mail to the account's own key. Ciphertext for that key is
+// left as it is: Seal knows it by its packets.
+func (s *session) seal(d draft, gist *mail.Gist, to pgp.Recipient) (mailstore.Delivery, error) {
 	now := s.server.Now()
-	received := args.date
+	received := d.date
 	if received.IsZero() {
 		received = now
 	}
-	gist := mail.Look(s.ctx, whole, mail.DefaultLimits)
-	if e, found, err := s.filed(a, args.box, gist.MessageID); found || err != nil {
-		return e, err
-	}
-	sealed, err := pgp.Seal(s.ctx, pgp.Mail{Bytes: whole, Gist: gist, Time: now}, to)
+	sealed, err := pgp.Seal(s.ctx, pgp.Mail{Bytes: d.mail, Gist: gist, Time: now}, to)
 	if err != nil {
-		return mailstore.Event{}, fmt.Errorf("seal: %w", err)
+		return mailstore.Delivery{}, fmt.Errorf("seal: %w", err)
 	}
-	return s.server.Store.Deliver(s.ctx, s.owner, mailstore.Delivery{
-		Box:      args.box,
-		Sealed:   sealed,
-		Flags:    args.flags,
-		Received: received,
-	})
+	return mailstore.Delivery{Box: d.box, Sealed: sealed, Flags: d.flags, Received: received}, nil
 }

@@ -2,12 +2,14 @@ package imap
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"strings"
+	"time"
 
 	"sealpost/account"
+	"sealpost/imap/wire"
+	"sealpost/mailstore"
 )
 
 const (
@@ -17,6 +19,9 @@ const (
 	// maxResponses bounds an exchange; SCRAM has client first, client final and
 	// an empty last word, and may begin with the client waiting.
 	maxResponses = 5
+
+	// expelTime is what a command may still take whose session is to end.
+	expelTime = 5 * time.Second
 )
 
 var (
@@ -24,118 +29,111 @@ var (
 	errBase64    = errors.New("not base64")
 )
 
-// login is LOGIN (RFC 9051, section 6.2.3).
-func (l *lobby) login(ctx context.Context, c command) bool {
-	p := parser{rest: c.args}
-	user, ok1 := p.astring()
-	ok2 := p.space()
-	password, ok3 := p.astring()
-	switch {
-	case !ok1 || !ok2 || !ok3 || !p.end():
-		l.wire.reply(c.tag, "BAD expected LOGIN user password")
-		return l.mistake()
-	case !l.tls:
-		return l.private(c.tag)
-	}
-	e, err := l.door().Login(ctx, l.caller(), user, password)
-	return l.admit(ctx, c.tag, "LOGIN", e, err)
-}
-
 // private refuses to hear a password that others could hear too.
-func (l *lobby) private(tag string) bool {
-	l.wire.reply(tag, "NO [PRIVACYREQUIRED] start TLS first")
-	return l.mistake()
+var private = no("PRIVACYREQUIRED", "start TLS first")
+
+// login is LOGIN (RFC 9051, section 6.2.3).
+func (s *session) login(r *request) error {
+	p := &r.Args
+	user, ok1 := p.Astring()
+	ok2 := p.Space()
+	password, ok3 := p.Astring()
+	switch {
+	case !ok1 || !ok2 || !ok3 || !p.End():
+		return bad("expected LOGIN user password")
+	case !s.tls:
+		return private
+	}
+	e, err := s.door().Login(s.ctx, s.caller(), user, password)
+	return s.admit(r, e, err)
 }
 
 // authenticate is AUTHENTICATE (RFC 9051, section 6.2.2), with SASL-IR.
-func (l *lobby) authenticate(ctx context.Context, c command) bool {
-	if !l.tls {
-		return l.private(c.tag)
+func (s *session) authenticate(r *request) error {
+	if !s.tls {
+		return private
 	}
-	mechanism, initial, has := strings.Cut(c.args, " ")
-	x := sasl{lobby: l}
+	mechanism, initial, has := strings.Cut(r.Args.Rest(), " ")
+	x := sasl{session: s}
 	if has {
 		x.initial, x.err = decode(initial)
 	}
-	step, err := l.door().Begin(l.caller(), mechanism)
+	step, err := s.door().Begin(s.caller(), mechanism)
 	if err != nil {
-		l.wire.reply(c.tag, "NO [CANNOT] no such mechanism")
-		return l.mistake()
+		return no("CANNOT", "no such mechanism")
 	}
-	e, err := x.run(ctx, step)
-	if l.wire.over != nil {
-		return false
+	e, err := x.run(s.ctx, step)
+	if s.wire.Over() {
+		return err
 	}
-	return l.admit(ctx, c.tag, "AUTHENTICATE", e, err)
+	return s.admit(r, e, err)
 }
 
-func (l *lobby) door() account.Door {
-	return account.Door{Book: l.server.Book, Throttle: l.server.Throttle, Scope: account.ScopeIMAP}
+func (s *session) door() account.Door {
+	return account.Door{Book: s.server.Book, Throttle: s.server.Throttle, Scope: account.ScopeIMAP}
 }
 
-// caller is the other end as the door sees it.
-func (l *lobby) caller() account.Caller {
-	c := account.Caller{Host: l.from}
-	if conn, ok := l.wire.Conn.(*tls.Conn); ok {
-		state := conn.ConnectionState()
-		c.TLS = &state
-	}
-	return c
-}
-
-// admit answers a sign-in. Wrong user and wrong password are one answer.
-func (l *lobby) admit(ctx context.Context, tag, how string, e account.Entrant, err error) bool {
-	if err == nil && !l.server.census.signedIn(e.ID) {
-		l.wire.reply(tag, "NO [LIMIT] this account has too many connections")
-		return l.mistake()
+// admit lets somebody in, or not. Wrong user and wrong password are one answer.
+func (s *session) admit(r *request, e account.Entrant, err error) error {
+	if err == nil && !s.server.census.signedIn(e.ID) {
+		return no("LIMIT", "this account has too many connections")
 	}
 	if err == nil {
-		if err = l.server.Book.Watch(ctx, e.ID, e.Password, l.wire.expel); err != nil {
-			l.server.census.signedOut(e.ID)
+		if err = s.server.Book.Watch(s.ctx, e.ID, e.Password, s.expel); err != nil {
+			s.server.census.signedOut(e.ID)
 		}
 	}
 	switch {
 	case err == nil:
-		l.guest = &guest{account: e.Account, tag: tag, how: how}
-		return true
+		s.enter(e.Account)
+		r.code = "CAPABILITY " + s.capabilities()
+		return nil
 	case errors.Is(err, errCancelled):
-		l.wire.reply(tag, "BAD cancelled")
-		return l.mistake()
+		return bad("cancelled")
 	case errors.Is(err, errBase64):
-		l.wire.reply(tag, "BAD expected base64")
-		return l.mistake()
+		return bad("expected base64")
 	case errors.Is(err, account.ErrSlowDown):
-		l.wire.reply(tag, "NO [UNAVAILABLE] too many sign-ins from here, wait a minute")
+		return &status{kind: "NO", code: "UNAVAILABLE", text: "too many sign-ins from here, wait a minute", guess: true}
 	case errors.Is(err, account.ErrLogin):
-		l.server.Log.Info("IMAP sign-in refused", "from", l.mark())
-		l.wire.reply(tag, "NO [AUTHENTICATIONFAILED] user name or password is wrong")
+		s.server.Log.Info("IMAP sign-in refused", "from", s.mark())
+		return &status{kind: "NO", code: "AUTHENTICATIONFAILED", text: "user name or password is wrong", guess: true}
 	default:
-		l.server.Log.Error("IMAP sign-in failed", "error", err)
-		l.wire.reply(tag, "NO [UNAVAILABLE] cannot check passwords now, try again later")
+		s.server.Log.Error("IMAP sign-in failed", "error", err)
+		return &status{kind: "NO", code: "UNAVAILABLE", text: "cannot check passwords now, try again later", guess: true}
 	}
-	if l.tries++; l.tries < lobbyTries {
-		return true
-	}
-	l.goodbye("too many wrong passwords")
-	return false
+}
+
+// enter makes the session an account's.
+func (s *session) enter(a account.Account) {
+	s.account = a.ID
+	s.address = a.Addresses[0]
+	s.owner = mailstore.Owner(a.ID)
+	s.log = s.server.Log.With("account", string(a.ID))
+	s.wire.Login = time.Time{}
+}
+
+// expel ends a session whose app password is revoked: before its next command,
+// or in the midst of one that takes too long.
+func (s *session) expel() {
+	s.wire.Leave("this app password was revoked")
+	time.AfterFunc(expelTime, s.wire.Cut)
 }
 
 // sasl is the server's side of one exchange over IMAP lines.
 type sasl struct {
-	lobby   *lobby
+	session *session
 	initial []byte // the first response, if it came with the command
 	err     error
 }
 
 // ask sends a challenge and returns the response.
 func (x *sasl) ask(challenge []byte) ([]byte, error) {
-	w := x.lobby.wire
-	w.WriteString("+ " + base64.StdEncoding.EncodeToString(challenge) + "\r\n")
-	line, err := w.readLine(nil, maxSASL)
+	w := x.session.wire
+	w.Str("+ " + base64.StdEncoding.EncodeToString(challenge) + "\r\n")
+	line, err := w.ReadLine(nil, maxSASL)
 	switch {
-	case errors.Is(err, errTooBig):
-		w.linger = true
-		return nil, w.bye("response is too long")
+	case errors.Is(err, wire.ErrTooBig):
+		return nil, w.Goodbye("response is too long")
 	case err != nil:
 		return nil, err
 	case string(line) == "*":

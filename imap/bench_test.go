@@ -2,6 +2,7 @@ package imap_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"sealpost/imap"
+	"sealpost/mail"
 	"sealpost/mailstore"
 	"sealpost/pgp"
 )
@@ -21,10 +23,16 @@ func (h *house) fill(p person, n int) {
 	h.Helper()
 	ctx := context.Background()
 	inbox := h.box(p, "INBOX")
+	outer := []byte("From: Alice Example <alice@example.org>\r\nTo: Bob Builder <bob@demo.test>\r\nSubject: [...]\r\n" +
+		"Date: Fri, 2 Jan 2026 03:04:05 +0100\r\nMessage-ID: <20260102030405.1234@example.org>\r\n\r\n")
+	header, err := mail.ReadHeader(bytes.NewReader(outer), 0, int64(len(outer)))
+	h.must(err)
+	envelope, err := mail.ReadEnvelope(header).MarshalBinary()
+	h.must(err)
 	for at := 0; at < n; {
 		var changes []mailstore.Change
 		for ; at < n && len(changes) < 5000; at++ {
-			m := mailstore.Mail{Outer: []byte("From: a@b.c\r\n\r\n"), Form: pgp.FormMIME, Letters: []mailstore.Stored{{Kind: pgp.KindMessage}}}
+			m := mailstore.Mail{Outer: outer, Envelope: envelope, Form: pgp.FormMIME, Letters: []mailstore.Stored{{Kind: pgp.KindMessage}}}
 			m.Letters[0].Size = 4000
 			m.Letters[0].ID[0], m.Letters[0].ID[1], m.Letters[0].ID[2] = byte(at), byte(at>>8), byte(at>>16)
 			changes = append(changes, mailstore.Append{Box: inbox.ID, Mail: m, Size: 5000, Received: time.Now(), Flags: []string{`\Seen`}})
@@ -82,13 +90,32 @@ func BenchmarkSelect100000(b *testing.B) {
 	}
 }
 
-func BenchmarkFetchFlags100000(b *testing.B) {
+func BenchmarkFetch100000(b *testing.B) {
 	h := build(b)
 	h.fill(h.alice, 100_000)
 	x := h.probe(b, h.alice)
 	x.do("a SELECT INBOX")
+	for name, items := range map[string]string{"flags": "(UID FLAGS)", "envelopes": "(ENVELOPE)"} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				b.SetBytes(int64(x.do("a FETCH 1:* " + items)))
+			}
+			b.ReportMetric(float64(b.N)*100_000/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}
+
+// BenchmarkStore changes the flags of one mail, over one connection.
+func BenchmarkStore(b *testing.B) {
+	h := build(b)
+	h.fill(h.alice, 20_000)
+	x := h.probe(b, h.alice)
+	x.do("a SELECT INBOX")
+	sign := byte('-')
 	for b.Loop() {
-		b.SetBytes(int64(x.do("a FETCH 1:* (UID FLAGS)")))
+		sign ^= '-' ^ '+'
+		x.do(fmt.Sprintf(`a STORE 1 %cFLAGS.SILENT (\Flagged)`, sign))
 	}
 }
 

@@ -1,52 +1,39 @@
 package imap
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
-
-	goimap "github.com/emersion/go-imap/v2"
 )
 
-// version is what IMAP clients are told of us.
-const version = "1"
+// always is said to everybody.
+const always = "IMAP4rev2 IMAP4rev1 ID SASL-IR"
 
-const always = "IMAP4rev2 IMAP4rev1 ID SASL-IR LITERAL-"
-
-// offered is what a signed-in client may use. Each of these is done by us or
-// by imapserver; CAPABILITY is answered from here, not from imapserver's list.
+// offered is what a signed-in client may use, beside what is always said.
 var offered = []string{
-	"UNSELECT", "ENABLE", "IDLE", "UTF8=ACCEPT", "NAMESPACE", "UIDPLUS", "ESEARCH", "SEARCHRES",
+	"LITERAL+", "UNSELECT", "ENABLE", "IDLE", "UTF8=ACCEPT", "NAMESPACE", "UIDPLUS", "ESEARCH", "SEARCHRES",
 	"LIST-EXTENDED", "LIST-STATUS", "CHILDREN", "SPECIAL-USE", "CREATE-SPECIAL-USE", "MOVE",
-	"STATUS=SIZE", "BINARY",
+	"SORT", "SORT=DISPLAY", "ESORT", "CONTEXT=SEARCH", "CONTEXT=SORT", "THREAD=ORDEREDSUBJECT", "THREAD=REFERENCES",
+	"STATUS=SIZE", "BINARY", "CONDSTORE", "QRESYNC", "UIDONLY", "PARTIAL", "WITHIN", "OBJECTID",
+	"SAVEDATE", "PREVIEW", "REPLACE", "MULTIAPPEND", "LIST-MYRIGHTS", "INPROGRESS", "NOTIFY",
+	"QUOTA", "QUOTA=RES-STORAGE", "METADATA", "LIST-METADATA", "UIDBATCHES",
 }
 
-// innerCaps is what imapserver has to know to parse what we offer.
-var innerCaps = goimap.CapSet{
-	goimap.CapIMAP4rev1: {}, goimap.CapIMAP4rev2: {}, goimap.CapNamespace: {}, goimap.CapUIDPlus: {},
-	goimap.CapESearch: {}, goimap.CapSearchRes: {}, goimap.CapListExtended: {}, goimap.CapListStatus: {},
-	goimap.CapMove: {}, goimap.CapStatusSize: {}, goimap.CapBinary: {}, goimap.CapChildren: {},
-	goimap.CapSpecialUse: {}, goimap.CapCreateSpecialUse: {}, goimap.CapAppendLimit: {},
+// capability is CAPABILITY (RFC 9051, section 6.1.1).
+func (s *session) capability(*request) error {
+	s.wire.Str("* CAPABILITY " + s.capabilities() + "\r\n")
+	return nil
 }
 
-// capabilities before sign-in. Without TLS nobody signs in (ATTACKS D04).
-func (l *lobby) capabilities() string {
+// capabilities before sign-in and after. Without TLS nobody signs in (ATTACKS D04).
+func (s *session) capabilities() string {
 	switch {
-	case l.tls:
-		return always + " AUTH=" + strings.Join(l.caller().Mechanisms(), " AUTH=")
-	case l.server.TLS != nil:
-		return always + " STARTTLS LOGINDISABLED"
+	case s.state() != stranger:
+		return always + " " + strings.Join(offered, " ") + " APPENDLIMIT=" + strconv.FormatInt(s.server.Limits.Message, 10)
+	case s.tls:
+		return always + " LITERAL- AUTH=" + strings.Join(s.caller().Mechanisms(), " AUTH=")
+	case s.server.TLS != nil:
+		return always + " LITERAL- STARTTLS LOGINDISABLED"
 	default:
-		return always + " LOGINDISABLED"
+		return always + " LITERAL- LOGINDISABLED"
 	}
-}
-
-// capabilities after sign-in.
-func (s *Server) capabilities() string {
-	return fmt.Sprintf("%s %s APPENDLIMIT=%d", always, strings.Join(offered, " "), s.Limits.Message)
-}
-
-// writeID answers ID (RFC 2971). What the client says of itself is not kept.
-func writeID(w *wire, tag string) {
-	w.WriteString(`* ID ("name" "sealpost" "version" "` + version + `")` + "\r\n")
-	w.reply(tag, "OK ID completed")
 }

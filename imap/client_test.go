@@ -176,26 +176,30 @@ var _ sasl.Client = (*scramClient)(nil)
 // the words are the same is in testdata/lobby.txtar. Not parallel: it measures.
 func TestWrongUserAndWrongPasswordTakeTheSameTime(t *testing.T) {
 	h := build(t, func(s *imap.Server) { s.Throttle = nil })
-	const rounds = 15
 	took := map[string][]time.Duration{}
-	for range rounds {
-		for _, user := range []string{h.alice.address, "nobody@demo.test"} {
-			c, err := imapclient.DialTLS(h.imaps, &imapclient.Options{TLSConfig: h.tls})
-			h.must(err)
-			start := time.Now()
-			if err := c.Login(user, "wrong wrong wrong").Wait(); err == nil {
-				t.Error("signed in")
-			}
-			took[user] = append(took[user], time.Since(start))
-			c.Close()
+	try := func(user string) {
+		c, err := imapclient.DialTLS(h.imaps, &imapclient.Options{TLSConfig: h.tls})
+		h.must(err)
+		defer c.Close()
+		start := time.Now()
+		if err := c.Login(user, "wrong wrong wrong").Wait(); err == nil {
+			t.Error("signed in")
+		}
+		took[user] = append(took[user], time.Since(start))
+	}
+	// The quickest of each, for a busy machine only ever adds; it may take many tries
+	// until both were left alone. Answers leave on ticks of 10 ms, so more than one
+	// apart is a difference that can be seen, and that no number of tries takes away.
+	var known, unknown time.Duration
+	for round := range 120 {
+		try(h.alice.address)
+		try("nobody@demo.test")
+		known, unknown = slices.Min(took[h.alice.address]), slices.Min(took["nobody@demo.test"])
+		if round >= 14 && (known-unknown).Abs() <= 12*time.Millisecond {
+			return
 		}
 	}
-	// The quickest of each, for a busy machine only ever adds. Answers leave on
-	// ticks of 10 ms, so more than one apart is a difference that can be seen.
-	known, unknown := slices.Min(took[h.alice.address]), slices.Min(took["nobody@demo.test"])
-	if d := (known - unknown).Abs(); d > 12*time.Millisecond {
-		t.Errorf("a wrong password takes %v, a wrong user %v", known, unknown)
-	}
+	t.Errorf("a wrong password takes %v, a wrong user %v", known, unknown)
 }
 
 // updates counts what a client is told without asking.

@@ -2,16 +2,22 @@ package imap_test
 
 import (
 	"bufio"
+	"crypto/rand"
 	"crypto/tls"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"sealpost/filestore"
+	"sealpost/mailstore"
+	"sealpost/pgp"
 )
 
 // TestDialogues plays testdata/*.txtar: every file in an archive is one
@@ -19,11 +25,15 @@ import (
 //
 //	C: text      the client sends text and CRLF
 //	C; text      the client sends text as it stands, with Go escapes
-//	S: text      the server says exactly this; «...» is a regular expression
+//	S: text      the server says exactly this; «...» is a regular expression, and
+//	             «X=...» also what $X stands for from here on
 //	S* text      the server says this, and perhaps other lines before
 //	@ login      sign in over TLS (otherwise the dialogue begins in the lobby)
 //	@ tls        the lobby, but over TLS
 //	@ mail BOX SUBJECT [FLAG...]    deliver a small mail
+//	@ other COMMAND    another client of hers does this
+//	@ rows BOX N                    put N entries there that have no letters
+//	@ quota OCTETS                  what the account may store
 //	@ closed     the server closes the connection
 //	# remark
 //
@@ -70,6 +80,8 @@ type player struct {
 	house *house
 	conn  net.Conn
 	in    *bufio.Reader
+	other *player
+	heard []string // "$X", what it stands for, ...
 }
 
 func play(t *testing.T, text string) {
@@ -86,6 +98,7 @@ func play(t *testing.T, text string) {
 
 func (p *player) fill(line string) string {
 	a := p.house.alice
+	line = strings.NewReplacer(p.heard...).Replace(line)
 	return strings.NewReplacer("$ALICE", a.password, "$NAME", a.address, "$BIN", plainResponse(a.address, a.password)).Replace(line)
 }
 
@@ -138,6 +151,10 @@ func (p *player) directive(words []string) error {
 	case "mail":
 		p.house.deliver(p.house.alice, words[1], letter(words[2], "hello"), words[3:]...)
 		return nil
+	case "rows":
+		return p.rows(words[1], words[2])
+	case "quota":
+		return p.quota(words[1])
 	case "tls":
 		return p.dial(p.house.imaps, true)
 	case "login":
@@ -146,6 +163,15 @@ func (p *player) directive(words []string) error {
 		}
 		fmt.Fprintf(p.conn, "l LOGIN %s %s\r\n", p.house.alice.address, p.house.alice.password)
 		return p.expect("l OK «.*»", true)
+	case "other":
+		if p.other == nil {
+			p.other = &player{T: p.T, house: p.house}
+			if err := p.other.directive([]string{"login"}); err != nil {
+				return err
+			}
+		}
+		fmt.Fprintf(p.other.conn, "o %s\r\n", strings.Join(words[1:], " "))
+		return p.other.expect("o OK «.*»", true)
 	case "starttls":
 		c := tls.Client(p.conn, p.house.tls)
 		p.conn, p.in = c, bufio.NewReader(c)
@@ -159,13 +185,48 @@ func (p *player) directive(words []string) error {
 	return fmt.Errorf("no such directive")
 }
 
-var hole = regexp.MustCompile(`«(.*?)»`)
+// rows puts entries into a mailbox of which nobody reads the mail.
+func (p *player) rows(name, number string) error {
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return err
+	}
+	store, owner := p.house.store, p.house.alice.owner()
+	boxes, err := store.Index.Mailboxes(p.Context(), owner)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(boxes, func(b mailstore.Mailbox) bool { return b.Name == name })
+	var changes []mailstore.Change
+	for range n {
+		l := mailstore.Stored{Kind: pgp.KindMessage, Ref: filestore.Ref{Size: 1}}
+		rand.Read(l.ID[:])
+		changes = append(changes, mailstore.Append{Box: boxes[i].ID, Size: 1, Mail: mailstore.Mail{Form: pgp.FormMIME, Letters: []mailstore.Stored{l}}})
+	}
+	_, err = store.Apply(p.Context(), owner, changes...)
+	return err
+}
+
+func (p *player) quota(octets string) error {
+	n, err := strconv.ParseInt(octets, 10, 64)
+	if err != nil {
+		return err
+	}
+	_, err = p.house.store.Apply(p.Context(), p.house.alice.owner(), mailstore.SetQuota{Bytes: n})
+	return err
+}
+
+var hole = regexp.MustCompile(`«(?:([A-Z]+)=)?(.*?)»`)
 
 func (p *player) expect(want string, patient bool) error {
 	var pattern strings.Builder
 	at := 0
 	for _, h := range hole.FindAllStringSubmatchIndex(want, -1) {
-		pattern.WriteString(regexp.QuoteMeta(want[at:h[0]]) + "(?:" + want[h[2]:h[3]] + ")")
+		group := "(?:"
+		if h[2] >= 0 {
+			group = "(?P<" + want[h[2]:h[3]] + ">"
+		}
+		pattern.WriteString(regexp.QuoteMeta(want[at:h[0]]) + group + want[h[4]:h[5]] + ")")
 		at = h[1]
 	}
 	pattern.WriteString(regexp.QuoteMeta(want[at:]))
@@ -180,7 +241,12 @@ func (p *player) expect(want string, patient bool) error {
 			return fmt.Errorf("%q does not end in CRLF", line)
 		}
 		line = strings.TrimSuffix(line, "\r\n")
-		if is.MatchString(line) {
+		if m := is.FindStringSubmatch(line); m != nil {
+			for i, name := range is.SubexpNames() {
+				if name != "" {
+					p.heard = append([]string{"$" + name, m[i]}, p.heard...)
+				}
+			}
 			return nil
 		}
 		said = append(said, line)

@@ -1,29 +1,29 @@
 package imap
 
-import (
-	goimap "github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-imap/v2/imapserver"
+import "sealpost/mailstore"
 
-	"sealpost/mailstore"
-)
-
-// Expunge is EXPUNGE, UID EXPUNGE and the beginning of CLOSE (RFC 9051,
-// sections 6.4.3, 6.4.9 and 6.4.1). What went is told by the look behind it,
-// and by CLOSE not at all.
-func (s *session) Expunge(_ *imapserver.ExpungeWriter, set *goimap.UIDSet) error {
-	if s.box.readOnly && s.command == "CLOSE" {
-		return nil
-	}
+// expunge is EXPUNGE and UID EXPUNGE (RFC 9051, sections 6.4.3 and 6.4.9). What
+// went is told by the look behind it.
+func (s *session) expunge(r *request) error {
 	if err := s.writable(); err != nil {
 		return err
 	}
 	change := mailstore.Expunge{Box: s.box.id, OnlyDeleted: true}
-	if set != nil {
-		change.UIDs = s.box.uids(s.places(*set))
+	if r.UID {
+		spans, err := s.places(&r.Args, true)
+		if err != nil || !r.Args.End() {
+			return bad("expected UID EXPUNGE set")
+		}
+		change.UIDs = s.box.uids(spans)
 		if len(change.UIDs) == 0 { // nil would be all
 			return nil
 		}
+	} else if !r.Args.End() {
+		return bad("EXPUNGE takes no argument")
 	}
-	_, err := s.apply(change)
+	e, err := s.apply(change)
+	if err == nil && s.enabled.condstore && e.Modseq > 0 {
+		r.code = "HIGHESTMODSEQ " + modseqText(e.Modseq) // RFC 7162, section 3.2.7
+	}
 	return s.fault("expunge", err)
 }

@@ -3,11 +3,8 @@ package imap
 import (
 	"errors"
 	"fmt"
-	"time"
 
-	goimap "github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-imap/v2/imapserver"
-
+	"sealpost/imap/wire"
 	"sealpost/mail"
 	"sealpost/mailstore"
 )
@@ -16,24 +13,33 @@ const (
 	// fetchBatch is how many mails' unchanging halves are read at once.
 	fetchBatch = 64
 
-	// maxSections bounds the body sections one FETCH may ask for.
-	maxSections = 64
+	// maxItems bounds what one FETCH may ask for.
+	maxItems = 64
 )
 
-// Fetch is FETCH (RFC 9051, section 6.4.5).
-func (s *session) Fetch(w *imapserver.FetchWriter, set goimap.NumSet, o *goimap.FetchOptions) error {
-	if len(o.BodySection)+len(o.BinarySection)+len(o.BinarySectionSize) > maxSections {
-		return no(goimap.ResponseCodeLimit, "too many sections at once")
+// fetch is FETCH (RFC 9051, section 6.4.5).
+func (s *session) fetch(r *request) error {
+	set := r.Args
+	spans, err := s.places(&r.Args, r.UID)
+	if err != nil {
+		return err
 	}
-	f := fetch{session: s, view: s.box, out: w, items: o}
-	spans := s.places(set)
-	if !f.needsMail() {
-		for at := range each(spans) {
-			if err := f.flat(at); err != nil {
-				return err
-			}
-		}
-		return nil
+	f := fetch{session: s, view: s.box, wire: s.wire, uid: r.UID, asked: map[string]bool{}}
+	if err := f.parse(&r.Args, r.UID); err != nil {
+		return err
+	}
+	if spans, err = f.choose(spans, set, r.UID); err != nil {
+		return s.fault("fetch", err)
+	}
+	return f.answer(spans)
+}
+
+// answer answers the messages at some places.
+func (f *fetch) answer(spans []span) error {
+	s := f.session
+	f.envelopes = f.needs(func(i item) bool { return i.envelope })
+	if !f.needs(func(i item) bool { return i.mail }) {
+		return s.fault("fetch", f.list(spans))
 	}
 	for _, sp := range spans {
 		for lo := sp.lo; lo < sp.hi; lo += fetchBatch {
@@ -49,100 +55,168 @@ func (s *session) Fetch(w *imapserver.FetchWriter, set goimap.NumSet, o *goimap.
 type fetch struct {
 	session *session
 	view    *view
-	out     *imapserver.FetchWriter
-	items   *goimap.FetchOptions
-	missed  error // a mail that could not be read; the others are answered
+	wire    *wire.Conn
+	uid     bool // UID is told, in front
+	items   []item
+	asked   map[string]bool // their names
+
+	envelopes bool // an item needs them
+
+	since    mailstore.Modseq // CHANGEDSINCE, if changed is set
+	changed  bool
+	vanished bool
+	part     *part // PARTIAL (RFC 9394), or nil
+
+	missed error // a mail that could not be read; the others are answered
+
+	// What follows is used again for each message, or each few.
+	now     message
+	page    page
+	scratch []byte
 }
 
-func (f *fetch) needsMail() bool {
-	o := f.items
-	return o.Envelope || o.BodyStructure != nil || len(o.BodySection)+len(o.BinarySection)+len(o.BinarySectionSize) > 0
+// message is the message being answered.
+type message struct {
+	at     int
+	row    row
+	stored *mailstore.Mail // only when an item needs it
+	body   *body           // likewise
+	env    mail.EncodedEnvelope
 }
 
-// marks says whether this FETCH sets \Seen.
-func (f *fetch) marks() bool {
-	if f.view.readOnly {
-		return false
-	}
-	for _, b := range f.items.BodySection {
-		if !b.Peek {
-			return true
-		}
-	}
-	for _, b := range f.items.BinarySection {
-		if !b.Peek {
+func (f *fetch) needs(what func(item) bool) bool {
+	for _, i := range f.items {
+		if what(i) {
 			return true
 		}
 	}
 	return false
 }
 
-// flat answers what the row alone knows.
-func (f *fetch) flat(at int) error {
-	m := f.out.CreateMessage(uint32(at + 1))
-	f.row(m, at, f.items.Flags)
-	return m.Close()
+// marks says whether this FETCH sets \Seen.
+func (f *fetch) marks() bool {
+	return !f.view.readOnly && f.needs(func(i item) bool { return i.marks })
 }
 
-func (f *fetch) row(m *imapserver.FetchResponseWriter, at int, flags bool) {
-	r := f.view.rows[at]
-	if f.items.UID {
-		m.WriteUID(goimap.UID(r.uid))
+// list answers what entries and envelopes say, line by line as they are read. Those
+// that are gone meanwhile are passed over: their EXPUNGE follows.
+func (f *fetch) list(spans []span) error {
+	columns := mailstore.Columns{Envelope: f.envelopes}
+	wanted, got := f.view.chosen(spans), 0
+	for line, err := range f.session.lister(f.view.id, columns)(wanted) {
+		if err != nil {
+			return fmt.Errorf("list messages: %w", err)
+		}
+		got++
+		if err := f.line(line); err != nil {
+			return err
+		}
 	}
-	if flags {
-		m.WriteFlags(f.view.flags.of(r))
-	}
-	if f.items.InternalDate {
-		m.WriteInternalDate(time.Unix(r.received, 0).UTC())
-	}
-	if f.items.RFC822Size {
-		m.WriteRFC822Size(r.size)
-	}
+	f.view.lacks(wanted, got)
+	return f.missed
 }
 
-// batch answers some neighbouring messages. Those that are gone meanwhile are
-// passed over: their EXPUNGE follows.
+// line answers one message of a list.
+func (f *fetch) line(line *mailstore.Line) error {
+	at, there := f.view.find(line.UID)
+	if !there {
+		return nil
+	}
+	m := &f.now
+	m.at, m.row = at, f.view.rowOf(line)
+	if err := f.unfold(line.Mail.Envelope); err != nil {
+		f.miss(line.UID, err)
+		return nil
+	}
+	f.begin(m, false)
+	f.wire.Str(")\r\n")
+	return f.wire.Failed()
+}
+
+// unfold reads an envelope, if one is asked for.
+func (f *fetch) unfold(envelope []byte) (err error) {
+	if !f.envelopes {
+		return nil
+	}
+	if f.now.env, err = mail.ParseEnvelope(envelope); err != nil {
+		return fmt.Errorf("%w: read envelope: %w", errRead, err)
+	}
+	return nil
+}
+
+// miss notes a mail that cannot be read.
+func (f *fetch) miss(uid mailstore.UID, err error) {
+	f.session.log.Error("stored mail cannot be read", "mailbox", uint64(f.view.id), "uid", uint32(uid), "error", err)
+	f.missed = err
+}
+
+// begin writes the head of a response and the items that come from the row.
+// flags says that FLAGS is to be told although nobody asked.
+func (f *fetch) begin(m *message, flags bool) (next string) {
+	w := f.wire
+	next = f.session.head(m.at, m.row, f.uid)
+	if flags && !f.asked["FLAGS"] {
+		w.Str(next)
+		w.Str("FLAGS ")
+		w.Str(f.view.flags.text(m.row))
+		next = " "
+	}
+	if flags && f.session.enabled.condstore && !f.asked["MODSEQ"] {
+		w.Str(next)
+		f.session.writeModseq(m.row)
+		next = " "
+	}
+	for i := range f.items {
+		if f.items[i].write != nil {
+			w.Str(next)
+			w.Str(f.items[i].name)
+			w.Mark(' ')
+			f.items[i].write(f, m)
+			next = " "
+		}
+	}
+	return next
+}
+
+// batch answers some neighbouring messages. All are read before the first is
+// written: a slow client must not keep the index waiting.
 func (f *fetch) batch(sp span) error {
-	uids := f.view.uids([]span{sp})
 	fresh, err := f.markSeen(sp)
 	if err != nil {
 		return err
 	}
-	mails, err := f.session.mails(uids)
-	if err != nil {
-		return err
+	f.page.clear()
+	wanted := f.view.chosen([]span{sp})
+	for line, err := range f.session.lister(f.view.id, mailstore.Columns{Whole: true})(wanted) {
+		if err != nil {
+			return fmt.Errorf("read mails: %w", err)
+		}
+		f.page.add(line)
 	}
-	at := sp.lo
-	for _, m := range mails {
-		for at < sp.hi && f.view.rows[at].uid != m.UID {
-			at++
-		}
-		if at == sp.hi {
-			return fmt.Errorf("mailbox %d: mails came out of order", f.view.id)
-		}
-		err := f.message(at, m, fresh[m.UID])
-		switch {
-		case errors.Is(err, errRead):
-			f.session.log.Error("stored mail cannot be read", "mailbox", uint64(f.view.id), "uid", uint32(m.UID), "error", err)
-			f.missed = err
-		case err != nil:
+	f.view.lacks(wanted, len(f.page.lines))
+	for lo := 0; lo < len(f.page.lines); {
+		if lo, err = f.group(lo, fresh); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// mails reads the unchanging halves of some messages, all before the first is
-// used: writing to a slow client must not keep the index waiting.
-func (s *session) mails(uids []mailstore.UID) ([]mailstore.Mail, error) {
-	mails := make([]mailstore.Mail, 0, len(uids))
-	for m, err := range s.server.Store.Index.Mails(s.ctx, s.owner, s.box.id, uids) {
-		if err != nil {
-			return nil, fmt.Errorf("read mails: %w", err)
+// group answers messages from lo on whose letters are read together, and says how
+// far it came.
+func (f *fetch) group(lo int, fresh map[mailstore.UID]bool) (hi int, err error) {
+	hi = f.gather(lo)
+	defer f.page.close()
+	for ; lo < hi; lo++ {
+		line := &f.page.lines[lo]
+		switch err := f.message(line, &f.page.bodies[lo], fresh[line.UID]); {
+		case errors.Is(err, errRead):
+			f.miss(line.UID, err)
+		case err != nil:
+			return lo, err
 		}
-		mails = append(mails, m)
 	}
-	return mails, nil
+	return hi, nil
 }
 
 // markSeen sets \Seen where this FETCH implies it, and says where it was new.
@@ -153,105 +227,50 @@ func (f *fetch) markSeen(sp span) (fresh map[mailstore.UID]bool, err error) {
 	var uids []mailstore.UID
 	seen := []string{mailstore.Seen}
 	for at := sp.lo; at < sp.hi; at++ {
-		if r := f.view.rows[at]; !f.view.flags.has(r, mailstore.Seen) {
+		if r := f.view.at(at); !r.gone && !f.view.flags.has(r, mailstore.Seen) {
 			uids = append(uids, r.uid)
 		}
 	}
 	if len(uids) == 0 {
 		return nil, nil
 	}
-	if _, err := f.session.apply(mailstore.SetFlags{Box: f.view.id, UIDs: uids, Op: mailstore.Add, Flags: seen}); err != nil {
+	e, err := f.session.apply(mailstore.SetFlags{Box: f.view.id, UIDs: uids, Op: mailstore.Add, Flags: seen})
+	if err != nil {
 		return nil, fmt.Errorf("set seen: %w", err)
 	}
 	fresh = make(map[mailstore.UID]bool, len(uids))
 	for _, u := range uids {
 		fresh[u] = true
 		at, _ := f.view.find(u)
-		f.view.rows[at].flags = f.view.flags.after(f.view.rows[at], mailstore.Add, seen)
+		f.view.setFlags(at, f.view.flags.after(f.view.at(at), mailstore.Add, seen), e.Modseq)
 	}
 	return fresh, nil
 }
 
-// message answers one message. Everything that can fail is opened before the
+// message answers one message. Everything that can fail was opened before the
 // first octet is written.
-func (f *fetch) message(at int, stored mailstore.Mail, seenNow bool) error {
-	b, err := f.open(stored)
-	if err != nil {
+func (f *fetch) message(line *mailstore.Line, b *body, seenNow bool) error {
+	at, there := f.view.find(line.UID)
+	if !there || b.err != nil {
+		return b.err
+	}
+	m := &f.now
+	m.at, m.row, m.stored, m.body = at, f.view.rowOf(line), &line.Mail, b
+	if err := f.unfold(line.Mail.Envelope); err != nil {
 		return err
 	}
-	defer b.close()
-	var env *goimap.Envelope
-	if f.items.Envelope {
-		if env, err = envelope(stored.Envelope); err != nil {
-			return fmt.Errorf("%w: %w", errRead, err)
+	next := f.begin(m, seenNow)
+	for i := range f.items {
+		if f.items[i].send == nil {
+			continue
 		}
-	}
-	m := f.out.CreateMessage(uint32(at + 1))
-	f.row(m, at, f.items.Flags || seenNow)
-	if env != nil {
-		m.WriteEnvelope(env)
-	}
-	if f.items.BodyStructure != nil {
-		m.WriteBodyStructure(structure(b.served))
-	}
-	failed := f.sections(m, b)
-	if err := m.Close(); err != nil || failed != nil {
-		err = errors.Join(failed, err)
-		f.session.wire.fail(err) // the response cannot be finished
-		return err
-	}
-	return f.partialBinary(at, b)
-}
-
-func (f *fetch) sections(m *imapserver.FetchResponseWriter, b *body) error {
-	for _, want := range f.items.BodySection {
-		part := b.section(want)
-		out := m.WriteBodySection(want, part.size())
-		if err := b.send(out, part); err != nil {
-			return err
-		}
-		if err := out.Close(); err != nil {
+		f.wire.Str(next)
+		next = " "
+		if err := f.items[i].send(f, m); err != nil {
+			f.wire.Fail(err) // the response cannot be finished
 			return err
 		}
 	}
-	return f.binary(m, b)
-}
-
-// envelope is a stored envelope as go-imap has it.
-func envelope(stored []byte) (*goimap.Envelope, error) {
-	var e mail.Envelope
-	if err := e.UnmarshalBinary(stored); err != nil {
-		return nil, fmt.Errorf("read envelope: %w", err)
-	}
-	out := &goimap.Envelope{
-		Date:      e.Date,
-		Subject:   e.Subject,
-		From:      addresses(e.From),
-		Sender:    addresses(e.Sender),
-		ReplyTo:   addresses(e.ReplyTo),
-		To:        addresses(e.To),
-		Cc:        addresses(e.Cc),
-		Bcc:       addresses(e.Bcc),
-		MessageID: bare(e.MessageID),
-	}
-	for _, id := range e.InReplyTo {
-		out.InReplyTo = append(out.InReplyTo, bare(id))
-	}
-	return out, nil
-}
-
-func addresses(list []mail.Mailbox) []goimap.Address {
-	var out []goimap.Address
-	for _, m := range list {
-		out = append(out, goimap.Address{Name: m.Name, Mailbox: m.Local, Host: m.Domain})
-	}
-	return out
-}
-
-// bare takes the angle brackets off a message id; imapserver puts them back.
-func bare(id string) string {
-	if len(id) >= 2 && id[0] == '<' && id[len(id)-1] == '>' {
-		return id[1 : len(id)-1]
-	}
-	return id
+	f.wire.Str(")\r\n")
+	return f.wire.Failed()
 }

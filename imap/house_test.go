@@ -2,17 +2,11 @@ package imap_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"path/filepath"
 	"strings"
@@ -24,6 +18,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"sealpost/account"
+	"sealpost/filestore/nodekey"
 	"sealpost/imap"
 	"sealpost/mail"
 	"sealpost/mailstore"
@@ -31,6 +26,7 @@ import (
 	"sealpost/pgp"
 	"sealpost/storage/bolt"
 	"sealpost/storage/disk"
+	"sealpost/test/plain"
 )
 
 // house is a whole IMAP door over the real engines, in a folder of the test.
@@ -75,13 +71,15 @@ func build(t testing.TB, change ...func(*imap.Server)) *house {
 	h.alice = h.person("alice@demo.test")
 	h.bob = h.person("bob@demo.test")
 
-	certificate, pool := selfSigned(t)
+	certificate, pool, err := plain.SelfSigned()
+	h.must(err)
 	h.tls = &tls.Config{RootCAs: pool, ServerName: "localhost"}
 	h.server = &imap.Server{
 		Book:     h.book,
 		Store:    h.store,
 		Throttle: account.NewThrottle(account.DefaultPaces(), time.Now),
 		TLS:      &tls.Config{Certificates: []tls.Certificate{certificate}},
+		Key:      nodekey.Random(),
 		Log:      log,
 		Now:      time.Now,
 		Spool:    dir,
@@ -141,34 +139,6 @@ func (h *house) person(address string) person {
 	p := person{id: a.ID, address: address, password: password.Reveal(), secret: keys}
 	h.must(h.store.Welcome(ctx, p.owner(), 0))
 	return p
-}
-
-// selfSigned makes a certificate for localhost that only this test trusts.
-func selfSigned(t testing.TB) (tls.Certificate, *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	form := &x509.Certificate{
-		SerialNumber: big.NewInt(1),
-		Subject:      pkix.Name{CommonName: "localhost"},
-		DNSNames:     []string{"localhost"},
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(time.Hour),
-		IsCA:         true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, form, form, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(leaf)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
 // client signs in over implicit TLS.

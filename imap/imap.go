@@ -1,17 +1,17 @@
 // Package imap holds the IMAP door (RFC 9051, RFC 3501): signing in, and a
 // session over one account's sealed mail.
 //
-// Signing in is a small dialogue of our own, the lobby. What follows is spoken
-// by go-imap's imapserver, which sits behind the desk: a net.Conn above TLS
-// that hands it one whole command at a time as one line, and does itself what
-// imapserver does not do, or not rightly (APPEND, SEARCH, IDLE, ID,
-// CAPABILITY).
+// A connection is one goroutine, and what can be said is one table (commands.go):
+// a command is a row there, a file of its own, and a word in capability.go when
+// it is an extension. What comes in and goes out as octets is sealpost/imap/wire.
+// The selected mailbox, as its client knows it, is a view (view.go).
 //
 // It never knows a private key, what a sealed mail says, or where bytes lie.
 //
 // Invariants: nothing about mail or accounts is said before TLS and sign-in; a
-// plaintext that was appended is sealed before it is stored; a client's octets
-// are read as a command only where a command begins; every wait has an end.
+// plaintext that was appended is sealed before it is stored; message numbers
+// change only at the moments of RFC 9051, section 7.5.1; whoever waits costs no
+// buffer, and whoever reads slowly nobody but themselves.
 package imap
 
 import (
@@ -25,9 +25,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/emersion/go-imap/v2/imapserver"
-
 	"sealpost/account"
+	"sealpost/filestore/nodekey"
+	"sealpost/imap/wire"
 	"sealpost/mailstore"
 )
 
@@ -60,24 +60,27 @@ type Server struct {
 	Book     *account.Book
 	Store    *mailstore.Store
 	Throttle *account.Throttle
-	TLS      *tls.Config // for implicit TLS and STARTTLS; nobody signs in without
+	TLS      *tls.Config  // for implicit TLS and STARTTLS; nobody signs in without
+	Key      *nodekey.Key // seals what clients keep beside mailboxes (METADATA)
 	Log      *slog.Logger
 	Now      func() time.Time
 	Spool    string // folder for what is too large for memory while it is sealed
 	Limits   Limits
 	// Mark stands for a client's network in the log; nil: nothing does.
 	Mark func(network string) string
+	// Keeping is set only where mail is to be kept as it came: not in this house.
+	Keeping Keeping
 
 	once    sync.Once
-	inner   *imapserver.Server
-	pieces  sync.Pool // *[]byte of pieceSize: bodies on their way out
 	closing atomic.Bool
 	census  census
 	running sync.WaitGroup
 	mu      sync.Mutex
 	doors   map[net.Listener]struct{}
-	wires   map[*wire]struct{}
+	wires   map[*wire.Conn]struct{}
 }
+
+const shuttingDown = "server is shutting down"
 
 // ErrClosed is what Serve returns after Shutdown.
 var ErrClosed = errors.New("imap: server is shut down")
@@ -85,15 +88,8 @@ var ErrClosed = errors.New("imap: server is shut down")
 func (s *Server) open() {
 	s.once.Do(func() {
 		s.doors = map[net.Listener]struct{}{}
-		s.wires = map[*wire]struct{}{}
+		s.wires = map[*wire.Conn]struct{}{}
 		s.census.open(s.Limits)
-		s.pieces.New = func() any { b := make([]byte, pieceSize); return &b }
-		s.inner = imapserver.New(&imapserver.Options{
-			NewSession:   enterSession,
-			Caps:         innerCaps,
-			Logger:       innerLog{s.Log},
-			InsecureAuth: true, // the lobby lets nobody in without TLS
-		})
 	})
 }
 
@@ -157,7 +153,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		ln.Close()
 	}
 	for w := range s.wires {
-		w.wake()
+		w.Leave(shuttingDown)
 	}
 	s.mu.Unlock()
 	done := make(chan struct{})
@@ -169,7 +165,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	for w := range s.wires {
-		w.cut()
+		w.Cut()
 	}
 	s.mu.Unlock()
 	return ctx.Err()

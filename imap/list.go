@@ -1,40 +1,68 @@
 package imap
 
 import (
-	"cmp"
-	"slices"
+	"math"
 	"strings"
 
-	goimap "github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-imap/v2/imapserver"
-
+	"sealpost/imap/wire"
 	"sealpost/mailstore"
 )
 
-// delimiter stands between the levels of a mailbox name.
-const delimiter = '/'
+// maxPatterns bounds what one LIST may ask (ATTACKS D10).
+const maxPatterns = 100
 
-// List is LIST and LSUB (RFC 9051, section 6.3.9; RFC 3501, section 6.3.9;
-// RFC 5258, 5819, 6154).
-func (s *session) List(w *imapserver.ListWriter, ref string, patterns []string, o *goimap.ListOptions) error {
-	if len(patterns) == 0 { // LIST "" "" asks for the delimiter
-		return w.WriteList(&goimap.ListData{Attrs: []goimap.MailboxAttr{goimap.MailboxAttrNoSelect}, Delim: delimiter})
+// listing is what one LIST asks for (RFC 9051, section 6.3.9; RFC 5258).
+type listing struct {
+	ref      string
+	patterns []string
+	lsub     bool // it is LSUB
+
+	subscribed, use, recursive bool // which to select
+	showSubscribed, rights     bool
+	status                     []string // of RETURN (STATUS (...)), RFC 5819
+	metadata                   []string // of RETURN (METADATA (...)), RFC 9590
+}
+
+// list is LIST (RFC 9051, section 6.3.9; RFC 5258, 5819, 6154).
+func (s *session) list(r *request) error {
+	l := listing{}
+	if err := l.parse(&r.Args, s.wire.UTF8); err != nil {
+		return err
 	}
+	if len(l.patterns) == 1 && l.patterns[0] == "" { // LIST "" "" asks for the delimiter
+		s.wire.Str(`* LIST (\Noselect) "/" ""` + "\r\n")
+		return nil
+	}
+	return s.listAll(&l)
+}
+
+// lsub is LSUB (RFC 3501, section 6.3.9).
+func (s *session) lsub(r *request) error {
+	l := listing{lsub: true, subscribed: true}
+	if !l.names(&r.Args, s.wire.UTF8) || len(l.patterns) != 1 || !r.Args.End() {
+		return bad("expected LSUB reference pattern")
+	}
+	return s.listAll(&l)
+}
+
+func (s *session) listAll(l *listing) error {
 	t, err := s.tree()
 	if err != nil {
 		return s.fault("list", err)
 	}
-	t.hide(ref, patterns)
-	lsub := s.command == "LSUB"
+	t.hide(l.ref, l.patterns)
+	s.heed(l.status)
 	for _, b := range t.branches {
-		if !matches(b.name, ref, patterns) {
+		if !matches(b.name, l.ref, l.patterns) {
 			continue
 		}
-		if data := t.show(b, o, lsub); data != nil {
-			if o.ReturnStatus != nil && b.real {
-				data.Status = s.status(b.box)
-			}
-			if err := w.WriteList(data); err != nil {
+		attrs, shown := t.show(b, l)
+		if !shown {
+			continue
+		}
+		s.writeList(l, b, attrs)
+		if b.real {
+			if err := s.writeMore(l, b.box); err != nil {
 				return err
 			}
 		}
@@ -42,154 +70,145 @@ func (s *session) List(w *imapserver.ListWriter, ref string, patterns []string, 
 	return nil
 }
 
-// tree is all names there are: mailboxes, subscribed names and the levels
-// above them.
-type tree struct {
-	branches []*branch // by name, INBOX first
-	named    map[string]*branch
-}
-
-type branch struct {
-	name       string
-	box        mailstore.Mailbox
-	real       bool // a mailbox, not only a name
-	subscribed bool
-	children   bool // mailboxes below it
-	hidden     bool // subscribed names below it that the patterns do not show
-}
-
-func (s *session) tree() (*tree, error) {
-	boxes, err := s.server.Store.Index.Mailboxes(s.ctx, s.owner)
-	if err != nil {
-		return nil, err
+// writeMore tells what was asked for beside the mailbox itself.
+func (s *session) writeMore(l *listing, b mailstore.Mailbox) error {
+	if l.rights { // RFC 8440
+		s.writeRights(b.Name)
 	}
-	subscribed, err := s.server.Store.Index.Subscriptions(s.ctx, s.owner)
-	if err != nil {
-		return nil, err
-	}
-	t := &tree{named: map[string]*branch{}}
-	for _, b := range boxes {
-		leaf := t.at(b.Name)
-		leaf.box, leaf.real = b, true
-		t.above(b.Name, func(up *branch) { up.children = true })
-	}
-	for _, name := range subscribed {
-		t.at(name).subscribed = true
-		t.above(name, func(*branch) {})
-	}
-	slices.SortFunc(t.branches, func(a, b *branch) int {
-		if (a.name == mailstore.Inbox) != (b.name == mailstore.Inbox) {
-			if a.name == mailstore.Inbox {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Compare(a.name, b.name)
-	})
-	return t, nil
-}
-
-func (t *tree) at(name string) *branch {
-	b := t.named[name]
-	if b == nil {
-		b = &branch{name: name}
-		t.named[name] = b
-		t.branches = append(t.branches, b)
-	}
-	return b
-}
-
-func (t *tree) above(name string, visit func(*branch)) {
-	for i := range name {
-		if name[i] == delimiter {
-			visit(t.at(name[:i]))
+	if len(l.metadata) > 0 { // RFC 9590
+		if _, err := s.writeMetadata(b, l.metadata, depthZero, math.MaxInt64); err != nil {
+			return s.fault("read metadata", err)
 		}
 	}
+	if len(l.status) > 0 {
+		return s.writeStatus(b, l.status)
+	}
+	return nil
 }
 
-// hide marks what stands for subscribed names that are not listed themselves
-// (RFC 5258, section 3.5; "%" in RFC 3501, section 6.3.9).
-func (t *tree) hide(ref string, patterns []string) {
-	for _, b := range t.branches {
-		if b.subscribed && !matches(b.name, ref, patterns) {
-			t.above(b.name, func(up *branch) { up.hidden = true })
-		}
-	}
-}
-
-// show is what LIST says of a branch, or nil.
-func (t *tree) show(b *branch, o *goimap.ListOptions, lsub bool) *goimap.ListData {
-	data := &goimap.ListData{Delim: delimiter, Mailbox: b.name}
-	switch {
-	case lsub && !b.subscribed && b.hidden:
-		data.Attrs = []goimap.MailboxAttr{goimap.MailboxAttrNoSelect}
-		return data
-	case o.SelectSpecialUse && b.box.Use == "":
-		return nil
-	case o.SelectSubscribed && !b.subscribed:
-		if !o.SelectRecursiveMatch || !b.hidden {
-			return nil
-		}
-	case !o.SelectSubscribed && !b.real && !b.children:
-		return nil
-	}
-	if o.SelectRecursiveMatch && b.hidden {
-		data.ChildInfo = &goimap.ListDataChildInfo{Subscribed: true}
-	}
-	data.Attrs = b.attributes(o, lsub)
-	return data
-}
-
-func (b *branch) attributes(o *goimap.ListOptions, lsub bool) []goimap.MailboxAttr {
-	attrs := []goimap.MailboxAttr{}
-	if !b.real {
-		attrs = append(attrs, goimap.MailboxAttrNonExistent)
-		if lsub {
-			attrs[0] = goimap.MailboxAttrNoSelect
-		}
-	}
-	if b.children {
-		attrs = append(attrs, goimap.MailboxAttrHasChildren)
+func (s *session) writeList(l *listing, b *branch, attrs []string) {
+	w := s.wire
+	if l.lsub {
+		w.Str("* LSUB (")
 	} else {
-		attrs = append(attrs, goimap.MailboxAttrHasNoChildren)
+		w.Str("* LIST (")
 	}
-	if b.box.Use != "" {
-		attrs = append(attrs, goimap.MailboxAttr(b.box.Use))
+	w.Str(strings.Join(attrs, " "))
+	w.Str(`) "/" `)
+	w.Box(b.name)
+	if l.recursive && b.hidden {
+		w.Str(` (CHILDINFO ("SUBSCRIBED"))`)
 	}
-	if b.subscribed && (o.ReturnSubscribed || o.SelectSubscribed) && !lsub {
-		attrs = append(attrs, goimap.MailboxAttrSubscribed)
-	}
-	return attrs
+	w.Line()
 }
 
-func matches(name, ref string, patterns []string) bool {
-	return slices.ContainsFunc(patterns, func(p string) bool {
-		p = ref + p
-		if level, rest, _ := strings.Cut(p, string(delimiter)); strings.EqualFold(level, mailstore.Inbox) {
-			p = mailstore.Inbox + p[len(p)-len(rest)-min(1, len(p)-len(level)):]
+// writeRights tells what the account may do with a mailbox of its own: all but
+// give rights to others (RFC 4314; INBOX cannot be deleted).
+func (s *session) writeRights(name string) {
+	s.wire.Str("* MYRIGHTS ")
+	s.wire.Box(name)
+	if name == mailstore.Inbox {
+		s.wire.Str(" lrswitek\r\n")
+		return
+	}
+	s.wire.Str(" lrswitekx\r\n")
+}
+
+// listSelects and listReturns are the options of LIST (RFC 5258, section 6).
+var listSelects = map[string]func(*listing){
+	"SUBSCRIBED":     func(l *listing) { l.subscribed = true },
+	"SPECIAL-USE":    func(l *listing) { l.use = true },
+	"REMOTE":         func(*listing) {}, // there are none
+	"RECURSIVEMATCH": func(l *listing) { l.recursive = true },
+}
+
+var listReturns = map[string]func(*listing, *wire.Parser) error{
+	"SUBSCRIBED":  func(l *listing, _ *wire.Parser) error { l.showSubscribed = true; return nil },
+	"CHILDREN":    func(*listing, *wire.Parser) error { return nil }, // always told
+	"SPECIAL-USE": func(*listing, *wire.Parser) error { return nil }, // always told
+	"MYRIGHTS":    func(l *listing, _ *wire.Parser) error { l.rights = true; return nil },
+	"STATUS":      (*listing).returnStatus,
+	"METADATA":    (*listing).returnMetadata,
+}
+
+func (l *listing) returnStatus(p *wire.Parser) (err error) {
+	if !p.Space() {
+		return bad("expected STATUS (items)")
+	}
+	l.status, err = statusList(p)
+	return err
+}
+
+func (l *listing) returnMetadata(p *wire.Parser) error {
+	ok := p.Space()
+	names, good := entryList(p)
+	if !ok || !good {
+		return bad("expected METADATA (entries)")
+	}
+	l.metadata = names
+	return nil
+}
+
+// parse reads: [(options) SP] reference SP pattern [SP RETURN (options)].
+func (l *listing) parse(p *wire.Parser, utf8 bool) error {
+	if p.Next("(") {
+		words, ok := p.Words()
+		if !ok || !p.Space() {
+			return bad("expected LIST (options) reference pattern")
 		}
-		return match(name, p)
-	})
-}
-
-// match says whether a name fits a pattern in which "*" is anything and "%"
-// anything within a level. It takes time for the product of their lengths, not
-// more, however many wildcards there are (ATTACKS D10).
-func match(name, pattern string) bool {
-	at := make([]bool, len(name)+1) // at[i]: the pattern so far fits name[:i]
-	at[0] = true
-	for p := range len(pattern) {
-		c := pattern[p]
-		if c == '*' || c == '%' {
-			for i := range len(name) {
-				at[i+1] = at[i+1] || at[i] && (c == '*' || name[i] != delimiter)
+		for _, w := range words {
+			option := listSelects[w]
+			if option == nil {
+				return bad("expected options of LIST that this server knows")
 			}
-			continue
+			option(l)
 		}
-		for i := len(name); i > 0; i-- {
-			at[i] = at[i-1] && name[i-1] == c
-		}
-		at[0] = false
 	}
-	return at[len(name)]
+	if l.recursive && !l.subscribed {
+		return bad("RECURSIVEMATCH goes with SUBSCRIBED (RFC 5258, section 3)")
+	}
+	if !l.names(p, utf8) {
+		return bad("expected LIST reference pattern")
+	}
+	if p.End() {
+		return nil
+	}
+	return l.returns(p)
+}
+
+// names reads: reference SP pattern, or patterns in parentheses.
+func (l *listing) names(p *wire.Parser, utf8 bool) (ok bool) {
+	if l.ref, ok = p.BoxPattern(utf8); !ok || !p.Space() {
+		return false
+	}
+	one := func() bool {
+		pattern, ok := p.BoxPattern(utf8)
+		l.patterns = append(l.patterns, pattern)
+		return ok
+	}
+	if p.Next("(") {
+		return p.List(one) && len(l.patterns) <= maxPatterns
+	}
+	return one()
+}
+
+// returns reads: SP RETURN (options).
+func (l *listing) returns(p *wire.Parser) (err error) {
+	if !p.Space() || !p.Fold("RETURN") || !p.Space() {
+		return bad("expected RETURN (options)")
+	}
+	ok := p.List(func() bool {
+		word, ok := p.Word()
+		option := listReturns[word]
+		if !ok || option == nil {
+			err = bad("expected options of LIST that this server knows")
+			return false
+		}
+		err = option(l, p)
+		return err == nil
+	})
+	if err == nil && (!ok || !p.End()) {
+		err = bad("expected RETURN (options)")
+	}
+	return err
 }

@@ -2,13 +2,13 @@ package imap
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	goimap "github.com/emersion/go-imap/v2"
-
+	"sealpost/imap/wire"
 	"sealpost/mailstore"
 )
 
@@ -52,108 +52,76 @@ func TestPatternsTakeNoTime(t *testing.T) {
 	}
 }
 
-func TestNames(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{
-		"INBOX":                  "INBOX",
-		"R&-D":                   "R&D",
-		"Entw&APw-rfe":           "Entwürfe",
-		"&U,BTFw-":               "台北",
-		"&2D3eAA-":               "\U0001f600",
-		"Grüße":                  "Grüße",
-		"a&AOQ-b&AOQ-":           "aäbä",
-		"../etc/passwd":          "../etc/passwd", // CleanName refuses it
-		"&AAA-":                  "\x00",          // and this
-		"&AGE-":                  "<refused>",     // "a" in base64
-		"&AOQ-&APw-":             "<refused>",     // two runs where one would do
-		"&AOR-":                  "<refused>",     // bits left over
-		"&AOQ=-":                 "<refused>",
-		"&":                      "<refused>",
-		"&AOQ":                   "<refused>",
-		"&2D0-":                  "<refused>", // half a surrogate
-		"&3gA-":                  "<refused>",
-		"a\x01":                  "<refused>",
-		"\xff":                   "<refused>",
-		"&AC8-etc":               "<refused>", // "/" in base64
-		"&AOQALwAu-":             "<refused>",
-		"&AOQ\r\n-":              "<refused>",
-		"&ACYAJg-":               "<refused>",
-		"&Jjo-!":                 "\u263a!",
-		"&AOQ-&-&APw-":           "ä&ü",
-		"~peter/mail/&ZeVnLIqe-": "~peter/mail/日本語",
-	} {
-		got, ok := decodeName(in)
-		if !ok {
-			got = "<refused>"
-		}
-		if got != want {
-			t.Errorf("%q is %q, want %q", in, got, want)
-		}
-	}
-}
-
-// FuzzName: no two ways to write one name, but for raw UTF-8, and no control
-// or printable ASCII out of base64.
-func FuzzName(f *testing.F) {
-	for _, s := range []string{"R&-D", "&U,BTFw-", "&2D3eAA-", "a&AOQ-b&AOQ-", "&AAA-", "&AOR-"} {
-		f.Add(s, "INBOX")
-	}
-	f.Fuzz(func(t *testing.T, a, b string) {
-		one, ok1 := decodeName(a)
-		two, ok2 := decodeName(b)
-		ascii := strings.IndexFunc(a+b, func(r rune) bool { return r > '~' }) < 0
-		if ok1 && ok2 && ascii && a != b && one == two {
-			t.Fatalf("%q and %q are both %q", a, b, one)
-		}
-	})
-}
-
 func TestNumbers(t *testing.T) {
 	t.Parallel()
-	s := &session{box: &view{}}
-	for _, u := range []mailstore.UID{3, 5, 9, 10, 4294967295} {
-		s.box.rows = append(s.box.rows, row{uid: u})
-	}
-	const all = 1<<32 - 1
+	s := &session{box: &view{set: mailstore.UIDsOf(3, 5, 9, 10, 4294967295)}}
 	for _, c := range []struct {
-		set  goimap.NumSet
+		set  string
+		uid  bool
 		want string
 	}{
-		{goimap.SeqSet{{Start: 1, Stop: all}}, "[{0 5}]"},
-		{goimap.SeqSet{{Start: 0, Stop: 0}}, "[{4 5}]"},
-		{goimap.SeqSet{{Start: 4, Stop: 0}}, "[{3 5}]"},
-		{goimap.SeqSet{{Start: 9, Stop: 0}}, "[{4 5}]"},
-		{goimap.SeqSet{{Start: 6, Stop: 7}}, "[]"},
-		{goimap.SeqSet{{Start: 1, Stop: 2}, {Start: 2, Stop: 3}}, "[{0 3}]"},
-		{goimap.UIDSet{{Start: 4, Stop: 9}}, "[{1 3}]"},
-		{goimap.UIDSet{{Start: 6, Stop: 8}}, "[]"},
-		{goimap.UIDSet{{Start: 11, Stop: 0}}, "[{4 5}]"},
-		{goimap.UIDSet{{Start: 1, Stop: all}}, "[{0 5}]"},
-		{goimap.UIDSet{{Start: 3, Stop: 3}, {Start: 10, Stop: 10}}, "[{0 1} {3 4}]"},
+		{"1:4294967295", false, "[{0 5}]"},
+		{"*", false, "[{4 5}]"},
+		{"4:*", false, "[{3 5}]"},
+		{"9:*", false, "[{4 5}]"},
+		{"6:7", false, "[]"},
+		{"1:2,2:3", false, "[{0 3}]"},
+		{"4:9", true, "[{1 3}]"},
+		{"6:8", true, "[]"},
+		{"11:*", true, "[{4 5}]"},
+		{"1:4294967295", true, "[{0 5}]"},
+		{"3,10", true, "[{0 1} {3 4}]"},
 	} {
-		if got := fmt.Sprint(s.places(c.set)); got != c.want {
-			t.Errorf("%v is %s, want %s", c.set, got, c.want)
+		p := wire.Parse(c.set)
+		if got, err := s.places(&p, c.uid); err != nil || fmt.Sprint(got) != c.want {
+			t.Errorf("%v is %v, want %s", c.set, got, c.want)
 		}
 	}
-	s.box.rows = nil
-	if got := s.places(goimap.SeqSet{{Start: 1, Stop: 0}}); len(got) != 0 {
+	s.box.set = mailstore.UIDSet{}
+	if got := s.find(wire.Set{Ranges: []wire.Range{{Start: 1, Stop: wire.Star}}}, false); len(got) != 0 {
 		t.Errorf("an empty mailbox has %v", got)
 	}
 }
 
 func TestExpungesAreNumberedFromTheTop(t *testing.T) {
 	t.Parallel()
-	v := &view{}
-	for u := range mailstore.UID(6) {
-		v.rows = append(v.rows, row{uid: u + 1})
-	}
-	v.lose(2)
-	v.lose(5)
+	v := &view{set: mailstore.UIDSpan(1, 6), gone: mailstore.UIDsOf(2, 5)}
 	if got := v.drop(); !slices.Equal(got, []uint32{5, 2}) {
 		t.Errorf("said %v", got)
 	}
-	if len(v.rows) != 4 || v.rows[1].uid != 3 {
-		t.Errorf("kept %v", v.rows)
+	if v.set.String() != "1,3:4,6" || v.gone.Len() > 0 {
+		t.Errorf("kept %v", v.set)
+	}
+}
+
+// A silent STORE keeps its own outcome from its client, and nothing that others did.
+func TestSilentStoreHidesOnlyItsOwn(t *testing.T) {
+	t.Parallel()
+	lines := map[mailstore.UID]mailstore.Entry{1: {Modseq: 5}, 2: {Modseq: 12, Flags: []string{mailstore.Flagged}}, 3: {Modseq: 7}}
+	v := &view{set: mailstore.UIDSpan(1, 3), since: 10, list: func(uids mailstore.UIDSet) iter.Seq2[*mailstore.Line, error] {
+		return func(yield func(*mailstore.Line, error) bool) {
+			for uid := range uids.All() {
+				l := mailstore.Line{Entry: lines[uid]}
+				if l.UID = uid; !yield(&l, nil) {
+					return
+				}
+			}
+		}
+	}}
+	for uid, what := range v.expect([]span{{0, 3}}, storeArgs{op: mailstore.Add, silent: true, flags: []string{mailstore.Seen}}) {
+		v.believe(uid, what)
+	}
+	lines[1] = mailstore.Entry{Modseq: 13, Flags: []string{mailstore.Seen}}
+	lines[2] = mailstore.Entry{Modseq: 13, Flags: []string{mailstore.Seen, mailstore.Flagged}}
+	lines[3] = mailstore.Entry{Modseq: 14, Flags: []string{mailstore.Seen, mailstore.Deleted}}
+	var n news
+	c := mailstore.Changes{Changed: mailstore.UIDSpan(1, 4), Vanished: mailstore.UIDsOf(1, 9)}
+	c.Modseq, c.UIDNext = 14, 5
+	if err := v.take(c, &n); err != nil || !slices.Equal(n.flagged, []mailstore.UID{2, 3}) || n.fresh.String() != "4" {
+		t.Errorf("told %v, %v new, %v", n.flagged, n.fresh, err)
+	}
+	if v.gone.String() != "1" || v.set.String() != "1:4" || v.since != 14 || len(v.told) > 0 {
+		t.Errorf("gone %v of %v, since %d", v.gone, v.set, v.since)
 	}
 }
 
@@ -173,7 +141,7 @@ func TestFlagArithmetic(t *testing.T) {
 		{mailstore.Replace, []string{`\Draft`}, []string{`\Draft`}},
 	} {
 		if got, want := table.after(r, c.op, c.change), table.number(c.want); got != want {
-			t.Errorf("%v %v: %v", c.op, c.change, table.sets[got])
+			t.Errorf("%v %v: %v", c.op, c.change, table.sets[got].flags)
 		}
 	}
 	if table.keywords != 1 {
@@ -191,16 +159,17 @@ func FuzzSearch(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, args string) {
-		s := &session{box: &view{}, saved: []mailstore.UID{3, 4}}
-		for _, u := range []mailstore.UID{1, 3, 9} {
-			s.box.rows = append(s.box.rows, row{uid: u, flags: s.box.flags.number([]string{`\Seen`})})
+		s := &session{box: &view{set: mailstore.UIDsOf(1, 3, 9)}, saved: []mailstore.UID{3, 4}}
+		var rows []row
+		for u := range s.box.set.All() {
+			rows = append(rows, row{uid: u, flags: s.box.flags.number([]string{`\Seen`})})
 		}
-		_, tree, err := s.parseSearch(args)
+		_, tree, err := s.searching(wire.Parse(args)).search()
 		if err != nil {
 			return
 		}
-		_, opposite, err := s.parseSearch("NOT (" + keysOf(args) + ")")
-		for at, r := range s.box.rows {
+		_, opposite, err := s.searching(wire.Parse("NOT (" + keysOf(args) + ")")).search()
+		for at, r := range rows {
 			c := &candidate{view: s.box, at: at, row: r}
 			if v := tree(c); err == nil && v != -opposite(c) {
 				t.Fatalf("%q and its opposite both say %d of %d", args, v, at)
@@ -211,9 +180,9 @@ func FuzzSearch(f *testing.F) {
 
 // keysOf cuts off what stands before the keys.
 func keysOf(args string) string {
-	p := searchParser{parser: parser{rest: args}}
+	p := searchParser{Parser: wire.Parse(args), session: &session{}}
 	if _, err := p.returns(); err == nil && p.charset() == nil {
-		return p.rest
+		return p.Rest()
 	}
 	return args
 }
@@ -225,11 +194,11 @@ func FuzzAppend(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, args string) {
-		a, ok := parseAppend(command{args: args, mail: &literal{size: 1, binary: true}})
+		a, ok := parseAppend(wire.Parse(args), &wire.Literal{Size: 1, Binary: true}, true)
 		if !ok {
 			return
 		}
-		b, ok := parseAppend(command{args: string(appendQuoted(nil, []byte(strings.ReplaceAll(a.box, "&", "&-")))) + " (" + strings.Join(a.flags, " ") + ") ", mail: &literal{size: 1}})
+		b, ok := parseAppend(wire.Parse(string(wire.AppendQuoted(nil, a.box))+" ("+strings.Join(a.flags, " ")+") "), &wire.Literal{Size: 1}, true)
 		if !strings.ContainsFunc(a.box, func(r rune) bool { return r < ' ' || r == 0x7f }) && (!ok || b.box != a.box || !slices.Equal(a.flags, b.flags)) {
 			t.Fatalf("%q became %+v and then %+v", args, a, b)
 		}

@@ -2,59 +2,59 @@ package imap
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"sync"
+	"time"
 
 	"sealpost/account"
+	"sealpost/imap/wire"
 )
 
-// receive brings one connection through the lobby and hands it to imapserver,
-// whose goroutine then owns it until it closes.
+// receive takes up one connection. What it begins goes on in goroutines of its
+// own, one at a time.
 func (s *Server) receive(ctx context.Context, c net.Conn, implicitTLS bool) {
 	ctx, cancel := context.WithCancel(ctx)
-	from := remote(c)
-	w := newWire(s, c)
-	var entered account.ID
-	leave := sync.OnceFunc(func() {
+	x := &session{server: s, ctx: ctx, from: remote(c), log: s.Log}
+	x.wire = wire.New(c, wire.Times{Read: s.Limits.Read, Write: s.Limits.Write})
+	x.wire.Login = time.Now().Add(s.Limits.Login)
+	context.AfterFunc(ctx, x.wire.Cut) // at the latest when cancel ends ctx
+	x.gone = func() {
 		cancel()
-		s.census.left(from, entered)
-		s.mu.Lock()
-		delete(s.wires, w)
-		s.mu.Unlock()
-		s.running.Done()
-	})
-	w.ended = leave
-	defer func() {
-		if v := recover(); v != nil {
-			s.Log.Error("panic before sign-in", "stack", string(debug.Stack()))
-			w.Close()
-		}
-	}()
-	context.AfterFunc(ctx, w.cut) // at the latest when leave ends ctx
+		s.left(x)
+	}
+	defer x.guard()
+	if !s.census.entered(x.from) {
+		x.wire.Refuse("too many connections", implicitTLS)
+		x.leave()
+		return
+	}
+	s.entered(x.wire)
+	if implicitTLS && !x.handshake(ctx) {
+		x.leave()
+		return
+	}
+	x.greet()
+	x.wire.Rest()
+	go x.attend()
+}
 
-	if !s.census.entered(from) {
-		w.refuse("too many connections", implicitTLS)
-		return
-	}
+// entered makes a connection known to Shutdown.
+func (s *Server) entered(w *wire.Conn) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.wires[w] = struct{}{}
+	if s.closing.Load() {
+		w.Leave(shuttingDown)
+	}
+}
+
+func (s *Server) left(x *session) {
+	s.census.left(x.from, x.account)
+	s.mu.Lock()
+	delete(s.wires, x.wire)
 	s.mu.Unlock()
-	l := &lobby{server: s, wire: w, from: from}
-	if implicitTLS && !l.handshake(ctx) {
-		w.Close()
-		return
-	}
-	guest, ok := l.serve(ctx)
-	if !ok {
-		w.Close()
-		return
-	}
-	entered = guest.account.ID
-	d := newDesk(ctx, s, w, guest)
-	s.inner.Serve(&single{conn: d}) // returns at once; the desk's Close ends it all
+	s.running.Done()
 }
 
 // remote is where a connection comes from, as far as it can be told.
@@ -63,49 +63,6 @@ func remote(c net.Conn) netip.Addr {
 		return a.Addr().Unmap().WithZone("")
 	}
 	return netip.IPv4Unspecified()
-}
-
-// single is a listener of one connection: the one way into imapserver.
-type single struct{ conn net.Conn }
-
-func (l *single) Accept() (net.Conn, error) {
-	c := l.conn
-	if c == nil {
-		return nil, net.ErrClosed
-	}
-	l.conn = nil
-	return c, nil
-}
-
-func (l *single) Close() error   { return nil }
-func (l *single) Addr() net.Addr { return &net.TCPAddr{} }
-
-// mark stands for where a connection comes from: an IPv4 address or an IPv6 /64.
-func (l *lobby) mark() string {
-	if l.server.Mark == nil {
-		return ""
-	}
-	if l.from.Is4() {
-		return l.server.Mark(l.from.String())
-	}
-	return l.server.Mark(place(l.from).String())
-}
-
-// handshake starts TLS on the connection.
-func (l *lobby) handshake(ctx context.Context) bool {
-	if l.server.TLS == nil {
-		return false
-	}
-	ctx, cancel := context.WithDeadline(ctx, l.wire.login)
-	defer cancel()
-	c := tls.Server(l.wire.Conn, l.server.TLS)
-	if err := c.HandshakeContext(ctx); err != nil {
-		l.server.Log.Debug("TLS handshake failed", "from", l.mark())
-		return false
-	}
-	l.wire.secure(c)
-	l.tls = true
-	return true
 }
 
 // census counts connections: in all, by address and by account.
@@ -121,16 +78,6 @@ func (c *census) open(l Limits) {
 	c.limits = l
 	c.from = map[netip.Prefix]int{}
 	c.accounts = map[account.ID]int{}
-}
-
-// place is what counts as one address: an IPv4 address or an IPv6 /64.
-func place(a netip.Addr) netip.Prefix {
-	bits := 32
-	if a.Is6() {
-		bits = 64
-	}
-	p, _ := a.Prefix(bits)
-	return p
 }
 
 // entered counts a connection, which left must undo whatever the answer was.

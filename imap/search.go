@@ -1,11 +1,9 @@
 package imap
 
 import (
-	"fmt"
 	"strings"
 
-	goimap "github.com/emersion/go-imap/v2"
-
+	"sealpost/imap/wire"
 	"sealpost/mailstore"
 )
 
@@ -13,36 +11,56 @@ import (
 type searchReturn struct {
 	extended                   bool
 	min, max, all, count, save bool
+	update                     bool   // UPDATE (RFC 5267): what changes is told later,
+	fetch                      *fetch // with these attributes
+	part                       *part  // PARTIAL (RFC 9394), or nil
+	modseq                     bool   // the highest MODSEQ of what is found is told
+}
+
+// told says whether anything is to be answered.
+func (r searchReturn) told() bool {
+	return r.min || r.max || r.all || r.count || r.part != nil || r.update
 }
 
 // search is SEARCH and UID SEARCH (RFC 9051, section 6.4.4). It answers from
 // what is visible: flags, dates, sizes and the header at the account's level.
 // BODY and TEXT look at the visible header too, for there is nothing else.
-func (s *session) search(c command) error {
-	if s.box == nil {
-		return bad("select a mailbox first")
+func (s *session) search(r *request) error {
+	p := s.searching(r.Args)
+	ask, tree, err := p.search()
+	if err == nil && ask.update && s.liveAt(r.Tag) >= 0 {
+		err = sameTag
 	}
-	ask, tree, err := s.parseSearch(c.args)
 	if err != nil {
 		if ask.save {
 			s.saved = nil // RFC 5182, section 2.1
 		}
 		return err
 	}
-	found, err := s.evaluate(tree)
+	found, err := s.evaluate(tree, s.progress(r.Tag))
 	if err != nil {
 		return s.fault("search", err)
 	}
 	if ask.save {
 		s.saved = s.box.pick(found, ask)
 	}
-	s.writeFound(c, ask, found)
-	return s.done(c)
+	if ask.update {
+		s.keepLive(r, ask, p, live{tree: tree}, found)
+	}
+	s.writeFound(r, ask, found)
+	return nil
 }
 
-// parseSearch reads the arguments: return options, charset, keys.
-func (s *session) parseSearch(args string) (ask searchReturn, tree searchKey, err error) {
-	p := searchParser{parser: parser{rest: args}, session: s}
+// sameTag refuses a second search to be kept up to date under one tag.
+var sameTag = bad("a search with that tag is kept up to date already")
+
+func (s *session) searching(args wire.Parser) *searchParser {
+	return &searchParser{Parser: args, session: s, arguments: argumentKeys}
+}
+
+// search reads the arguments: return options, charset, keys.
+func (p *searchParser) search() (ask searchReturn, tree searchKey, err error) {
+	s := p.session
 	if ask, err = p.returns(); err != nil {
 		return ask, nil, err
 	}
@@ -50,59 +68,83 @@ func (s *session) parseSearch(args string) (ask searchReturn, tree searchKey, er
 		return ask, nil, err
 	}
 	tree, ok := p.keys()
-	if !ok || !p.end() {
+	ask.modseq = p.modseq
+	if p.counted && s.enabled.uidOnly {
+		return ask, nil, uidRequired
+	}
+	if ask.modseq {
+		s.followModseqs()
+	}
+	if !ok || !p.End() {
 		return ask, nil, bad("expected search keys that this server knows")
 	}
 	return ask, tree, nil
 }
 
+// returnOptions are the words of RETURN.
+var returnOptions = map[string]func(*searchReturn, *wire.Parser) bool{
+	"MIN":     func(r *searchReturn, _ *wire.Parser) bool { r.min = true; return true },
+	"MAX":     func(r *searchReturn, _ *wire.Parser) bool { r.max = true; return true },
+	"ALL":     func(r *searchReturn, _ *wire.Parser) bool { r.all = true; return true },
+	"COUNT":   func(r *searchReturn, _ *wire.Parser) bool { r.count = true; return true },
+	"SAVE":    func(r *searchReturn, _ *wire.Parser) bool { r.save = true; return true },
+	"CONTEXT": func(*searchReturn, *wire.Parser) bool { return true }, // that more is to come of it
+	"PARTIAL": func(r *searchReturn, p *wire.Parser) (ok bool) {
+		if ok = p.Space(); ok {
+			r.part, ok = parsePart(p)
+		}
+		return ok
+	},
+}
+
 // returns reads "RETURN (...) ".
 func (p *searchParser) returns() (ask searchReturn, err error) {
-	const word = "RETURN "
-	if len(p.rest) < len(word) || !strings.EqualFold(p.rest[:len(word)], word) {
+	if !p.Fold("RETURN") {
 		ask.all = true
 		return ask, nil
 	}
-	p.rest = p.rest[len(word):]
 	ask.extended = true
-	known := true
-	ok := p.list(func() bool {
-		option, ok := p.word()
-		switch option {
-		case "MIN":
-			ask.min = true
-		case "MAX":
-			ask.max = true
-		case "ALL":
-			ask.all = true
-		case "COUNT":
-			ask.count = true
-		case "SAVE":
-			ask.save = true
-		default:
-			known = false
+	ok := p.Space() && p.List(func() bool {
+		word, _ := p.Word()
+		if word == "UPDATE" {
+			return p.update(&ask)
 		}
-		return ok
+		option := returnOptions[word]
+		return option != nil && option(&ask, &p.Parser)
 	})
-	if !ok || !known || !p.space() {
-		return ask, bad("expected RETURN (MIN MAX ALL COUNT SAVE)")
+	if !ok || !p.Space() || ask.part != nil && ask.all { // RFC 9394, section 3.1
+		return ask, bad("expected RETURN (MIN MAX ALL COUNT SAVE CONTEXT UPDATE), or PARTIAL in place of ALL")
 	}
-	if !ask.min && !ask.max && !ask.count && !ask.save {
+	if !ask.min && !ask.max && !ask.count && !ask.save && ask.part == nil && !ask.update {
 		ask.all = true
 	}
 	return ask, nil
 }
 
+// update reads what may stand behind UPDATE (RFC 5465, section 7).
+func (p *searchParser) update(ask *searchReturn) (ok bool) {
+	ok = !ask.update
+	ask.update, p.live = true, true
+	if ok && p.Next(" (") {
+		p.Space()
+		ask.fetch, ok = p.session.attributes(&p.Parser)
+	}
+	return ok
+}
+
 func (p *searchParser) charset() error {
-	const word = "CHARSET "
-	if len(p.rest) < len(word) || !strings.EqualFold(p.rest[:len(word)], word) {
+	if !p.Fold("CHARSET") {
 		return nil
 	}
-	p.rest = p.rest[len(word):]
-	name, ok := p.astring()
-	if !ok || !p.space() {
+	ok := p.Space()
+	name, named := p.Astring()
+	if !ok || !named || !p.Space() {
 		return bad("expected CHARSET name")
 	}
+	return knownCharset(name)
+}
+
+func knownCharset(name string) error {
 	switch strings.ToUpper(name) {
 	case "UTF-8", "US-ASCII", "ASCII":
 		return nil
@@ -113,75 +155,107 @@ func (p *searchParser) charset() error {
 // pick is what SAVE keeps of a result: only what MIN and MAX name if nothing
 // more was asked for (RFC 5182, section 2.4).
 func (v *view) pick(found []int, ask searchReturn) []mailstore.UID {
-	var uids []mailstore.UID
 	if (ask.min || ask.max) && !ask.all && !ask.count {
+		var uids []mailstore.UID
 		if ask.min && len(found) > 0 {
-			uids = append(uids, v.rows[found[0]].uid)
+			uids = append(uids, v.uid(found[0]))
 		}
 		if last := len(found) - 1; ask.max && last >= 0 && !(ask.min && last == 0) {
-			uids = append(uids, v.rows[found[last]].uid)
+			uids = append(uids, v.uid(found[last]))
 		}
 		return uids
 	}
-	for _, at := range found {
-		uids = append(uids, v.rows[at].uid)
+	if ask.part != nil && !ask.count {
+		lo, hi := ask.part.bounds(len(found))
+		found = found[lo:hi]
 	}
-	return uids
+	return v.named(found)
 }
 
 // writeFound writes SEARCH or ESEARCH.
-func (s *session) writeFound(c command, ask searchReturn, found []int) {
-	byUID := c.name == "UID SEARCH"
+func (s *session) writeFound(r *request, ask searchReturn, found []int) {
 	number := func(at int) uint32 {
-		if byUID {
-			return uint32(s.box.rows[at].uid)
+		if r.UID {
+			return uint32(s.box.uid(at))
 		}
 		return uint32(at + 1)
 	}
-	if !ask.extended && !s.conn.EnabledCaps().Has(goimap.CapIMAP4rev2) {
-		s.wire.WriteString("* SEARCH")
+	w := s.wire
+	if !ask.extended && !s.enabled.rev2 {
+		w.Str("* SEARCH")
 		for _, at := range found {
-			fmt.Fprintf(s.wire, " %d", number(at))
+			w.Mark(' ')
+			w.Num(uint64(number(at)))
 		}
-		s.wire.WriteString("\r\n")
+		if ask.modseq && len(found) > 0 {
+			w.Str(" (MODSEQ " + modseqText(s.highest(found, ask)) + ")")
+		}
+		w.Line()
 		return
 	}
-	fmt.Fprintf(s.wire, "* ESEARCH (TAG %s)", appendQuoted(nil, []byte(c.tag)))
-	if byUID {
-		s.wire.WriteString(" UID")
+	if ask.extended && !ask.told() { // SAVE alone says nothing (RFC 5182, section 2.4)
+		return
+	}
+	w.Str("* ESEARCH (TAG ")
+	w.Text(r.Tag)
+	w.Mark(')')
+	if r.UID {
+		w.Str(" UID")
 	}
 	if last := len(found) - 1; last >= 0 {
 		if ask.min {
-			fmt.Fprintf(s.wire, " MIN %d", number(found[0]))
+			w.Str(" MIN ")
+			w.Num(uint64(number(found[0])))
 		}
 		if ask.max {
-			fmt.Fprintf(s.wire, " MAX %d", number(found[last]))
+			w.Str(" MAX ")
+			w.Num(uint64(number(found[last])))
 		}
 		if ask.all {
-			s.wire.WriteString(" ALL ")
-			s.writeRuns(found, number)
+			w.Str(" ALL ")
+			w.Runs(len(found), func(i int) uint32 { return number(found[i]) })
 		}
+	}
+	if ask.part != nil {
+		s.writePart(ask.part, found, number)
 	}
 	if ask.count {
-		fmt.Fprintf(s.wire, " COUNT %d", len(found))
+		w.Str(" COUNT ")
+		w.Num(uint64(len(found)))
 	}
-	s.wire.WriteString("\r\n")
+	if ask.modseq && len(found) > 0 {
+		w.Str(" MODSEQ " + modseqText(s.highest(found, ask)))
+	}
+	w.Line()
 }
 
-// writeRuns writes numbers as a set, without holding it.
-func (s *session) writeRuns(found []int, number func(int) uint32) {
-	for i := 0; i < len(found); {
-		first := number(found[i])
-		last := first
-		for i++; i < len(found) && number(found[i]) == last+1; i++ {
-			last++
-		}
-		fmt.Fprintf(s.wire, "%d", first)
-		if last > first {
-			fmt.Fprintf(s.wire, ":%d", last)
-		}
-		if i < len(found) {
-			s.wire.WriteString(",")
-		}
+// writePart is PARTIAL (RFC 9394, section 3.1).
+func (s *session) writePart(x *part, found []int, number func(int) uint32) {
+	lo, hi := x.bounds(len(found))
+	s.wire.Str(" PARTIAL (" + x.spelled + " ")
+	if lo == hi {
+		s.wire.Str("NIL)")
+		return
 	}
+	found = found[lo:hi]
+	s.wire.Runs(len(found), func(i int) uint32 { return number(found[i]) })
+	s.wire.Mark(')')
+}
+
+// highest is the highest MODSEQ among what is told of a result (RFC 7162,
+// section 3.1.10).
+func (s *session) highest(found []int, ask searchReturn) (m mailstore.Modseq) {
+	if (ask.min || ask.max) && !ask.all && !ask.count && ask.part == nil {
+		if ask.min {
+			m = s.box.at(found[0]).modseq
+		}
+		if ask.max {
+			m = max(m, s.box.at(found[len(found)-1]).modseq)
+		}
+		return m
+	}
+	for _, at := range found {
+		m = max(m, s.box.at(at).modseq)
+	}
+	return m
 }

@@ -1,11 +1,12 @@
 package imap
 
 import (
+	"slices"
 	"strings"
 	"time"
 
-	goimap "github.com/emersion/go-imap/v2"
-
+	"sealpost/imap/wire"
+	"sealpost/mail"
 	"sealpost/mailstore"
 )
 
@@ -63,9 +64,14 @@ func not(k searchKey) searchKey {
 
 // searchParser reads search keys.
 type searchParser struct {
-	parser
+	wire.Parser
 	session     *session
+	arguments   map[string]func(*searchParser) (searchKey, bool) // argumentKeys, which refer to us
 	depth, seen int
+	modseq      bool // MODSEQ is among the keys
+	counted     bool // message numbers are
+	aged        bool // OLDER or YOUNGER is
+	live        bool // its result is kept up to date
 }
 
 // keys reads keys separated by spaces; all must fit.
@@ -77,10 +83,10 @@ func (p *searchParser) keys() (searchKey, bool) {
 			return nil, false
 		}
 		keys = append(keys, k)
-		if p.end() || strings.HasPrefix(p.rest, ")") {
+		if p.End() || p.Next(")") {
 			return allOf(keys), true
 		}
-		if !p.space() {
+		if !p.Space() {
 			return nil, false
 		}
 	}
@@ -93,81 +99,85 @@ func (p *searchParser) key() (searchKey, bool) {
 	if p.seen++; p.depth > searchDepth || p.seen > searchKeys {
 		return nil, false
 	}
-	if p.special("(") {
+	if p.Special("(") {
 		k, ok := p.keys()
-		return k, ok && p.special(")")
+		return k, ok && p.Special(")")
 	}
 	if k, ok := p.places(); ok {
 		return k, true
 	}
-	name, ok := p.word()
+	name, ok := p.Word()
 	if !ok {
 		return nil, false
 	}
 	if k, ok := plainKeys[name]; ok {
 		return k, true
 	}
-	if !p.space() {
+	if !p.Space() {
 		return nil, false
 	}
-	return p.argument(name)
+	read := p.arguments[name]
+	if read == nil {
+		return nil, false
+	}
+	return read(p)
 }
 
 // plainKeys are those without an argument. \Recent is gone from IMAP4rev2 and
 // no message has it.
 var plainKeys = map[string]searchKey{
-	"ALL":        func(*candidate) verdict { return fits },
-	"ANSWERED":   flagged(mailstore.Answered),
-	"DELETED":    flagged(mailstore.Deleted),
-	"DRAFT":      flagged(mailstore.Draft),
-	"FLAGGED":    flagged(mailstore.Flagged),
-	"SEEN":       flagged(mailstore.Seen),
-	"UNANSWERED": not(flagged(mailstore.Answered)),
-	"UNDELETED":  not(flagged(mailstore.Deleted)),
-	"UNDRAFT":    not(flagged(mailstore.Draft)),
-	"UNFLAGGED":  not(flagged(mailstore.Flagged)),
-	"UNSEEN":     not(flagged(mailstore.Seen)),
-	"RECENT":     func(*candidate) verdict { return misses },
-	"NEW":        func(*candidate) verdict { return misses },
-	"OLD":        func(*candidate) verdict { return fits },
+	"ALL":               func(*candidate) verdict { return fits },
+	"ANSWERED":          flagged(mailstore.Answered),
+	"DELETED":           flagged(mailstore.Deleted),
+	"DRAFT":             flagged(mailstore.Draft),
+	"FLAGGED":           flagged(mailstore.Flagged),
+	"SEEN":              flagged(mailstore.Seen),
+	"UNANSWERED":        not(flagged(mailstore.Answered)),
+	"UNDELETED":         not(flagged(mailstore.Deleted)),
+	"UNDRAFT":           not(flagged(mailstore.Draft)),
+	"UNFLAGGED":         not(flagged(mailstore.Flagged)),
+	"UNSEEN":            not(flagged(mailstore.Seen)),
+	"RECENT":            func(*candidate) verdict { return misses },
+	"NEW":               func(*candidate) verdict { return misses },
+	"OLD":               func(*candidate) verdict { return fits },
+	"SAVEDATESUPPORTED": func(*candidate) verdict { return fits },
 }
 
 func flagged(flag string) searchKey {
 	return func(c *candidate) verdict { return is(c.view.flags.has(c.row, flag)) }
 }
 
-// argument reads the argument of a key that has one.
-func (p *searchParser) argument(name string) (searchKey, bool) {
-	switch name {
-	case "NOT":
-		return p.not()
-	case "OR":
-		return p.or()
-	case "UID":
-		return p.uid()
-	case "KEYWORD":
-		return p.keyword()
-	case "UNKEYWORD":
-		k, ok := p.keyword()
-		return not(k), ok
-	case "LARGER", "SMALLER":
-		return p.sized(name == "LARGER")
-	case "SINCE", "BEFORE", "ON":
-		return p.dated(received, name)
-	case "SENTSINCE", "SENTBEFORE", "SENTON":
-		return p.dated(sent, strings.TrimPrefix(name, "SENT"))
-	case "FROM", "TO", "CC", "BCC", "SUBJECT":
-		return p.field(name)
-	case "HEADER":
-		field, ok := p.astring()
-		if !ok || !p.space() {
-			return nil, false
-		}
-		return p.field(field)
-	case "TEXT", "BODY":
-		return p.field("")
-	}
-	return nil, false
+// argumentKeys are those with arguments, which each reads.
+var argumentKeys = map[string]func(*searchParser) (searchKey, bool){
+	"NOT":         (*searchParser).not,
+	"OR":          (*searchParser).or,
+	"UID":         (*searchParser).uid,
+	"KEYWORD":     (*searchParser).keyword,
+	"UNKEYWORD":   (*searchParser).unkeyword,
+	"LARGER":      sized(func(size, n int64) bool { return size > n }),
+	"SMALLER":     sized(func(size, n int64) bool { return size < n }),
+	"SINCE":       dated(received, since),
+	"BEFORE":      dated(received, before),
+	"ON":          dated(received, on),
+	"SENTSINCE":   dated(sent, since),
+	"SENTBEFORE":  dated(sent, before),
+	"SENTON":      dated(sent, on),
+	"SAVEDSINCE":  dated(saved, since), // RFC 8514
+	"SAVEDBEFORE": dated(saved, before),
+	"SAVEDON":     dated(saved, on),
+	"OLDER":       aged(func(age, n int64) bool { return age >= n }), // RFC 5032
+	"YOUNGER":     aged(func(age, n int64) bool { return age <= n }),
+	"MODSEQ":      (*searchParser).sinceModseq,
+	"EMAILID":     (*searchParser).emailID,
+	"THREADID":    (*searchParser).threadID,
+	"FROM":        inAddresses("From", func(e *mail.Envelope) []mail.Mailbox { return e.From }),
+	"TO":          inAddresses("To", func(e *mail.Envelope) []mail.Mailbox { return e.To }),
+	"CC":          inAddresses("Cc", func(e *mail.Envelope) []mail.Mailbox { return e.Cc }),
+	"BCC":         inAddresses("Bcc", func(e *mail.Envelope) []mail.Mailbox { return e.Bcc }),
+	"SUBJECT":     field("Subject"),
+	"HEADER":      (*searchParser).anyField,
+	"TEXT":        inBody(true),
+	"BODY":        inBody(false),
 }
 
 func (p *searchParser) not() (searchKey, bool) {
@@ -180,7 +190,7 @@ func (p *searchParser) not() (searchKey, bool) {
 
 func (p *searchParser) or() (searchKey, bool) {
 	a, ok := p.key()
-	if !ok || !p.space() {
+	if !ok || !p.Space() {
 		return nil, false
 	}
 	b, ok := p.key()
@@ -191,29 +201,81 @@ func (p *searchParser) or() (searchKey, bool) {
 }
 
 func (p *searchParser) keyword() (searchKey, bool) {
-	f, ok := p.flag()
+	f, ok := p.Flag()
 	return flagged(f), ok
 }
 
-func (p *searchParser) sized(larger bool) (searchKey, bool) {
-	n, ok := p.number()
+func (p *searchParser) unkeyword() (searchKey, bool) {
+	k, ok := p.keyword()
+	return not(k), ok
+}
+
+func sized(fit func(size, n int64) bool) func(*searchParser) (searchKey, bool) {
+	return func(p *searchParser) (searchKey, bool) {
+		n, ok := p.Number()
+		return func(c *candidate) verdict { return is(fit(c.row.size, n)) }, ok
+	}
+}
+
+// aged is OLDER and YOUNGER: seconds since a message was received.
+func aged(fit func(age, n int64) bool) func(*searchParser) (searchKey, bool) {
+	return func(p *searchParser) (searchKey, bool) {
+		n, ok := p.Number()
+		p.aged = true
+		now := p.session.server.Now().Unix()
+		return func(c *candidate) verdict { return is(fit(now-c.row.received, n)) }, ok && n > 0
+	}
+}
+
+// sinceModseq is MODSEQ (RFC 7162, section 3.1.5): a message changed at that
+// MODSEQ or later. An entry may be named; there is one MODSEQ for all of them.
+func (p *searchParser) sinceModseq() (searchKey, bool) {
+	if _, ok := p.Quoted(); ok {
+		if !p.Space() {
+			return nil, false
+		}
+		if _, ok := p.Word(); !ok || !p.Space() {
+			return nil, false
+		}
+	}
+	n, ok := p.Number()
+	p.modseq = true
+	return func(c *candidate) verdict { return is(c.row.modseq >= mailstore.Modseq(n)) }, ok
+}
+
+func (p *searchParser) emailID() (searchKey, bool) {
+	id, ok := p.Astring()
 	return func(c *candidate) verdict {
-		return is(larger && c.row.size > n || !larger && c.row.size < n)
+		if c.header == nil {
+			return open
+		}
+		return is(c.header.emailID == id)
 	}, ok
 }
 
+// threadID fits nothing: no message has one here (RFC 8474, section 5.2).
+func (p *searchParser) threadID() (searchKey, bool) {
+	_, ok := p.Astring()
+	return func(*candidate) verdict { return misses }, ok
+}
+
+func since(day, than int) bool  { return day >= than }
+func before(day, than int) bool { return day < than }
+func on(day, than int) bool     { return day == than }
+
 // dated makes a key that compares days, whatever the hour and zone.
-func (p *searchParser) dated(of func(*candidate) (time.Time, verdict), how string) (searchKey, bool) {
-	t, ok := p.date()
-	than := dayOf(t)
-	return func(c *candidate) verdict {
-		t, known := of(c)
-		if known != fits {
-			return known
-		}
-		day := dayOf(t)
-		return is(how == "SINCE" && day >= than || how == "BEFORE" && day < than || how == "ON" && day == than)
-	}, ok
+func dated(of func(*candidate) (time.Time, verdict), fit func(day, than int) bool) func(*searchParser) (searchKey, bool) {
+	return func(p *searchParser) (searchKey, bool) {
+		t, ok := p.Date()
+		than := dayOf(t)
+		return func(c *candidate) verdict {
+			t, known := of(c)
+			if known != fits {
+				return known
+			}
+			return is(fit(dayOf(t), than))
+		}, ok
+	}
 }
 
 func dayOf(t time.Time) int {
@@ -221,72 +283,71 @@ func dayOf(t time.Time) int {
 	return (y*12+int(m))*32 + d
 }
 
-// field reads the text to look for in a field; "" is the whole header.
-func (p *searchParser) field(name string) (searchKey, bool) {
-	text, ok := p.astring()
+// field reads the text to look for in a field.
+func field(name string) func(*searchParser) (searchKey, bool) {
+	return func(p *searchParser) (searchKey, bool) {
+		text, ok := p.Astring()
+		return headerKey(name, text), ok
+	}
+}
+
+// inAddresses reads the text to look for in a field of addresses: as it stands,
+// and as the envelope has it, without comments and what else may stand between.
+func inAddresses(name string, of func(*mail.Envelope) []mail.Mailbox) func(*searchParser) (searchKey, bool) {
+	return func(p *searchParser) (searchKey, bool) {
+		text, ok := p.Astring()
+		inField, folded := headerKey(name, text), foldText(text)
+		return func(c *candidate) verdict {
+			v := inField(c)
+			if v != misses {
+				return v
+			}
+			return is(slices.ContainsFunc(of(&c.header.envelope), func(m mail.Mailbox) bool {
+				return strings.Contains(foldText(m.Local+"@"+m.Domain), folded)
+			}))
+		}, ok
+	}
+}
+
+// inBody reads the text to look for in the body, or in the header too.
+func inBody(header bool) func(*searchParser) (searchKey, bool) {
+	return func(p *searchParser) (searchKey, bool) {
+		text, ok := p.Astring()
+		return bodyKey(text, header), ok
+	}
+}
+
+func (p *searchParser) anyField() (searchKey, bool) {
+	name, ok := p.Astring()
+	if !ok || !p.Space() {
+		return nil, false
+	}
+	text, ok := p.Astring()
 	return headerKey(name, text), ok
 }
 
 // places reads a set of message numbers, or "$".
 func (p *searchParser) places() (searchKey, bool) {
-	if p.special("$") {
-		return within(p.session.remembered()), true
-	}
-	set, ok := p.set()
+	set, ok := p.Set()
 	if !ok {
 		return nil, false
 	}
-	var spans []span
-	for _, r := range set {
-		spans = append(spans, p.session.box.numbered(r.Start, r.Stop))
+	p.counted = p.counted || !set.Saved
+	if p.live {
+		return p.lasting(set, false), true
 	}
-	return within(merge(spans)), true
+	return within(p.session.find(set, false)), true
 }
 
 func (p *searchParser) uid() (searchKey, bool) {
-	if p.special("$") {
-		return within(p.session.remembered()), true
+	set, ok := p.Set()
+	if !ok {
+		return nil, false
 	}
-	set, ok := p.set()
-	var spans []span
-	for _, r := range set {
-		spans = append(spans, p.session.box.between(mailstore.UID(r.Start), mailstore.UID(r.Stop)))
+	if p.live {
+		return p.lasting(set, true), true
 	}
-	return within(merge(spans)), ok
-}
-
-// set reads a sequence set; 0 is "*".
-func (p *searchParser) set() (set []goimap.SeqRange, ok bool) {
-	before := p.rest
-	for {
-		start, ok := p.setNumber()
-		if !ok {
-			p.rest = before
-			return nil, false
-		}
-		stop := start
-		if p.special(":") {
-			if stop, ok = p.setNumber(); !ok {
-				p.rest = before
-				return nil, false
-			}
-		}
-		set = append(set, goimap.SeqRange{Start: start, Stop: stop})
-		if !p.special(",") {
-			return set, true
-		}
-	}
-}
-
-func (p *searchParser) setNumber() (uint32, bool) {
-	if p.special("*") {
-		return 0, true
-	}
-	n, ok := p.number()
-	if !ok || n < 1 || n > 1<<32-1 {
-		return 0, false
-	}
-	return uint32(n), true
+	return within(p.session.find(set, true)), true
 }
 
 // within is a key for places; candidates come in order, so a hand on the spans

@@ -1,84 +1,98 @@
 package imap
 
 import (
-	"context"
-	"time"
-
-	goimap "github.com/emersion/go-imap/v2"
+	"iter"
+	"strconv"
 
 	"sealpost/mailstore"
 )
 
-// Select is SELECT and EXAMINE (RFC 9051, sections 6.3.2 and 6.3.3).
-func (s *session) Select(name string, o *goimap.SelectOptions) (*goimap.SelectData, error) {
+// selectBox and examine are SELECT and EXAMINE (RFC 9051, sections 6.3.2 and 6.3.3).
+func (s *session) selectBox(r *request) error { return s.choose(r, false) }
+
+func (s *session) examine(r *request) error { return s.choose(r, true) }
+
+func (s *session) choose(r *request, readOnly bool) error {
+	p := &r.Args
+	name, ok := p.Box(s.wire.UTF8)
+	if !ok {
+		return bad("expected " + r.Name + " mailbox")
+	}
+	q, err := s.selectParams(p)
+	if err != nil {
+		return err
+	}
+	if s.box != nil {
+		s.deselect() // whatever becomes of this (section 6.3.2)
+		if s.enabled.rev2 {
+			s.wire.Str("* OK [CLOSED] the mailbox before is closed\r\n")
+		}
+	}
 	box, err := s.mailbox(name)
 	if err != nil {
-		return nil, s.fault("select", err)
+		return s.fault("select", err)
 	}
-	v := &view{id: box.ID, valid: box.UIDValidity, readOnly: o.ReadOnly, since: box.Modseq}
-	v.woken, v.sleep = s.server.Store.Bus.Subscribe(string(s.owner))
-	v.looked = time.Now()
-	if err := v.fill(s.ctx, s.server.Store, s.owner, box.Messages); err != nil {
-		v.sleep()
-		return nil, s.fault("select", err)
+	sleep := s.server.Store.Bus.Watch(string(s.owner), s.wire.Nudge)
+	roster, err := s.server.Store.Index.Roster(s.ctx, s.owner, box.ID)
+	if err != nil {
+		sleep()
+		return s.fault("select", err)
 	}
-	s.box = v // imapserver has called Unselect before
-	data := &goimap.SelectData{
-		Flags:             v.flags.all(),
-		PermanentFlags:    append(v.flags.all(), goimap.FlagWildcard),
-		NumMessages:       uint32(len(v.rows)),
-		FirstUnseenSeqNum: v.firstUnseen(),
-		UIDNext:           goimap.UID(max(box.UIDNext, v.next())),
-		UIDValidity:       box.UIDValidity,
-	}
-	if o.ReadOnly {
-		data.PermanentFlags = []goimap.Flag{}
-	}
-	if s.conn.EnabledCaps().Has(goimap.CapIMAP4rev2) {
-		data.List = &goimap.ListData{Delim: delimiter, Mailbox: box.Name}
-	}
-	return data, nil
-}
-
-// fill reads the whole mailbox for the first time.
-func (v *view) fill(ctx context.Context, s *mailstore.Store, o mailstore.Owner, expected uint32) error {
-	v.rows = make([]row, 0, expected)
-	var n news
-	for e, err := range s.Index.Entries(ctx, o, v.id, 0) {
-		if err != nil {
-			return err
+	s.box = viewOf(roster, readOnly, s.lister(box.ID, mailstore.Columns{}))
+	s.box.sleep, s.box.modseqs = sleep, s.enabled.condstore
+	s.present(roster.Mailbox)
+	if q != nil && q.valid == box.UIDValidity {
+		if err := s.resync(q); err != nil {
+			s.deselect()
+			return s.fault("select", err)
 		}
-		v.take(e, &n)
+	}
+	r.quiet = true
+	r.code = "READ-WRITE"
+	if readOnly {
+		r.code = "READ-ONLY"
 	}
 	return nil
 }
 
-// next is the lowest UID that a message to come may have, as far as seen.
-func (v *view) next() mailstore.UID {
-	if len(v.rows) == 0 {
-		return 1
-	}
-	return v.rows[len(v.rows)-1].uid + 1
-}
-
-func (v *view) firstUnseen() uint32 {
-	for i, r := range v.rows {
-		if !v.flags.has(r, mailstore.Seen) {
-			return uint32(i + 1)
+// present says what is in the mailbox that was selected.
+func (s *session) present(box mailstore.Mailbox) {
+	v, w := s.box, s.wire
+	s.untagged(v.count(), "EXISTS")
+	if !s.enabled.rev2 {
+		s.untagged(0, "RECENT")
+		if n := v.firstUnseen(); n > 0 && !s.enabled.uidOnly {
+			w.Str("* OK [UNSEEN " + strconv.Itoa(n) + "] first unseen message\r\n")
 		}
 	}
-	return 0
+	w.Str("* OK [UIDVALIDITY " + strconv.FormatUint(uint64(box.UIDValidity), 10) + "] UIDs are valid\r\n")
+	w.Str("* OK [UIDNEXT " + strconv.FormatUint(uint64(max(box.UIDNext, v.next())), 10) + "] predicted next UID\r\n")
+	w.Str("* OK [HIGHESTMODSEQ " + modseqText(v.since) + "] the highest\r\n")
+	w.Str("* OK [MAILBOXID (" + mailboxID(box.ID) + ")] the mailbox's name for ever\r\n")
+	s.writeKeywords()
+	permanent := ""
+	if !v.readOnly {
+		permanent = v.flags.all() + ` \*`
+	}
+	w.Str("* OK [PERMANENTFLAGS (" + permanent + ")] flags that are kept\r\n")
+	if s.enabled.rev2 {
+		w.Str(`* LIST () "/" `)
+		w.Box(box.Name)
+		w.Line()
+	}
 }
 
-// Unselect is UNSELECT and the end of CLOSE.
-func (s *session) Unselect() error {
-	s.deselect()
-	return nil
+// lister reads messages of a mailbox.
+func (s *session) lister(box mailstore.MailboxID, c mailstore.Columns) lister {
+	return func(uids mailstore.UIDSet) iter.Seq2[*mailstore.Line, error] {
+		return s.server.Store.Index.List(s.ctx, s.owner, box, uids, c)
+	}
 }
 
 func (s *session) deselect() {
 	if s.box != nil {
 		s.box.sleep()
+		s.watch.left(s.box)
 	}
-	s.box, s.saved = nil, nil
+	s.box, s.saved, s.live = nil, nil, nil
 }

@@ -2,76 +2,233 @@ package imap
 
 import (
 	"context"
+	"errors"
 	"log/slog"
-
-	goimap "github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-imap/v2/imapserver"
+	"net/netip"
+	"runtime/debug"
+	"time"
 
 	"sealpost/account"
+	"sealpost/imap/wire"
 	"sealpost/mail"
 	"sealpost/mailstore"
 )
 
-// session is a signed-in client. imapserver calls it, on one goroutine; while
-// it is in IDLE another one watches, and nobody else does anything.
+// session is one client, from its greeting to its end. One goroutine at a time
+// does all of it.
 type session struct {
-	server  *Server
-	wire    *wire
-	conn    *imapserver.Conn
+	server *Server
+	wire   *wire.Conn
+	from   netip.Addr
+	tls    bool
+	lobby  lobby
+
+	// What follows is set by signing in.
 	account account.ID
 	address mail.Address // the account's name
 	owner   mailstore.Owner
 	log     *slog.Logger
 
-	// ctx ends with the connection. imapserver's calls carry none, so it is
-	// kept here against the rule.
+	// ctx ends with the connection. It is kept here against the rule: a session
+	// is one call, from receive to its end.
 	ctx context.Context
 
-	command string          // the name of the one that runs
+	enabled enabled
 	box     *view           // the selected mailbox, or nil
 	saved   []mailstore.UID // what "$" stands for (SEARCHRES), ascending
+	stirred bool            // a wait was nudged, and nobody looked yet
+	watch   *watch          // what NOTIFY asked for, or nil
+	live    []*live         // searches of the mailbox that are kept up to date
+
+	idling    string // tag of the IDLE that is under way
+	idleUntil time.Time
+
+	gone func() // undoes what receive did
 }
 
-var (
-	_ imapserver.SessionIMAP4rev2   = (*session)(nil)
-	_ imapserver.SessionAppendLimit = (*session)(nil)
-)
+// enabled is what a client asked for by ENABLE (RFC 5161).
+type enabled struct {
+	rev2      bool
+	condstore bool // by ENABLE, or by using what belongs to it (RFC 7162, section 3.1)
+	qresync   bool
+	uidOnly   bool // RFC 9586
+}
 
-// Close is called at the end of the connection.
-func (s *session) Close() error {
+func (s *session) state() state {
+	switch {
+	case s.account == "":
+		return stranger
+	case s.box == nil:
+		return signedIn
+	}
+	return selected
+}
+
+// attend waits for the client or for news, sees to them, and leaves the next
+// wait to a new goroutine: the stack of this one has grown, and while nothing
+// comes it would be held for nothing.
+func (s *session) attend() {
+	defer s.guard()
+	nudged, err := s.wire.Await(s.patience())
+	if err == nil {
+		s.see(nudged)
+	}
+	for !s.wire.Over() && s.wire.Rest() {
+		s.see(false)
+	}
+	if s.wire.Over() {
+		s.leave()
+		return
+	}
+	go s.attend()
+}
+
+// see does what there is to do.
+func (s *session) see(nudged bool) {
+	switch {
+	case s.idling != "":
+		s.stir(nudged)
+	case nudged: // no command is under way, and NOTIFY asked for it
+		s.hear(true)
+		_ = s.tell(!s.watch.delayed, false) // logged where it was classified
+	default:
+		s.command()
+		s.idleUntil = time.Now().Add(s.server.Limits.Idle)
+	}
+}
+
+// patience is until when we wait for the client, and for how long without a look
+// at the mailbox; 0: for ever.
+func (s *session) patience() (until time.Time, look time.Duration) {
+	switch {
+	case s.idling != "" && s.box != nil, s.watch.awake():
+		return s.idleUntil, lookIdle
+	case s.idling != "":
+		return s.idleUntil, 0
+	case s.state() == stranger:
+		return time.Now().Add(s.server.Limits.Read), 0
+	}
+	return time.Now().Add(s.server.Limits.Idle), 0
+}
+
+// command reads a command and does it.
+func (s *session) command() {
+	c, err := s.wire.ReadCommand(s.state() == stranger)
+	var refused *wire.Refusal
+	switch {
+	case errors.As(err, &refused):
+		s.wire.Reply(refused.Tag, refused.Kind, refused.Code, refused.Text)
+		s.mistake()
+	case err == nil:
+		s.run(&request{Command: c})
+	}
+}
+
+// run does one command and answers it.
+func (s *session) run(r *request) {
+	c, known := commands[r.Name]
+	var err error
+	switch {
+	case !known || r.UID && !c.uid:
+		err = s.unknown(r)
+	case c.states&s.state() == 0:
+		err = s.untimely(c)
+	case s.enabled.uidOnly && c.uid && !c.whole && !r.UID:
+		err = uidRequired
+	default:
+		err = c.do(s, r)
+	}
+	if s.decline(r) && !s.wire.Over() && !r.answered {
+		s.answer(r, c, err)
+	}
+}
+
+// decline reads and forgets mails that nobody took and that are on their way all
+// the same.
+func (s *session) decline(r *request) bool {
+	for room := s.server.Limits.Message; r.Mail != nil && r.Mail.Open && !s.wire.Over(); {
+		if room -= r.Mail.Size; s.state() == stranger || room < 0 {
+			s.wire.Goodbye("nobody waits for that mail")
+			return false
+		}
+		err := s.wire.Skip(r.Mail.Size)
+		if err == nil {
+			_, r.Mail, err = s.wire.ReadMore()
+		}
+		if err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// untimely says why a command cannot be done now.
+func (s *session) untimely(c command) error {
+	switch {
+	case s.state() == stranger:
+		return bad("sign in first")
+	case c.states == stranger:
+		return bad("you are signed in already")
+	}
+	return bad("select a mailbox first")
+}
+
+// unknown answers what is no command here. A stranger is shown the door: it
+// is some other protocol, or somebody trying it (ATTACKS D04).
+func (s *session) unknown(r *request) error {
+	if s.state() != stranger {
+		return bad("unknown command")
+	}
+	s.wire.Reply(r.Tag, "BAD", "", "unknown command")
+	s.wire.Goodbye("this is an IMAP server")
+	return nil
+}
+
+// answer ends a command.
+func (s *session) answer(r *request, c command, err error) {
+	if err == nil {
+		if !r.quiet {
+			// The command is done by now, so an index that fails here only delays
+			// what is new. It was logged where it was classified.
+			_ = s.tell(!c.numbers || r.UID, c.shows)
+		}
+		if !s.wire.Over() {
+			s.wire.Reply(r.Tag, "OK", r.code, r.name()+" completed")
+		}
+		return
+	}
+	var said *status
+	if !errors.As(err, &said) {
+		errors.As(s.fault("answer a command", err), &said)
+	}
+	s.wire.Reply(r.Tag, said.kind, said.code, said.text)
+	switch {
+	case s.state() != stranger:
+	case said.guess:
+		s.guessed()
+	default:
+		s.mistake()
+	}
+}
+
+// guard ends a session that panicked; the others go on.
+func (s *session) guard() {
+	if v := recover(); v != nil {
+		s.log.Error("panic in an IMAP session", "stack", string(debug.Stack()))
+		s.leave()
+	}
+}
+
+// leave is the end of the session.
+func (s *session) leave() {
+	gone := s.gone
+	if s.gone = nil; gone == nil {
+		return
+	}
 	s.deselect()
-	return nil
-}
-
-// Login, Append, Search and Idle are never reached: the lobby and the desk do
-// these themselves.
-func (s *session) Login(string, string) error { return bad("you are signed in already") }
-
-func (s *session) Append(string, goimap.LiteralReader, *goimap.AppendOptions) (*goimap.AppendData, error) {
-	return nil, bad("not here")
-}
-
-func (s *session) Search(imapserver.NumKind, *goimap.SearchCriteria, *goimap.SearchOptions) (*goimap.SearchData, error) {
-	return nil, bad("not here")
-}
-
-func (s *session) Idle(*imapserver.UpdateWriter, <-chan struct{}) error { return bad("not here") }
-
-// AppendLimit is APPENDLIMIT (RFC 7889).
-func (s *session) AppendLimit() uint32 { return uint32(min(s.server.Limits.Message, 1<<32-1)) }
-
-// Poll is called at the end of each command. expunge says whether this is a
-// moment at which message numbers may change (RFC 9051, section 7.5.1). The
-// command is done by then, so an index that fails now only delays what is new;
-// an error would make imapserver hang up on the client without its answer.
-func (s *session) Poll(_ *imapserver.UpdateWriter, expunge bool) error {
-	_ = s.tell(expunge) // logged where it was classified
-	return nil
-}
-
-// Namespace: one, the account's own (RFC 2342).
-func (s *session) Namespace() (*goimap.NamespaceData, error) {
-	return &goimap.NamespaceData{Personal: []goimap.NamespaceDescriptor{{Prefix: "", Delim: delimiter}}}, nil
+	s.unwatch(nil)
+	s.wire.Close()
+	gone()
 }
 
 // mailbox finds a mailbox by the name a client gave.
@@ -104,7 +261,7 @@ func (s *session) apply(c mailstore.Change) (mailstore.Event, error) {
 // writable says why the selected mailbox may not be changed, if so (EXAMINE).
 func (s *session) writable() error {
 	if s.box.readOnly {
-		return no(goimap.ResponseCodeNoPerm, "mailbox is open for reading only")
+		return no("NOPERM", "mailbox is open for reading only")
 	}
 	return nil
 }

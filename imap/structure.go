@@ -1,48 +1,107 @@
 package imap
 
 import (
+	"maps"
 	"mime"
+	"slices"
 	"strings"
-
-	goimap "github.com/emersion/go-imap/v2"
 
 	"sealpost/pgp"
 )
 
-// structure is BODYSTRUCTURE (RFC 9051, section 7.5.2), computed from how a
-// mail is served.
-func structure(m pgp.Served) goimap.BodyStructure {
-	parts := m.Sections()
+// structure writes BODYSTRUCTURE, or BODY without what extends it (RFC 9051,
+// section 7.5.2), computed from how a mail is served.
+func (f *fetch) structure(b *body, extended bool) {
+	if b.reading != nil {
+		f.wire.Str(b.reading.Structure(extended))
+		return
+	}
+	m := b.served
+	w, parts := f.wire, b.sections()
 	if m.Form == pgp.FormInline {
-		return leaf(parts[0])
+		f.leaf(parts[0], extended)
+		return
 	}
-	whole := &goimap.BodyStructureMultiPart{Subtype: "encrypted", Extended: &goimap.BodyStructureMultiPartExt{}}
-	if field, ok := visible(m.Outer).Get("Content-Type"); ok {
-		if _, params, err := mime.ParseMediaType(field.Value()); err == nil {
-			whole.Extended.Params = params
-		}
+	w.Mark('(')
+	for _, p := range parts { // without spaces, for Outlook for iOS
+		f.leaf(p, extended)
 	}
-	for _, p := range parts {
-		whole.Children = append(whole.Children, leaf(p))
+	w.Str(` "encrypted"`)
+	if extended {
+		w.Mark(' ')
+		f.params(outerParams(m))
+		w.Str(" NIL NIL NIL")
 	}
-	return whole
+	w.Mark(')')
 }
 
-func leaf(p pgp.Section) *goimap.BodyStructureSinglePart {
-	part := &goimap.BodyStructureSinglePart{
-		Type:        p.Type,
-		Subtype:     p.Subtype,
-		Params:      p.Params,
-		Description: p.Description,
-		Encoding:    p.Encoding,
-		Size:        uint32(min(p.End-p.Start, 1<<32-1)),
-		Extended:    &goimap.BodyStructureSinglePartExt{},
+func outerParams(m pgp.Served) map[string]string {
+	field, ok := visible(m.Outer).Get("Content-Type")
+	if !ok {
+		return nil
 	}
+	_, params, err := mime.ParseMediaType(field.Value())
+	if err != nil {
+		return nil
+	}
+	return params
+}
+
+func (f *fetch) leaf(p pgp.Section, extended bool) {
+	w := f.wire
+	w.Mark('(')
+	w.Text(p.Type)
+	w.Mark(' ')
+	w.Text(p.Subtype)
+	w.Mark(' ')
+	f.params(p.Params)
+	w.Str(" NIL ")
+	w.Maybe(p.Description)
+	w.Mark(' ')
+	w.Text(transferEncoding(p))
+	w.Mark(' ')
+	w.Num(uint64(p.End - p.Start))
 	if strings.EqualFold(p.Type, "text") {
-		part.Text = &goimap.BodyStructureText{NumLines: p.Lines}
+		w.Mark(' ')
+		w.Num(uint64(p.Lines))
 	}
-	if p.Disposition != "" {
-		part.Extended.Disposition = &goimap.BodyStructureDisposition{Value: p.Disposition, Params: p.DispositionParams}
+	if extended {
+		w.Str(" NIL ")
+		if p.Disposition == "" {
+			w.Str("NIL")
+		} else {
+			w.Mark('(')
+			w.Text(p.Disposition)
+			w.Mark(' ')
+			f.params(p.DispositionParams)
+			w.Mark(')')
+		}
+		w.Str(" NIL NIL")
 	}
-	return part
+	w.Mark(')')
+}
+
+// transferEncoding is in small letters, for Outlook for iOS.
+func transferEncoding(p pgp.Section) string {
+	if p.Encoding == "" {
+		return "7bit"
+	}
+	return strings.ToLower(p.Encoding)
+}
+
+func (f *fetch) params(params map[string]string) {
+	w := f.wire
+	if len(params) == 0 {
+		w.Str("NIL")
+		return
+	}
+	next := "("
+	for _, k := range slices.Sorted(maps.Keys(params)) {
+		w.Str(next)
+		w.Text(k)
+		w.Mark(' ')
+		w.Text(params[k])
+		next = " "
+	}
+	w.Mark(')')
 }

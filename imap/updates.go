@@ -2,11 +2,7 @@ package imap
 
 import (
 	"errors"
-	"fmt"
-	"strings"
 	"time"
-
-	goimap "github.com/emersion/go-imap/v2"
 
 	"sealpost/mailstore"
 )
@@ -15,50 +11,103 @@ import (
 // these are hints that may be lost.
 const lookAgain = 15 * time.Second
 
-// tell brings the selected mailbox up to date and writes what is new to the
-// client. expunge says whether message numbers may change at this moment;
-// if not, expunges wait for one at which they may.
-func (s *session) tell(expunge bool) error {
+// lookIdle is the same for who idles: thousands do, and what each look leaves to
+// the collector is soon more than what a connection holds.
+const lookIdle = time.Minute
+
+// tell writes what is new to the client: of the selected mailbox, and of others
+// if it asked for that (NOTIFY). expunge says whether message numbers may change at
+// this moment; if not, expunges wait for one at which they may. due says that a
+// command answers by it: then it is told, whatever NOTIFY asked for.
+func (s *session) tell(expunge, due bool) error {
+	if want := s.watch.ofSelected(); want != 0 || due {
+		if err := s.tellSelected(expunge, want); err != nil {
+			return err
+		}
+	}
+	if s.watch == nil || s.wire.Over() {
+		return nil
+	}
+	return s.tellWatched()
+}
+
+// tellSelected brings the selected mailbox up to date and writes what is new.
+func (s *session) tellSelected(expunge bool, want events) error {
 	v := s.box
-	if v == nil || v.dead && len(v.gone) == 0 {
+	if v == nil || v.dead && v.gone.Len() == 0 {
 		return nil
 	}
 	n, err := s.look()
 	if errors.Is(err, mailstore.ErrNoOwner) {
-		s.wire.dismiss("this account is gone")
-		return errOver
+		return s.wire.Bye("this account is gone")
 	}
 	if err != nil {
 		return s.fault("read changes", err)
 	}
 	if n.keywords {
-		s.writeFlagList("* FLAGS (", v.flags.all(), ")\r\n")
+		s.writeKeywords()
 	}
 	if expunge {
-		for _, number := range v.drop() {
-			fmt.Fprintf(s.wire, "* %d EXPUNGE\r\n", number)
-		}
+		s.tellGone()
+		s.writeExpunged()
 	}
-	if n.added > 0 {
-		fmt.Fprintf(s.wire, "* %d EXISTS\r\n", len(v.rows))
+	if n.fresh.Len() > 0 {
+		s.untagged(v.count(), "EXISTS")
 	}
 	for _, uid := range n.flagged {
-		if at, ok := v.find(uid); ok {
-			s.writeFlagList(fmt.Sprintf("* %d FETCH (UID %d FLAGS (", at+1, uid), v.flags.of(v.rows[at]), "))\r\n")
+		if at, ok := v.find(uid); ok && want&flagChange != 0 {
+			s.writeFlags(at)
 		}
 	}
-	return nil
+	s.tellContexts(n.changed)
+	err = s.tellNew(n.fresh)
+	v.forget() // the next command reads what is there by then
+	return err
 }
 
-// look reads the index if there is a reason to: a wake-up, or time gone by.
+// tellNew tells of new messages what NOTIFY asked for, but of those that this
+// client put there itself (RFC 5465, section 5.2).
+func (s *session) tellNew(fresh mailstore.UIDSet) error {
+	w := s.watch
+	if w == nil {
+		return nil
+	}
+	fresh = fresh.Minus(w.mine[s.box.id])
+	delete(w.mine, s.box.id)
+	switch {
+	case w.fetch == nil || fresh.Len() == 0:
+		return nil
+	case fresh.Len() > maxToldNew:
+		s.overflow()
+		return nil
+	}
+	f := *w.fetch
+	f.view = s.box
+	return f.answer(s.box.only([]span{{0, s.box.count()}}, fresh))
+}
+
+// hear notes a wake-up for all who have to look.
+func (s *session) hear(nudged bool) {
+	if !s.wire.Nudged() && !nudged {
+		return
+	}
+	s.stirred = true
+	if s.watch != nil {
+		s.watch.stirred = true
+	}
+}
+
+// look reads the index if there is a reason to: a wake-up, time gone by, or that the
+// client was shown what is newer than all it was told. What came before that must
+// follow now: clients take the highest MODSEQ they see for how far they are.
 func (s *session) look() (news, error) {
 	v := s.box
-	select {
-	case <-v.woken: // before reading, so that what comes meanwhile wakes again
-	default:
-		if time.Since(v.looked) < lookAgain {
-			return news{}, nil
-		}
+	v.forget()
+	s.hear(false) // before reading, so that what comes meanwhile wakes again
+	woken := s.stirred
+	s.stirred = false
+	if !woken && !v.behind && time.Since(v.looked) < lookAgain {
+		return news{}, nil
 	}
 	v.looked = time.Now()
 	n, err := v.read(s.ctx, s.server.Store, s.owner)
@@ -68,15 +117,73 @@ func (s *session) look() (news, error) {
 	return n, err
 }
 
-func (s *session) writeFlagList(before string, flags []goimap.Flag, behind string) {
-	var b strings.Builder
-	b.WriteString(before)
-	for i, f := range flags {
-		if i > 0 {
-			b.WriteByte(' ')
+// untagged writes "* n WORD".
+func (s *session) untagged(n int, word string) {
+	s.wire.Str("* ")
+	s.wire.Num(uint64(n))
+	s.wire.Mark(' ')
+	s.wire.Str(word)
+	s.wire.Line()
+}
+
+// writeExpunged tells what is gone and forgets it: by number, or by UID to
+// whoever asked for that (RFC 7162, section 3.2.10; RFC 9586, section 3.3).
+func (s *session) writeExpunged() {
+	if s.enabled.qresync || s.enabled.uidOnly {
+		if gone := s.box.gone; gone.Len() > 0 {
+			s.wire.Str("* VANISHED " + gone.String())
+			s.wire.Line()
 		}
-		b.WriteString(string(f))
+		s.box.drop()
+		return
 	}
-	b.WriteString(behind)
-	s.wire.WriteString(b.String())
+	for _, n := range s.box.drop() {
+		s.untagged(int(n), "EXPUNGE")
+	}
+}
+
+// writeKeywords tells the flags of the mailbox.
+func (s *session) writeKeywords() {
+	s.wire.Str("* FLAGS (" + s.box.flags.all() + ")\r\n")
+}
+
+// head begins what is said of a message. With uid its UID is told, too.
+func (s *session) head(at int, r row, uid bool) (next string) {
+	w := s.wire
+	w.Str("* ")
+	if s.enabled.uidOnly {
+		w.Num(uint64(r.uid))
+		w.Str(" UIDFETCH (")
+		return ""
+	}
+	w.Num(uint64(at + 1))
+	w.Str(" FETCH (")
+	if !uid {
+		return ""
+	}
+	w.Str("UID ")
+	w.Num(uint64(r.uid))
+	return " "
+}
+
+// writeFlags tells the flags of a message that nobody asked for.
+func (s *session) writeFlags(at int) {
+	r := s.box.at(at)
+	if r.gone {
+		return
+	}
+	s.wire.Str(s.head(at, r, true))
+	s.wire.Str("FLAGS ")
+	s.wire.Str(s.box.flags.text(r))
+	if s.enabled.condstore {
+		s.wire.Mark(' ')
+		s.writeModseq(r)
+	}
+	s.wire.Str(")\r\n")
+}
+
+func (s *session) writeModseq(r row) {
+	s.wire.Str("MODSEQ (")
+	s.wire.Num(uint64(r.modseq))
+	s.wire.Mark(')')
 }

@@ -1,250 +1,248 @@
 package imap
 
 import (
-	"cmp"
 	"context"
+	"errors"
+	"iter"
 	"slices"
-	"strings"
 	"time"
-
-	goimap "github.com/emersion/go-imap/v2"
 
 	"sealpost/mailstore"
 )
 
 // view is the selected mailbox as its client knows it. A message's number is
-// its place in rows, so rows only change together with what the client is told.
+// its place in set, which only changes together with what the client is told.
 //
-// It takes 24 bytes a message: flags are a number into a table of the
-// combinations that occur, which are few.
+// It holds which messages there are and nothing of each: what is shown of one is
+// read when somebody asks, and forgotten at the end of the command. A row can
+// be newer than what the client was told, and then is told twice; it is never older.
 type view struct {
 	id       mailstore.MailboxID
-	valid    uint32
 	readOnly bool
 	since    mailstore.Modseq // everything up to here has been read
-	rows     []row            // by UID
-	gone     map[mailstore.UID]struct{}
+	set      mailstore.UIDSet
+	gone     mailstore.UIDSet // of set, expunged: the client has yet to be told
+	unseen   mailstore.UID    // the first one when the mailbox was selected, or 0
 	flags    flagTable
-	dead     bool // the mailbox itself is gone
+	spoken   int                    // keywords that the client was told of
+	told     map[mailstore.UID]told // what the client knows of messages that changed since the last read
+	dead     bool                   // the mailbox itself is gone
+	behind   bool                   // rows were read that are newer than since
+	modseqs  bool                   // its client follows MODSEQs (CONDSTORE)
 
-	woken  <-chan struct{}
-	sleep  func()
+	list  lister
+	page  []row // of the places from start on
+	start int
+	fault error // of the last reading of rows
+
+	sleep  func() // ends the wake-ups
 	looked time.Time
 }
 
-// row is what is shown of a message without reading it.
+// lister reads messages of the view's mailbox.
+type lister func(mailstore.UIDSet) iter.Seq2[*mailstore.Line, error]
+
+// row is what is shown of a message without reading its mail.
 type row struct {
 	uid      mailstore.UID
+	gone     bool   // expunged meanwhile, or it could not be read: there is no more to show
 	flags    uint32 // index into the view's flag table
 	size     int64
 	received int64 // Unix seconds
+	modseq   mailstore.Modseq
+	saved    int64 // when it entered this mailbox, Unix seconds
+}
+
+// told is what a client knows of a message.
+type told struct {
+	flags  uint32
+	modseq mailstore.Modseq
 }
 
 // news is what a view read since it was last asked.
 type news struct {
-	flagged  []mailstore.UID // their flags differ from what the client knows
-	added    int
-	keywords bool // there are keywords it did not know
+	flagged  []mailstore.UID // their flags may differ from what the client knows
+	fresh    mailstore.UIDSet
+	changed  mailstore.UIDSet // those and all whose MODSEQ is another
+	keywords bool             // there are keywords it did not know
 }
 
-func (v *view) find(uid mailstore.UID) (int, bool) {
-	return slices.BinarySearchFunc(v.rows, uid, func(r row, u mailstore.UID) int { return cmp.Compare(r.uid, u) })
+// viewOf makes the view of a mailbox at one moment.
+func viewOf(r mailstore.Roster, readOnly bool, list lister) *view {
+	v := &view{id: r.ID, readOnly: readOnly, since: r.Modseq, set: r.UIDs, unseen: r.FirstUnseen, list: list, looked: time.Now()}
+	v.flags.learn(r.Keywords)
+	v.spoken = v.flags.keywords
+	return v
 }
 
-// take puts what an entry says into the view.
-func (v *view) take(e mailstore.Entry, n *news) {
-	v.since = max(v.since, e.Modseq)
-	at, known := v.find(e.UID)
-	switch {
-	case e.Gone && known:
-		v.lose(e.UID)
-	case e.Gone:
-	case known:
-		if f := v.flags.number(e.Flags); f != v.rows[at].flags {
-			v.rows[at].flags = f
-			n.flagged = append(n.flagged, e.UID)
+// count is how many messages there are.
+func (v *view) count() int { return v.set.Len() }
+
+// uid is that of the message at a place: number at+1.
+func (v *view) uid(at int) mailstore.UID { return v.set.At(at) }
+
+const (
+	pageAhead = 512 // rows that are read where one follows the other,
+	pageAlone = 16  // and where not
+)
+
+// at is the message at a place.
+func (v *view) at(at int) row {
+	if at < v.start || at >= v.start+len(v.page) {
+		n := pageAlone
+		if at == v.start+len(v.page) {
+			n = pageAhead
 		}
-	case at == len(v.rows): // UIDs only grow
-		v.rows = append(v.rows, row{uid: e.UID, flags: v.flags.number(e.Flags), size: e.Size, received: e.Received.Unix()})
-		n.added++
+		v.turn(at, min(at+n, v.count()))
+	}
+	return v.page[at-v.start]
+}
+
+// turn reads the rows from lo to before hi.
+func (v *view) turn(lo, hi int) {
+	wanted := v.set.Slice(lo, hi)
+	v.page, v.start = v.page[:0], lo
+	for uid := range wanted.All() {
+		v.page = append(v.page, row{uid: uid, gone: true})
+	}
+	at, there := 0, 0
+	for line, err := range v.list(wanted) {
+		if err != nil {
+			v.fault = err
+			return
+		}
+		for v.page[at].uid != line.UID {
+			at++
+		}
+		there++
+		v.page[at] = v.rowOf(line)
+	}
+	v.lacks(wanted, there)
+}
+
+// lacks notes that of some messages not all are there any more.
+func (v *view) lacks(wanted mailstore.UIDSet, got int) { v.behind = v.behind || got < wanted.Len() }
+
+// rowOf is what is shown of a line.
+func (v *view) rowOf(line *mailstore.Line) row {
+	v.behind = v.behind || line.Modseq > v.since
+	return row{
+		uid: line.UID, flags: v.flags.again(line.Flags), size: line.Size,
+		received: line.Received.Unix(), modseq: line.Modseq, saved: line.Saved.Unix(),
 	}
 }
 
-// lose notes an expunge that the client has yet to be told.
-func (v *view) lose(uid mailstore.UID) {
-	if v.gone == nil {
-		v.gone = map[mailstore.UID]struct{}{}
-	}
-	v.gone[uid] = struct{}{}
+// forget drops the rows that were read.
+func (v *view) forget() { v.page, v.start = nil, 0 }
+
+// failed says what kept rows from being read, once.
+func (v *view) failed() error {
+	err := v.fault
+	v.fault = nil
+	return err
 }
+
+// setFlags notes what the client is being told of a message's flags, and the
+// MODSEQ they have.
+func (v *view) setFlags(at int, flags uint32, modseq mailstore.Modseq) {
+	uid := v.at(at).uid
+	r := &v.page[at-v.start]
+	r.flags, r.modseq = flags, modseq
+	v.believe(uid, told{flags, modseq})
+}
+
+// believe notes what the client knows of a message: the next read need not tell it.
+func (v *view) believe(uid mailstore.UID, what told) {
+	if v.told == nil {
+		v.told = map[mailstore.UID]told{}
+	}
+	v.told[uid] = what
+}
+
+// knows says whether the client was told what a line says.
+func (v *view) knows(line *mailstore.Line, flags uint32) bool {
+	what, ok := v.told[line.UID]
+	return ok && what.flags == flags && (what.modseq == line.Modseq || !v.modseqs)
+}
+
+// next is the lowest UID that a message to come may have, as far as seen.
+func (v *view) next() mailstore.UID { return v.set.Last() + 1 }
+
+// firstUnseen is the number of the first message without \Seen, or 0.
+func (v *view) firstUnseen() int {
+	at, there := v.find(v.unseen)
+	if !there {
+		return 0
+	}
+	return at + 1
+}
+
+// find gives the place of a UID, or where it would stand.
+func (v *view) find(uid mailstore.UID) (int, bool) { return v.set.Find(uid) }
 
 // read brings the view up to date with the index.
 func (v *view) read(ctx context.Context, s *mailstore.Store, o mailstore.Owner) (n news, err error) {
-	known := v.flags.keywords
-	boxes, err := s.Index.Mailboxes(ctx, o)
-	if err != nil {
+	v.behind = false
+	c, err := s.Index.Changes(ctx, o, v.id, v.since)
+	switch {
+	case errors.Is(err, mailstore.ErrNoMailbox):
+		return n, v.orphaned(ctx, s, o)
+	case err != nil:
 		return n, err
 	}
-	if len(boxes) == 0 { // nobody is without INBOX
-		return n, mailstore.ErrNoOwner
+	if c.Modseq > v.since {
+		err = v.take(c, &n)
 	}
-	at := slices.IndexFunc(boxes, func(b mailstore.Mailbox) bool { return b.ID == v.id })
-	switch {
-	case at < 0:
-		v.die()
-	case boxes[at].Modseq <= v.since:
-	case boxes[at].Floor > v.since: // some expunges are no longer remembered
-		err = v.compare(ctx, s, o, &n)
-	default:
-		err = v.change(ctx, s, o, &n)
-	}
-	n.keywords = v.flags.keywords > known
+	n.keywords = v.flags.keywords > v.spoken
+	v.spoken = v.flags.keywords
 	return n, err
 }
 
-func (v *view) die() {
-	v.dead = true
-	for _, r := range v.rows {
-		v.lose(r.uid)
+// orphaned finds out whether only the mailbox is gone.
+func (v *view) orphaned(ctx context.Context, s *mailstore.Store, o mailstore.Owner) error {
+	boxes, err := s.Index.Mailboxes(ctx, o)
+	if err == nil && len(boxes) == 0 { // nobody is without INBOX
+		err = mailstore.ErrNoOwner
 	}
+	if err == nil {
+		v.dead, v.gone = true, v.set
+	}
+	return err
 }
 
-func (v *view) change(ctx context.Context, s *mailstore.Store, o mailstore.Owner, n *news) error {
-	for e, err := range s.Index.Entries(ctx, o, v.id, v.since) {
+// take puts changes into the view. Those whose flags the client was told as they
+// are now are no news.
+func (v *view) take(c mailstore.Changes, n *news) error {
+	v.forget()
+	fresh := c.Changed.Between(v.next(), c.UIDNext)
+	for line, err := range v.list(c.Changed) {
 		if err != nil {
 			return err
 		}
-		v.take(e, n)
+		flags := v.flags.number(line.Flags)
+		if v.set.Has(line.UID) && !v.knows(line, flags) {
+			n.flagged = append(n.flagged, line.UID)
+		}
 	}
+	n.changed = c.Changed
+	v.gone = v.gone.Union(c.Vanished.Common(v.set))
+	v.set, n.fresh = v.set.Union(fresh), fresh
+	v.since, v.told = c.Modseq, nil
 	return nil
 }
 
-// compare reads everything and finds out what is gone.
-func (v *view) compare(ctx context.Context, s *mailstore.Store, o mailstore.Owner, n *news) error {
-	at := 0
-	for e, err := range s.Index.Entries(ctx, o, v.id, 0) {
-		if err != nil {
-			return err
-		}
-		for ; at < len(v.rows) && v.rows[at].uid < e.UID; at++ {
-			v.lose(v.rows[at].uid)
-		}
-		v.take(e, n)
-		at++
-	}
-	for ; at < len(v.rows); at++ {
-		v.lose(v.rows[at].uid)
-	}
-	return nil
-}
-
-// drop takes the expunged out of rows and gives their numbers, the highest
+// drop takes the expunged out of the view and gives their numbers, the highest
 // first, so that each is right at the moment it is said.
 func (v *view) drop() (numbers []uint32) {
-	if len(v.gone) == 0 {
+	if v.gone.Len() == 0 {
 		return nil
 	}
-	kept := v.rows[:0]
-	for i, r := range v.rows {
-		if _, gone := v.gone[r.uid]; gone {
-			numbers = append(numbers, uint32(i+1))
-		} else {
-			kept = append(kept, r)
-		}
+	for uid := range v.gone.All() {
+		at, _ := v.find(uid)
+		numbers = append(numbers, uint32(at+1))
 	}
-	v.rows = kept
-	v.gone = nil
+	v.forget()
+	v.set, v.gone = v.set.Minus(v.gone), mailstore.UIDSet{}
 	slices.Reverse(numbers)
 	return numbers
-}
-
-// flagTable numbers the combinations of flags that occur. Two that differ only
-// in order or case are one.
-type flagTable struct {
-	sets     [][]goimap.Flag
-	numbers  map[string]uint32
-	known    map[string]goimap.Flag // keywords by lower case
-	keywords int
-}
-
-func (t *flagTable) number(flags []string) uint32 {
-	key := flagKey(flags)
-	if n, ok := t.numbers[key]; ok {
-		return n
-	}
-	if t.numbers == nil {
-		t.numbers, t.known = map[string]uint32{}, map[string]goimap.Flag{}
-	}
-	set := make([]goimap.Flag, len(flags))
-	for i, f := range flags {
-		set[i] = goimap.Flag(f)
-		if lower := strings.ToLower(f); !strings.HasPrefix(f, `\`) && t.known[lower] == "" {
-			t.known[lower] = goimap.Flag(f)
-			t.keywords++
-		}
-	}
-	n := uint32(len(t.sets))
-	t.sets = append(t.sets, set)
-	t.numbers[key] = n
-	return n
-}
-
-func flagKey(flags []string) string {
-	switch len(flags) {
-	case 0:
-		return ""
-	case 1:
-		return strings.ToLower(flags[0])
-	}
-	sorted := make([]string, len(flags))
-	for i, f := range flags {
-		sorted[i] = strings.ToLower(f)
-	}
-	slices.Sort(sorted)
-	return strings.Join(sorted, " ")
-}
-
-// of gives a message's flags; the slice is not the caller's to change.
-func (t *flagTable) of(r row) []goimap.Flag { return t.sets[r.flags] }
-
-func (t *flagTable) has(r row, flag string) bool {
-	return slices.ContainsFunc(t.sets[r.flags], func(f goimap.Flag) bool { return strings.EqualFold(string(f), flag) })
-}
-
-// after gives the number of what a message's flags become by an operation, as
-// mailstore will have it.
-func (t *flagTable) after(r row, op mailstore.FlagOp, change []string) uint32 {
-	var flags []string
-	if op != mailstore.Replace {
-		for _, f := range t.of(r) {
-			if op == mailstore.Add || !containsFold(change, string(f)) {
-				flags = append(flags, string(f))
-			}
-		}
-	}
-	if op != mailstore.Clear {
-		for _, f := range change {
-			if !containsFold(flags, f) {
-				flags = append(flags, f)
-			}
-		}
-	}
-	return t.number(flags)
-}
-
-func containsFold(flags []string, f string) bool {
-	return slices.ContainsFunc(flags, func(g string) bool { return strings.EqualFold(f, g) })
-}
-
-// system are the flags every mailbox has.
-var system = []goimap.Flag{goimap.FlagAnswered, goimap.FlagFlagged, goimap.FlagDeleted, goimap.FlagSeen, goimap.FlagDraft}
-
-// all are the flags of the mailbox: the system's and the keywords in use.
-func (t *flagTable) all() []goimap.Flag {
-	flags := slices.Clone(system)
-	for _, f := range t.known {
-		flags = append(flags, f)
-	}
-	slices.Sort(flags[len(system):])
-	return flags
 }

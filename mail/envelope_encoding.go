@@ -3,9 +3,7 @@ package mail
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"slices"
-	"time"
 )
 
 // envelopeVersion is the first byte of every encoded envelope.
@@ -77,110 +75,23 @@ func appendMailboxes(b []byte, list []Mailbox) []byte {
 // UnmarshalBinary reads what MarshalBinary wrote. On an error e is unchanged.
 // It allocates no more than a small multiple of b, whatever b says.
 func (e *Envelope) UnmarshalBinary(b []byte) error {
-	d := envelopeDecoder{b: b}
-	version, flags := d.byte(), d.byte()
-	if version != envelopeVersion || flags&^envelopeKnown != 0 {
-		return fmt.Errorf("%w: version %d, flags %#x", ErrEnvelope, version, flags)
+	x, err := ParseEnvelope(b)
+	if err != nil {
+		return err
 	}
-	var out Envelope
-	if flags&envelopeDate != 0 {
-		out.Date = d.date()
+	*e = Envelope{
+		Date: x.date(), Subject: string(x.Subject), MessageID: string(x.MessageID),
+		From: x.From.list(), To: x.To.list(), Cc: x.Cc.list(), Bcc: x.Bcc.list(),
 	}
-	out.Subject = d.string()
-	out.From = d.mailboxes()
-	out.Sender, out.ReplyTo = out.From, out.From
-	if flags&envelopeSender != 0 {
-		out.Sender = d.mailboxes()
+	e.Sender, e.ReplyTo = e.From, e.From
+	if x.flags&envelopeSender != 0 {
+		e.Sender = x.Sender.list()
 	}
-	if flags&envelopeReplyTo != 0 {
-		out.ReplyTo = d.mailboxes()
+	if x.flags&envelopeReplyTo != 0 {
+		e.ReplyTo = x.ReplyTo.list()
 	}
-	out.To, out.Cc, out.Bcc = d.mailboxes(), d.mailboxes(), d.mailboxes()
-	for range d.count(1) {
-		out.InReplyTo = append(out.InReplyTo, d.string())
+	for id, ok := x.InReplyTo.Next(); ok; id, ok = x.InReplyTo.Next() {
+		e.InReplyTo = append(e.InReplyTo, string(id))
 	}
-	out.MessageID = d.string()
-	if d.bad || len(d.b) != 0 {
-		return fmt.Errorf("%w: damaged", ErrEnvelope)
-	}
-	*e = out
 	return nil
-}
-
-// envelopeDecoder takes values from the front of b; after the first fault all
-// values are empty.
-type envelopeDecoder struct {
-	b   []byte
-	bad bool
-}
-
-func (d *envelopeDecoder) fail() {
-	d.b, d.bad = nil, true
-}
-
-func (d *envelopeDecoder) byte() byte {
-	if len(d.b) == 0 {
-		d.fail()
-		return 0
-	}
-	c := d.b[0]
-	d.b = d.b[1:]
-	return c
-}
-
-func (d *envelopeDecoder) varint() int64 {
-	v, n := binary.Varint(d.b)
-	if n <= 0 {
-		d.fail()
-		return 0
-	}
-	d.b = d.b[n:]
-	return v
-}
-
-// count reads the length of a list whose entries take at least size bytes each.
-func (d *envelopeDecoder) count(size int) int {
-	v, n := binary.Uvarint(d.b)
-	if n <= 0 || v > uint64(len(d.b)-n)/uint64(size) {
-		d.fail()
-		return 0
-	}
-	d.b = d.b[n:]
-	return int(v)
-}
-
-func (d *envelopeDecoder) string() string {
-	n := d.count(1)
-	s := string(d.b[:n])
-	d.b = d.b[n:]
-	return s
-}
-
-func (d *envelopeDecoder) date() time.Time {
-	seconds, minutes := d.varint(), d.varint()
-	if minutes <= -24*60 || minutes >= 24*60 {
-		d.fail()
-		return time.Time{}
-	}
-	t := time.Unix(seconds, 0).UTC()
-	if t.Year() < 1 || t.Year() > 9999 {
-		d.fail()
-		return time.Time{}
-	}
-	if minutes == 0 {
-		return t
-	}
-	return t.In(time.FixedZone("", int(minutes)*60))
-}
-
-func (d *envelopeDecoder) mailboxes() []Mailbox {
-	n := d.count(3)
-	if n == 0 {
-		return nil
-	}
-	list := make([]Mailbox, 0, n)
-	for range n {
-		list = append(list, Mailbox{Name: d.string(), Local: d.string(), Domain: d.string()})
-	}
-	return list
 }

@@ -54,6 +54,9 @@ type Gist struct {
 	Terms       []string     // words, folded (see Fold), sorted, distinct
 	Complete    bool         // false when a bound was met
 
+	Pieces  []Piece // attachments that could be taken out, in their order
+	Guarded bool    // a part is signed or encrypted: nothing may be taken out
+
 	body *entity // what WriteBody writes; nil without displayable text
 }
 

@@ -15,6 +15,7 @@ type walker struct {
 	g     *Gist
 
 	pos    int64 // what is before it was passed
+	began  int64 // where the header of the part that is being entered begins
 	frames []frame
 	leaf   *leaf // the leaf being passed over
 	parts  int
@@ -28,6 +29,7 @@ type walker struct {
 type frame struct {
 	boundary string  // empty for a message
 	child    string  // media type of children that name none
+	mixed    bool    // a multipart whose parts stand each for itself
 	signed   bool    // a multipart/signed, whose signature is no attachment
 	entity   *entity // nil in an attached message
 	message  int     // for a message its index in Attachments plus one
@@ -38,6 +40,7 @@ type frame struct {
 // leaf is a part without parts.
 type leaf struct {
 	part
+	began  int64 // its header
 	start  int64
 	entity *entity // takes the part if it is displayable; nil in an attached message
 	listed bool    // is an attachment
@@ -72,6 +75,7 @@ func (w *walker) walk(ctx context.Context, h Header) {
 			continue
 		}
 		var part Header
+		w.began = w.pos
 		if part, ok = w.header(w.pos); ok {
 			ok = w.open(part, w.frames[d.frame].child)
 		}
@@ -105,6 +109,7 @@ func (w *walker) open(h Header, child string) bool {
 		}
 		p := readPart(h, child)
 		w.pos = h.End
+		w.g.Guarded = w.g.Guarded || p.guards()
 		switch {
 		case p.isMessage():
 			if !w.enter(frame{message: w.attach(p), start: h.End}) {
@@ -142,7 +147,7 @@ func (w *walker) around() *entity {
 }
 
 func (w *walker) multipart(p part) frame {
-	f := frame{boundary: p.kind.Params["boundary"], child: "text/plain", start: w.pos, signed: p.kind.Subtype == "signed"}
+	f := frame{boundary: p.kind.Params["boundary"], child: "text/plain", start: w.pos, signed: p.kind.Subtype == "signed", mixed: p.kind.Subtype == "mixed"}
 	if p.kind.Subtype == "digest" {
 		f.child = "message/rfc822"
 	}
@@ -171,7 +176,7 @@ func (w *walker) attach(p part) int {
 }
 
 func (w *walker) openLeaf(p part) {
-	l := &leaf{part: p, start: w.pos, entity: w.around()}
+	l := &leaf{part: p, began: w.began, start: w.pos, entity: w.around()}
 	l.listed = p.name != "" || !p.displayable()
 	if n := len(w.frames); n > 0 && w.frames[n-1].signed && p.isSignature() {
 		l.listed = false
@@ -189,6 +194,7 @@ func (w *walker) endLeaf(ctx context.Context, end int64) {
 	if l.listed {
 		if n := w.attach(l.part); n > 0 {
 			w.g.Attachments[n-1].Size = end - l.start
+			w.piece(l, end)
 		}
 	}
 	if !l.displayable() || end == l.start {

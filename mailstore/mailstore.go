@@ -42,12 +42,14 @@ var (
 	ErrTooMany   = errors.New("too many mailboxes or subscriptions")
 	ErrNoOwner   = errors.New("no such owner")
 	ErrLetter    = errors.New("only cards and terms can be put and shed")
+	ErrChanged   = errors.New("somebody else changed it meanwhile")
+	ErrNotes     = errors.New("too much is kept beside mailboxes")
 )
 
 // Refused says whether err is an Index's answer that it did not and will not do
 // what was asked. After any other error the outcome is unknown.
 func Refused(err error) bool {
-	for _, no := range []error{ErrNoMailbox, ErrExists, ErrNoMail, ErrOverQuota, ErrName, ErrInbox, ErrFlag, ErrUse, ErrTooMany, ErrNoOwner, ErrLetter} {
+	for _, no := range []error{ErrNoMailbox, ErrExists, ErrNoMail, ErrOverQuota, ErrName, ErrInbox, ErrFlag, ErrUse, ErrTooMany, ErrNoOwner, ErrLetter, ErrChanged, ErrNotes} {
 		if errors.Is(err, no) {
 			return true
 		}
@@ -190,6 +192,14 @@ type (
 		UIDs  []UID
 		Kinds []pgp.Kind
 	}
+	// Note puts octets beside a mailbox, or with Box 0 beside the owner, in the place
+	// of Was; empty is none. What was put there by somebody else meanwhile is not lost:
+	// ErrChanged. They stay with a mailbox that is renamed, go when it goes, and count
+	// towards no quota. Whoever puts them has sealed them.
+	Note struct {
+		Box      MailboxID
+		Was, Now []byte
+	}
 	// SetQuota sets the owner's quota in bytes; 0 is no limit. It is also how an
 	// owner begins: every other change fails with ErrNoOwner before it and after
 	// Forget, so a delivery that raced a removal cannot bring the owner back.
@@ -219,6 +229,7 @@ func (Expunge) change()    {}
 func (PutLetters) change() {}
 func (Reseal) change()     {}
 func (Shed) change()       {}
+func (Note) change()       {}
 func (SetQuota) change()   {}
 func (Forget) change()     {}
 
@@ -252,7 +263,22 @@ type Index interface {
 	// Mails reads the unchanging halves of those messages that exist, in the
 	// order asked. It reads in pages, so an expunge in between leaves gaps.
 	Mails(ctx context.Context, o Owner, b MailboxID, uids []UID) iter.Seq2[Mail, error]
+	// Roster is a mailbox at one moment, or ErrNoMailbox. It costs a row for every
+	// 4,096 messages, not one for each.
+	Roster(ctx context.Context, o Owner, b MailboxID) (Roster, error)
+	// Marked are those of a mailbox with a mark, at as little cost.
+	Marked(ctx context.Context, o Owner, b MailboxID, m Mark) (UIDSet, error)
+	// Changes are what happened to a mailbox since a MODSEQ, at one moment, or
+	// ErrNoMailbox. It costs what changed, not what there is.
+	Changes(ctx context.Context, o Owner, b MailboxID, since Modseq) (Changes, error)
+	// List reads those of uids that exist, by UID. It reads in pages, each one
+	// moment's view: an entry and its mail agree, but between two lines may lie a
+	// change, whose MODSEQ tells. No transaction is open while a line is used. What is in
+	// a line lives until the next one; its Flags live longer, and are not to be changed.
+	List(ctx context.Context, o Owner, b MailboxID, uids UIDSet, c Columns) iter.Seq2[*Line, error]
 	Usage(ctx context.Context, o Owner) (Usage, error)
+	// Note is what stands beside a mailbox, or with 0 beside the owner; nil: nothing.
+	Note(ctx context.Context, o Owner, b MailboxID) ([]byte, error)
 	// Modseq is the highest given to any change of an owner; 0 for an unknown one.
 	Modseq(ctx context.Context, o Owner) (Modseq, error)
 	Apply(ctx context.Context, o Owner, changes []Change) ([]Event, error)

@@ -29,11 +29,18 @@ type Rows interface {
 	// Entry is one row, or ErrNoMail; Entries are all of a mailbox by UID.
 	Entry(MailboxID, UID) (Entry, error)
 	Entries(MailboxID) iter.Seq2[Entry, error]
+	// UIDs are all of a mailbox; Marked are those with a mark.
+	UIDs(MailboxID) (UIDSet, error)
+	Marked(MailboxID, Mark) (UIDSet, error)
 	// Letters are those of one mail, or ErrNoMail.
 	Letters(MailboxID, UID) ([]Stored, error)
 	// Shares is how many entries point at a blob that Append gave to one: 1 unless copied.
 	Shares(filestore.ID) (int, error)
 	Subscriptions() ([]string, error)
+	// Note is what stands beside a mailbox, or with 0 beside the owner. NoteBytes is
+	// how much they are together.
+	Note(MailboxID) ([]byte, error)
+	NoteBytes() (int64, error)
 	// Expunged finds the lowest MODSEQ at or below which at least n expunged UIDs
 	// are remembered, and how many are.
 	Expunged(box MailboxID, n int) (Modseq, int, error)
@@ -49,6 +56,7 @@ type Writes struct {
 	Pruned        []MailboxID          // drop remembered expunges at or below the mailbox's Floor
 	Shares        map[filestore.ID]int // new counts; 1 and less need no row
 	Subscriptions map[string]bool
+	Notes         map[MailboxID][]byte // to put; an empty one is to delete
 }
 
 // Message is what becomes of one message.
@@ -99,7 +107,7 @@ func (c Clerk) Stamp(rows Rows, changes []Change) (Writes, []Event, error) {
 
 // Empty says whether there is nothing to write.
 func (w Writes) Empty() bool {
-	return !w.Wipe && !w.Books.Open && len(w.Mailboxes)+len(w.Dropped)+len(w.Messages)+len(w.Subscriptions) == 0
+	return !w.Wipe && !w.Books.Open && len(w.Mailboxes)+len(w.Dropped)+len(w.Messages)+len(w.Subscriptions)+len(w.Notes) == 0
 }
 
 // desk is one call in the making: what is stored, and over it what the changes
@@ -117,6 +125,7 @@ type desk struct {
 	order    []*Message
 	shares   map[filestore.ID]int
 	subs     map[string]bool
+	notes    map[MailboxID][]byte
 }
 
 type box struct {
@@ -156,6 +165,8 @@ func (d *desk) apply(change Change) (Event, error) {
 		return d.reseal(c)
 	case Shed:
 		return d.shed(c)
+	case Note:
+		return d.note(c)
 	case Forget:
 		return d.forget()
 	}
@@ -276,7 +287,7 @@ func (d *desk) prune() error {
 }
 
 func (d *desk) writes() Writes {
-	w := Writes{Wipe: d.wiped, Shares: d.shares, Subscriptions: d.subs}
+	w := Writes{Wipe: d.wiped, Shares: d.shares, Subscriptions: d.subs, Notes: d.livingNotes()}
 	if d.touched || d.wiped {
 		w.Books = d.books
 	}

@@ -141,11 +141,11 @@ func (d *desk) renameInbox(inbox *box, to string) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	uids, err := d.uids(inbox)
+	uids, err := d.uids(inbox, false)
 	if err != nil {
 		return Event{}, err
 	}
-	moved, err := d.move(Move{From: inbox.ID, To: made.Box, UIDs: uids})
+	moved, err := d.move(Move{From: inbox.ID, To: made.Box, UIDs: uids.List()})
 	if moved.Modseq == 0 {
 		moved.Modseq = made.Modseq
 	}
@@ -240,7 +240,7 @@ func (d *desk) forget() (Event, error) {
 	e.Modseq = d.next()
 	d.books.Open, d.books.Usage = false, Usage{}
 	d.wiped, d.whole = true, true
-	d.boxes, d.byID, d.messages, d.order, d.subs = nil, nil, nil, nil, nil
+	d.boxes, d.byID, d.messages, d.order, d.subs, d.notes = nil, nil, nil, nil, nil, nil
 	return e, nil
 }
 

@@ -147,15 +147,26 @@ func (d *desk) entries(b *box) iter.Seq2[Entry, error] {
 	}
 }
 
-func (d *desk) uids(b *box) ([]UID, error) {
-	var uids []UID
-	for e, err := range d.entries(b) {
-		if err != nil {
-			return nil, fmt.Errorf("read entries of mailbox %d: %w", b.ID, err)
-		}
-		uids = append(uids, e.UID)
+// uids are those of a mailbox as the desk sees it, and maybe some that are gone;
+// with onlyDeleted those of them that may have \Deleted.
+func (d *desk) uids(b *box, onlyDeleted bool) (uids UIDSet, err error) {
+	switch {
+	case b.made || d.wiped:
+	case onlyDeleted:
+		uids, err = d.rows.Marked(b.ID, MarkDeleted)
+	default:
+		uids, err = d.rows.UIDs(b.ID)
 	}
-	return uids, nil
+	if err != nil {
+		return UIDSet{}, fmt.Errorf("read UIDs of mailbox %d: %w", b.ID, err)
+	}
+	var here UIDSetBuilder
+	for _, m := range d.order {
+		if m.Box == b.ID && !m.Entry.Gone {
+			here.Add(m.Entry.UID)
+		}
+	}
+	return uids.Union(here.Set()), nil
 }
 
 // letters finds a mail's letters wherever the mail stands now.
@@ -310,9 +321,11 @@ func (d *desk) expunge(c Expunge) (Event, error) {
 	}
 	uids := c.UIDs
 	if uids == nil {
-		if uids, err = d.uids(b); err != nil {
+		all, err := d.uids(b, c.OnlyDeleted)
+		if err != nil {
 			return Event{}, err
 		}
+		uids = all.List()
 	}
 	e := Event{Box: b.ID, Valid: b.UIDValidity}
 	messages, err := d.chosen(b, uids)

@@ -36,6 +36,8 @@ type Delivery struct {
 	Sealed   pgp.Sealed
 	Flags    []string
 	Received time.Time
+	ID       [16]byte // of the mail; zero: a random one
+	Instead  Place    // a message that goes in the same moment; zero: none
 }
 
 // Deliver stores a mail durably before it returns: bytes first, then the entry
@@ -87,8 +89,21 @@ func (s *Store) DeliverAll(ctx context.Context, o Owner, ds []Delivery) ([]Event
 		}
 		return nil, fmt.Errorf("enter into index: %w", err)
 	}
+	for _, e := range events[len(ds):] {
+		s.discard(ctx, e.Freed)
+	}
 	s.Bus.Publish(string(o))
-	return events, nil
+	return events[:len(ds)], nil
+}
+
+// replaced expunges what deliveries come instead of.
+func replaced(ds []Delivery) (changes []Change) {
+	for _, d := range ds {
+		if d.Instead.UID != 0 {
+			changes = append(changes, Expunge{Box: d.Instead.Box, UIDs: []UID{d.Instead.UID}})
+		}
+	}
+	return changes
 }
 
 func (s *Store) afford(ctx context.Context, o Owner, m pgp.Sealed) error {
@@ -190,7 +205,7 @@ func (s *Store) enter(ctx context.Context, o Owner, ds []Delivery, letters [][]S
 			}
 			changes[i] = d.entry(box, letters[i])
 		}
-		if events, err = s.Index.Apply(ctx, o, changes); !errors.Is(err, ErrNoMailbox) {
+		if events, err = s.Index.Apply(ctx, o, append(changes, replaced(ds)...)); !errors.Is(err, ErrNoMailbox) {
 			return events, err
 		}
 	}
@@ -206,7 +221,9 @@ func (d Delivery) entry(box MailboxID, letters []Stored) Append {
 		Received: d.Received,
 		Flags:    d.Flags,
 	}
-	rand.Read(a.Mail.ID[:])
+	if a.Mail.ID = d.ID; d.ID == ([16]byte{}) {
+		rand.Read(a.Mail.ID[:])
+	}
 	return a
 }
 

@@ -118,12 +118,11 @@ func (j *job) take(m ClientMail) error {
 func (l ClientLetter) shaped(to Recipient, theirs bool) bool {
 	switch l.Kind {
 	case KindMessage, KindHeader:
-		keys := 0
+		keys, ours := 0, l.Kind == KindHeader || !theirs
 		mine, err := walkMessage(io.NewSectionReader(l, 0, l.Size()), func(p pkesk) bool {
 			keys++
-			return to.Cert.owns(p)
+			return to.Cert.owns(p) || !ours && to.Cert.mayOpen(p)
 		})
-		ours := l.Kind == KindHeader || !theirs
 		return err == nil && mine && (!ours || keys == 1 && bucket(l.Size()) == l.Size())
 	case KindBody:
 		return bucket(l.Size()) == l.Size() && shapedData(io.NewSectionReader(l, 0, l.Size()))

@@ -57,6 +57,33 @@ func frameMail(packets []byte, width int) []byte {
 	return b.Bytes()
 }
 
+// Delta Chat finds the file of a message by one field, which stays visible of
+// end-to-end mail if it is the one word that it may be.
+func TestTheMarkOfAChatsFileStaysVisible(t *testing.T) {
+	t.Parallel()
+	o := testOwners()[Compat]
+	const mark = "Chat-Is-Post-Message: 1\r\n"
+	sent := string(endToEndMail(t, o, []byte("Subject: x\r\n\r\nhi\r\n")))
+	minimal := o.Recipient
+	minimal.Level, minimal.Pseudonym = Minimal, make([]byte, 32)
+	for _, c := range []struct {
+		what, mail string
+		to         Recipient
+		want       int
+	}{
+		{"as it is", mark + sent, o.Recipient, 1},
+		{"another word", "Chat-Is-Post-Message: kumquat\r\n" + sent, o.Recipient, 0},
+		{"twice", mark + mark + sent, o.Recipient, 0},
+		{"level minimal", mark + sent, minimal, 0},
+		{"sealed on arrival", mark + string(plainMail), o.Recipient, 0},
+	} {
+		s := mustSeal(t, arrived([]byte(c.mail)), c.to)
+		if n := strings.Count(string(s.Outer()), "Chat-"); n != c.want || strings.Count(string(s.Outer()), mark) != c.want {
+			t.Errorf("%s: it is visible %d times, want %d", c.what, n, c.want)
+		}
+	}
+}
+
 func TestEndToEndKeepsThePackets(t *testing.T) {
 	t.Parallel()
 	for p, o := range testOwners() {

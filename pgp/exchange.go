@@ -60,7 +60,7 @@ func Exchange(k Kind, old io.ReaderAt, size int64, keys []byte, to Recipient, at
 	if err != io.EOF || now.size != int64(len(keys)) || len(now.mine) != 1 || !to.current(now.first, at) {
 		return Letter{}, ErrLetter
 	}
-	if len(was.mine) == 0 || now.first.version != was.first.version || !slices.EqualFunc(was.others, now.others, bytes.Equal) {
+	if !to.Cert.follows(was, now) {
 		return Letter{}, ErrLetter
 	}
 	head := bytes.Clone(keys)
@@ -75,6 +75,24 @@ func Exchange(k Kind, old io.ReaderAt, size int64, keys []byte, to Recipient, at
 		}
 		return err
 	}}, nil
+}
+
+// follows says that now is was with the packets to the owner replaced by its one. Where
+// none named the owner, it stands for one of those that named nobody.
+func (c *Cert) follows(was, now heads) bool {
+	if len(was.mine) > 0 {
+		return now.first.version == was.first.version && slices.EqualFunc(was.others, now.others, bytes.Equal)
+	}
+	for i, other := range was.others {
+		p, err := parsePKESK(other)
+		if err != nil || !p.anonymous() || !c.mayOpen(p) || p.version != now.first.version {
+			continue
+		}
+		if slices.EqualFunc(slices.Delete(slices.Clone(was.others), i, i+1), now.others, bytes.Equal) {
+			return true
+		}
+	}
+	return false
 }
 
 // current says that a PKESK names the key that mail is sealed to now.

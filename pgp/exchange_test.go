@@ -157,6 +157,38 @@ func TestExchangeKeepsOtherReaders(t *testing.T) {
 	}
 }
 
+// A sender who hides the recipients names nobody: the owner's packet takes the place of
+// one that names nobody, and of nothing else.
+func TestExchangeOfHiddenRecipients(t *testing.T) {
+	t.Parallel()
+	r, other := rotate(t, Compat), rotate(t, Compat)
+	old := raw(t, mustSeal(t, arrived(benchMail(100)), r.before), KindMessage)
+	keys := r.exchanged(t, old)
+	theirs, err := SessionKeys(bytes.NewReader(raw(t, mustSeal(t, arrived(benchMail(100)), other.before), KindMessage)))
+	must(err)
+	named := bytes.Clone(theirs)
+	clear(old[3:11])
+	clear(theirs[3:11])
+	try := func(mail, b []byte) error {
+		_, err := Exchange(KindMessage, bytes.NewReader(mail), int64(len(mail)), b, r.after, time.Now())
+		return err
+	}
+	hidden := append(bytes.Clone(theirs), old...)
+	for what, b := range map[string][]byte{"the last": append(bytes.Clone(theirs), keys...), "the first": append(bytes.Clone(keys), old[:len(theirs)]...)} {
+		if err := try(hidden, b); err != nil {
+			t.Errorf("in place of %s: %v", what, err)
+		}
+	}
+	for what, b := range map[string][]byte{"both": keys, "none": append(append(bytes.Clone(theirs), old[:len(theirs)]...), keys...)} {
+		if err := try(hidden, b); !errors.Is(err, ErrLetter) {
+			t.Errorf("in place of %s: %v", what, err)
+		}
+	}
+	if err := try(append(bytes.Clone(named), old[len(theirs):]...), keys); !errors.Is(err, ErrLetter) {
+		t.Errorf("in place of one that names another: %v", err)
+	}
+}
+
 func TestParseHeaderLetter(t *testing.T) {
 	t.Parallel()
 	r := rotate(t, Compat)

@@ -27,9 +27,9 @@ const maxFraming = 64 << 10 // bytes around the armored lines that go into a hea
 // findCiphertext recognises end-to-end mail by its packets (DESIGN 1, rule 3;
 // ATTACKS B10): PGP/MIME of exactly two parts, or a plain text that is one
 // armored message, which holds nothing but a message walkMessage accepts, with
-// a PKESK for one of the owner's own encryption keys. Content-Type, file names
-// and armor lines only say where to look. nil means: seal it.
-func findCiphertext(m mail.Bytes, h mail.Header, owns func(pkesk) bool) *ciphertext {
+// a PKESK that the owner may be able to open. Content-Type, file names and
+// armor lines only say where to look. nil means: seal it.
+func findCiphertext(m mail.Bytes, h mail.Header, opens func(pkesk) bool) *ciphertext {
 	f, ok := readFraming(h)
 	if !ok {
 		return nil
@@ -46,7 +46,7 @@ func findCiphertext(m mail.Bytes, h mail.Header, owns func(pkesk) bool) *ciphert
 	c.start = p.lines.off
 	text := &framedText{lines: &p.lines, regular: true}
 	count := &countingReader{r: base64.NewDecoder(base64.StdEncoding.Strict(), text)}
-	mine, err := walkMessage(count, owns)
+	mine, err := walkMessage(count, opens)
 	if err != nil || !mine || text.chars != (count.n+2)/3*4 || !p.toEnd(text.last, c.form) {
 		return nil
 	}

@@ -104,6 +104,22 @@ var pretends = []pretend{
 		b := bytes.Clone(good)
 		clear(b[3:11])
 		return b
+	}, EndToEnd, FormMIME},
+	{"to nobody by name, another algorithm", inMIME, func(t *testing.T, o *owner, good []byte) []byte {
+		b := bytes.Clone(good)
+		clear(b[3:11])
+		b[11] = 1
+		return b
+	}, SealedOnArrival, FormMIME},
+	{"to nobody by name, version 6", inMIME, func(t *testing.T, o *owner, good []byte) []byte {
+		keys := pkeskFor(t, o)
+		b := append(appendPacketHeader(nil, tagPKESK, int64(len(keys)-9)), 6, 0)
+		return append(append(b, keys[11:]...), good[len(keys):]...)
+	}, EndToEnd, FormMIME},
+	{"to no octets of a name, version 6", inMIME, func(t *testing.T, o *owner, good []byte) []byte {
+		keys := pkeskFor(t, o)
+		b := append(appendPacketHeader(nil, tagPKESK, int64(len(keys)-8)), 6, 1, 4)
+		return append(append(b, keys[11:]...), good[len(keys):]...)
 	}, SealedOnArrival, FormMIME},
 	{"our key id, another algorithm", inMIME, func(t *testing.T, o *owner, good []byte) []byte {
 		b := bytes.Clone(good)

@@ -28,6 +28,7 @@ type Opened struct {
 	Kind    Kind      // of the first letter; KindMessage also for terms and body, which say nothing of themselves
 	Class   Class     // of a message or header letter that Seal made, or of a card; otherwise EndToEnd
 	Arrived time.Time // likewise; zero when not known
+	Front   []byte    // with Restore: the lines that the server put in front of the mail; nobody else's stand there
 	Keys    []byte    // PKESK packets of the message letter, for Card.Belongs
 }
 
@@ -126,6 +127,9 @@ func (o Opener) writeContent(out *Opened, body *bufio.Reader, w io.Writer) (*hea
 			return nil, err
 		}
 		out.Class, out.Arrived = p.class, p.time
+		if o.Restore {
+			out.Front = p.rest
+		}
 		return nil, p.write(body, w, o.Restore)
 	case bytes.HasPrefix(first, []byte(headerField)):
 		plan, err := readHeaderPlan(body)

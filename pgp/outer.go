@@ -31,6 +31,11 @@ const (
 // field is one header field; value may have folds.
 type field struct{ name, value string }
 
+// chatFile marks a mail that brings the file of a chat's message, which came in a mail
+// of its own. Delta Chat fetches such a one when it is asked for, and looks for the mark
+// before it opens anything. It is a fixed word, and the size says as much.
+var chatFile = field{"Chat-Is-Post-Message", "1"}
+
 func (f field) String() string { return f.name + ": " + f.value + "\r\n" }
 
 // visibleFields are the non-structural fields at a level (DESIGN 2).

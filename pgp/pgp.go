@@ -89,7 +89,14 @@ type Mail struct {
 
 	Verdict  Verdict // who it is from, for the card
 	Junk     string  // why it is taken for junk, for the card; empty: it is not
+	Shown    *Shown  // what the body letter shows in place of the mail; nil: the mail
 	Authserv string  // our authserv-id (RFC 8601): fields of the mail that claim it are renamed inside the seal
+}
+
+// Shown is a mail as its readers are shown it, without what was put beside it.
+type Shown struct {
+	Bytes mail.Bytes
+	Gist  *mail.Gist
 }
 
 // Verdict says in result words of RFC 8601 what was found out about who sent a

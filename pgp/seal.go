@@ -7,14 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
 	"sealpost/mail"
 )
 
-// largeMail is the size beyond which a mail gets a body letter.
-const largeMail = 256 << 10
+// LargeMail is the size beyond which a mail gets a body letter.
+const LargeMail = 256 << 10
 
 // Seal encrypts m to one owner. What can fail fails here: with ErrNoKey or
 // ErrRevoked for a certificate that cannot be sealed to. Letters of up to 1 MiB
@@ -41,7 +42,7 @@ func (s sealer) seal(ctx context.Context, m Mail, to Recipient) (Sealed, error) 
 	if j.session, err = newSession(to.Profile, key, s.rand); err != nil {
 		return Sealed{}, fmt.Errorf("seal: %w", err)
 	}
-	found := findCiphertext(m.Bytes, m.Gist.Header, to.Cert.owns)
+	found := findCiphertext(m.Bytes, m.Gist.Header, to.Cert.mayOpen)
 	if err := ctx.Err(); err != nil {
 		return Sealed{}, err
 	}
@@ -90,6 +91,16 @@ func (c *Cert) owns(p pkesk) bool {
 		}
 	}
 	return false
+}
+
+// mayOpen says that c's owner may be able to open what a PKESK leads to: it names one
+// of c's encryption keys, or nobody, in the algorithm of one of them. Who hides the
+// recipients of a mail names nobody (RFC 9580, section 5.1.8), as Delta Chat always does.
+func (c *Cert) mayOpen(p pkesk) bool {
+	if !p.anonymous() {
+		return c.owns(p)
+	}
+	return slices.ContainsFunc(c.keys, func(k encryptionKey) bool { return byte(k.pub.PubKeyAlgo) == p.algorithm })
 }
 
 // job is one mail being sealed to one owner.
@@ -145,7 +156,7 @@ func (j *job) whole(encrypted bool) error {
 	if err := j.terms(j.Gist); err != nil {
 		return err
 	}
-	if j.Bytes.Size() > largeMail {
+	if j.Bytes.Size() > LargeMail {
 		if err := j.body(); err != nil {
 			return err
 		}
@@ -156,6 +167,9 @@ func (j *job) whole(encrypted bool) error {
 // endToEnd keeps the sender's packets and seals all that was around them.
 func (j *job) endToEnd(ctx context.Context, c *ciphertext) error {
 	fields := visibleFields(j.Mail, j.to.Level, j.to.Pseudonym)
+	if h := j.Gist.Header; j.to.Level != Minimal && slices.Equal(h.Values(chatFile.name), []string{chatFile.value}) {
+		fields = append(fields, chatFile)
+	}
 	if err := j.show(fields, c.form, c.charset, EndToEnd); err != nil {
 		return err
 	}
@@ -221,9 +235,13 @@ func writeTerms(w io.Writer, words []string, padding int64) error {
 
 // body seals the displayable parts, with padding in front of their header.
 func (j *job) body() error {
+	show := Shown{j.Bytes, j.Gist}
+	if j.Shown != nil {
+		show = *j.Shown
+	}
 	var count countingWriter
 	count.w = io.Discard
-	if err := j.Gist.WriteBody(&count, j.Bytes); err != nil {
+	if err := show.Gist.WriteBody(&count, show.Bytes); err != nil {
 		return fmt.Errorf("write body: %w", err)
 	}
 	padding := paddingFor(count.n, func(n int64) int64 { return j.session.letterSize(n, false) })
@@ -231,7 +249,7 @@ func (j *job) body() error {
 		if _, err := w.Write(appendPadding(make([]byte, 0, padding), padding)); err != nil {
 			return err
 		}
-		return j.Gist.WriteBody(w, j.Bytes)
+		return show.Gist.WriteBody(w, show.Bytes)
 	}))
 }
 

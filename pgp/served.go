@@ -1,9 +1,10 @@
 package pgp
 
 import (
-	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"io"
+	"sync"
 )
 
 // Served is a stored message as IMAP shows it: outer header, PGP/MIME framing,
@@ -14,6 +15,7 @@ type Served struct {
 	Form    Form
 	Raw     io.ReaderAt // the message letter's packets
 	RawSize int64
+	Held    []byte // all of them, if they are in memory; then Raw is not read
 }
 
 // The framing is the same for every mail. No armored line holds an underscore,
@@ -48,7 +50,7 @@ func (f Form) frame() (before, behind string) {
 // ServedSize is the octet count of the whole served mail (RFC822.SIZE).
 func ServedSize(outer []byte, f Form, rawSize int64) int64 {
 	before, behind := f.frame()
-	return int64(len(outer)+len(before)+len(behind)) + armoredSize(rawSize) + checksumAt{size: rawSize}.Size()
+	return int64(len(outer)+len(before)+len(behind)) + armoredSize(rawSize) + checksumLength(rawSize)
 }
 
 // Section is one part of the served mail: its MIME header and its body as byte
@@ -105,64 +107,69 @@ func (s Served) ReadAt(p []byte, off int64) (int, error) {
 		return 0, io.ErrNoProgress
 	}
 	before, behind := s.Form.frame()
-	done := 0
-	for _, piece := range []io.ReaderAt{
-		bytes.NewReader(s.Outer),
-		stringAt(before),
-		armoredAt{s.Raw, s.RawSize},
-		checksumAt{s.Raw, s.RawSize},
-		stringAt(behind),
-	} {
-		size := pieceSize(piece)
-		if off < size && done < len(p) {
-			want := min(int64(len(p)-done), size-off)
-			n, err := piece.ReadAt(p[done:done+int(want)], off)
-			done += n
-			if int64(n) < want {
-				return done, noEOF(err)
-			}
-			off += int64(n)
+	f := filling{p: p, off: off}
+	part, at := f.next(int64(len(s.Outer)))
+	copy(part, s.Outer[at:])
+	part, at = f.next(int64(len(before)))
+	copy(part, before[at:])
+	if part, at = f.next(armoredSize(s.RawSize)); len(part) > 0 {
+		if n, err := s.armored(part, at); n < len(part) {
+			return f.done - len(part) + n, noEOF(err)
 		}
-		off -= size
 	}
-	if done < len(p) {
-		return done, io.EOF
+	if part, at = f.next(checksumLength(s.RawSize)); len(part) > 0 {
+		line, err := s.checksum()
+		if err != nil {
+			return f.done - len(part), noEOF(err)
+		}
+		copy(part, line[at:])
 	}
-	return done, nil
+	part, at = f.next(int64(len(behind)))
+	copy(part, behind[at:])
+	if f.done < len(p) {
+		return f.done, io.EOF
+	}
+	return f.done, nil
 }
 
-func pieceSize(r io.ReaderAt) int64 { return r.(interface{ Size() int64 }).Size() }
-
-type stringAt string
-
-func (s stringAt) Size() int64 { return int64(len(s)) }
-
-func (s stringAt) ReadAt(p []byte, off int64) (int, error) { return copy(p, s[off:]), nil }
-
-// armoredAt is raw bytes as base64 lines, at any offset.
-type armoredAt struct {
-	raw  io.ReaderAt
-	size int64
+// filling is a read that goes through the pieces of a whole.
+type filling struct {
+	p    []byte
+	done int
+	off  int64 // from the beginning of the next piece
 }
 
-func (a armoredAt) Size() int64 { return armoredSize(a.size) }
+// next is what the next piece has to fill, from which of its octets on; nothing if
+// none of it was asked for.
+func (f *filling) next(size int64) (part []byte, from int64) {
+	from = min(f.off, size)
+	n := int(min(int64(len(f.p)-f.done), size-from))
+	part = f.p[f.done : f.done+n]
+	f.done += n
+	f.off = max(f.off-size, 0)
+	return part, from
+}
 
 // linesAtOnce bounds the memory of one step: 32 KiB of armor.
 const linesAtOnce = 420
 
-// ReadAt must not be asked for more than there is.
-func (a armoredAt) ReadAt(p []byte, off int64) (int, error) {
-	var raw []byte
+var linesBuffers = sync.Pool{New: func() any { return new([linesAtOnce * armorRaw]byte) }}
+
+// armored fills p from the base64 lines, which can be read at any offset. It must
+// not be asked for more than there is.
+func (s *Served) armored(p []byte, off int64) (int, error) {
+	if s.Held != nil {
+		return fillLines(p, s.Held[off/armorLine*armorRaw:], int(off%armorLine)), nil
+	}
+	raw := linesBuffers.Get().(*[linesAtOnce * armorRaw]byte)
+	defer linesBuffers.Put(raw)
 	done := 0
 	for done < len(p) {
 		skip := int(off % armorLine)
 		lines := min((skip+len(p)-done+armorLine-1)/armorLine, linesAtOnce)
 		start := off / armorLine * armorRaw
-		want := int(min(int64(lines*armorRaw), a.size-start))
-		if raw == nil {
-			raw = make([]byte, want) // no later step is longer
-		}
-		if n, err := a.raw.ReadAt(raw[:want], start); n < want {
+		want := int(min(int64(lines*armorRaw), s.RawSize-start))
+		if n, err := s.Raw.ReadAt(raw[:want], start); n < want {
 			return done, noEOF(err)
 		}
 		n := fillLines(p[done:], raw[:want], skip)
@@ -179,11 +186,15 @@ func fillLines(p, raw []byte, skip int) int {
 	done := 0
 	for len(raw) > 0 && done < len(p) {
 		n := min(len(raw), armorRaw)
-		if size := int(armoredSize(int64(n))); skip == 0 && size <= len(p)-done {
-			done += len(appendLine(p[done:done], raw[:n]))
-		} else {
+		switch size := int(armoredSize(int64(n))); {
+		case skip > 0 || size > len(p)-done:
 			done += copy(p[done:], appendLine(scratch[:0], raw[:n])[skip:])
 			skip = 0
+		case n == armorRaw:
+			fullLine(p[done:done+armorLine], raw[:armorRaw])
+			done += armorLine
+		default:
+			done += len(appendLine(p[done:done], raw[:n]))
 		}
 		raw = raw[n:]
 	}
@@ -192,4 +203,30 @@ func fillLines(p, raw []byte, skip int) int {
 
 func appendLine(out, raw []byte) []byte {
 	return append(base64.StdEncoding.AppendEncode(out, raw), '\r', '\n')
+}
+
+// base64Pairs are the two octets that stand for 12 bits, the first one lowest.
+var base64Pairs = sync.OnceValue(func() *[1 << 12]uint16 {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	var pairs [1 << 12]uint16
+	for i := range pairs {
+		pairs[i] = uint16(alphabet[i>>6]) | uint16(alphabet[i&63])<<8
+	}
+	return &pairs
+})
+
+// fullLine writes a line of armorRaw bytes, twice as fast as encoding/base64: most of
+// serving a mail is this. The bytes are ciphertext, and their octets are sent, so
+// there is no secret in which of the table's entries were looked up.
+func fullLine(line, raw []byte) {
+	line, raw = line[:armorLine:armorLine], raw[:armorRaw:armorRaw]
+	pairs := base64Pairs()
+	for i, o := 0, 0; i <= armorRaw-9; i, o = i+6, o+8 {
+		v := binary.BigEndian.Uint64(raw[i:])
+		binary.LittleEndian.PutUint64(line[o:], uint64(pairs[v>>52])|uint64(pairs[v>>40&0xfff])<<16|
+			uint64(pairs[v>>28&0xfff])<<32|uint64(pairs[v>>16&0xfff])<<48)
+	}
+	v := uint32(raw[armorRaw-3])<<16 | uint32(raw[armorRaw-2])<<8 | uint32(raw[armorRaw-1])
+	binary.LittleEndian.PutUint32(line[armorWidth-4:], uint32(pairs[v>>12])|uint32(pairs[v&0xfff])<<16)
+	line[armorWidth], line[armorWidth+1] = '\r', '\n'
 }

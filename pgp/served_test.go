@@ -51,12 +51,15 @@ func TestServedEqualsTheWholeRendering(t *testing.T) {
 		size := rapid.OneOf(rapid.IntRange(0, 300), rapid.IntRange(57*420-3, 57*420+3), rapid.IntRange(0, 100_000)).Draw(t, "size")
 		packets := make([]byte, size)
 		for i := range packets {
-			packets[i] = byte(i * 7)
+			packets[i] = byte(i * 7 * (1 + i>>8))
 		}
 		outer := []byte("Subject: [...]\r\n\r\n")
 		f := rapid.SampledFrom([]Form{FormMIME, FormInline}).Draw(t, "form")
 		whole := render(outer, f, packets)
 		s := Served{Outer: outer, Form: f, Raw: bytes.NewReader(packets), RawSize: int64(size)}
+		if rapid.Bool().Draw(t, "held") {
+			s.Raw, s.Held = nil, packets
+		}
 		if s.Size() != int64(len(whole)) {
 			t.Fatalf("size %d, rendered %d", s.Size(), len(whole))
 		}

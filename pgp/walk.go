@@ -2,6 +2,7 @@ package pgp
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 )
@@ -98,6 +99,14 @@ type pkesk struct {
 	keyVersion byte   // version 6 only; 0: anonymous
 	recipient  []byte // key id (version 3) or fingerprint (version 6)
 	algorithm  byte
+}
+
+// anonymous says that the packet names no key: its reader tries all of theirs.
+func (p pkesk) anonymous() bool {
+	if p.version == 3 {
+		return bytes.Equal(p.recipient, make([]byte, 8))
+	}
+	return p.keyVersion == 0 && len(p.recipient) == 0
 }
 
 func parsePKESK(body []byte) (pkesk, error) {

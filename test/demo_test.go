@@ -93,12 +93,14 @@ type person struct {
 
 // demo is a running `sealpost demo`.
 type demo struct {
-	SMTP     string   `json:"smtp"`
-	IMAP     string   `json:"imap"`
-	IMAPS    string   `json:"imaps"`
-	CA       string   `json:"ca"`
-	Config   string   `json:"config"`
-	Accounts []person `json:"accounts"`
+	SMTP        string   `json:"smtp"`
+	IMAP        string   `json:"imap"`
+	Submissions string   `json:"submissions"`
+	IMAPS       string   `json:"imaps"`
+	HTTPS       string   `json:"https"`
+	CA          string   `json:"ca"`
+	Config      string   `json:"config"`
+	Accounts    []person `json:"accounts"`
 
 	bin, dir string
 	base     int
@@ -118,13 +120,16 @@ func withEnv(env ...string) option   { return func(d *demo) { d.env = env } }
 // startDemo runs a demo in a folder and on ports of its own until the test ends.
 func startDemo(t *testing.T, options ...option) *demo {
 	t.Helper()
-	bin, err := raceBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := &demo{bin: bin, dir: filepath.Join(t.TempDir(), "demo")}
+	d := &demo{dir: filepath.Join(t.TempDir(), "demo")}
 	for _, o := range options {
 		o(d)
+	}
+	if d.bin == "" {
+		bin, err := raceBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.bin = bin
 	}
 	d.base = freeBase(t)
 	d.start(t)

@@ -85,7 +85,7 @@ type dovecot struct {
 	imap, imapTLS int // ports, at localhost
 }
 
-func startDovecot(t *testing.T) *dovecot {
+func startDovecot(t *testing.T, env ...string) *dovecot {
 	t.Helper()
 	need(t, "dovecot")
 	if os.Getuid() != 0 {
@@ -105,6 +105,7 @@ func startDovecot(t *testing.T) *dovecot {
 	}
 	letIn(t, d.dir)
 	d.cmd = exec.Command("dovecot", "-F", "-c", d.write(t, "dovecot.conf", fmt.Appendf(nil, dovecotConf, d.dir, d.imap, d.imapTLS)))
+	d.cmd.Env = append(os.Environ(), env...)
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -29,9 +29,10 @@ var floors = map[string]int{
 	"smtp/submission":      4,
 	"move":                 4,
 	"imap":                 4,
+	"imap/wire":            1,
 	"account":              3,
 	"filestore/sealed":     3,
-	"filestore/drive":      3,
+	"filestore/drive":      2,
 	"mailstore":            3,
 	"mailstore/cabinet":    3,
 	"smtp/mailauth/report": 3,
@@ -60,7 +61,7 @@ var blind = map[string][]string{
 }
 
 // supports are packages made for tests; nothing but tests imports them.
-var supports = []string{"storagetest", "faultfs", "memindex", "dnstest", "memqueue"}
+var supports = []string{"storagetest", "faultfs", "memindex", "dnstest", "memqueue", "roomtest"}
 
 func room(pkg string) (name string, floor int, ok bool) {
 	for p := pkg; p != "."; p = filepath.Dir(p) {

@@ -88,7 +88,7 @@ func TestMovingKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := startDemo(t, withBinary(bin))
-	const n = 2000
+	const n = 4000 // enough to be under way while this process waits for its turn
 	var mails []string
 	for i := range n {
 		mails = append(mails, fmt.Sprintf("Subject: x\r\n\r\nmail %d\r\n%s", i, strings.Repeat("words and words\r\n", i%10)))

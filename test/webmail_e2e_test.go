@@ -12,13 +12,14 @@ import (
 	"time"
 )
 
-// TestWebmailFlows drives the product as people do: the server with the race detector,
-// the page that is in it, Chromium; see webmail/ui/test/flows. Every flow that fails is
-// named with what it expected to see.
+// TestWebmailFlows drives the product as people do: the server, the page that is in it,
+// Chromium; see webmail/ui/test/flows. Every flow that fails is named with what it expected
+// to see. No race detector: the handlers have it in their own tests, and here it would cost
+// minutes.
 func TestWebmailFlows(t *testing.T) {
 	needBrowser(t)
 	need(t, "gpg")
-	bin, err := raceBinary()
+	bin, err := plainBinary()
 	if err != nil {
 		t.Fatal(err)
 	}

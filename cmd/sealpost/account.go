@@ -38,6 +38,7 @@ type accountView struct {
 	Cards       bool           `json:"cards"`   // there is a list key
 	SignIn      bool           `json:"sign_in"` // to the webmail
 	Operator    bool           `json:"operator,omitempty"`
+	Attachments string         `json:"attachments"` // large ones: from which size, and what becomes of them
 	Messages    int64          `json:"messages"`
 	Bytes       int64          `json:"bytes"`
 	Quota       int64          `json:"quota"`
@@ -62,6 +63,8 @@ func (o *office) view(ctx context.Context, a account.Account) (accountView, erro
 		Created:  a.Created,
 		Operator: a.Operator,
 	}
+	v.Attachments = fmt.Sprintf("over %s: %s going out, %s coming in", readable(a.Files.Limit()),
+		orElse(string(a.Files.Outgoing), string(account.OutgoingPlain)), orElse(string(a.Files.Incoming), string(account.IncomingOff)))
 	var err error
 	if v.SignIn, err = o.desk.Has(ctx, a.ID); err != nil {
 		return v, fmt.Errorf("read sign-in: %w", err)
@@ -156,6 +159,7 @@ func (v accountView) print(w io.Writer) error {
 	row("profile", "%s", v.Profile)
 	row("headers", "%s", v.Headers)
 	row("encrypts", "%s", v.Encrypt)
+	row("attachments", "%s", v.Attachments)
 	row("cards", "%s", map[bool]string{true: "yes", false: "no list key, no cards"}[v.Cards])
 	row("webmail", "%s", map[bool]string{true: "signs in", false: "no sign-in: `sealpost invite --attach " + v.Address + "` makes a link"}[v.SignIn])
 	if v.Operator {

@@ -15,8 +15,11 @@ import (
 	"sealpost/storage/disk"
 )
 
+// clientNote stands for what a mail client keeps beside a mailbox.
+const clientNote = "what the IMAP door sealed"
+
 // What browsers sealed is never swept, is in backups, is verified and comes back, and
-// goes with its account.
+// goes with its account; and so does what mail clients keep beside mailboxes.
 func TestCabinetsAreKept(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -38,6 +41,12 @@ func TestCabinetsAreKept(t *testing.T) {
 	if _, err := kept.Put(t.Context(), mailstore.Owner(a.ID), place, 0, box); err != nil {
 		t.Fatal(err)
 	}
+	if up.imap.Key == nil {
+		t.Error("the IMAP door has no key to seal with")
+	}
+	if _, err := up.store.Apply(t.Context(), mailstore.Owner(a.ID), mailstore.Note{Now: []byte(clientNote)}); err != nil {
+		t.Fatal(err)
+	}
 	if n, err := up.store.Sweep(t.Context(), 0); n != 0 || err != nil {
 		t.Errorf("%d blobs were swept, %v", n, err)
 	}
@@ -52,6 +61,9 @@ func TestCabinetsAreKept(t *testing.T) {
 	must(t, "account", "remove", "ann@demo.test", "--yes", config)
 	for info, err := range up.blobs.All(t.Context()) {
 		t.Errorf("blob %s is left, %v", info.ID, err)
+	}
+	if bytes.Contains(read(t, filepath.Join(s.dir, "data", "index.db")), []byte(clientNote)) {
+		t.Error("what a mail client kept is left in the index")
 	}
 }
 
@@ -77,6 +89,9 @@ func restored(t *testing.T, s *site, backup string, id account.ID, place cabinet
 	defer blob.Close()
 	if got, err := io.ReadAll(io.NewSectionReader(blob, 0, blob.Size())); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("the box came back changed: %v", err)
+	}
+	if note, err := index.Index().Note(t.Context(), mailstore.Owner(id), 0); string(note) != clientNote {
+		t.Errorf("what a mail client kept came back as %d octets, %v", len(note), err)
 	}
 	l, err := index.Cabinet().List(t.Context(), mailstore.Owner(id), 1)
 	if err != nil || l.Complete {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -127,7 +128,7 @@ func askServer(ctx context.Context, data, name string, wish io.Reader, answer io
 				}
 				return nil, errNoServer
 			}
-			return conn, nil
+			return stillReading{conn}, nil
 		},
 	}}
 	ask, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://sealpost/"+name, wish)
@@ -152,3 +153,26 @@ func askServer(ctx context.Context, data, name string, wish io.Reader, answer io
 	}
 	return errors.New(strings.TrimSpace(string(text)))
 }
+
+// stillReading is a connection to a server that may have said its last word, say that a
+// mailbox is full, and closed while there is more to be sent. net/http would end on the
+// failed write, and with it drop the answer that lies there to be read.
+type stillReading struct{ net.Conn }
+
+func (c stillReading) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if gone(err) {
+		return len(p), nil // reading tells how it ended
+	}
+	return n, err
+}
+
+func (c stillReading) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if gone(err) {
+		err = io.EOF // an answer's own framing tells whether it was whole
+	}
+	return n, err
+}
+
+func gone(err error) bool { return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) }

@@ -14,14 +14,19 @@ import (
 type fileGroup struct {
 	Login   fileLoginCommand   `cmd:"" help:"Let this device use your drive: asks for the recovery kit, once."`
 	Logout  fileLogoutCommand  `cmd:"" help:"Give up what login made, at the server and here."`
-	Put     filePutCommand     `cmd:"" help:"Seal files and bring them into the drive."`
-	Get     fileGetCommand     `cmd:"" help:"Fetch a file of the drive, or what a link leads to."`
+	Put     filePutCommand     `cmd:"" help:"Seal files and folders and bring them into the drive."`
+	Get     fileGetCommand     `cmd:"" help:"Fetch a file or folder of the drive, or what a link leads to."`
+	Sync    fileSyncCommand    `cmd:"" help:"Keep a folder of this device and one of the drive alike, both ways."`
 	Ls      fileLsCommand      `cmd:"" help:"List a folder."`
 	Mkdir   fileMkdirCommand   `cmd:"" help:"Make a folder, and those on the way to it."`
 	Rm      fileRmCommand      `cmd:"" help:"Put files and folders into the trash, or delete them for good."`
 	Restore fileRestoreCommand `cmd:"" help:"Take a file or folder out of the trash."`
 	Mv      fileMvCommand      `cmd:"" help:"Rename a file or folder, or move it into another folder."`
+	Dav     fileDavCommand     `cmd:"" help:"Show the drive to programs of this machine as a network drive (WebDAV)."`
 	Link    fileLinkGroup      `cmd:"" help:"Make, list and revoke links by which anybody may fetch a file."`
+	Request fileRequestGroup   `cmd:"" help:"Make, list and close links by which anybody may bring you files."`
+	Collect fileCollectCommand `cmd:"" help:"Take what others brought into the drive."`
+	Drop    fileDropCommand    `cmd:"" help:"Bring files to who gave you a link for it: no account is needed."`
 }
 
 // fileProfile is the flag of every command that needs a sign-in.
@@ -58,6 +63,16 @@ func (p fileProfile) drive() (*files.Drive, error) {
 		return nil, err
 	}
 	return profile.Drive(seen, time.Now)
+}
+
+// authorityIn reads the certificate of the only authority to be trusted; without a file
+// there is none, and the system's are.
+func authorityIn(file string) (pem string, err error) {
+	if file == "" {
+		return "", nil
+	}
+	b, err := os.ReadFile(file)
+	return string(b), err
 }
 
 // each does something with several paths, and goes on where one fails.

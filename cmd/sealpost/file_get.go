@@ -6,24 +6,28 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
+	"sealpost/filestore/sealed"
 	"sealpost/pgp/keyring"
 	"sealpost/webmail/api/client/files"
+	"sealpost/webmail/api/client/files/mirror"
 )
 
 type fileGetCommand struct {
 	fileProfile
-	Remote       string `arg:"" help:"A file of the drive, or a link whole: https://host/f/ID#SECRET, in quotes."`
-	Local        string `arg:"" optional:"" type:"path" help:"A folder, or the name it gets (default: its own, made safe, in this folder)."`
+	Remote       string `arg:"" help:"A file or folder of the drive, or a link whole: https://host/f/ID#SECRET, in quotes."`
+	Local        string `arg:"" optional:"" type:"path" help:"A folder that it comes into or, of a file, the name it gets (default: its own, made safe, in this folder)."`
 	Force        bool   `help:"Overwrite what has that name."`
 	PasswordFile string `type:"existingfile" placeholder:"FILE" help:"The password of a link; without it the terminal is asked."`
 	CA           string `name:"ca" type:"existingfile" placeholder:"FILE" help:"Of a link: trust this authority alone to name the server (PEM)."`
 }
 
 func (cmd fileGetCommand) Help() string {
-	return "Nothing has its name here before all of it was verified. Broken off, the same command goes on. A link needs no account and no login."
+	return "Nothing has its name here before all of it was verified. Broken off, the same command goes on. Of a folder, " +
+		"what is here already is not fetched again, and nothing is deleted. A link needs no account and no login."
 }
 
 func (cmd fileGetCommand) Run(ctx context.Context, c console) error {
@@ -47,12 +51,36 @@ func (cmd fileGetCommand) Run(ctx context.Context, c console) error {
 	return err
 }
 
-func (cmd fileGetCommand) fromDrive(ctx context.Context, _ console, g files.Get) (string, error) {
+func (cmd fileGetCommand) fromDrive(ctx context.Context, c console, g files.Get) (string, error) {
 	d, err := cmd.drive()
 	if err != nil {
 		return "", err
 	}
+	e, err := d.Entry(ctx, cmd.Remote)
+	if err != nil {
+		return "", err
+	}
+	if e.Kind == sealed.IsFolder {
+		return cmd.folder(ctx, c, e)
+	}
 	return d.Get(ctx, cmd.Remote, g)
+}
+
+// folder fetches one whole, under its name: broken off, the same command finds it there.
+func (cmd fileGetCommand) folder(ctx context.Context, c console, e sealed.Entry) (string, error) {
+	to := filepath.Join(cmd.Local, sealed.LocalName(orElse(e.Name, "drive")))
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		return "", err
+	}
+	if info, err := os.Lstat(to); err != nil || !info.IsDir() {
+		return "", errors.Join(err, fmt.Errorf("expected a folder, or a name that is free: %s is neither", to))
+	}
+	m, out, err := cmd.mirror(c, to, cmd.Remote, "")
+	if err != nil {
+		return "", err
+	}
+	m.Direction, m.State, m.Force = mirror.Down, m.State+".get", cmd.Force
+	return to, out.once(ctx, m)
 }
 
 func (cmd fileGetCommand) fromLink(ctx context.Context, c console, g files.Get) (string, error) {
@@ -60,13 +88,9 @@ func (cmd fileGetCommand) fromLink(ctx context.Context, c console, g files.Get) 
 	if err != nil {
 		return "", err
 	}
-	ca := ""
-	if cmd.CA != "" {
-		pem, err := os.ReadFile(cmd.CA)
-		if err != nil {
-			return "", err
-		}
-		ca = string(pem)
+	ca, err := authorityIn(cmd.CA)
+	if err != nil {
+		return "", err
 	}
 	from, err := files.Dial(s.Server, ca)
 	if err != nil {

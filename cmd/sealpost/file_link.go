@@ -14,8 +14,8 @@ import (
 )
 
 type fileLinkGroup struct {
-	Make   fileLinkMakeCommand   `cmd:"" help:"Make a link to a file, and print it. Nothing can print it again."`
-	List   fileLinkListCommand   `cmd:"" help:"List links, and how often each was used."`
+	Make   fileLinkMakeCommand   `cmd:"" help:"Make a link to a file, and print it."`
+	List   fileLinkListCommand   `cmd:"" help:"List links whole, and how often each was used."`
 	Revoke fileLinkRevokeCommand `cmd:"" help:"End links for good."`
 }
 
@@ -96,7 +96,7 @@ func (cmd fileLinkListCommand) Run(ctx context.Context, c console) error {
 		if l.Most > 0 {
 			count += " of " + strconv.FormatInt(l.Most, 10)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\tuntil %s\t%s\n", l.ID, l.State, count, l.Expires.Local().Format("2006-01-02 15:04"), orElse(l.Path, "(in no folder)"))
+		fmt.Fprintf(t, "%s\t%s\t%s\tuntil %s\t%s\n", orElse(l.Link, l.ID), l.State, count, l.Expires.Local().Format("2006-01-02 15:04"), orElse(l.Path, "(in no folder)"))
 	}
 	return t.Flush()
 }

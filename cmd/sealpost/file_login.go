@@ -34,12 +34,8 @@ func (cmd fileLoginCommand) Run(ctx context.Context, c console) error {
 		return fmt.Errorf("%s is there already: sealpost file logout comes first, or --profile FILE names another", file)
 	}
 	in := files.Login{Server: cmd.Server, Address: cmd.Address, Device: deviceName(cmd.Device)}
-	if cmd.CA != "" {
-		pem, err := os.ReadFile(cmd.CA)
-		if err != nil {
-			return err
-		}
-		in.CA = string(pem)
+	if in.CA, err = authorityIn(cmd.CA); err != nil {
+		return err
 	}
 	words, err := secretFrom(ctx, c, cmd.KitFile, "The 24 words of your recovery kit: ", "expected --kit-file: there is no terminal to ask for the recovery kit")
 	if err != nil {

@@ -33,6 +33,9 @@ func (cmd fileLogoutCommand) Run(ctx context.Context, c console) error {
 	if err := os.Remove(seenOf(file)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	if err := os.RemoveAll(syncOf(file)); err != nil {
+		return err
+	}
 	_, err = fmt.Fprintf(c.Out, "This device opens the drive of %s no more.\n", profile.Address)
 	return err
 }

@@ -94,7 +94,7 @@ func (d *tablet) keep(name string, b []byte) string {
 
 func (d *tablet) args(words []string) []string {
 	args := append([]string{"file"}, words...)
-	if words[0] == "put" {
+	if words[0] == "put" || words[0] == "sync" {
 		args = append(args, "--cache", d.cache)
 	}
 	return append(args, "--profile", d.profile)
@@ -452,7 +452,16 @@ func TestTamperedFilesAreRefused(t *testing.T) {
 		pass.ServeHTTP(w, r)
 	}
 	b.touch.Store(&back)
-	d.fails("older than this device has seen", "ls")
+	three := d.keep("three", []byte("3"))
+	for _, words := range [][]string{
+		{"ls"}, {"get", "one", to, "--force"}, {"put", three}, {"mkdir", "/x"}, {"mv", "one", "uno"}, {"rm", "one"}, {"rm", "--now", "one"}, {"restore", "two"}, {"link", "make", "one"},
+	} {
+		d.fails("older than this device has seen", words...)
+	}
+	b.touch.Store(nil)
+	if out := d.do("ls"); out != "one\n" {
+		t.Errorf("an older folder was built on: %q", out)
+	}
 }
 
 var whole = regexp.MustCompile(`^https://localhost:\d+/f/[\w-]+#[\w-]{22}\n$`)
@@ -487,6 +496,9 @@ func TestFileLinks(t *testing.T) {
 	}
 	open := strings.TrimSpace(d.do("link", "make", "/-rf ~.txt"))
 	must(t, get(open, "--force")...)
+	if out := d.do("link", "list"); !strings.Contains(out, open+"  open") || !strings.Contains(out, link+"  used-up") {
+		t.Errorf("link list does not say the whole links %s and %s: %q", link, open, out)
+	}
 	d.do("link", "revoke", open)
 	fails(t, exitFailed, []string{"leads nowhere"}, get(open, "--force")...)
 	d.fails("expected a time such as 7d", "link", "make", "/-rf ~.txt", "--expires", "soon")

@@ -20,6 +20,7 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2
+	exitHeld   = 3 // file sync: deletions were held back
 )
 
 type commands struct {
@@ -105,6 +106,9 @@ func run(ctx context.Context, args []string, c console) (code int) {
 	}
 	if err != nil {
 		fmt.Fprintln(c.Err, "sealpost:", strings.ReplaceAll(err.Error(), "\n", "\nsealpost: "))
+		if own := (ended{}); errors.As(err, &own) {
+			return own.code
+		}
 		return exitFailed
 	}
 	return exitDone

@@ -13,7 +13,7 @@ import (
 )
 
 // layout is the version of the data folder this program writes.
-const layout = "4"
+const layout = "6"
 
 // A migration brings a data folder from one layout to the next. It may be broken
 // off anywhere and run again.
@@ -33,6 +33,12 @@ var migrations = []migration{
 	{"2", "3", "there is room for what browsers keep", func(context.Context, *bolt.DB) error { return nil }},
 	// The same, for the parts of files.
 	{"3", "4", "there is room for files", func(context.Context, *bolt.DB) error { return nil }},
+	// What a client is told that opens a mailbox stands beside its entries. An older
+	// program would change those alone.
+	{"4", "5", "mailboxes have sets of their messages", func(ctx context.Context, index *bolt.DB) error { return index.Enroll(ctx) }},
+	// A table for what mail clients keep beside mailboxes; opening it made it. An older
+	// program would leave a removed account's behind.
+	{"5", "6", "mail clients may keep settings beside mailboxes", func(context.Context, *bolt.DB) error { return nil }},
 }
 
 // migrate brings the folder to this program's layout, a step at a time, each with

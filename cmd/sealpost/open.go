@@ -20,6 +20,8 @@ type openCommand struct {
 	ListKey    string `placeholder:"FILE" type:"existingfile" help:"The owner's private list key, to open cards."`
 	Passphrase string `name:"passphrase-file" placeholder:"FILE" type:"existingfile" help:"Passphrase of the secret key; without it the terminal is asked."`
 	Restore    bool   `help:"Write the exact bytes that arrived, so that DKIM and other signatures can be checked."`
+	Server     string `placeholder:"URL" help:"With --restore: the account's server, which is asked for attachments that it cut out of this mail. Nobody else is asked."`
+	CA         string `name:"ca" type:"existingfile" placeholder:"FILE" help:"Trust this authority alone to name that server (PEM)."`
 	DKIM       bool   `name:"dkim" help:"With --restore: verify the mail's DKIM signatures too, by another implementation than the server's, and say on standard error what they prove."`
 }
 
@@ -32,7 +34,7 @@ const (
 
 func (cmd openCommand) Help() string {
 	return "Reads a sealed mail or any letter from standard input and writes what is in it. This is the client's side: " +
-		"it needs no server and belongs on its owner's machine. Nothing is written before the end of the message was " +
+		"it belongs on its owner's machine. Nothing is written before the end of the message was " +
 		"checked.\n\n" +
 		"A mail that its sender encrypted is restored from two letters, its header and then its message."
 }
@@ -50,13 +52,17 @@ func (cmd openCommand) Run(ctx context.Context, c console) error {
 	}
 	s := spool.New(os.TempDir(), openMemory, 2*openMax)
 	defer s.Close()
-	_, err := opener.Open(ctx, c.In, s)
+	opened, err := opener.Open(ctx, c.In, s)
 	if errors.Is(err, pgp.ErrCard) && cmd.ListKey == "" {
 		return errors.New("this is a card: expected --list-key, the owner's private list key")
 	}
 	if err != nil {
 		return err
 	}
+	if s, err = cmd.whole(ctx, s, opened.Front); err != nil {
+		return err
+	}
+	defer s.Close()
 	if _, err := io.Copy(c.Out, io.NewSectionReader(s, 0, s.Size())); err != nil || !cmd.DKIM {
 		return err
 	}

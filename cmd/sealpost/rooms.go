@@ -50,6 +50,7 @@ func (o *office) newInbound() *inbound.Handler {
 		Memory:   c.Spool.Memory,
 		Message:  c.SMTP.MessageSize,
 		Look:     mail.DefaultLimits,
+		Cutter:   o.newCutter(),
 		Time:     sealTime,
 		Log:      o.log,
 		Mark:     o.mark,
@@ -150,10 +151,11 @@ func (s *server) newSubmission() *submission.Handler {
 		Limits: submission.Limits{
 			Hour: c.Submission.Hour, Day: c.Submission.Day, PasswordHour: c.Submission.PasswordHour, WarmUp: c.Submission.WarmUp,
 		},
-		Time: sealTime,
-		Log:  s.log,
-		Mark: s.mark,
-		Now:  time.Now,
+		Cutter: s.newCutter(),
+		Time:   sealTime,
+		Log:    s.log,
+		Mark:   s.mark,
+		Now:    time.Now,
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"sealpost/filestore/drive"
+	"sealpost/filestore/sealed/cut"
+	"sealpost/mailstore"
 )
 
 // leftFor is how long an upload waits for its next part.
@@ -22,6 +24,11 @@ func (o *office) newDrive() *drive.Drive {
 		Store: o.index.Drive(), Blobs: o.blobs, Bus: o.store.Bus, Log: o.log, Now: time.Now, Secret: key.Sum(nil),
 		Usual: o.settings.Files.Life, Longest: max(o.settings.Files.Longest, o.settings.Files.Life), Patience: leftFor,
 	}
+}
+
+// newCutter makes files of large attachments.
+func (o *office) newCutter() *cut.Cutter {
+	return &cut.Cutter{Drive: o.files, Base: "https://" + o.settings.Hostname}
 }
 
 // tidyFiles gives up uploads that were left, and forgets links that ended long ago.
@@ -40,6 +47,27 @@ func (s *server) tidyFiles(ctx context.Context) error {
 	var failed error
 	for _, a := range everybody {
 		failed = errors.Join(failed, s.files.TidyOf(ctx, drive.Owner(a.ID)))
+		_, err := s.files.TidyMade(ctx, drive.Owner(a.ID), func(ctx context.Context, mails map[drive.MailID]bool) error {
+			return s.absent(ctx, mailstore.Owner(a.ID), mails)
+		})
+		failed = errors.Join(failed, err)
 	}
 	return failed
+}
+
+// absent leaves in mails those that are in no mailbox any more.
+func (o *office) absent(ctx context.Context, who mailstore.Owner, mails map[drive.MailID]bool) error {
+	all := make(map[[16]byte]bool, len(mails))
+	for id := range mails {
+		all[id] = true
+	}
+	if err := o.store.Absent(ctx, who, all); err != nil {
+		return fmt.Errorf("look through mail of account %s: %w", who, err)
+	}
+	for id := range mails {
+		if !all[id] {
+			delete(mails, id)
+		}
+	}
+	return nil
 }

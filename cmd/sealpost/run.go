@@ -185,7 +185,7 @@ func (s *server) build() error {
 	s.api = s.newAPI()
 	s.door.API, s.door.Spec = s.api.Handler(), s.api.Spec
 	s.imap = &imap.Server{
-		Book: s.book, Store: s.store, Throttle: s.throttle, TLS: s.identity.config(), Log: s.log, Now: time.Now,
+		Book: s.book, Store: s.store, Throttle: s.throttle, TLS: s.identity.config(), Key: s.vault.key, Log: s.log, Now: time.Now,
 		Spool: c.Spool.Folder, Limits: imapLimits(c), Mark: s.mark,
 	}
 	s.web = webmail.NewServer(s.door, s.log)

@@ -188,7 +188,7 @@ func TestDataFolderOfAnotherVersion(t *testing.T) {
 	if err := os.WriteFile(file, []byte("77\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	fails(t, exitFailed, []string{`VERSION says "77"; this sealpost reads "4"`}, "account", "list", "--config", s.config)
+	fails(t, exitFailed, []string{`VERSION says "77"; this sealpost reads "` + layout + `"`}, "account", "list", "--config", s.config)
 }
 
 func TestDamagedSecret(t *testing.T) {

@@ -16,6 +16,7 @@ type Content struct {
 	drive  *Drive
 	owner  Owner
 	object Object
+	may    func(context.Context) error // asked before each part; nil: it may
 
 	mu   sync.Mutex
 	n    int // of the part that is open
@@ -65,6 +66,11 @@ func (c *Content) ReadAt(p []byte, at int64) (read int, err error) {
 func (c *Content) part(n int) (filestore.Blob, error) {
 	if c.open != nil && c.n == n {
 		return c.open, nil
+	}
+	if c.may != nil {
+		if err := c.may(c.ctx); err != nil {
+			return nil, err
+		}
 	}
 	some, err := c.drive.Store.Parts(c.ctx, c.owner, c.object.ID, n, 1)
 	if err != nil {

@@ -32,11 +32,14 @@ type ID [16]byte
 // NewID is one that nobody can guess. It begins with a letter or a digit, so that no
 // program takes it for an option.
 func NewID() (id ID) {
-	for rand.Read(id[:]); id[0]>>2 >= 62; {
+	for !id.Fit() {
 		rand.Read(id[:])
 	}
 	return id
 }
+
+// Fit says whether an id that somebody else drew is as NewID makes them.
+func (id ID) Fit() bool { return id != ID{} && id[0]>>2 < 62 }
 
 func (id ID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
 
@@ -65,10 +68,17 @@ const (
 	// MaxBox bounds what is sealed beside an object: the box of a link or a request,
 	// the head of what a stranger brings.
 	MaxBox = 4 << 10
+	// MaxSmall bounds an object that comes whole with others; MaxBatch and MaxBatchSize
+	// how many come together, and what they have in all.
+	MaxSmall     = 1 << 20
+	MaxBatch     = 256
+	MaxBatchSize = 4 << 20
 
 	maxObjects  = 200_000
 	maxOpen     = 256 // uploads of an owner at the same time,
-	maxBrought  = 16  // and of those, by strangers
+	maxBrought  = 128 // and of those, by strangers,
+	maxComing   = 16  // and by one request: who has it blocks nobody who has another
+	leastStep   = 64 << 20
 	maxLinks    = 10_000
 	maxRequests = 100
 	receipts    = 50 // times of downloads that are kept of a link
@@ -103,9 +113,17 @@ type Object struct {
 	Created time.Time
 	Touched time.Time // of one on its way: when something of it came last
 	Whole   bool
-	Request ID     // by which a stranger brought it; zero: its owner did, or took it over
-	Head    []byte // that a stranger sealed for its owner
+	Request ID     // by which a stranger brought it, or Outgoing; zero: its owner did, or took it over
+	Head    []byte // that a stranger, or this server, sealed for its owner
+	Mail    MailID // that it was cut out of on arrival; zero: of none, or its owner took it over
 }
+
+// MailID names a mail of the owner, whatever mailboxes it is in (mailstore.Mail.ID).
+type MailID [16]byte
+
+// Outgoing stands where a request's id does, of what this server made of a mail that
+// its owner sent. It says "submitted by you", and is nothing that NewID gives.
+var Outgoing = ID([]byte("submitted by you"))
 
 // Parts is how many an object has.
 func (o Object) Parts() int { return int((o.Size + PartSize - 1) / PartSize) }
@@ -123,6 +141,12 @@ type Part struct {
 	N    int
 	Sum  [32]byte // SHA-256, as its sender said and it was checked
 	Blob filestore.Ref
+}
+
+// Whole is an object of one part.
+type Whole struct {
+	ID   ID
+	Part Part
 }
 
 // Link lets whoever has it fetch one object.
@@ -157,6 +181,7 @@ type Request struct {
 	MostBytes int64
 	Files     int64 // that came or are on their way,
 	Bytes     int64 // and what they take
+	Coming    int64 // that are on their way
 	Revoked   bool
 }
 
@@ -177,6 +202,7 @@ type (
 	Begin struct {
 		ID, Request ID
 		Size        int64
+		Mail        MailID
 	}
 	// Put says that a part is durable. The same part once more changes nothing.
 	Put struct {
@@ -188,13 +214,20 @@ type (
 		Object, Request ID
 		Head            []byte
 	}
+	// Bring says that objects of one part are durable: each is declared, there and whole
+	// at once, all of them or none. The same object once more changes nothing. Their ids
+	// were chosen by who brings them, so that he may ask again.
+	Bring struct{ Whole []Whole }
 	// Take takes over what a stranger brought.
 	Take struct{ Object ID }
 	// Remove deletes an object and its links. With Before, only one on its way that
-	// nothing came of since then.
+	// nothing came of since then; with a Request, one on its way that came by it. With
+	// Unused, only one that this server made, that its owner did not take over and, of
+	// what was sent, that no link leads to.
 	Remove struct {
-		Object ID
-		Before time.Time
+		Object, Request ID
+		Before          time.Time
+		Unused          bool
 	}
 	// AddLink adds a link to an object that is whole; ChangeLink changes one, what is
 	// nil stays; Download counts one; RemoveLink forgets it.
@@ -222,6 +255,7 @@ type (
 func (Begin) wish()         {}
 func (Put) wish()           {}
 func (Complete) wish()      {}
+func (Bring) wish()         {}
 func (Take) wish()          {}
 func (Remove) wish()        {}
 func (AddLink) wish()       {}
@@ -238,7 +272,8 @@ type Done struct {
 	Link    Link
 	Request Request
 	Known   bool           // Put: the part was there, and the blob of this one is the caller's to delete
-	Freed   []filestore.ID // blobs that no row points at any more
+	Objects []Object       // Bring: in the order in which they came
+	Freed   []filestore.ID // blobs that no row points at any more, or that none came to point at
 }
 
 // Left is an object that was left on its way, and whose it is.

@@ -32,6 +32,17 @@ func (d *Drive) Link(ctx context.Context, o Owner, l Link) (Link, error) {
 	return done.Link, err
 }
 
+// Lasting is when a link ends that lasts as long as its object.
+var Lasting = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
+
+// LastingLink makes a link that ends with its object: what stands in its owner's own
+// sealed mail, and in no list of links.
+func (d *Drive) LastingLink(ctx context.Context, o Owner, l Link) (Link, error) {
+	l.ID, l.Expires = NewID(), Lasting
+	done, err := d.apply(ctx, o, AddLink{l})
+	return done.Link, err
+}
+
 // end is when something ends of which nobody said it.
 func (d *Drive) end(t time.Time) time.Time {
 	if t.IsZero() {
@@ -122,21 +133,40 @@ func (d *Drive) mac(id ID, stamp []byte) []byte {
 }
 
 // Fetch opens what a link leads to, for who has a ticket. Its end and its limit stop
-// no download that was begun; its owner does, and an operator.
+// no download that was begun; its owner does, and an operator, at the next part.
 func (d *Drive) Fetch(ctx context.Context, id ID, ticket string) (*Content, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(ticket)
 	if err != nil || len(b) != 8+sha256.Size {
 		b = make([]byte, 8+sha256.Size)
 	}
 	good := hmac.Equal(d.mac(id, b[:8]), b[8:]) && d.Now().Unix() < int64(binary.BigEndian.Uint64(b[:8]))
-	l, err := d.Store.Link(ctx, id)
+	l, err := d.taken(ctx, id)
 	if err != nil {
-		return nil, fmt.Errorf("find link: %w", err)
+		return nil, err
 	}
-	if !good || l.Revoked || l.Killed {
+	if !good {
 		return nil, ErrNone
 	}
-	return d.Open(ctx, l.Owner, l.Object)
+	c, err := d.Open(ctx, l.Owner, l.Object)
+	if err == nil { // one request may take hours
+		c.may = func(ctx context.Context) error {
+			_, err := d.taken(ctx, id)
+			return err
+		}
+	}
+	return c, err
+}
+
+// taken is a link by which something may still be taken that was begun.
+func (d *Drive) taken(ctx context.Context, id ID) (Link, error) {
+	l, err := d.Store.Link(ctx, id)
+	if err != nil {
+		return l, fmt.Errorf("find link: %w", err)
+	}
+	if l.Revoked || l.Killed {
+		return Link{}, ErrNone
+	}
+	return l, nil
 }
 
 // Request makes a request; without an end it gets the usual one.

@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -35,11 +36,12 @@ func Topic(o Owner) string { return "drive " + string(o) }
 type By struct {
 	Owner   Owner
 	Request ID
+	Mail    MailID // for Begin: it goes when that mail does
 }
 
 // Begin declares an object of a size and reserves its room.
 func (d *Drive) Begin(ctx context.Context, by By, size int64) (Object, error) {
-	done, err := d.apply(ctx, by.Owner, Begin{ID: NewID(), Request: by.Request, Size: size})
+	done, err := d.apply(ctx, by.Owner, Begin{ID: NewID(), Request: by.Request, Size: size, Mail: by.Mail})
 	return done.Object, err
 }
 
@@ -79,6 +81,50 @@ func (d *Drive) Put(ctx context.Context, by By, id ID, n int, sum [32]byte, octe
 	return done.Object, err
 }
 
+// Make stores an object whole that this server makes itself, durably before it returns;
+// octets has as many as it is to have. head, if there is one, is asked for what is
+// sealed beside it. What fails leaves nothing.
+func (d *Drive) Make(ctx context.Context, by By, size int64, octets io.Reader, head func(Object) ([]byte, error)) (o Object, err error) {
+	if o, err = d.Begin(ctx, by, size); err != nil {
+		return Object{}, err
+	}
+	defer func() {
+		if err != nil { // what cannot be removed now is given up as an upload that was left
+			_, gone := d.apply(context.WithoutCancel(ctx), by.Owner, Remove{Object: o.ID})
+			err = errors.Join(err, gone)
+		}
+	}()
+	for n := range o.Parts() {
+		if err := d.fill(ctx, by, o, n, octets); err != nil {
+			return o, err
+		}
+	}
+	var sealed []byte
+	if head != nil {
+		if sealed, err = head(o); err != nil {
+			return o, err
+		}
+	}
+	return d.Complete(ctx, by, o.ID, sealed)
+}
+
+// fill stores the next octets as part n.
+func (d *Drive) fill(ctx context.Context, by By, o Object, n int, octets io.Reader) error {
+	in := &part{r: io.LimitReader(octets, o.PartLength(n)), want: o.PartLength(n), own: true}
+	refs, err := d.Blobs.Put(ctx, in)
+	if in.err != nil {
+		return in.err
+	}
+	if err != nil {
+		return fmt.Errorf("store part: %w", err)
+	}
+	_, err = d.apply(ctx, by.Owner, Put{Object: o.ID, Request: by.Request, Part: Part{N: n, Sum: in.sum, Blob: refs[0]}})
+	if err != nil && Refused(err) {
+		d.discard(ctx, []filestore.ID{refs[0].ID})
+	}
+	return err
+}
+
 // same compares a part that comes once more with the one that is there.
 func (d *Drive) same(in *part, known Part) error {
 	if _, err := in.WriteTo(io.Discard); err != nil {
@@ -95,6 +141,7 @@ type part struct {
 	r    io.Reader
 	want int64
 	sum  [32]byte
+	own  bool  // sum is found out, not compared
 	err  error // of the sender's side
 }
 
@@ -108,6 +155,8 @@ func (p *part) WriteTo(w io.Writer) (int64, error) {
 		return n, err
 	case n != p.want:
 		p.err = ErrSize
+	case p.own:
+		p.sum = got
 	case subtle.ConstantTimeCompare(got[:], p.sum[:]) != 1:
 		p.err = ErrDigest
 	}
@@ -167,20 +216,54 @@ func (d *Drive) Complete(ctx context.Context, by By, id ID, head []byte) (Object
 	return done.Object, err
 }
 
+// Small is an object that comes whole. Its id is new, and says nothing: NewID made it,
+// where it was sealed.
+type Small struct {
+	ID     ID
+	Octets []byte
+}
+
+// Bring stores objects that come whole, durably and all of them or none. What came
+// before comes again without harm; another content under an id is refused.
+func (d *Drive) Bring(ctx context.Context, o Owner, all []Small) ([]Object, error) {
+	if len(all) < 1 || len(all) > MaxBatch {
+		return nil, ErrSize
+	}
+	var sources []io.WriterTo
+	var w Bring
+	for _, s := range all {
+		if len(s.Octets) < 1 || len(s.Octets) > MaxSmall {
+			return nil, ErrSize
+		}
+		sources = append(sources, bytes.NewReader(s.Octets))
+		w.Whole = append(w.Whole, Whole{ID: s.ID, Part: Part{Sum: sha256.Sum256(s.Octets)}})
+	}
+	refs, err := d.Blobs.Put(ctx, sources...)
+	if err != nil {
+		return nil, fmt.Errorf("store files: %w", err)
+	}
+	var blobs []filestore.ID
+	for i, r := range refs {
+		w.Whole[i].Part.Blob = r
+		blobs = append(blobs, r.ID)
+	}
+	done, err := d.apply(ctx, o, w)
+	if err != nil && Refused(err) { // otherwise rows may point at them: the sweeper will know
+		d.discard(ctx, blobs)
+	}
+	return done.Objects, err
+}
+
 // Take takes over what a stranger brought.
 func (d *Drive) Take(ctx context.Context, o Owner, id ID) (Object, error) {
 	done, err := d.apply(ctx, o, Take{id})
 	return done.Object, err
 }
 
-// Remove deletes an object, its octets and its links.
+// Remove deletes an object, its octets and its links. A stranger gives up what he began
+// and did not complete.
 func (d *Drive) Remove(ctx context.Context, by By, id ID) error {
-	if by.Request != (ID{}) { // a stranger gives up what he began
-		if o, err := d.Object(ctx, by, id); err != nil || o.Whole {
-			return errors.Join(err, ErrNone)
-		}
-	}
-	_, err := d.apply(ctx, by.Owner, Remove{Object: id})
+	_, err := d.apply(ctx, by.Owner, Remove{Object: id, Request: by.Request})
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 	"time"
 )
@@ -27,12 +28,19 @@ type Writes struct {
 	Usage    int64 // what the owner's usage changes by
 	Object   *Object
 	Part     *Part // of Object
+	Brought  []Brought
 	Removed  *Object
 	Link     *Link
 	Unlinked []Link
 	Request  *Request
 	Dropped  *Request
 	Done     Done
+}
+
+// Brought is an object that came whole, and its part.
+type Brought struct {
+	Object Object
+	Part   Part
 }
 
 // Clerk stamps wishes: it is all that engines share.
@@ -67,6 +75,8 @@ func (d *desk) grant(w Wish) error {
 		return d.put(w)
 	case Complete:
 		return d.complete(w)
+	case Bring:
+		return d.bring(w)
 	case Take:
 		return d.take(w)
 	case Remove:
@@ -99,12 +109,12 @@ func (d *desk) begin(w Begin) error {
 		return err
 	case w.Size < 1 || w.Size > MaxSize || w.Size > math.MaxInt64-used:
 		return ErrSize
-	case quota > 0 && used+w.Size > quota:
+	case quota > 0 && used+w.Size > quota && !w.asked():
 		return ErrQuota
 	case t.Objects >= maxObjects || t.Uploads >= maxOpen:
 		return ErrTooMany
 	}
-	o := Object{ID: w.ID, Size: w.Size, Created: d.now, Touched: d.now, Request: w.Request}
+	o := Object{ID: w.ID, Size: w.Size, Created: d.now, Touched: d.now, Request: w.Request, Mail: w.Mail}
 	if w.Request != (ID{}) {
 		if err := d.admit(w); err != nil {
 			return err
@@ -118,21 +128,41 @@ func (d *desk) begin(w Begin) error {
 
 // admit counts what a stranger brings, within what the request allows.
 func (d *desk) admit(w Begin) error {
+	if !w.asked() {
+		return nil
+	}
 	r, err := d.request(w.Request)
 	if err != nil {
 		return err
 	}
+	used, quota := d.rows.Usage()
 	switch {
 	case !r.Open(d.now):
 		return ErrNone
-	case r.Files >= r.MostFiles || d.out.Totals.Brought >= maxBrought:
+	case r.Files >= r.MostFiles || r.Coming >= maxComing || d.out.Totals.Brought >= maxBrought:
 		return ErrTooMany
 	case w.Size > r.MostBytes-r.Bytes:
 		return ErrSize
+	case quota > 0 && quota-used < r.step(w.Size):
+		return ErrQuota
 	}
-	r.Files, r.Bytes = r.Files+1, r.Bytes+w.Size
+	r.Files, r.Bytes, r.Coming = r.Files+1, r.Bytes+w.Size, r.Coming+1
 	d.out.Request = &r
 	return nil
+}
+
+// asked says whether a stranger begins what a request asks for.
+func (w Begin) asked() bool { return w.Request != (ID{}) && w.Request != Outgoing }
+
+// step is how much room there must be for more of a request: so much that all it takes
+// has is a power of two, or its most. By sizes that are refused and sizes that are not, a
+// stranger would otherwise find out to the octet how much its owner stores.
+func (r Request) step(more int64) int64 {
+	all := max(r.Bytes+more, leastStep)
+	if bits.OnesCount64(uint64(all)) > 1 {
+		all = 1 << bits.Len64(uint64(all))
+	}
+	return min(all, r.MostBytes) - r.Bytes
 }
 
 // open is an object on its way that came by this request, which is still open, or by
@@ -145,7 +175,7 @@ func (d *desk) open(id, request ID) (Object, error) {
 	if o.Request != request {
 		return o, ErrNone
 	}
-	if request == (ID{}) {
+	if request == (ID{}) || request == Outgoing {
 		return o, nil
 	}
 	r, err := d.request(request)
@@ -203,10 +233,66 @@ func (d *desk) complete(w Complete) error {
 	d.out.Totals.Uploads--
 	if o.Request != (ID{}) {
 		d.out.Totals.Brought--
+		if err := d.came(o); err != nil {
+			return err
+		}
 	}
 	o.Whole, o.Touched, o.Head = true, time.Time{}, w.Head
 	d.out.Object, d.out.Done.Object = &o, o
 	return nil
+}
+
+// bring counts objects that come whole, as begin, put and complete would one after
+// another.
+func (d *desk) bring(w Bring) error {
+	used, quota := d.rows.Usage()
+	if len(w.Whole) < 1 || len(w.Whole) > MaxBatch {
+		return ErrSize
+	}
+	t, twice := &d.out.Totals, map[ID]bool{}
+	for _, x := range w.Whole {
+		size := x.Part.Blob.Size
+		if twice[x.ID] {
+			return ErrPart
+		}
+		twice[x.ID] = true
+		known, err := d.known(x)
+		switch {
+		case err == nil:
+			d.out.Done.Objects = append(d.out.Done.Objects, known)
+			continue
+		case !errors.Is(err, ErrNone):
+			return err
+		case size < 1 || size > MaxSmall || x.Part.N != 0 || size > math.MaxInt64-used-d.out.Usage:
+			return ErrSize
+		case quota > 0 && used+d.out.Usage+size > quota:
+			return ErrQuota
+		case t.Objects >= maxObjects:
+			return ErrTooMany
+		}
+		o := Object{ID: x.ID, Size: size, Created: d.now, Whole: true}
+		t.Objects, t.Bytes, d.out.Usage = t.Objects+1, t.Bytes+size, d.out.Usage+size
+		d.out.Brought = append(d.out.Brought, Brought{o, x.Part})
+		d.out.Done.Objects = append(d.out.Done.Objects, o)
+	}
+	return nil
+}
+
+// known is an object that came before as it comes now, whose new blob is not needed;
+// ErrNone: it did not come.
+func (d *desk) known(x Whole) (Object, error) {
+	o, err := d.rows.Object(x.ID)
+	if err != nil {
+		return o, err
+	}
+	p, err := d.rows.Part(o.ID, 0)
+	if errors.Is(err, ErrNone) || err == nil && (p.Sum != x.Part.Sum || !o.Whole || o.Parts() != 1) {
+		return o, ErrPart
+	}
+	if err == nil && p.Blob.ID != x.Part.Blob.ID {
+		d.out.Done.Freed = append(d.out.Done.Freed, x.Part.Blob.ID)
+	}
+	return o, err
 }
 
 func (d *desk) take(w Take) error {
@@ -217,7 +303,7 @@ func (d *desk) take(w Take) error {
 	case !o.Whole:
 		return ErrNone
 	}
-	o.Request, o.Head = ID{}, nil
+	o.Request, o.Head, o.Mail = ID{}, nil, MailID{}
 	d.out.Object, d.out.Done.Object = &o, o
 	return nil
 }
@@ -230,12 +316,18 @@ func (d *desk) remove(w Remove) error {
 	if !w.Before.IsZero() && (o.Whole || !o.Touched.Before(w.Before)) {
 		return ErrNone // it is no longer what was to go
 	}
+	if w.Request != (ID{}) && (o.Whole || o.Request != w.Request) {
+		return ErrNone // a stranger's no more, or never his
+	}
 	parts, err := d.rows.Parts(o.ID)
 	if err != nil {
 		return err
 	}
 	if d.out.Unlinked, err = d.rows.LinksTo(o.ID); err != nil {
 		return err
+	}
+	if w.Unused && o.Mail == (MailID{}) && (o.Request != Outgoing || len(d.out.Unlinked) > 0) {
+		return ErrNone
 	}
 	t := &d.out.Totals
 	t.Objects, t.Bytes, t.Links = t.Objects-1, t.Bytes-o.Size, t.Links-int64(len(d.out.Unlinked))
@@ -261,7 +353,18 @@ func (d *desk) giveBack(o Object) error {
 	if errors.Is(err, ErrNone) {
 		return nil
 	}
-	r.Files, r.Bytes = r.Files-1, r.Bytes-o.Size
+	r.Files, r.Bytes, r.Coming = r.Files-1, r.Bytes-o.Size, max(r.Coming-1, 0)
+	d.out.Request = &r
+	return err
+}
+
+// came lets another come by a request in the place of what is whole now.
+func (d *desk) came(o Object) error {
+	r, err := d.rows.Request(o.Request)
+	if errors.Is(err, ErrNone) {
+		return nil
+	}
+	r.Coming = max(r.Coming-1, 0) // what came before requests counted it
 	d.out.Request = &r
 	return err
 }

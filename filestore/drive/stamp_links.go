@@ -11,7 +11,7 @@ func (d *desk) addLink(w AddLink) error {
 	switch {
 	case err != nil:
 		return err
-	case !o.Whole || o.Request != (ID{}):
+	case !o.Whole || o.Request != (ID{}) && o.Request != Outgoing:
 		return ErrNone
 	case len(l.Box) > MaxBox || len(l.KDF) > 256 || len(l.Check) != 0 && len(l.Check) != 32:
 		return ErrTooLarge
@@ -93,7 +93,7 @@ func (d *desk) addRequest(w AddRequest) error {
 	case d.out.Totals.Requests >= maxRequests:
 		return ErrTooMany
 	}
-	r.Owner, r.Created, r.Expires, r.Files, r.Bytes, r.Revoked = d.owner, d.now, seconds(r.Expires), 0, 0, false
+	r.Owner, r.Created, r.Expires, r.Files, r.Bytes, r.Coming, r.Revoked = d.owner, d.now, seconds(r.Expires), 0, 0, 0, false
 	d.out.Totals.Requests++
 	d.out.Request, d.out.Done.Request = &r, r
 	return nil

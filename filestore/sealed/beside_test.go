@@ -265,7 +265,7 @@ func TestFoldersAreChecked(t *testing.T) {
 		"a time before all":             func(f *Folder) { f.Entries[1].Modified = -1 },
 		"a trash of the future":         func(f *Folder) { f.Entries[2].Trashed = latest + 1 },
 		"too many versions":             func(f *Folder) { f.Entries[1].Versions = make([]Version, maxVersions+1) },
-		"too many entries":              func(f *Folder) { f.Entries = make([]Entry, maxEntries+1) },
+		"too many entries":              func(f *Folder) { f.Entries = make([]Entry, MaxEntries+1) },
 		"a folder with older versions":  func(f *Folder) { f.Entries[0].Versions = f.Entries[1].Versions },
 		"a folder out of its own trash": func(f *Folder) { f.Entries[2].Trashed = 0 },
 	} {

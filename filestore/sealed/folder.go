@@ -16,7 +16,9 @@ const (
 	// MaxDepth is how deep a client goes below the root, at most.
 	MaxDepth = 64
 
-	maxEntries  = 10_000
+	// MaxEntries is how many entries a folder has at most, with those in its trash.
+	MaxEntries = 10_000
+
 	maxVersions = 100
 	maxFolder   = 12 << 20 // bytes of a folder's JSON
 )
@@ -72,15 +74,15 @@ var folderID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 // Check says what is wrong with a folder, or nothing. Of names, those that are not in the
 // trash are told apart without regard to case.
 func (f Folder) Check() error {
-	if len(f.Entries) > maxEntries {
-		return fmt.Errorf("expected at most %d entries in a folder", maxEntries)
+	if len(f.Entries) > MaxEntries {
+		return fmt.Errorf("expected at most %d entries in a folder", MaxEntries)
 	}
 	names, ids := map[string]bool{}, map[string]bool{}
 	for _, e := range f.Entries {
 		if !e.valid() {
 			return errors.New("expected an entry with a valid name and content")
 		}
-		key := nameKey(e.Name)
+		key := NameKey(e.Name)
 		if e.Trashed == 0 && names[key] {
 			return errors.New("expected names that differ in more than case")
 		}

@@ -62,6 +62,10 @@ func shorten(name string, most int) string {
 	return stem + end
 }
 
+// NameKey is the same for names that a folder takes for one: who compares many names
+// keeps their keys.
+func NameKey(name string) string { return nameKey(name) }
+
 // nameKey is the same for names that many systems take for one: in another case, or
 // composed otherwise (The Unicode Standard, section 3.13.5).
 func nameKey(name string) string {

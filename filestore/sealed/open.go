@@ -44,6 +44,13 @@ func Open(src io.ReaderAt, size int64, h Head) (*File, error) {
 	return f, nil
 }
 
+// Span is which bytes of a sealed file, whose content has n, hold the chunks of a range of
+// it: what to fetch to open the range. Header and last chunk are asked for besides.
+func Span(n, from, to int64) (begin, end int64) {
+	at := func(chunk int64) int64 { return headerSize + nonceSize + chunk*(chunkSize+chunkTag) }
+	return at(from / chunkSize), min(at((to+chunkSize-1)/chunkSize), Size(n))
+}
+
 // Length is that of the content.
 func (f *File) Length() int64 { return f.length }
 

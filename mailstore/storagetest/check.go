@@ -61,6 +61,7 @@ func checkOwner(t TB, x mailstore.Index, o mailstore.Owner, points map[filestore
 		}
 		checkMailbox(t, b, s.Entries[b.ID])
 		checkLog(t, b, s.Entries[b.ID], s.Log[b.ID])
+		checkRoster(t, x, o, b, s)
 		if len(s.Mails[b.ID]) != len(s.Entries[b.ID]) {
 			t.Errorf("mailbox %d: %d entries, %d mails", b.ID, len(s.Entries[b.ID]), len(s.Mails[b.ID]))
 		}

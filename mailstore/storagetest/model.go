@@ -30,6 +30,7 @@ type modelOwner struct {
 	quota  int64
 	boxes  []*modelBox
 	subs   map[string]bool
+	note   []byte
 }
 
 type modelBox struct {
@@ -42,6 +43,7 @@ type modelBox struct {
 	floor    mailstore.Modseq
 	messages []modelMessage
 	gone     []mailstore.Entry
+	note     []byte
 }
 
 type modelMessage struct {

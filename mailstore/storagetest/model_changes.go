@@ -50,6 +50,8 @@ func (m *Model) change(o *modelOwner, change mailstore.Change) (mailstore.Event,
 		return m.reseal(o, c)
 	case mailstore.Shed:
 		return o.shed(c)
+	case mailstore.Note:
+		return o.putNote(c)
 	case mailstore.Forget:
 		before := o.points()
 		o.boxes = nil

@@ -93,6 +93,7 @@ func kind(err error) error {
 	for _, k := range []error{
 		mailstore.ErrNoMailbox, mailstore.ErrExists, mailstore.ErrNoMail, mailstore.ErrOverQuota, mailstore.ErrName,
 		mailstore.ErrInbox, mailstore.ErrFlag, mailstore.ErrUse, mailstore.ErrTooMany, mailstore.ErrNoOwner, mailstore.ErrLetter,
+		mailstore.ErrChanged, mailstore.ErrNotes,
 	} {
 		if errors.Is(err, k) {
 			return k
@@ -102,7 +103,7 @@ func kind(err error) error {
 }
 
 func drawChanges(rt *rapid.T, s state) []mailstore.Change {
-	d := drawer{rt: rt, boxes: []mailstore.MailboxID{1, 2, 99}}
+	d := drawer{rt: rt, boxes: []mailstore.MailboxID{1, 2, 99}, notes: s.Notes}
 	for _, b := range s.Boxes {
 		d.boxes = append(d.boxes, b.ID, b.ID, b.ID)
 		d.last = max(d.last, b.ID)
@@ -119,6 +120,7 @@ type drawer struct {
 	rt    *rapid.T
 	boxes []mailstore.MailboxID
 	last  mailstore.MailboxID
+	notes map[mailstore.MailboxID]string
 }
 
 func (d drawer) box() mailstore.MailboxID { return rapid.SampledFrom(d.boxes).Draw(d.rt, "box") }
@@ -148,7 +150,7 @@ func (d drawer) letters() (all []mailstore.Stored) {
 }
 
 func (d drawer) change() mailstore.Change {
-	switch rapid.IntRange(0, 30).Draw(d.rt, "kind") {
+	switch rapid.IntRange(0, 32).Draw(d.rt, "kind") {
 	case 0:
 		return mailstore.SetQuota{Bytes: rapid.SampledFrom([]int64{0, 0, 1000, 3000}).Draw(d.rt, "quota")}
 	case 1, 2:
@@ -185,6 +187,9 @@ func (d drawer) change() mailstore.Change {
 			return mailstore.Forget{}
 		}
 		fallthrough
+	case 28, 29:
+		box := rapid.SampledFrom(append(d.boxes, 0)).Draw(d.rt, "box")
+		return mailstore.Note{Box: box, Was: []byte(d.notes[box]), Now: []byte(rapid.SampledFrom([]string{"", "x", "yy"}).Draw(d.rt, "note"))}
 	default:
 		return mailstore.Append{Box: d.box(), Mail: mailNumbered(rapid.IntRange(0, 9).Draw(d.rt, "mail")), Size: 10, Flags: d.flags()}
 	}

@@ -64,7 +64,12 @@ func Index(t *testing.T, open Open) {
 		"entries":       testEntries,
 		"one moment":    testOneMoment,
 		"log":           testLog,
+		"roster":        testRoster,
+		"away":          testAway,
+		"list":          testList,
 		"walls":         testWalls,
+		"notes":         testNotes,
+		"note limits":   testNoteLimits,
 		"quota":         testQuota,
 		"quota race":    testQuotaRace,
 		"atomic":        testAtomic,
@@ -260,6 +265,8 @@ type state struct {
 	Entries map[mailstore.MailboxID][]mailstore.Entry
 	Log     map[mailstore.MailboxID][]mailstore.Entry
 	Mails   map[mailstore.MailboxID][]mailstore.Mail
+	Rosters map[mailstore.MailboxID]mailstore.Roster
+	Notes   map[mailstore.MailboxID]string
 }
 
 func dump(t TB, x mailstore.Index, o mailstore.Owner) state {
@@ -269,6 +276,8 @@ func dump(t TB, x mailstore.Index, o mailstore.Owner) state {
 		Entries: map[mailstore.MailboxID][]mailstore.Entry{},
 		Log:     map[mailstore.MailboxID][]mailstore.Entry{},
 		Mails:   map[mailstore.MailboxID][]mailstore.Mail{},
+		Rosters: map[mailstore.MailboxID]mailstore.Roster{},
+		Notes:   map[mailstore.MailboxID]string{},
 	}
 	var err error
 	if s.Boxes, err = x.Mailboxes(ctx, o); err != nil {
@@ -283,10 +292,24 @@ func dump(t TB, x mailstore.Index, o mailstore.Owner) state {
 	if s.Modseq, err = x.Modseq(ctx, o); err != nil {
 		t.Fatalf("read modseq: %v", err)
 	}
+	note, err := x.Note(ctx, o, 0)
+	if err != nil {
+		t.Fatalf("read note: %v", err)
+	}
+	s.Notes[0] = string(note)
 	for _, b := range s.Boxes {
+		if note, err = x.Note(ctx, o, b.ID); err != nil {
+			t.Fatalf("read note of mailbox %d: %v", b.ID, err)
+		}
+		s.Notes[b.ID] = string(note)
 		s.Entries[b.ID] = collect(t, x.Entries(ctx, o, b.ID, 0))
 		s.Log[b.ID] = collect(t, x.Entries(ctx, o, b.ID, 1))
 		s.Mails[b.ID] = collect(t, x.Mails(ctx, o, b.ID, uids(s.Entries[b.ID])))
+		r, err := x.Roster(ctx, o, b.ID)
+		if err != nil {
+			t.Fatalf("read roster of mailbox %d: %v", b.ID, err)
+		}
+		s.Rosters[b.ID] = folded(r)
 	}
 	return s
 }

@@ -35,12 +35,21 @@ func ReceiverOf(master []byte, purpose string) (Receiver, error) {
 		return Receiver{}, ErrClosed
 	}
 	scalar := derived(master, nil, "sealpost receiver v1 "+purpose)
-	k, err := ecdh.X25519().NewPrivateKey(scalar.b[:])
+	return NewReceiver(scalar.b[:])
+}
+
+// NewReceiver reads what Bytes gave.
+func NewReceiver(b []byte) (Receiver, error) {
+	k, err := ecdh.X25519().NewPrivateKey(b)
 	if err != nil {
 		return Receiver{}, fmt.Errorf("make receiver: %w", err)
 	}
 	return Receiver{k}, nil
 }
+
+// Bytes are for a device's own storage: they open what this purpose was sealed for, and
+// lead to no other key.
+func (r Receiver) Bytes() []byte { return r.key.Bytes() }
 
 // Public is what others seal to: 32 bytes.
 func (r Receiver) Public() []byte { return r.key.PublicKey().Bytes() }

@@ -21,6 +21,7 @@ import (
 
 	"sealpost/account"
 	"sealpost/filestore"
+	"sealpost/filestore/sealed/cut"
 	"sealpost/filestore/spool"
 	"sealpost/mail"
 	"sealpost/mailstore"
@@ -66,6 +67,9 @@ type Handler struct {
 	// our addresses before it is sealed; only numbers and domains of it may be kept.
 	// nil: nobody.
 	Received func(ctx context.Context, to []mail.Address, v mailauth.Verdict, h mail.Header, m mail.Bytes)
+
+	// Cutter takes large attachments out for those who want that; nil: nobody does.
+	Cutter *cut.Cutter
 
 	// Rules does what people asked for with their mail; nil: nobody asked.
 	Rules *rules.Room

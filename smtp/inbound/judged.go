@@ -97,8 +97,11 @@ func (t *transaction) afterwards(ctx context.Context, a *arrival) {
 }
 
 // letter is the mail as it is sealed for one recipient.
-func (t *transaction) letter(a *arrival, to recipient) pgp.Mail {
+func (t *transaction) letter(a *arrival, to recipient, c *lighter) pgp.Mail {
 	m := pgp.Mail{Bytes: a.mail, Gist: a.gist, Trace: t.trace(a, to), Time: a.time, Authserv: t.h.Hostname}
+	if c != nil {
+		c.into(&m)
+	}
 	if !t.screened() {
 		return m
 	}

@@ -11,9 +11,12 @@ import (
 
 // file stores a sealed copy where the screen and its owner's rules say, and then does
 // what else the rules ask for. Whatever is wrong with a rule, the copy is stored.
-func (t *transaction) file(ctx context.Context, a *arrival, to recipient, sealed pgp.Sealed) error {
+func (t *transaction) file(ctx context.Context, a *arrival, to recipient, sealed pgp.Sealed, c *lighter) error {
 	m, out := t.sort(ctx, a, to, sealed.Class())
 	d := mailstore.Delivery{Box: mailstore.Inbox, Sealed: sealed, Received: a.time}
+	if c != nil {
+		d.ID = c.mail
+	}
 	owner := mailstore.Owner(to.account)
 	if a.judge.Junk != "" {
 		var err error

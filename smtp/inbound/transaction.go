@@ -36,6 +36,7 @@ type recipient struct {
 	address mail.Address
 	account account.ID
 	key     pgp.Recipient
+	files   account.Attachments
 }
 
 // arrival is a mail that has come whole.
@@ -89,7 +90,7 @@ func (t *transaction) resolve(ctx context.Context, to mail.Address) (recipient, 
 	if usage.Quota > 0 && (usage.Bytes >= usage.Quota || usage.Bytes+t.opts.Size > usage.Quota) {
 		return recipient{}, mailstore.ErrOverQuota
 	}
-	return recipient{to, a.ID, key}, nil
+	return recipient{to, a.ID, key, a.Files}, nil
 }
 
 // Data takes the mail into memory or a spool, looks at it once, and seals and
@@ -233,13 +234,31 @@ func (t *transaction) copy(ctx context.Context, a *arrival, to recipient) (err e
 			err = errors.New("panic")
 		}
 	}()
+	c := t.cut(ctx, a, to)
+	err = t.deposit(ctx, a, to, c)
+	if c == nil || err == nil {
+		return err
+	}
+	// Without a known answer the mail may be there, and its files stay until it is sure
+	// that it is not (drive.TidyMade). What did not fit may do so without them.
+	if mailstore.Refused(err) {
+		t.undo(ctx, a, c)
+	}
+	if errors.Is(err, mailstore.ErrOverQuota) {
+		err = t.deposit(ctx, a, to, nil)
+	}
+	return err
+}
+
+// deposit seals and stores a copy, with what was cut out of it beside it.
+func (t *transaction) deposit(ctx context.Context, a *arrival, to recipient, c *lighter) error {
 	began := t.h.Now()
-	sealed, err := pgp.Seal(ctx, t.letter(a, to), to.key)
+	sealed, err := pgp.Seal(ctx, t.letter(a, to, c), to.key)
 	t.h.counted.seal(t.h.Now().Sub(began))
 	if err != nil {
 		return fmt.Errorf("seal %s for account %s: %w", a.id, to.account, err)
 	}
-	if err := t.file(ctx, a, to, sealed); err != nil {
+	if err := t.file(ctx, a, to, sealed, c); err != nil {
 		return fmt.Errorf("deliver %s to account %s: %w", a.id, to.account, err)
 	}
 	t.h.counted.keep(sealed)

@@ -39,6 +39,7 @@ type world struct {
 	handler *Handler
 	logs    *lockedBuffer
 	keys    map[account.ID]*pgp.SecretKeys
+	db      *bolt.DB
 }
 
 // faultyIndex fails an owner's Apply as told.
@@ -96,7 +97,7 @@ func newWorld(t testing.TB) *world {
 	w.must(os.Mkdir(filepath.Join(w.dir, "spool"), 0o700))
 	secret := make([]byte, 32)
 	rand.Read(secret)
-	w.people = db.Accounts()
+	w.people, w.db = db.Accounts(), db
 	w.book = account.NewBook(w.people, []string{"demo.test", "bücher.test"}, secret, time.Now)
 	w.index = &faultyIndex{Index: db.Index(), fault: make(map[mailstore.Owner]func() error)}
 	w.handler = &Handler{

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sealpost/mail"
@@ -27,7 +28,8 @@ type attempt struct {
 	content queue.Content // nil: cannot be read
 	results []result      // by recipient
 	now     time.Time
-	spared  bool // it expired while nobody looked at it
+	spared  bool        // it expired while nobody looked at it
+	doubt   atomic.Bool // somebody may have the mail who did not say so
 
 	signing  sync.Once
 	text     mail.Bytes // the content, signed
@@ -77,6 +79,7 @@ func (a *attempt) guard(fn, after func()) {
 		if v == nil {
 			return
 		}
+		a.doubt.Store(true)
 		// Its value may hold words of a mail.
 		a.Log.Error("sending panicked", "mail", a.id(), "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
 		if after != nil {

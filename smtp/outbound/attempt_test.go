@@ -499,3 +499,55 @@ func TestUnreadable(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Who is told that a mail left the queue hears whether somebody has it, or may have,
+// however many attempts ago that was.
+func TestGiven(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		to       string
+		attempts int
+		given    bool
+	}{
+		"taken":                  {"bob@far.example", 1, true},
+		"refused":                {"unknown@far.example", 1, false},
+		"all refused":            {"unknown@far.example unknown2@other.example", 1, false},
+		"taken by one":           {"bob@far.example unknown@far.example", 1, true},
+		"taken by one long ago":  {"bob@far.example later@far.example", 2, true},
+		"never reached":          {"bob@dead.example", 2, false},
+		"broken after the text":  {"bob@unsure.example", 2, true},
+		"at home":                {"bob@near.example", 1, true},
+		"refused at home":        {"unknown@near.example", 1, false},
+		"dropped, and was taken": {"bob@far.example later@far.example", -1, true},
+		"dropped":                {"later@far.example", -1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var left []queue.Mail
+			w := newWorld(t, func(w *world) {
+				w.sender.Sent = func(_ context.Context, m queue.Mail) { left = append(left, m) }
+			})
+			w.net.far(&inbox{}, nil, "far.example", "other.example")
+			w.net.script("unsure.example", func(n int, c *chat) {
+				if c.greet() && n == 0 {
+					c.take()
+				}
+			})
+			id := w.put(strings.Fields(c.to)...)
+			w.step()
+			switch {
+			case c.attempts < 0:
+				if _, err := w.sender.Drop(t.Context(), id, false); err != nil {
+					t.Fatal(err)
+				}
+			case c.attempts > 1: // until it is given up
+				for w.clock.move(6 * 24 * time.Hour); w.anyLeft(); w.clock.move(another) {
+					w.step()
+				}
+			}
+			if len(left) != 1 || left[0].Given != c.given {
+				t.Errorf("heard %+v", left)
+			}
+		})
+	}
+}

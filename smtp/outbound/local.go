@@ -39,6 +39,7 @@ func (d *delivery) inside(ctx context.Context) {
 	}
 	reply, err := t.Data(ctx, whole(d.content))
 	if err != nil {
+		d.doubt.Store(true)
 		d.restLocal(ctx, err)
 		return
 	}

@@ -95,6 +95,9 @@ func (d *delivery) over(ctx context.Context, sess *route.Session, reused bool, t
 	}
 	out, err := sess.Send(ctx, e, d.text)
 	whole = err == nil
+	if out.Unsure {
+		d.doubt.Store(true)
+	}
 	rest, heard := d.record(out, sess.Host, todo, reused && err != nil)
 	if heard {
 		d.hosts.works(d.key)

@@ -223,6 +223,9 @@ const pauseToSave = 300 * time.Millisecond
 // save writes the outcome down and ends the lease. A disk that fails keeps it here
 // until it does not any more: the mail would go out again, and so would others.
 func (a *attempt) save(ctx context.Context, o outcome) {
+	if o.done > 0 || a.doubt.Load() {
+		a.lease.Mail.Given = true
+	}
 	m := a.lease.Mail
 	m.Recipient = a.before
 	a.lease.Mail.Recipient = o.left

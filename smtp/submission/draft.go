@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"sealpost/filestore/sealed/cut"
 	"sealpost/filestore/spool"
 	"sealpost/mail"
 	"sealpost/smtp"
@@ -21,6 +22,8 @@ type draft struct {
 	header mail.Header
 	author mail.Address // the first of From
 	wish   wish
+	cut    *cut.Cut // the mail with links in place of large attachments; nil: it has none
+	note   string   // what the queue keeps of it for us
 	// What is put in front of it: fields it lacked, the sender's key, our trace.
 	added, autocrypt, trace []byte
 }
@@ -78,8 +81,12 @@ func (d *draft) kept() mail.Joined {
 
 // body is what follows the header, ended by CRLF as every mail that travels is.
 func (d *draft) body() mail.Joined {
-	size := d.raw.Size() - d.header.End
-	j := join(io.NewSectionReader(d.raw, d.header.End, size))
+	text := mail.Bytes(d.raw)
+	if d.cut != nil {
+		text = d.cut.Mail
+	}
+	size := text.Size() - d.header.End
+	j := join(io.NewSectionReader(text, d.header.End, size))
 	if size > 0 && !d.lines.ended() {
 		j = join(j, "\r\n")
 	}

@@ -68,9 +68,13 @@ func place(m queue.Mail) (box mailstore.MailboxID, uid mailstore.UID, ok bool) {
 	return box, uid, err == nil && n == 2
 }
 
-// Sent takes the notice of a mail that left the queue away. It is the hook of
-// outbound.Sender; what fails is logged, and then a notice too many stays in Outbox.
+// Sent takes the notice of a mail that left the queue away, and what links it had if it
+// reached nobody. It is the hook of outbound.Sender; what fails is logged, and then a
+// notice too many stays in Outbox, or a link until it ends.
 func (h *Handler) Sent(ctx context.Context, m queue.Mail) {
+	if err := h.revoke(ctx, m); err != nil {
+		h.Log.Warn("links of a mail that nobody got stay", "queue", string(m.ID), "err", err)
+	}
 	if err := h.expunge(ctx, m); err != nil {
 		h.Log.Warn("a notice stays in Outbox", "queue", string(m.ID), "err", err)
 	}

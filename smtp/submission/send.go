@@ -22,6 +22,7 @@ type errand struct {
 	letters []letter
 	sent    *sentCopy // nil: the client keeps its own, or has it
 	done    []string  // copies that are made
+	handed  bool      // it was begun to make them: an error does not say that there is none
 }
 
 // Names of copies, for those that are remembered.
@@ -44,6 +45,8 @@ func (t *transaction) send(ctx context.Context, d *draft) error {
 	if e.letters, err = t.plan(ctx, d, remote); err != nil {
 		return err
 	}
+	t.link(ctx, d, e.letters)
+	defer e.unlink(ctx)
 	if t.who.fileSent && !e.marks.Done(sentName) {
 		if e.sent, err = t.sealSent(ctx, d); err != nil {
 			return err
@@ -59,6 +62,7 @@ func (t *transaction) send(ctx context.Context, d *draft) error {
 			return fmt.Errorf("begin to leave: %w", err)
 		}
 	}
+	e.handed = true
 	err = e.hand(ctx)
 	e.settle(err, remote, undo)
 	return err
@@ -116,6 +120,7 @@ func (e *errand) hand(ctx context.Context) error {
 	if err := e.handLocal(ctx); err != nil {
 		return fmt.Errorf("hand to people of this server: %w", err)
 	}
+	e.d.note = e.note()
 	for _, l := range e.letters {
 		if err := e.t.post(ctx, e.d, l); err != nil {
 			return fmt.Errorf("put into queue: %w", err)
@@ -187,7 +192,7 @@ func (t *transaction) put(ctx context.Context, d *draft, l letter, text mail.Byt
 	if err != nil {
 		return err
 	}
-	m := queue.Mail{Envelope: t.envelope(d, l, utf8, eight), Account: string(t.who.ID), Created: d.time, Sign: d.author.Domain}
+	m := queue.Mail{Envelope: t.envelope(d, l, utf8, eight), Account: string(t.who.ID), Created: d.time, Sign: d.author.Domain, Note: d.note}
 	for _, r := range l.to {
 		m.Recipient = append(m.Recipient, queue.State{Recipient: r})
 	}

@@ -19,6 +19,7 @@ import (
 
 	"sealpost/account"
 	"sealpost/filestore"
+	"sealpost/filestore/sealed/cut"
 	"sealpost/filestore/spool"
 	"sealpost/mail"
 	"sealpost/mailstore"
@@ -55,6 +56,7 @@ type Handler struct {
 	Look       mail.Limits   // bounds of what is read of a Sent copy; zero: mail.DefaultLimits
 	KeyTime    time.Duration // for finding the keys of one mail; 0: 15 s
 	Time       time.Duration // for all that is done with a mail once it has come; 0: 5 min
+	Cutter     *cut.Cutter   // makes links of large attachments; nil: nobody does
 	Log        *slog.Logger
 	Mark       smtp.Marker // of people, at level debug
 	Now        func() time.Time

@@ -19,6 +19,7 @@ import (
 
 	"sealpost/account"
 	"sealpost/filestore"
+	"sealpost/filestore/drive"
 	"sealpost/filestore/nodekey"
 	"sealpost/mail"
 	"sealpost/mailstore"
@@ -46,6 +47,7 @@ type world struct {
 	handler *Handler
 	logs    *lockedBuffer
 	keys    map[account.ID]*pgp.SecretKeys
+	drive   *drive.Drive
 	now     func() time.Time
 }
 
@@ -166,6 +168,10 @@ func newWorld(t testing.TB) *world {
 	w.rows = &faultyRows{Store: memqueue.New()}
 	w.peers = &peers{all: make(map[string]discover.Peer)}
 	store := &mailstore.Store{Index: w.index, Blobs: blobs, Bus: &notify.Bus{}, Log: log, Now: now}
+	w.drive = &drive.Drive{
+		Store: db.Drive(), Blobs: blobs, Bus: store.Bus, Log: log, Now: now, Secret: secret,
+		Usual: time.Hour, Longest: time.Hour, Patience: time.Hour,
+	}
 	spool := filepath.Join(w.dir, "spool")
 	w.handler = &Handler{
 		Book:     w.book,

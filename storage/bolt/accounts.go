@@ -39,6 +39,14 @@ type accountRow struct {
 	Passwords []passwordRow `json:"passwords,omitempty"`
 	Operator  bool          `json:"operator,omitempty"`
 	Aliases   int           `json:"aliases,omitempty"`
+	Files     *filesRow     `json:"attachments,omitempty"`
+}
+
+type filesRow struct {
+	Over     int64  `json:"over,omitempty"`
+	Outgoing string `json:"outgoing,omitempty"`
+	Incoming string `json:"incoming,omitempty"`
+	Drops    []byte `json:"drops,omitempty"`
 }
 
 type addressRow struct {
@@ -71,6 +79,9 @@ func encodeAccount(a account.Account) ([]byte, error) {
 	for _, p := range a.Passwords {
 		row.Passwords = append(row.Passwords, passwordRow(p))
 	}
+	if f := a.Files; f.Over != 0 || f.Outgoing != "" || f.Incoming != "" || len(f.Drops) > 0 {
+		row.Files = &filesRow{f.Over, string(f.Outgoing), string(f.Incoming), f.Drops}
+	}
 	body, err := json.Marshal(row)
 	if err != nil {
 		return nil, fmt.Errorf("encode account %s: %w", a.ID, err)
@@ -87,6 +98,9 @@ func decodeAccount(key, value []byte) (account.Account, error) {
 	a := account.Account{
 		ID: account.ID(key), CatchAll: row.CatchAll, Cert: row.Cert, Profile: pgp.Profile(row.Profile), Level: pgp.Level(row.Level),
 		Encrypt: account.EncryptPolicy(row.Encrypt), ListKey: row.ListKey, Pseudonym: row.Pseudonym, Quota: row.Quota, Created: row.Created, Salt: row.Salt, Operator: row.Operator, Aliases: row.Aliases,
+	}
+	if f := row.Files; f != nil {
+		a.Files = account.Attachments{Over: f.Over, Outgoing: account.OutgoingPolicy(f.Outgoing), Incoming: account.IncomingPolicy(f.Incoming), Drops: f.Drops}
 	}
 	for _, ad := range row.Addresses {
 		a.Addresses = append(a.Addresses, mail.Address(ad))

@@ -2,7 +2,9 @@ package bolt
 
 import (
 	"context"
+	"encoding/binary"
 	"slices"
+	"strings"
 
 	"go.etcd.io/bbolt"
 
@@ -33,7 +35,7 @@ func checkRows(t storagetest.TB, d *DB) {
 				return err
 			}
 		}
-		for _, name := range append(slices.Clone(tableNames[tableMailboxes:tableSubscriptions+1]), tableNames[tableShelves:tableShelved+1]...) {
+		for _, name := range slices.Concat(tableNames[tableMailboxes:tableSubscriptions+1], tableNames[tableShelves:tableShelved+1], tableNames[tableSets:tableNotes+1]) {
 			for k := range under(tx.Bucket(name), nil) {
 				if num := readOwner(k); !known[num] {
 					t.Errorf("%s has a row of owner %d, who is not there", name, num)
@@ -67,6 +69,14 @@ func checkOwnerRows(t storagetest.TB, r *rows) error {
 			return err
 		}
 		changed += n
+		if err := checkSets(t, r, b.ID); err != nil {
+			return err
+		}
+	}
+	for k := range under(r.in(tableNotes), ownerKey(r.num)) {
+		if box := mailstore.MailboxID(binary.BigEndian.Uint32(k[4:])); box != 0 && !slices.ContainsFunc(boxes, func(b mailstore.Mailbox) bool { return b.ID == box }) {
+			t.Errorf("a note of mailbox %d, which is not there", box)
+		}
 	}
 	points := map[[16]byte]int{}
 	for k, v := range under(r.in(tableMails), ownerKey(r.num)) {
@@ -140,4 +150,57 @@ func checkEntries(t storagetest.TB, r *rows, box mailstore.MailboxID) (changed i
 		}
 	}
 	return changed, nil
+}
+
+// checkSets compares what is kept beside the entries with them. That sets and
+// keywords are those of mailboxes that exist, checkCounts says.
+func checkSets(t storagetest.TB, r *rows, box mailstore.MailboxID) error {
+	t.Helper()
+	if !r.keepsSets() {
+		t.Errorf("the file keeps no sets")
+	}
+	var build [3]mailstore.UIDSetBuilder
+	words := rollOf{words: map[string]*wordChange{}}
+	for e, err := range r.Entries(box) {
+		if err != nil {
+			return err
+		}
+		words.count(e.Flags, 1)
+		for i, m := range sets() {
+			if belongs(e, m) {
+				build[i].Add(e.UID)
+			}
+		}
+	}
+	pages := 0
+	for i, m := range sets() {
+		kept, err := r.Marked(box, m)
+		if err != nil {
+			return err
+		}
+		want := build[i].Set()
+		if !kept.Equal(want) {
+			t.Errorf("mailbox %d: set %d is %v, its entries %v", box, m, kept, want)
+		}
+		for range want.Pages() {
+			pages++
+		}
+	}
+	for range under(r.in(tableSets), boxKey(r.num, box)) {
+		pages--
+	}
+	if pages != 0 {
+		t.Errorf("mailbox %d: pages of sets too few %d", box, pages)
+	}
+	for k, v := range under(r.in(tableKeywords), boxKey(r.num, box)) {
+		n, spelling, ok := decodeKeyword(k, v)
+		if w := words.words[string(k[8:])]; !ok || w == nil || w.more != n || strings.ToLower(spelling) != string(k[8:]) {
+			t.Errorf("mailbox %d: a keyword is counted %d times and is not", box, n)
+		}
+		delete(words.words, string(k[8:]))
+	}
+	if len(words.words) > 0 {
+		t.Errorf("mailbox %d: %d keywords are not counted", box, len(words.words))
+	}
+	return nil
 }

@@ -18,7 +18,7 @@ import (
 // Rows of drives. What a drive's objects take is in its owner's usage too.
 //
 //	drives     owner u32                 objects, uploads, brought, links, requests, bytes
-//	objects    owner u32, id (16)        size, created, whole u8, request (16), head
+//	objects    owner u32, id (16)        size, created, whole u8, request (16), head, and of one cut out of a mail the mail (16)
 //	uploads    owner u32, id (16)        touched; of each object that is on its way
 //	parts      owner u32, id (16), n u32 SHA-256 (32), blob id (16), size
 //	arrivals   owner u32, id (16)        empty; of each object that a stranger brought whole
@@ -63,7 +63,11 @@ func encodeObject(key []byte, o drive.Object) []byte {
 		whole = 1
 	}
 	b = append(append(b, whole), o.Request[:]...)
-	return sealRow(tableObjects, key, appendString(b, o.Head))
+	b = appendString(b, o.Head)
+	if o.Mail != (drive.MailID{}) {
+		b = append(b, o.Mail[:]...)
+	}
+	return sealRow(tableObjects, key, b)
 }
 
 func decodeObject(key, row []byte) (o drive.Object, ok bool) {
@@ -73,6 +77,9 @@ func decodeObject(key, row []byte) (o drive.Object, ok bool) {
 	whole := f.byte()
 	copy(o.Request[:], f.take(uint64(len(o.Request))))
 	o.Head = slices.Clone(f.string())
+	if len(f.b) > 0 { // rows of older programs end here, and so do those of no mail
+		copy(o.Mail[:], f.take(uint64(len(o.Mail))))
+	}
 	if !f.done() || whole > 1 {
 		return drive.Object{}, false
 	}
@@ -126,6 +133,7 @@ type requestRow struct {
 	MostBytes int64       `json:"most_bytes"`
 	Files     int64       `json:"files"`
 	Bytes     int64       `json:"bytes"`
+	Coming    int64       `json:"coming,omitempty"`
 	Revoked   bool        `json:"revoked,omitempty"`
 }
 
@@ -162,7 +170,7 @@ func (t *tables) fileRequest(id drive.ID) (q drive.Request, err error) {
 	r, err := decodeJSON[requestRow](tableRequests, id[:], row)
 	return drive.Request{
 		ID: id, Owner: r.Owner, Box: r.Box, Created: r.Created, Expires: r.Expires, MostFiles: r.MostFiles, MostBytes: r.MostBytes,
-		Files: r.Files, Bytes: r.Bytes, Revoked: r.Revoked,
+		Files: r.Files, Bytes: r.Bytes, Coming: r.Coming, Revoked: r.Revoked,
 	}, err
 }
 

@@ -172,6 +172,11 @@ func (r driveRows) write(w drive.Writes) error {
 		key := partKey(r.num, w.Object.ID, w.Part.N)
 		p.put(r.in(tableParts), key, encodePart(key, *w.Part))
 	}
+	for _, b := range w.Brought {
+		r.putObject(&p, b.Object)
+		key := partKey(r.num, b.Object.ID, b.Part.N)
+		p.put(r.in(tableParts), key, encodePart(key, b.Part))
+	}
 	if w.Removed != nil {
 		key := objectKey(r.num, w.Removed.ID)
 		for _, t := range []table{tableObjects, tableUploads, tableArrivals} {
@@ -226,7 +231,7 @@ func (r driveRows) putLink(p *put, l drive.Link) {
 func (r driveRows) putRequest(p *put, q drive.Request) {
 	row, err := encodeJSON(tableRequests, q.ID[:], requestRow{
 		Owner: q.Owner, Box: q.Box, Created: q.Created, Expires: q.Expires, MostFiles: q.MostFiles, MostBytes: q.MostBytes,
-		Files: q.Files, Bytes: q.Bytes, Revoked: q.Revoked,
+		Files: q.Files, Bytes: q.Bytes, Coming: q.Coming, Revoked: q.Revoked,
 	})
 	p.note(err)
 	p.put(r.in(tableRequests), q.ID[:], row)

@@ -129,6 +129,43 @@ func (x index) Entry(ctx context.Context, o mailstore.Owner, b mailstore.Mailbox
 	return e, err
 }
 
+// box runs fn on the rows of an owner that has the mailbox, or fails with ErrNoMailbox.
+func (x index) box(ctx context.Context, o mailstore.Owner, fn func(*rows) error) error {
+	found := false
+	err := x.read(ctx, o, func(r *rows) error {
+		found = true
+		return fn(r)
+	})
+	if err == nil && !found {
+		err = mailstore.ErrNoMailbox
+	}
+	return err
+}
+
+func (x index) Roster(ctx context.Context, o mailstore.Owner, b mailstore.MailboxID) (out mailstore.Roster, err error) {
+	err = x.box(ctx, o, func(r *rows) error {
+		out, err = r.roster(b)
+		return err
+	})
+	return out, err
+}
+
+func (x index) Marked(ctx context.Context, o mailstore.Owner, b mailstore.MailboxID, m mailstore.Mark) (uids mailstore.UIDSet, err error) {
+	err = x.read(ctx, o, func(r *rows) error {
+		uids, err = r.Marked(b, m)
+		return err
+	})
+	return uids, err
+}
+
+func (x index) Changes(ctx context.Context, o mailstore.Owner, b mailstore.MailboxID, since mailstore.Modseq) (out mailstore.Changes, err error) {
+	err = x.box(ctx, o, func(r *rows) error {
+		out, err = r.changesSince(b, since)
+		return err
+	})
+	return out, err
+}
+
 const (
 	pageMails = 100     // of Mails read in one transaction,
 	pageBytes = 1 << 20 // or so many bytes of them

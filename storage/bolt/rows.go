@@ -21,6 +21,8 @@ import (
 //
 //	bucket         key                          value
 //	meta           "schema"                     u32, the schema version: 1
+//	               "sets"                       u32: 1 once sets and keywords are kept; without it both are empty
+//	               "setting"                    how far Enroll is: u64 commit, box's key
 //	owners         owner id, 1 to 255 bytes     row: owner, modseq, box, valid, bytes, messages, quota
 //	mailboxes      owner u32, box u32           row: name, use, uidvalidity, uidnext, modseq, floor,
 //	                                                 messages, unseen, deleted, expunged, bytes
@@ -32,6 +34,11 @@ import (
 //	               modseq u64, uid u32
 //	shares         owner u32, blob id (16)      row: count of entries, 2 or more; no row: 1
 //	subscriptions  owner u32, name              empty
+//	sets           owner u32, box u32, u8,      row: page of a set, as mailstore.UIDSet writes it. The u8 is 0
+//	               page u32                          for all UIDs there, 1 for the unseen, 2 for the deleted
+//	keywords       owner u32, box u32, keyword  row: count of entries that have it, one of its spellings; the
+//	                                                 key has it in lower case
+//	notes          owner u32, box u32           row: octets that were sealed elsewhere; box 0 is the owner's own
 //	accounts       account id                   row: JSON (accounts.go)
 //	addresses      mail.Address.Key             account id
 //	domains        domain                       account id of the catch-all
@@ -107,6 +114,9 @@ const (
 	tableLinked
 	tableRequests
 	tableRequested
+	tableSets
+	tableKeywords
+	tableNotes
 	tableQueue // here begin those of other files
 	tableHands
 	tablePeers
@@ -124,6 +134,7 @@ var (
 		[]byte("signins"), []byte("tokens"), []byte("invitations"),
 		[]byte("drives"), []byte("objects"), []byte("uploads"), []byte("parts"), []byte("arrivals"),
 		[]byte("links"), []byte("linked"), []byte("requests"), []byte("requested"),
+		[]byte("sets"), []byte("keywords"), []byte("notes"),
 		[]byte("queue"), []byte("hands"), []byte("peers"), []byte("policies"), []byte("values"), []byte("papers"),
 	}
 	bucketMeta = []byte("meta")
@@ -317,16 +328,8 @@ func decodeEntry(key, row []byte) (e entry, ok bool) {
 	e.Modseq = e.born + mailstore.Modseq(f.uint(math.MaxInt64))
 	e.Received, e.Saved = f.time(), f.time()
 	e.Size = f.int64()
-	bits := f.byte()
-	for bit := range systemFlags {
-		if bits&(1<<bit) != 0 {
-			e.Flags = append(e.Flags, systemFlag(bit))
-		}
-	}
-	for n := f.uint(1 << 10); n > 0 && !f.bad; n-- {
-		e.Flags = append(e.Flags, string(f.string()))
-	}
-	if !f.done() || bits>>systemFlags != 0 {
+	e.Flags = f.flags()
+	if !f.done() {
 		return entry{}, false
 	}
 	e.UID = uidIn(key)
@@ -355,6 +358,13 @@ func encodeMail(key []byte, m *mailstore.Mail) []byte {
 
 // decodeMail reads a row; Outer and Envelope lie in row and are not copied.
 func decodeMail(key, row []byte) (m mailstore.Mail, ok bool) {
+	m, letters, ok := readMail(key, row, nil)
+	m.Letters = letters
+	return m, ok
+}
+
+// readMail is decodeMail, and appends the letters to those of others.
+func readMail(key, row []byte, letters []mailstore.Stored) (m mailstore.Mail, all []mailstore.Stored, ok bool) {
 	body, ok := unsealRow(tableMails, key, row)
 	f := fields{b: body, bad: !ok || len(key) != 12}
 	copy(m.ID[:], f.take(uint64(len(m.ID))))
@@ -364,15 +374,15 @@ func decodeMail(key, row []byte) (m mailstore.Mail, ok bool) {
 		l := mailstore.Stored{Kind: pgp.Kind(f.byte())}
 		copy(l.ID[:], f.take(uint64(len(filestore.ID{}))))
 		l.Size = f.int64()
-		m.Letters = append(m.Letters, l)
+		letters = append(letters, l)
 	}
 	m.Outer, m.Envelope = f.string(), f.string()
 	if !f.done() || class >= len(classes()) {
-		return mailstore.Mail{}, false
+		return mailstore.Mail{}, nil, false
 	}
 	m.Class = classes()[class]
 	m.UID = uidIn(key)
-	return m, true
+	return m, letters, true
 }
 
 func encodeShares(key []byte, n int) []byte {

@@ -53,6 +53,11 @@ func prepare(db *bbolt.DB, c contents) error {
 		if err := makeBuckets(tx, c); err != nil {
 			return err
 		}
+		if c == indexFile {
+			if err := meta.Put(keySets, setsKept); err != nil {
+				return err
+			}
+		}
 		return meta.Put(keySchema, binary.BigEndian.AppendUint32(nil, schema))
 	})
 }

@@ -17,7 +17,8 @@ type snapshot struct {
 	num  uint32
 	box  mailstore.MailboxID
 	seen []sighting
-	data []byte // the rows of seen, one after the other
+	data []byte              // the rows of seen, one after the other
+	note func(mailstore.UID) // if set, instead of keeping rows
 }
 
 // sighting is an entry, or an expunged UID.
@@ -29,7 +30,11 @@ type sighting struct {
 	size   int
 }
 
-func (s *snapshot) add(uid mailstore.UID, m mailstore.Modseq, row []byte) {
+func (s *snapshot) keep(uid mailstore.UID, m mailstore.Modseq, row []byte) {
+	if s.note != nil {
+		s.note(uid)
+		return
+	}
 	s.data = append(s.data, row...)
 	s.seen = append(s.seen, sighting{modseq: m, uid: uid, end: len(s.data), size: len(row)})
 }
@@ -40,7 +45,7 @@ func (s *snapshot) all(r *rows) error {
 		if len(k) != 12 {
 			return damaged(tableEntries, k)
 		}
-		s.add(uidIn(k), 0, v)
+		s.keep(uidIn(k), 0, v)
 	}
 	return nil
 }
@@ -89,7 +94,7 @@ func (s *snapshot) born(r *rows, since mailstore.Modseq) error {
 			return nil
 		}
 		if e.Modseq == e.born {
-			s.add(e.UID, e.Modseq, v)
+			s.keep(e.UID, e.Modseq, v)
 		}
 	}
 	return nil
@@ -106,7 +111,7 @@ func (s *snapshot) altered(r *rows, since mailstore.Modseq) error {
 		if row == nil {
 			return damaged(tableChanges, k)
 		}
-		s.add(uid, modseq, row)
+		s.keep(uid, modseq, row)
 	}
 	return nil
 }

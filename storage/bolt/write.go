@@ -40,21 +40,7 @@ func (r *rows) write(w mailstore.Writes) error {
 		key := boxKey(r.num, m.ID)
 		p.put(r.in(tableMailboxes), key, encodeMailbox(key, m))
 	}
-	for _, m := range w.Messages {
-		if !m.Entry.Gone && !inPlace(m) {
-			r.putMessage(&p, m)
-		}
-	}
-	for _, m := range w.Messages { // when all copies of them are made
-		if !m.Entry.Gone && inPlace(m) {
-			r.putMessage(&p, m)
-		}
-	}
-	for _, m := range w.Messages {
-		if m.Entry.Gone {
-			r.expunge(&p, m)
-		}
-	}
+	r.putMessages(&p, w.Messages)
 	for _, box := range w.Dropped {
 		r.drop(&p, boxKey(r.num, box))
 	}
@@ -67,6 +53,7 @@ func (r *rows) write(w mailstore.Writes) error {
 			p.delete(r.in(tableShares), key)
 		}
 	}
+	r.putNotes(&p, w.Notes)
 	for name, on := range w.Subscriptions {
 		if key := nameKey(r.num, name); on {
 			p.put(r.in(tableSubscriptions), key, nil)
@@ -75,6 +62,28 @@ func (r *rows) write(w mailstore.Writes) error {
 		}
 	}
 	return p.err
+}
+
+func (r *rows) putMessages(p *put, messages []mailstore.Message) {
+	noted := roll{}
+	for _, m := range messages {
+		if !m.Entry.Gone && !inPlace(m) {
+			r.putMessage(p, m, noted)
+		}
+	}
+	for _, m := range messages { // when all copies of them are made
+		if !m.Entry.Gone && inPlace(m) {
+			r.putMessage(p, m, noted)
+		}
+	}
+	for _, m := range messages {
+		if m.Entry.Gone {
+			r.expunge(p, m, noted)
+		}
+	}
+	if r.keepsSets() {
+		r.putRoll(p, noted)
+	}
 }
 
 // put writes until the first error, and keeps it.
@@ -122,7 +131,7 @@ func (r *rows) putOwner(p *put, books mailstore.Books) {
 // inPlace says whether the stored mail itself gets other letters.
 func inPlace(m mailstore.Message) bool { return m.Letters != nil && m.From == (mailstore.Place{}) }
 
-func (r *rows) putMessage(p *put, m mailstore.Message) {
+func (r *rows) putMessage(p *put, m mailstore.Message, noted roll) {
 	uid := m.Entry.UID
 	key := uidKey(r.num, m.Box, uid)
 	switch {
@@ -134,10 +143,13 @@ func (r *rows) putMessage(p *put, m mailstore.Message) {
 		r.copyMail(p, mailstore.Place{Box: m.Box, UID: uid}, key, m.Letters)
 	}
 	row := entry{Entry: m.Entry, born: m.Born}
-	if m.Was != 0 {
+	if m.Was == 0 {
+		noted.note(m.Box, nil, &m.Entry)
+	} else {
 		stored, err := r.entry(m.Box, uid)
 		p.note(err)
 		row.born = stored.born
+		noted.note(m.Box, &stored.Entry, &m.Entry)
 		p.delete(r.in(tableChanges), modseqKey(r.num, m.Box, m.Was, uid)) // there is one unless it was born so
 	}
 	if row.Modseq != row.born {
@@ -156,10 +168,13 @@ func (r *rows) copyMail(p *put, from mailstore.Place, key []byte, letters []mail
 	p.put(r.in(tableMails), key, encodeMail(key, &m))
 }
 
-func (r *rows) expunge(p *put, m mailstore.Message) {
+func (r *rows) expunge(p *put, m mailstore.Message, noted roll) {
 	uid := m.Entry.UID
 	key := uidKey(r.num, m.Box, uid)
 	if m.Was != 0 {
+		stored, err := r.entry(m.Box, uid)
+		p.note(err)
+		noted.note(m.Box, &stored.Entry, nil)
 		p.delete(r.in(tableEntries), key)
 		p.delete(r.in(tableMails), key)
 		p.delete(r.in(tableChanges), modseqKey(r.num, m.Box, m.Was, uid))
@@ -169,7 +184,7 @@ func (r *rows) expunge(p *put, m mailstore.Message) {
 
 // drop deletes a mailbox and what is under it; with an owner's key all of the owner's.
 func (r *rows) drop(p *put, key []byte) {
-	for _, t := range []table{tableMailboxes, tableEntries, tableMails, tableChanges, tableExpunged} {
+	for _, t := range []table{tableMailboxes, tableEntries, tableMails, tableChanges, tableExpunged, tableSets, tableKeywords, tableNotes} {
 		p.deleteUnder(r.in(t), key)
 	}
 }

@@ -20,6 +20,7 @@ type blob struct {
 	buf     []byte
 	chunk   []byte // content in buf
 	number  int64  // of chunk
+	run     *run   // whose memory buf is, or nil
 	release func()
 }
 
@@ -73,6 +74,16 @@ func (b *blob) begin(read []byte, id filestore.ID, length int64) (err error) {
 
 func (b *blob) Size() int64 { return b.length }
 
+// Held is the content of a blob of one chunk.
+func (b *blob) Held() []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.length > chunkSize {
+		return nil
+	}
+	return b.chunk
+}
+
 func (b *blob) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, errors.New("blob: negative offset")
@@ -125,7 +136,11 @@ func (b *blob) Close() error {
 	if b.buf == nil {
 		return nil
 	}
-	freeBuffer(b.buf)
+	if b.run != nil {
+		b.run.leave()
+	} else {
+		freeBuffer(b.buf)
+	}
 	b.buf, b.chunk = nil, nil
 	if b.release != nil {
 		b.release()

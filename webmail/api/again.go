@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -18,6 +19,8 @@ const (
 	rememberEach  = 64 << 10 // of one; a larger one is not remembered
 	longestKey    = 128
 	digestedBody  = 1 << 20
+	mostDeclared  = 1 << 10 // of what a stranger declares
+	dropsPath     = Place + "/drops/"
 )
 
 // memory holds answers of the last minutes, the oldest first.
@@ -45,8 +48,11 @@ func newMemory(now func() time.Time) *memory {
 
 // repeatable does a change once per key, caller and while it is remembered.
 func (a *API) repeatable(w http.ResponseWriter, r *http.Request, do http.HandlerFunc) {
-	key := r.Header.Get("Idempotency-Key")
+	key, again, place := r.Header.Get("Idempotency-Key"), a.again, ""
 	c, known := maybe(r.Context())
+	if !known && brings(r) {
+		known, again, place = true, a.brought, r.URL.Path // strangers push no account's answers out
+	}
 	if key == "" || !known || !unsafe(r.Method) {
 		do(w, r)
 		return
@@ -60,11 +66,11 @@ func (a *API) repeatable(w http.ResponseWriter, r *http.Request, do http.Handler
 		write(w, a.problemOf(r.Context(), "idempotency", err))
 		return
 	}
-	mine, before := a.again.begin(sumOf(string(c.ID), c.Session, c.Password, key), asked)
+	mine, before := again.begin(sumOf(string(c.ID), c.Session, c.Password, key, place), asked)
 	switch {
 	case before == nil:
 		answer := &copied{ResponseWriter: w}
-		defer func() { a.again.end(mine, answer) }() // a panic, too, ends it
+		defer func() { again.end(mine, answer) }() // a panic, too, ends it
 		do(answer, r)
 	case before.asked != asked:
 		write(w, problem(http.StatusUnprocessableEntity, "key-reused", "Another request had this Idempotency-Key"))
@@ -73,6 +79,15 @@ func (a *API) repeatable(w http.ResponseWriter, r *http.Request, do http.Handler
 	default:
 		before.replay(w)
 	}
+}
+
+// brings says whether a stranger declares a file by an upload request: his key counts for
+// that request alone, and whoever has the request could declare files anyway. What is
+// long is none of it.
+func brings(r *http.Request) bool {
+	id, ours := strings.CutPrefix(r.URL.Path, dropsPath)
+	_, what, _ := strings.Cut(id, "/")
+	return ours && what == "files" && r.Method == http.MethodPost && r.ContentLength > 0 && r.ContentLength <= mostDeclared
 }
 
 // digest is of what is asked. The body counts as far as it is short and of known

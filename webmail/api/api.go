@@ -61,9 +61,11 @@ type API struct {
 	inner     http.Handler
 	spec      []byte
 	again     *memory
+	brought   *memory // of what strangers declared
 	calls     *pacer
 	strangers *pacer // to parcels and links, and from a network
 	visitors  *pacer // the same, for pieces of what they were let in to
+	bringers  *pacer // the same, for files that they declare
 	gates     *gates
 	stop      sync.Once
 	stopped   chan struct{} // closed by EndStreams
@@ -96,7 +98,7 @@ func (a *API) build() {
 	mux := http.NewServeMux()
 	s := service{API: a, huma: humago.NewWithPrefix(mux, Place, settings(a.Version))}
 	for _, register := range []func(service){
-		server, signIn, keyring, sessions, requests, proofs, ownAccount, factors, appPasswords,
+		server, signIn, keyring, sessions, requests, proofs, ownAccount, attachmentOperations, factors, appPasswords,
 		imports,
 		outboxes, recipients, keys, ruleSets, images, unsubscribes, pushes, admin,
 		mailOperations, cabinetOperations, parcelOperations, fileOperations, linkOperations, sharedOperations, requestOperations, dropOperations, eventOperations,
@@ -119,9 +121,9 @@ func (a *API) build() {
 		_, _ = w.Write(a.spec)
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { write(w, notFound()) })
-	a.inner, a.again = mux, newMemory(a.Now)
+	a.inner, a.again, a.brought = mux, newMemory(a.Now), newMemory(a.Now)
 	a.calls, a.strangers = newPacer(a.Now, callsPerSecond, callsAtOnce), newPacer(a.Now, strangersPerSecond, strangersAtOnce)
-	a.visitors = newPacer(a.Now, visitsPerSecond, visitsAtOnce)
+	a.visitors, a.bringers = newPacer(a.Now, visitsPerSecond, visitsAtOnce), newPacer(a.Now, bringsPerSecond, bringsAtOnce)
 }
 
 // settings are huma's defaults without documentation pages, links to schemas and

@@ -158,14 +158,7 @@ func (s service) sendBox(ctx context.Context, in *boxAsked) (*stream, error) {
 		defer blob.Close()
 		w.Header().Set("ETag", tagOf(b.Version))
 		w.Header().Set("Content-Type", "application/octet-stream")
-		if !oneRange(r.Header.Get("Range")) {
-			r.Header.Del("Range")
-		}
-		checked := &careful{SectionReader: io.NewSectionReader(blob, 0, blob.Size())}
-		http.ServeContent(s.flow(w), r, "", time.Time{}, checked)
-		if checked.err != nil {
-			s.cut(ctx, "box", checked.err)
-		}
+		s.serve(ctx, s.flow(w), r, "box", blob, blob.Size())
 	}), nil
 }
 

@@ -163,13 +163,13 @@ func dropOperations(s service) {
 	})
 	route(s, op{
 		name: "begin-drop", method: http.MethodPost, path: one + "/files", tag: tagRequests, access: forAnybody, status: http.StatusCreated,
-		about: "Declares a file that a stranger brings. It counts against the request and the owner's quota.",
+		about: "Declares a file that a stranger brings. It counts against the request and the owner's quota. With an Idempotency-Key it is declared once, however often it is asked.",
 	}, func(ctx context.Context, in *struct {
 		raw
 		InFile
 		Body NewFile
 	}) (*body[File], error) {
-		r, leave, err := s.asked(ctx, in.r, in.ID, s.strangers)
+		r, leave, err := s.asked(ctx, in.r, in.ID, s.bringers)
 		if err != nil {
 			return nil, err
 		}
@@ -189,6 +189,26 @@ func dropOperations(s service) {
 		f, err := s.file(ctx, drive.By{Owner: r.Owner, Request: r.ID}, &InFile{in.File})
 		f.Head = nil
 		return &body[File]{f}, err
+	})
+	dropOnItsWay(s, file)
+}
+
+// dropOnItsWay are the operations of a file that a stranger began to bring.
+func dropOnItsWay(s service, file string) {
+	route(s, op{
+		name: "give-up-drop", method: http.MethodDelete, path: file, tag: tagRequests, access: forAnybody,
+		about: "Gives up a file that is on its way: its room, and its place in the request, are free again. One that is complete stays.",
+	}, func(ctx context.Context, in *dropAsked) (*struct{}, error) {
+		r, leave, err := s.asked(ctx, in.r, in.ID, s.visitors)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+		id, err := drive.ParseID(in.File)
+		if err == nil {
+			err = s.Files.Remove(ctx, drive.By{Owner: r.Owner, Request: r.ID}, id)
+		}
+		return nil, err
 	})
 	route(s, op{
 		name: "put-drop-part", method: http.MethodPut, path: file + "/parts/{n}", tag: tagRequests, access: forAnybody, time: partTime, body: drive.PartSize,

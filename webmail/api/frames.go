@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"sealpost/filestore"
+	"sealpost/filestore/drive"
 	"sealpost/mailstore"
 	"sealpost/pgp"
 )
@@ -102,7 +103,7 @@ func (a *API) sendFrames(w http.ResponseWriter, r *http.Request, box mailstore.M
 
 // cut ends an answer that has begun.
 func (a *API) cut(ctx context.Context, operation string, err error) {
-	if ctx.Err() == nil {
+	if ctx.Err() == nil && !errors.Is(err, drive.ErrNone) { // what was deleted or revoked meanwhile
 		a.Log.Error("an API answer was cut off", "operation", operation, "error", err)
 	}
 	panic(http.ErrAbortHandler)

@@ -22,8 +22,10 @@ type gates struct {
 	stream  gate // of events
 	strange gate // what strangers fetch and answer, for each network
 	parts   gate // of files on their way in
+	batches gate // of small ones, which are held in memory while they come
 	files   gate // on their way out, which may take long
 	shared  gate // either of them, of strangers, for each network
+	lists   gate // of links, which have boxes
 }
 
 func newGates() *gates {
@@ -33,8 +35,10 @@ func newGates() *gates {
 		stream:  gate{each: 32, all: 8192},
 		strange: gate{each: 4, all: 32},
 		parts:   gate{each: 8, all: 64},
+		batches: gate{each: 4, all: 16},
 		files:   gate{each: 16, all: 1024},
-		shared:  gate{each: 8, all: 256},
+		shared:  gate{each: 8, all: 1024},
+		lists:   gate{each: 2, all: 8},
 	}
 }
 

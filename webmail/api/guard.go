@@ -86,6 +86,9 @@ const (
 	strangersPerSecond = 0.2
 	strangersAtOnce    = 40
 
+	bringsPerSecond = 1 // files declared by a request
+	bringsAtOnce    = 200
+
 	visitsPerSecond = 20 // pieces of files
 	visitsAtOnce    = 400
 )

@@ -167,15 +167,21 @@ func (s service) sendLetter(ctx context.Context, l letter, kind string) (*stream
 		sum := sha256.Sum256(append([]byte(kind), l.id[:]...)) // ids of blobs are nobody's business
 		w.Header().Set("ETag", `"`+hex.EncodeToString(sum[:12])+`"`)
 		w.Header().Set("Content-Type", kind)
-		if !oneRange(r.Header.Get("Range")) { // many would be a way to have one letter sent a thousand times
-			r.Header.Del("Range")
-		}
-		checked := &careful{SectionReader: io.NewSectionReader(l, 0, l.size)}
-		http.ServeContent(s.flow(w), r, "", time.Time{}, checked)
-		if checked.err != nil {
-			s.cut(ctx, "letter", checked.err)
-		}
+		s.serve(ctx, s.flow(w), r, "letter", l, l.size)
 	}), nil
+}
+
+// serve answers with all of what is stored or one range of it, and tells where reading it
+// failed. Many ranges would be a way to have one letter sent a thousand times.
+func (s service) serve(ctx context.Context, to *flow, r *http.Request, what string, stored io.ReaderAt, size int64) {
+	if !oneRange(r.Header.Get("Range")) {
+		r.Header.Del("Range")
+	}
+	checked := &careful{SectionReader: io.NewSectionReader(stored, 0, size)}
+	http.ServeContent(to, r, "", time.Time{}, checked)
+	if checked.err != nil {
+		s.cut(ctx, what, checked.err)
+	}
 }
 
 func oneRange(asked string) bool { return !strings.Contains(asked, ",") }

@@ -136,6 +136,7 @@ var refusals = []struct {
 	{account.ErrDomain, 422, "domain", "Not a domain of this server"},
 	{account.ErrName, 409, "name", "An account keeps its name"},
 	{account.ErrTooMany, 409, "too-many", "There are as many as there may be"},
+	{account.ErrAttachments, 422, "bad-input", "This was not understood"},
 	{account.ErrPolicy, 422, "bad-input", "This was not understood"},
 	{account.ErrLimit, 422, "bad-input", "This was not understood"},
 	{account.ErrPasswordName, 409, "taken", "This name is taken, or no name"},

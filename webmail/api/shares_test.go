@@ -254,10 +254,11 @@ func TestFilesAreBrought(t *testing.T) {
 	}
 	expect(t, w.ask("GET", mine, nil), 404, "not-found")
 	expect(t, w.ask("POST", at+"/files", NewFile{501}), 422, "bad-input")
-	must(w.Store.Apply(t.Context(), w.owner(), mailstore.SetQuota{Bytes: int64(len(b)) + 10}))
-	expect(t, w.ask("POST", at+"/files", NewFile{11}), 507, "over-quota")
-	left := read[File](t, w.ask("POST", at+"/files", NewFile{10}), 201)
+	must(w.Store.Apply(t.Context(), w.owner(), mailstore.SetQuota{Bytes: int64(len(b)) + 499}))
+	expect(t, w.ask("POST", at+"/files", NewFile{500}), 507, "over-quota") // and no size says how much room there is
 	expect(t, w.ask("POST", at+"/files", NewFile{1}, fromNetwork(3)), 507, "over-quota")
+	must(w.Store.Apply(t.Context(), w.owner(), mailstore.SetQuota{Bytes: int64(len(b)) + 500}))
+	left := read[File](t, w.ask("POST", at+"/files", NewFile{10}), 201)
 	w.pass(25 * time.Hour)
 	must(w.Files.Tidy(t.Context()))
 	if q := read[FileRequests](t, w.ask("GET", "/requests", nil, w.as), 200).Requests[0]; q.Files != 1 || q.Bytes != int64(len(b)) {

@@ -615,7 +615,7 @@ func TestEverythingNeedsSomebody(t *testing.T) {
 		}
 	}
 	must(0, json.Unmarshal(w.Spec(), &doc))
-	open := strings.Fields("server sign-in-begin sign-in invitation join ask-access come-back begin-passkey-sign-in passkey-sign-in parcel answer-parcel parcel-key shared begin-download shared-content drop begin-drop dropped-file put-drop-part complete-drop")
+	open := strings.Fields("server sign-in-begin sign-in invitation join ask-access come-back begin-passkey-sign-in passkey-sign-in parcel answer-parcel parcel-key shared begin-download shared-content drop begin-drop dropped-file put-drop-part complete-drop give-up-drop")
 	n := 0
 	for path, methods := range doc.Paths {
 		for method, o := range methods {

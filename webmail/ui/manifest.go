@@ -30,8 +30,11 @@ type Manifest struct {
 func (a *App) describe(policy string) Manifest {
 	m := Manifest{
 		App: "sealpost", DefaultIndex: "/index.html", DefaultFallback: "/index.html", DefaultCSP: policy,
-		ExtraCSP: map[string]string{"/": filePolicy, "/index.html": policy, framePlace: framePolicy, "/assets/": workerPolicy, "/sw.js": workerPolicy},
+		ExtraCSP: map[string]string{"/": filePolicy, "/index.html": policy, framePlace: framePolicy, "/assets/": workerPolicy, "/sw.js": workerPolicy, "/bring.js": workerPolicy},
 		Files:    map[string]string{}, Wasm: []string{}, Sizes: map[string]int{},
+	}
+	if f := a.places[strangerPlace]; f != nil {
+		m.ExtraCSP[strangerPlace] = strangerPolicy(f.content)
 	}
 	for at, f := range a.places {
 		if at == "/" {

@@ -8,8 +8,12 @@ import (
 	"strings"
 )
 
-// framePlace is the empty page that mail is shown in.
-const framePlace = "/mailframe"
+// framePlace is the empty page that mail is shown in; strangerPlace is the page of links
+// and upload requests, for who has no account.
+const (
+	framePlace    = "/mailframe"
+	strangerPlace = "/stranger"
+)
 
 // framePolicy lets nothing run and nothing load in a shown mail but its own inline
 // styles and pictures that the client put there. The sandbox stands in the iframe's
@@ -33,6 +37,14 @@ func appPolicy(index []byte) string {
 		"require-trusted-types-for 'script'; trusted-types app dompurify ProseMirrorClipboard"
 }
 
+// strangerPolicy is for the page of links and requests: it has no mail to show, and so
+// no place for HTML, fonts or forms.
+func strangerPolicy(page []byte) string {
+	return "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'" + inlineHashes(page) + "; style-src 'self'; img-src 'self' data: blob:; " +
+		"media-src 'self' blob:; connect-src 'self'; worker-src 'self'; frame-src 'self'; " +
+		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types app"
+}
+
 // inlineHashes are the CSP sources of the import maps of a page. Other inline
 // scripts get none, and do not run.
 func inlineHashes(index []byte) string {
@@ -50,13 +62,15 @@ func inlineHashes(index []byte) string {
 }
 
 // policyOf is the Content-Security-Policy of a place.
-func policyOf(place, app string) string {
+func policyOf(place, app string, content []byte) string {
 	switch {
 	case place == "/":
 		return app
+	case place == strangerPlace:
+		return strangerPolicy(content)
 	case place == framePlace:
 		return framePolicy
-	case place == "/sw.js", strings.HasPrefix(place, "/assets/"):
+	case place == "/sw.js", place == "/bring.js", strings.HasPrefix(place, "/assets/"):
 		return workerPolicy
 	}
 	return filePolicy

@@ -25,6 +25,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 //go:embed all:dist
@@ -39,7 +40,7 @@ type App struct {
 // file is what stands at one place.
 type file struct {
 	content []byte
-	zipped  []byte // gzip; nil: not worth it
+	zipped  func() []byte // gzip, made when it is first asked for; nil: not worth it
 	sum     [sha256.Size]byte
 	header  http.Header
 }
@@ -80,7 +81,7 @@ func New(dist fs.FS) (*App, error) {
 	}
 	policy := appPolicy(index.content)
 	for at, f := range a.places {
-		f.header.Set("Content-Security-Policy", policyOf(at, policy))
+		f.header.Set("Content-Security-Policy", policyOf(at, policy, f.content))
 	}
 	a.manifest = a.describe(policy)
 	return a, nil
@@ -93,6 +94,8 @@ func place(name string) string {
 		return "/"
 	case "mailframe.html":
 		return framePlace
+	case "stranger.html":
+		return strangerPlace
 	}
 	return "/" + name
 }
@@ -117,7 +120,7 @@ func newFile(name string, content []byte) (*file, error) {
 	if !ok {
 		return nil, fmt.Errorf("expected a kind of file that is known, not %q", path.Ext(name))
 	}
-	f := &file{content: content, sum: sha256.Sum256(content), header: http.Header{}}
+	f := &file{content: content, zipped: func() []byte { return nil }, sum: sha256.Sum256(content), header: http.Header{}}
 	f.header.Set("Content-Type", typ)
 	f.header.Set("X-Content-Type-Options", "nosniff")
 	f.header.Set("Cache-Control", cacheOf(name))
@@ -127,13 +130,7 @@ func newFile(name string, content []byte) (*file, error) {
 		return f, nil
 	}
 	f.header.Set("Vary", "Accept-Encoding")
-	zipped, err := zip(content)
-	if err != nil {
-		return nil, err
-	}
-	if len(zipped) < len(content)*9/10 {
-		f.zipped = zipped
-	}
+	f.zipped = sync.OnceValue(func() []byte { return zip(content) })
 	return f, nil
 }
 
@@ -145,29 +142,35 @@ func cacheOf(name string) string {
 	return "no-cache"
 }
 
-func zip(content []byte) ([]byte, error) {
+// zip compresses what gets a tenth smaller by it and more. A server that starts does not
+// wait for that.
+func zip(content []byte) []byte {
 	var b bytes.Buffer
 	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		_, err = w.Write(content)
 	}
-	if _, err := w.Write(content); err != nil {
-		return nil, err
+	if err == nil {
+		err = w.Close()
 	}
-	if err := w.Close(); err != nil {
-		return nil, err
+	if err != nil || b.Len() >= len(content)*9/10 {
+		return nil // which is right too, and only longer
 	}
-	return b.Bytes(), nil
+	return b.Bytes()
 }
 
-// linkPlaces are where links to files lead (docs/files.md). What stands there is the one
-// page; the id is for its script, and the link's secret never comes here.
-var linkPlaces = regexp.MustCompile(`^/f/[A-Za-z0-9_-]{22}$`)
+// linkPlaces are where links to files and upload requests lead (docs/files.md). What
+// stands there is the one page for strangers; the id is for its script, and the secret
+// never comes here.
+var linkPlaces = regexp.MustCompile(`^/[fr]/[A-Za-z0-9_-]{22}$`)
 
 // at is what stands at a path.
 func (a *App) at(path string) *file {
 	if linkPlaces.MatchString(path) {
-		path = "/"
+		if f := a.places[strangerPlace]; f != nil {
+			return f
+		}
+		path = "/" // a build from before there was one
 	}
 	return a.places[path]
 }
@@ -191,8 +194,8 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		pageHeaders(h, r.URL.Path)
 	}
 	content := f.content
-	if f.zipped != nil && acceptsGzip(r.Header) {
-		content = f.zipped
+	if acceptsGzip(r.Header) && f.zipped() != nil {
+		content = f.zipped()
 		h.Set("Content-Encoding", "gzip")
 		h.Set("ETag", strings.TrimSuffix(f.header.Get("ETag"), `"`)+`-gz"`)
 	}

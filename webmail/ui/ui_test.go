@@ -23,6 +23,8 @@ func build() fstest.MapFS {
 	return fstest.MapFS{
 		"index.html":       {Data: []byte(`<!doctype html><script type="importmap">` + importMap + `</script><script>alert(1)</script>`)},
 		"mailframe.html":   {Data: []byte("<!doctype html>")},
+		"stranger.html":    {Data: []byte(`<!doctype html><title>s</title><script type="importmap">` + importMap + `</script>`)},
+		"bring.js":         {Data: []byte("self.x = 2")},
 		"sw.js":            {Data: []byte("self.x = 1")},
 		"icon.png":         {Data: bytes.Repeat([]byte("p"), 4000)},
 		"assets/a-1.js":    {Data: []byte(script)},
@@ -70,11 +72,14 @@ func TestPlaces(t *testing.T) {
 			t.Errorf("%s: kept %q", path, got.Header().Get("Cache-Control"))
 		}
 	}
-	link := get(a, "/f/3VtZQm0c2n-Jq_8sKXw1aA").Header()
-	if link.Get("Content-Security-Policy") != get(a, "/").Header().Get("Content-Security-Policy") || link.Get("Referrer-Policy") != "no-referrer" || link.Get("Integrity-Policy") == "" {
-		t.Errorf("the page of a link: %v", link)
+	for _, path := range []string{"/f/3VtZQm0c2n-Jq_8sKXw1aA", "/r/3VtZQm0c2n-Jq_8sKXw1aA"} {
+		got := get(a, path)
+		if h := got.Header(); got.Body.String() != get(a, "/stranger").Body.String() || got.Body.String() == get(a, "/").Body.String() || h.Get("Referrer-Policy") != "no-referrer" || h.Get("Integrity-Policy") == "" ||
+			!strings.HasSuffix(h.Get("Content-Security-Policy"), "; trusted-types app") || h.Get("X-Frame-Options") != "DENY" {
+			t.Errorf("the page at %s: %v", path, h)
+		}
 	}
-	for _, path := range []string{"/f/", "/f/3VtZQm0c2n-Jq_8sKXw1a", "/f/3VtZQm0c2n-Jq_8sKXw1aA/", "/f/3VtZQm0c2n-Jq_8sKXw1aA/save/0123456789abcdef0123456789abcdef", "/index.html", "/mailframe.html", "/assets", "/assets/", "/nothing", ""} {
+	for _, path := range []string{"/f/", "/r/", "/stranger.html", "/q/3VtZQm0c2n-Jq_8sKXw1aA", "/f/3VtZQm0c2n-Jq_8sKXw1a", "/f/3VtZQm0c2n-Jq_8sKXw1aA/", "/f/3VtZQm0c2n-Jq_8sKXw1aA/save/0123456789abcdef0123456789abcdef", "/index.html", "/mailframe.html", "/assets", "/assets/", "/nothing", ""} {
 		if a.Has(path) {
 			t.Errorf("%q is served", path)
 		}
@@ -115,7 +120,7 @@ func TestPolicies(t *testing.T) {
 	if p := get(a, "/").Header().Get("Integrity-Policy"); p != "blocked-destinations=(script)" {
 		t.Errorf("Integrity-Policy %q", p)
 	}
-	for _, worker := range []string{"/sw.js", "/assets/a-1.js"} {
+	for _, worker := range []string{"/sw.js", "/bring.js", "/assets/a-1.js"} {
 		if p := get(a, worker).Header().Get("Content-Security-Policy"); !strings.Contains(p, "connect-src 'self'") || strings.Contains(p, "unsafe-inline") || !strings.Contains(p, "trusted-types app") {
 			t.Errorf("%s: %s", worker, p)
 		}

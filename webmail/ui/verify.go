@@ -80,7 +80,7 @@ func (m Manifest) verifyOne(client *http.Client, r *http.Request, at string) (fa
 		faults = append(faults, "has other bytes than the build")
 	}
 	faults = append(faults, m.verifyHeader(response.Header, at)...)
-	if at == "/index.html" {
+	if at == "/index.html" || at == strangerPlace {
 		faults = append(faults, m.verifyReferences(body, r.URL)...)
 	}
 	return faults, nil
@@ -102,7 +102,7 @@ func (m Manifest) verifyHeader(h http.Header, at string) (faults []string) {
 		faults = append(faults, "has another Content-Security-Policy than the build")
 	}
 	want := map[string]string{"X-Content-Type-Options": "nosniff"}
-	if at == "/index.html" {
+	if at == "/index.html" || at == strangerPlace {
 		want["Cross-Origin-Opener-Policy"] = "same-origin"
 		want["Referrer-Policy"] = "no-referrer"
 		want["Integrity-Policy"] = integrityPolicy

@@ -29,7 +29,7 @@ export default defineConfig({
     cssCodeSplit: false, // one style, so that its hash can stand in the page
     reportCompressedSize: false,
     rollupOptions: {
-      input: { index: "index.html", sw: "src/sw.ts" },
+      input: { index: "index.html", stranger: "stranger.html", sw: "src/sw.ts" },
       output: {
         entryFileNames: (chunk) => (chunk.name === "sw" ? "sw.js" : "assets/[name]-[hash].js"),
         // The service worker knows languages by their names, to keep only the one in use.

@@ -167,9 +167,12 @@ func (c *checker) account(ctx context.Context, o mailstore.Owner) error {
 	if err != nil {
 		return err
 	}
+	c.note(ctx, o, 0)
 	for _, box := range boxes {
+		c.note(ctx, o, box.ID)
 		sizes := map[mailstore.UID]int64{}
 		var uids []mailstore.UID
+		before, _ := c.index.Roster(ctx, o, box.ID)
 		for e, err := range c.index.Entries(ctx, o, box.ID, 0) {
 			if err != nil {
 				c.found.wrong("account %s, mailbox %d: %v", o, box.ID, err)
@@ -178,6 +181,7 @@ func (c *checker) account(ctx context.Context, o mailstore.Owner) error {
 			sizes[e.UID] = e.Size
 			uids = append(uids, e.UID)
 		}
+		c.roster(ctx, o, before, uids)
 		for m, err := range c.index.Mails(ctx, o, box.ID, uids) {
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -190,6 +194,25 @@ func (c *checker) account(ctx context.Context, o mailstore.Owner) error {
 		}
 	}
 	return nil
+}
+
+// roster compares the set of a mailbox's messages with its entries, unless the
+// mailbox changed while they were read.
+func (c *checker) roster(ctx context.Context, o mailstore.Owner, before mailstore.Roster, uids []mailstore.UID) {
+	after, err := c.index.Roster(ctx, o, before.ID)
+	switch {
+	case errors.Is(err, bolt.ErrDamaged):
+		c.found.wrong("account %s, mailbox %d: %v", o, before.ID, err)
+	case err == nil && after.Modseq == before.Modseq && !after.UIDs.Equal(mailstore.UIDsOf(uids...)):
+		c.found.wrong("account %s, mailbox %d: its set of messages and its entries differ", o, before.ID)
+	}
+}
+
+// note reads what clients keep beside a mailbox; with 0 beside the account.
+func (c *checker) note(ctx context.Context, o mailstore.Owner, box mailstore.MailboxID) {
+	if _, err := c.index.Note(ctx, o, box); errors.Is(err, bolt.ErrDamaged) {
+		c.found.wrong("account %s, mailbox %d: %v", o, box, err)
+	}
 }
 
 // place is where a message stands.

@@ -7,6 +7,7 @@ import (
 
 	"sealpost/filestore"
 	"sealpost/mailstore"
+	"sealpost/storage/bolt"
 )
 
 // removing is an index of two messages without letters behind them; the first is
@@ -14,10 +15,24 @@ import (
 type removing struct {
 	mailstore.Index
 	reads map[mailstore.UID]int
+	uids  []mailstore.UID // its set of messages says
+
+	damaged bool // a note is
+}
+
+func (x removing) Roster(context.Context, mailstore.Owner, mailstore.MailboxID) (mailstore.Roster, error) {
+	return mailstore.Roster{UIDs: mailstore.UIDsOf(x.uids...)}, nil
 }
 
 func (removing) Mailboxes(context.Context, mailstore.Owner) ([]mailstore.Mailbox, error) {
 	return []mailstore.Mailbox{{ID: 1, Name: "INBOX"}}, nil
+}
+
+func (x removing) Note(_ context.Context, _ mailstore.Owner, b mailstore.MailboxID) ([]byte, error) {
+	if x.damaged && b == 1 {
+		return nil, bolt.ErrDamaged
+	}
+	return nil, nil
 }
 
 func (removing) Entries(context.Context, mailstore.Owner, mailstore.MailboxID, mailstore.Modseq) iter.Seq2[mailstore.Entry, error] {
@@ -51,11 +66,39 @@ func (none) Open(context.Context, filestore.ID) (filestore.Blob, error) {
 // and is not there is.
 func TestVerifyWhileMailIsRemoved(t *testing.T) {
 	t.Parallel()
-	c := checker{index: removing{reads: map[mailstore.UID]int{}}, blobs: none{}, tell: func(string, int64, int64) {}, read: map[filestore.ID]bool{}}
+	c := checker{index: removing{reads: map[mailstore.UID]int{}, uids: []mailstore.UID{1, 2}}, blobs: none{}, tell: func(string, int64, int64) {}, read: map[filestore.ID]bool{}}
 	if err := c.account(t.Context(), "ann"); err != nil {
 		t.Fatal(err)
 	}
 	if len(c.found.Wrong) != 1 || c.found.Messages != 2 {
 		t.Errorf("found %+v; one letter is missing", c.found)
+	}
+}
+
+// A set of messages that is not what the entries say is damage.
+func TestVerifyComparesSets(t *testing.T) {
+	t.Parallel()
+	for wrong, uids := range [][]mailstore.UID{{1, 2}, {1}, {1, 2, 3}} {
+		c := checker{index: removing{uids: uids}}
+		c.roster(t.Context(), "ann", mailstore.Roster{}, []mailstore.UID{1, 2})
+		if want := min(wrong, 1); len(c.found.Wrong) != want {
+			t.Errorf("set %v: found %q, want %d", uids, c.found.Wrong, want)
+		}
+		c.roster(t.Context(), "ann", mailstore.Roster{Mailbox: mailstore.Mailbox{Modseq: 1}}, nil) // it changed meanwhile
+		if want := min(wrong, 1); len(c.found.Wrong) != want {
+			t.Errorf("a mailbox that changed: found %q", c.found.Wrong)
+		}
+	}
+}
+
+func TestVerifyReadsNotes(t *testing.T) {
+	t.Parallel()
+	for _, damaged := range []bool{false, true} {
+		c := checker{index: removing{damaged: damaged}}
+		c.note(t.Context(), "ann", 0)
+		c.note(t.Context(), "ann", 1)
+		if got := len(c.found.Wrong) == 1; got != damaged {
+			t.Errorf("damaged %v: found %q", damaged, c.found.Wrong)
+		}
 	}
 }

@@ -1,6 +1,8 @@
 package storagetest
 
 import (
+	"errors"
+	"slices"
 	"time"
 
 	"sealpost/filestore/drive"
@@ -113,4 +115,50 @@ func testRequests(f *fixture) {
 	f.refuse(drive.ErrNone, alice, drive.Begin{ID: drive.NewID(), Request: q.ID, Size: 1})
 	f.apply(alice, drive.RemoveRequest{ID: q.ID})
 	f.apply(alice, drive.Remove{Object: c.ID})
+}
+
+// D12: what is refused to a stranger says no more of the room that is left than in which
+// step it is, in whatever sizes, and however many, he declares; and who has one request
+// takes no place from those who have another.
+func testAsked(f *fixture) {
+	const mib = 1 << 20
+	ask := func(most int64) drive.ID {
+		return f.apply(alice, drive.AddRequest{Request: drive.Request{ID: drive.NewID(), Expires: f.in(time.Hour), MostFiles: 100, MostBytes: most}}).Request.ID
+	}
+	took := func(room int64) (all []int64) {
+		f.quota(alice, room)
+		q := ask(4096 * mib)
+		for size := int64(4096 * mib); size > 0; size /= 2 { // what a stranger would do to find it
+			if w := (drive.Begin{ID: drive.NewID(), Request: q, Size: size}); len(all) < 16 {
+				if d, err := f.Apply(f.t.Context(), alice, w); err == nil {
+					all = append(all, size)
+					defer f.apply(alice, drive.Remove{Object: d.Object.ID})
+				} else if !errors.Is(err, drive.ErrQuota) && !errors.Is(err, drive.ErrSize) {
+					f.t.Errorf("%d octets: %v", size, err)
+				}
+			}
+		}
+		return all
+	}
+	for _, rooms := range [][]int64{{1, 1000, 64*mib - 1}, {64 * mib, 100 * mib, 128*mib - 1}, {1024 * mib, 1025 * mib, 2000 * mib}, {4096 * mib, 4097 * mib}} {
+		want := took(rooms[0])
+		for _, room := range rooms[1:] {
+			if got := took(room); !slices.Equal(got, want) {
+				f.t.Errorf("%d octets of room are told from %d: %v, %v", room, rooms[0], got, want)
+			}
+		}
+	}
+	f.quota(alice, 64*mib)
+	f.apply(alice, drive.Begin{ID: drive.NewID(), Request: ask(1000), Size: 1000}) // all that it takes has room
+	f.quota(alice, 0)
+	one, other := ask(1000), ask(1000)
+	first := f.apply(alice, drive.Begin{ID: drive.NewID(), Request: one, Size: 1}).Object
+	for range 15 {
+		f.apply(alice, drive.Begin{ID: drive.NewID(), Request: one, Size: 1})
+	}
+	f.refuse(drive.ErrTooMany, alice, drive.Begin{ID: drive.NewID(), Request: one, Size: 1})
+	f.apply(alice, drive.Begin{ID: drive.NewID(), Request: other, Size: 1})
+	f.apply(alice, drive.Put{Object: first.ID, Request: one, Part: newPart(first, 0)})
+	f.apply(alice, drive.Complete{Object: first.ID, Request: one})
+	f.apply(alice, drive.Begin{ID: drive.NewID(), Request: one, Size: 1})
 }

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"reflect"
 	"slices"
@@ -55,6 +56,46 @@ func testParts(f *fixture) {
 		f.t.Errorf("freed %v, want %v", d.Freed, freed)
 	}
 	f.refuse(drive.ErrNone, alice, drive.Remove{Object: x.ID})
+}
+
+// Objects of one part come together: all or none, once more without harm, within the
+// room to the byte.
+func testBring(f *fixture) {
+	small := func(size int64) drive.Whole {
+		return drive.Whole{ID: drive.NewID(), Part: newPart(drive.Object{Size: size}, 0)}
+	}
+	a, b, c := small(100), small(1), small(drive.MaxSmall)
+	f.quota(alice, 101+drive.MaxSmall)
+	d := f.apply(alice, drive.Bring{Whole: []drive.Whole{a, b}})
+	if len(d.Objects) != 2 || d.Objects[0].ID != a.ID || !d.Objects[1].Whole || len(d.Freed) != 0 {
+		f.t.Errorf("brought: %+v", d)
+	}
+	again := a
+	rand.Read(again.Part.Blob.ID[:])
+	d = f.apply(alice, drive.Bring{Whole: []drive.Whole{again, c}})
+	if !slices.Equal(d.Freed, []filestore.ID{again.Part.Blob.ID}) || len(d.Objects) != 2 || d.Objects[0].ID != a.ID {
+		f.t.Errorf("brought again: %+v", d)
+	}
+	if got, err := f.Parts(f.t.Context(), alice, a.ID, 0, 9); err != nil || !reflect.DeepEqual(got, []drive.Part{a.Part}) {
+		f.t.Errorf("parts are %+v, %v", got, err)
+	}
+	f.refuse(drive.ErrQuota, alice, drive.Bring{Whole: []drive.Whole{a, small(1)}})
+	f.quota(alice, 102+drive.MaxSmall)
+	f.refuse(drive.ErrQuota, alice, drive.Bring{Whole: []drive.Whole{small(1), small(1)}})
+	f.quota(alice, 0)
+	again.Part.Sum[9]++
+	f.refuse(drive.ErrPart, alice, drive.Bring{Whole: []drive.Whole{small(5), again}})
+	f.refuse(drive.ErrSize, alice, drive.Bring{Whole: []drive.Whole{small(5), small(drive.MaxSmall + 1)}})
+	f.refuse(drive.ErrSize, alice, drive.Bring{})
+	twice := small(7)
+	f.refuse(drive.ErrPart, alice, drive.Bring{Whole: []drive.Whole{twice, twice}})
+	open := f.apply(alice, drive.Begin{ID: drive.NewID(), Size: 5}).Object
+	f.refuse(drive.ErrPart, alice, drive.Bring{Whole: []drive.Whole{{ID: open.ID, Part: newPart(open, 0)}}})
+	f.refuse(drive.ErrNoOwner, "nobody", drive.Bring{Whole: []drive.Whole{small(1)}})
+	f.apply(bob, drive.Bring{Whole: []drive.Whole{{ID: a.ID, Part: newPart(drive.Object{Size: 3}, 0)}}}) // another's id is nobody's
+	if d := f.apply(alice, drive.Remove{Object: c.ID}); !slices.Equal(d.Freed, []filestore.ID{c.Part.Blob.ID}) {
+		f.t.Errorf("freed %v", d.Freed)
+	}
 }
 
 func testRefusals(f *fixture) {

@@ -49,13 +49,16 @@ func (f *fixture) in(d time.Duration) time.Time { return f.now().Add(d) }
 func Store(t *testing.T, open Open) {
 	for name, test := range map[string]func(*fixture){
 		"parts":     testParts,
+		"bring":     testBring,
 		"refusals":  testRefusals,
 		"quota":     testQuota,
+		"asked":     testAsked,
 		"walls":     testWalls,
 		"left":      testLeft,
 		"links":     testLinks,
 		"downloads": testDownloads,
 		"requests":  testRequests,
+		"made":      testMade,
 		"forget":    testForget,
 		"durable":   testDurable,
 		"pages":     testPages,
@@ -168,6 +171,17 @@ func (f *fixture) check() {
 			i := slices.IndexFunc(h.Objects, func(x drive.Object) bool { return x.ID == l.Object })
 			if i < 0 || !h.Objects[i].Whole || l.Owner != o {
 				f.t.Errorf("%s: a link to nothing: %+v", o, l)
+			}
+		}
+		for _, q := range h.Requests {
+			coming := q.Coming
+			for _, x := range h.Objects {
+				if !x.Whole && x.Request == q.ID {
+					coming--
+				}
+			}
+			if coming != 0 {
+				f.t.Errorf("%s: a request counts %d on their way, which is %d too many", o, q.Coming, coming)
 			}
 		}
 		t.Links, t.Requests = int64(len(h.Links)), int64(len(h.Requests))

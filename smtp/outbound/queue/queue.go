@@ -64,6 +64,9 @@ type Mail struct {
 	Outbox string
 	// Note is what who put the mail, or marked it, wants to find with it. Opaque here.
 	Note string
+	// Given says that somebody has the mail, or may have: whoever is told that it left
+	// the queue without it knows that nobody got it.
+	Given bool
 }
 
 // Store is the database of a queue; storage/bolt has one, and storagetest says what

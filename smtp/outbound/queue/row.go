@@ -35,6 +35,7 @@ type mailRow struct {
 	Sign       string      `json:"sign,omitempty"`
 	Outbox     string      `json:"outbox,omitempty"`
 	Note       string      `json:"note,omitempty"`
+	Given      bool        `json:"given,omitempty"`
 }
 
 type addressRow struct {
@@ -82,6 +83,7 @@ func (q *Queue) sealMail(m Mail) ([]byte, error) {
 	row := mailRow{
 		UTF8: e.UTF8, EightBit: e.EightBit, RequireTLS: e.RequireTLS, AnyTLS: e.AnyTLS, EnvID: e.EnvID, Ret: e.Ret, Hold: e.Hold,
 		Account: m.Account, Created: m.Created, Expires: m.Expires, Size: m.Size, Sign: m.Sign, Outbox: m.Outbox, Note: m.Note,
+		Given: m.Given,
 	}
 	if e.From != nil {
 		row.From = (*addressRow)(e.From)
@@ -112,6 +114,7 @@ func (q *Queue) openMail(r Row) (Mail, error) {
 	}
 	m := Mail{
 		ID: r.ID, Held: r.Held, Account: row.Account, Created: row.Created, Expires: row.Expires, Size: row.Size, Sign: row.Sign, Outbox: row.Outbox, Note: row.Note,
+		Given: row.Given,
 		Envelope: smtp.Envelope{
 			From: (*mail.Address)(row.From), UTF8: row.UTF8, EightBit: row.EightBit, RequireTLS: row.RequireTLS, AnyTLS: row.AnyTLS,
 			EnvID: row.EnvID, Ret: row.Ret, Hold: row.Hold,

@@ -4,8 +4,9 @@
 // cookie of a session. It never knows a key: what it carries is sealed, or is sealed
 // by the server when it gets there.
 //
-// Invariants: every wait ends with its context; an answer that is not a good one is a
-// *Problem; what a server sends is bounded before it is held in memory.
+// Invariants: every wait ends with its context, or when nothing moved for long; an answer
+// that is not a good one, a redirection too, is a *Problem; what a server sends is bounded
+// before it is held in memory, and its ids are ids.
 package client
 
 import (
@@ -14,19 +15,24 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
+	"unicode"
 )
 
 // Client asks one server for one account. Its fields are set once, before use.
 type Client struct {
-	URL      string       // such as https://mail.example.org
-	Address  string       // with Password: HTTP Basic
-	Password string       // an app password whose scopes include api
-	Cookie   *http.Cookie // in their place: of a session
-	HTTP     *http.Client // nil: http.DefaultClient
+	URL      string        // such as https://mail.example.org
+	Address  string        // with Password: HTTP Basic
+	Password string        // an app password whose scopes include api
+	Cookie   *http.Cookie  // in their place: of a session
+	HTTP     *http.Client  // nil: http.DefaultClient
+	Patience time.Duration // with a server that says nothing; 0: two minutes
+	Queue    time.Duration // how long a request waits in all that is told to come later; 0: not at all
 }
 
 // Problem is what a server could not or would not do (RFC 9457).
@@ -52,6 +58,7 @@ func (p *Problem) Error() string {
 const (
 	mostJSON    = 64 << 20
 	mostProblem = 64 << 10
+	mostShown   = 500
 )
 
 // Request is one call. What is not set is not sent.
@@ -99,19 +106,48 @@ func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
 	} else if c.Password != "" {
 		req.SetBasicAuth(c.Address, c.Password)
 	}
-	client := c.HTTP
-	if client == nil {
-		client = http.DefaultClient
-	}
-	resp, err := client.Do(req)
+	resp, err := c.queue(req)
 	if err != nil {
 		return nil, fmt.Errorf("ask: %w", err)
 	}
-	if resp.StatusCode >= 400 {
+	if resp.StatusCode >= 300 { // nothing here leads elsewhere
 		defer resp.Body.Close()
 		return nil, problemOf(resp)
 	}
 	return resp, nil
+}
+
+const (
+	leastWait = 100 * time.Millisecond
+	mostWait  = 15 * time.Second
+)
+
+// queue asks once more as long as the server says that there are too many at once:
+// nothing was done then.
+func (c *Client) queue(req *http.Request) (*http.Response, error) {
+	for waited := time.Duration(0); ; {
+		resp, err := c.send(req)
+		if err != nil || resp.StatusCode != http.StatusTooManyRequests || req.Body != nil && req.GetBody == nil {
+			return resp, err
+		}
+		seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
+		wait := min(max(time.Duration(seconds)*time.Second, leastWait), mostWait)
+		wait += rand.N(wait / 2) // not all at the same moment
+		if waited += wait; waited > c.Queue {
+			return resp, nil
+		}
+		resp.Body.Close()
+		select {
+		case <-time.After(wait):
+		case <-req.Context().Done():
+			return nil, context.Cause(req.Context())
+		}
+		if req.GetBody != nil {
+			if req.Body, err = req.GetBody(); err != nil {
+				return nil, err
+			}
+		}
+	}
 }
 
 func problemOf(resp *http.Response) error {
@@ -120,8 +156,23 @@ func problemOf(resp *http.Response) error {
 	if err != nil || json.Unmarshal(text, p) != nil || p.Title == "" {
 		p = &Problem{Title: http.StatusText(resp.StatusCode)}
 	}
+	p.Title, p.Detail = plainly(p.Title), plainly(p.Detail)
 	p.Status, p.ETag = resp.StatusCode, resp.Header.Get("ETag")
 	return p
+}
+
+// plainly is text of a server that may be shown at a terminal.
+func plainly(text string) string {
+	n := 0
+	return strings.Map(func(r rune) rune {
+		switch n++; {
+		case n > mostShown:
+			return -1
+		case !unicode.IsPrint(r):
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 // call asks for JSON.

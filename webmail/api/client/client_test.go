@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,17 +17,9 @@ import (
 	"time"
 
 	"sealpost/account"
-	"sealpost/filestore/drive"
-	"sealpost/mail"
-	"sealpost/mailstore"
-	"sealpost/mailstore/cabinet"
-	"sealpost/mailstore/notify"
 	"sealpost/pgp"
-	"sealpost/storage/bolt"
-	"sealpost/storage/disk"
-	"sealpost/webmail/api"
 	"sealpost/webmail/api/client"
-	"sealpost/webmail/api/parcels"
+	"sealpost/webmail/api/client/roomtest"
 )
 
 func must[V any](v V, err error) V {
@@ -50,37 +40,10 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	dir, log := t.TempDir(), slog.New(slog.DiscardHandler)
-	db := must(bolt.Open(filepath.Join(dir, "index.db"), bolt.Options{}))
-	t.Cleanup(func() { db.Close() })
-	blobs := must(disk.Open(filepath.Join(dir, "blobs"), disk.Options{}))
-	t.Cleanup(func() { blobs.Close() })
-	store := &mailstore.Store{Index: db.Index(), Blobs: blobs, Bus: new(notify.Bus), Log: log, Now: time.Now}
-	book := account.NewBook(db.Accounts(), []string{"demo.test"}, make([]byte, 32), time.Now)
-	secret, public, err := pgp.GenerateKey("Ann", "ann@demo.test", pgp.Compat, time.Now().AddDate(-1, 0, 0))
-	w := &world{keys: must(pgp.ParseSecretKeys(must(secret, err), nil)), list: must(pgp.GenerateListKey()), ca: filepath.Join(dir, "ca.pem")}
-	a := must(book.Add(t.Context(), account.New{
-		Address: must(mail.ParseAddress("ann@demo.test")), Cert: must(pgp.ParseCert(public)), Profile: pgp.Compat, Level: pgp.Baseline, ListKey: w.list.Public(),
-	}))
-	if err := store.Welcome(t.Context(), mailstore.Owner(a.ID), 0); err != nil {
-		t.Fatal(err)
-	}
-	password := must(book.MakePassword(t.Context(), a.ID, account.NewPassword{Name: "test", Scopes: []string{"api"}}))
-	served := &api.API{
-		Hostname: "mail.demo.test", Version: "test", Book: book, Store: store, Log: log, Now: time.Now,
-		Cabinet: &cabinet.Cabinet{Store: db.Cabinet(), Blobs: blobs, Bus: store.Bus, Log: log},
-		Sending: api.Sending{Spool: dir},
-	}
-	served.Parcels, w.id = &parcels.Room{Cabinet: served.Cabinet, Now: time.Now}, a.ID
-	served.Files = &drive.Drive{
-		Store: db.Drive(), Blobs: blobs, Bus: store.Bus, Log: log, Now: time.Now, Secret: make([]byte, 32),
-		Longest: 90 * 24 * time.Hour, Usual: 7 * 24 * time.Hour, Patience: 24 * time.Hour,
-	}
-	s := httptest.NewTLSServer(served.Handler())
-	t.Cleanup(s.Close)
-	t.Cleanup(served.EndStreams)
+	r := roomtest.New(t)
+	s := r.Serve(t, nil)
+	w := &world{Client: r.Client(s), keys: r.Keys, list: r.List, ca: filepath.Join(r.Dir, "ca.pem"), id: r.Account}
 	must(0, os.WriteFile(w.ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600))
-	w.Client = &client.Client{URL: s.URL, Address: "ann@demo.test", Password: password.Reveal(), HTTP: s.Client()}
 	return w
 }
 

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"sealpost/filestore/drive"
 	"sealpost/webmail/api"
 )
 
@@ -25,8 +25,6 @@ type (
 	FileLinkChange = api.FileLinkChange
 	SharedFile     = api.SharedFile
 	SharedDownload = api.SharedDownload
-	FileRequest    = api.FileRequest
-	NewFileRequest = api.NewFileRequest
 )
 
 // Upload brings a sealed file. What broke off goes on with the id that Began told: only
@@ -35,6 +33,7 @@ type Upload struct {
 	Octets io.ReaderAt // what is stored: it must read the same whenever it is read
 	Size   int64
 	ID     string                      // of one that was begun before; empty: it is declared
+	By     *Bringing                   // nil: it is the account's own
 	Began  func(id string)             // told once, before the first part
 	Sent   func(n, of int)             // told after each part, never twice at the same time
 	Lanes  int                         // parts at the same time; 0: 4
@@ -44,6 +43,7 @@ type Upload struct {
 const (
 	partLanes = 4
 	partTries = 5
+	mostPart  = 64 << 20 // of a part in memory, whatever a server asks for
 )
 
 // Upload stores a file and returns it when it is complete.
@@ -58,22 +58,53 @@ func (c *Client) Upload(ctx context.Context, u Upload) (File, error) {
 	if err := c.parts(ctx, u, f); err != nil {
 		return f, err
 	}
-	return call[File](ctx, c, Request{Method: http.MethodPost, Path: fileAt(f.ID) + "/complete"})
+	if u.By != nil {
+		return f, c.completeDrop(ctx, *u.By, f)
+	}
+	return c.complete(ctx, f)
 }
 
-func fileAt(id string) string { return "/files/" + url.PathEscape(id) }
+const filesPlace = "/files"
+
+func fileAt(id string) string { return filesPlace + "/" + url.PathEscape(id) }
+
+// place is below which its files stand.
+func (u Upload) place() string {
+	if u.By != nil {
+		return dropAt(u.By.Request) + filesPlace
+	}
+	return filesPlace
+}
 
 // begin declares a file, or finds one that was.
 func (c *Client) begin(ctx context.Context, u Upload) (f File, err error) {
-	if u.ID == "" {
-		f, err = call[File](ctx, c, Request{Method: http.MethodPost, Path: "/files", JSON: api.NewFile{Size: u.Size}})
-	} else {
+	switch {
+	case u.ID != "" && u.By != nil:
+		f, err = c.DroppedFile(ctx, u.By.Request, u.ID)
+	case u.ID != "":
 		f, err = c.File(ctx, u.ID)
+	case u.By != nil:
+		f, err = c.beginDrop(ctx, u.By.Request, u.Size)
+	default:
+		f, err = call[File](ctx, c, Request{Method: http.MethodPost, Path: filesPlace, JSON: api.NewFile{Size: u.Size}})
 	}
-	if err == nil && (f.Size != u.Size || f.Part < 1 || int64(f.Parts) != (f.Size+f.Part-1)/f.Part) {
+	if err == nil && (!isID(f.ID) || u.ID != "" && f.ID != u.ID || u.ID == "" && f.Complete) {
+		return f, errNoID // it would be taken for a file that nobody brought
+	}
+	if err == nil && (f.Size != u.Size || f.Part < leastPart || f.Part > mostPart || int64(f.Parts) != (f.Size-1)/f.Part+1) {
 		err = fmt.Errorf("upload file %s: the server expects %d bytes, there are %d", f.ID, f.Size, u.Size)
 	}
 	return f, err
+}
+
+// leastPart keeps a server from asking for a file octet by octet.
+const leastPart = 1 << 20
+
+var errNoID = errors.New("read answer: expected an id")
+
+func isID(s string) bool {
+	_, err := drive.ParseID(s)
+	return err == nil
 }
 
 // parts sends what is missing, some at a time.
@@ -94,8 +125,9 @@ func (c *Client) parts(ctx context.Context, u Upload, f File) error {
 	}
 	for range min(lanes, f.Parts) {
 		all.Go(func() {
+			b := make([]byte, min(f.Part, f.Size))
 			for n := range todo {
-				if err := c.part(ctx, u, f, n); err != nil {
+				if err := c.part(ctx, u, f, n, b); err != nil {
 					stop(fmt.Errorf("send part %d: %w", n, err))
 					return
 				}
@@ -146,36 +178,14 @@ func numbers(text string, below int) (map[int]bool, error) {
 	return all, nil
 }
 
-// part sends one, again where that may help: it does no harm.
-func (c *Client) part(ctx context.Context, u Upload, f File, n int) error {
+// part reads one and sends it.
+func (c *Client) part(ctx context.Context, u Upload, f File, n int, b []byte) error {
 	from := int64(n) * f.Part
-	octets := func() io.Reader { return io.NewSectionReader(u.Octets, from, min(f.Part, f.Size-from)) }
-	h := sha256.New()
-	if _, err := io.Copy(h, octets()); err != nil {
+	b = b[:min(f.Part, f.Size-from)]
+	if n, err := u.Octets.ReadAt(b, from); n < len(b) {
 		return fmt.Errorf("read it: %w", err)
 	}
-	digest := "sha-256=:" + base64.StdEncoding.EncodeToString(h.Sum(nil)) + ":"
-	for try := 0; ; try++ {
-		resp, err := c.Do(ctx, Request{
-			Method: http.MethodPut, Path: fmt.Sprintf("%s/parts/%d", fileAt(f.ID), n), Body: octets(), Type: "application/octet-stream",
-			Header: http.Header{"Content-Digest": {digest}},
-		})
-		if err == nil {
-			return resp.Body.Close()
-		}
-		if !passing(err) || try+1 == partTries {
-			return err
-		}
-		wait := time.Second << try
-		if u.Wait != nil {
-			wait = u.Wait(try)
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
+	return c.sendPart(ctx, u.place(), f, n, b, u.Wait)
 }
 
 // passing says whether an error may not come again.
@@ -184,7 +194,7 @@ func passing(err error) bool {
 	if !errors.As(err, &p) {
 		return !errors.Is(err, context.Canceled)
 	}
-	return p.Status == http.StatusTooManyRequests || p.Status >= 500 && p.Status != http.StatusInsufficientStorage || p.Word() == "digest" ||
+	return p.Status == http.StatusTooManyRequests || p.Status >= 500 && p.Status != http.StatusInsufficientStorage || p.Word() == "digest" || p.Word() == "in-progress" ||
 		p.Status == http.StatusBadRequest // it broke off
 }
 
@@ -230,6 +240,12 @@ func (c *Client) Content(ctx context.Context, f File) io.ReaderAt {
 	return &content{ctx, c, Request{Path: fileAt(f.ID) + "/content"}, `"` + f.ID + `"`, f.Size}
 }
 
+// Range reads a range of a stored file, as it comes.
+func (c *Client) Range(ctx context.Context, f File, from, to int64) (io.ReadCloser, error) {
+	r := &content{ctx, c, Request{Path: fileAt(f.ID) + "/content"}, `"` + f.ID + `"`, f.Size}
+	return r.open(from, to)
+}
+
 // Shared is what a link leads to; proof may be empty.
 func (c *Client) Shared(ctx context.Context, link string, proof []byte) (SharedFile, error) {
 	return call[SharedFile](ctx, c, Request{Path: sharedAt(link), Header: proofHeader(proof)})
@@ -271,33 +287,52 @@ func (r *content) ReadAt(p []byte, at int64) (int, error) {
 	if want == 0 {
 		return 0, nil
 	}
-	ask := r.from
-	ask.Header = http.Header{"Range": {fmt.Sprintf("bytes=%d-%d", at, at+want-1)}, "If-Range": {r.tag}}
-	for name, values := range r.from.Header {
-		ask.Header[name] = values
-	}
-	resp, err := r.c.Do(r.ctx, ask)
+	body, err := r.open(at, at+want)
 	if err != nil {
 		return 0, err
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusPartialContent || resp.Header.Get("Content-Range") != fmt.Sprintf("bytes %d-%d/%d", at, at+want-1, r.size) {
-		return 0, errors.New("read file: the server answered another range")
-	}
-	n, err := io.ReadFull(resp.Body, p[:want])
+	defer body.Close()
+	n, err := io.ReadFull(body, p[:want])
 	if err == nil && want < int64(len(p)) {
 		err = io.EOF
 	}
 	return n, err
 }
 
+// open asks for a range, which is all that may come.
+func (r *content) open(from, to int64) (io.ReadCloser, error) {
+	ask := r.from
+	ask.Header = http.Header{"Range": {fmt.Sprintf("bytes=%d-%d", from, to-1)}, "If-Range": {r.tag}}
+	for name, values := range r.from.Header {
+		ask.Header[name] = values
+	}
+	resp, err := r.c.Do(r.ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusPartialContent || resp.Header.Get("Content-Range") != fmt.Sprintf("bytes %d-%d/%d", from, to-1, r.size) {
+		resp.Body.Close()
+		return nil, errors.New("read file: the server answered another range")
+	}
+	return resp.Body, nil
+}
+
 // MakeLink makes a link to a file; Links lists those of the account.
 func (c *Client) MakeLink(ctx context.Context, l NewFileLink) (FileLink, error) {
-	return call[FileLink](ctx, c, Request{Method: http.MethodPost, Path: "/links", JSON: l})
+	made, err := call[FileLink](ctx, c, Request{Method: http.MethodPost, Path: "/links", JSON: l})
+	if err == nil && !isID(made.ID) {
+		err = errNoID
+	}
+	return made, err
 }
 
 func (c *Client) Links(ctx context.Context) ([]FileLink, error) {
 	all, err := call[api.FileLinks](ctx, c, Request{Path: "/links"})
+	for _, l := range all.Links {
+		if !isID(l.ID) || !isID(l.File) {
+			return nil, errNoID
+		}
+	}
 	return all.Links, err
 }
 
@@ -308,19 +343,4 @@ func (c *Client) ChangeLink(ctx context.Context, id string, change FileLinkChang
 
 func (c *Client) RemoveLink(ctx context.Context, id string) error {
 	return c.done(ctx, Request{Method: http.MethodDelete, Path: "/links/" + url.PathEscape(id)})
-}
-
-// MakeRequest makes an upload request; Requests lists those of the account.
-func (c *Client) MakeRequest(ctx context.Context, r NewFileRequest) (FileRequest, error) {
-	return call[FileRequest](ctx, c, Request{Method: http.MethodPost, Path: "/requests", JSON: r})
-}
-
-func (c *Client) Requests(ctx context.Context) ([]FileRequest, error) {
-	all, err := call[api.FileRequests](ctx, c, Request{Path: "/requests"})
-	return all.Requests, err
-}
-
-// RemoveRequest forgets an upload request. What came by it stays.
-func (c *Client) RemoveRequest(ctx context.Context, id string) error {
-	return c.done(ctx, Request{Method: http.MethodDelete, Path: "/requests/" + url.PathEscape(id)})
 }

@@ -77,10 +77,10 @@ effect(() => {
   else if (phase === "signed-out") void shell.then(knockNoMore).catch(() => {});
 });
 
-// Whoever opens a letter or a link to a file from outside has no account here: nothing is asked, and nothing
+// Whoever opens a letter from outside has no account here: nothing is asked, and nothing
 // stays, until they go elsewhere on this page.
 const stopWaiting = effect(() => {
-  if (route.value.page === "letter" || route.value.page === "shared") return;
+  if (route.value.page === "letter") return;
   queueMicrotask(() => stopWaiting());
   untracked(() => void app.start());
   shell = words.then(() => startShell(language, () => t("shell.newmail")));

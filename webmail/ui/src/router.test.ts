@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { at, href, parse, specials, type Route } from "./router.ts";
+import { href, parse, specials, type Route } from "./router.ts";
 
 const routes: Route[] = [
   ...specials.map((name): Route => ({ page: "mail", list: { kind: "special", name } })),
@@ -30,8 +30,4 @@ test("a mail has a short address", () => {
 test("what is not understood leads to the inbox", () => {
   const inbox = { page: "mail", list: { kind: "special", name: "inbox" } };
   for (const f of ["", "#", "#/", "#/nonsense", "#/mail/x/1", "#/mail/1", "#/box/-1", "#/box/99999999999", "#/__proto__", "#/%"]) expect(parse(f)).toEqual(inbox);
-});
-
-test("the address of a link to a file has no secret", () => {
-  expect(href(at("/f/3VtZQm0c2n-Jq_8sKXw1aA", "#secret"))).toBe("/f/3VtZQm0c2n-Jq_8sKXw1aA");
 });

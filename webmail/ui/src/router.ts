@@ -16,9 +16,9 @@ export type Route =
   | { page: "mail"; list: ListPlace; mail?: MailPlace }
   | { page: "settings" | "admin"; part: string }
   | { page: "contacts"; id: string }
+  | { page: "drive"; at: string } // a folder; "" is the topmost, and "trash" and others are rooms beside it
   | { page: "compose"; draft: string; query: URLSearchParams }
   | { page: "join" | "letter"; token: string } // letter: behind a password, for somebody outside
-  | { page: "shared"; id: string; secret: string } // a link to a file: it has a path of its own
   | { page: "sign-in" | "recover" };
 
 const inbox: Route = { page: "mail", list: { kind: "special", name: "inbox" } };
@@ -68,17 +68,12 @@ export function parse(fragment: string): Route {
   switch (head) {
     case "settings": case "admin": return { page: head, part: one };
     case "contacts": return { page: head, id: one };
+    case "drive": return { page: head, at: one };
     case "compose": return { page: head, draft: one, query: new URLSearchParams(query) };
     case "join": case "letter": return { page: head, token: one };
     case "sign-in": case "recover": return { page: head };
     default: return inbox;
   }
-}
-
-/** Links to files stand at /f/ID, with their secret as the fragment: no other page does. */
-export function at(path: string, fragment: string): Route {
-  const [, id] = /^\/f\/([\w-]{22})$/.exec(path) ?? [];
-  return id ? { page: "shared", id, secret: fragment.replace(/^#/, "") } : parse(fragment);
 }
 
 function listPath(l: ListPlace): string {
@@ -95,19 +90,19 @@ export function href(r: Route): string {
     case "mail": return `#/${listPath(r.list)}${r.mail ? `/m/${r.mail.box}/${r.mail.uid}` : ""}`;
     case "settings": case "admin": return `#/${r.page}${r.part ? "/" + encodeURIComponent(r.part) : ""}`;
     case "contacts": return `#/contacts${r.id ? "/" + encodeURIComponent(r.id) : ""}`;
+    case "drive": return `#/drive${r.at ? "/" + encodeURIComponent(r.at) : ""}`;
     case "compose": {
       const q = r.query.toString();
       return `#/compose${r.draft ? "/" + encodeURIComponent(r.draft) : ""}${q ? "?" + q : ""}`;
     }
     case "join": case "letter": return `#/${r.page}/${encodeURIComponent(r.token)}`;
-    case "shared": return `/f/${r.id}`; // never its secret
     case "sign-in": case "recover": return `#/${r.page}`;
   }
 }
 
 export const sameList = (a: ListPlace, b: ListPlace) => listPath(a) === listPath(b);
 
-export const route = signal<Route>(typeof location === "undefined" ? inbox : at(location.pathname, location.hash));
+export const route = signal<Route>(typeof location === "undefined" ? inbox : parse(location.hash));
 
 /** Goes there; replace leaves no step for the back button. */
 export function go(r: Route, o: { replace?: boolean } = {}): void {
@@ -118,7 +113,7 @@ export function go(r: Route, o: { replace?: boolean } = {}): void {
 
 /** Listens to the back button and to links; call once. */
 export function startRouter(): () => void {
-  const read = () => { route.value = at(location.pathname, location.hash); };
+  const read = () => { route.value = parse(location.hash); };
   read();
   addEventListener("hashchange", read);
   addEventListener("popstate", read);

@@ -15,6 +15,7 @@ declare const __SHELL__: Shell; // written in when everything else is built
 
 const worker = self as unknown as ServiceWorkerGlobalScope;
 const shell: Shell = __SHELL__;
+const alone = shell.build === ""; // for the page of a link, where nobody uses the webmail: it keeps nothing
 const here = "shell-" + shell.build;
 const words = "words";
 
@@ -61,14 +62,14 @@ async function bring(path: string, request: Request): Promise<Response> {
   return bridge(await worker.clients.matchAll({ type: "window", includeUncontrolled: true }), path, request.headers.get("Range"));
 }
 
-worker.addEventListener("install", (event) => event.waitUntil(keep()));
-worker.addEventListener("activate", (event) => event.waitUntil(dropOthers()));
+worker.addEventListener("install", (event) => event.waitUntil(alone ? worker.skipWaiting() : keep()));
+worker.addEventListener("activate", (event) => event.waitUntil(alone ? worker.clients.claim() : dropOthers()));
 
 worker.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
   if (event.request.method !== "GET" || url.origin !== worker.location.origin || url.search !== "") return;
   if (bridged(url.pathname)) return event.respondWith(bring(url.pathname, event.request));
-  if (event.request.mode === "navigate" && /^\/f\/[\w-]{22}$/.test(url.pathname)) return event.respondWith(answer("/", event.request));
+  if (!alone && event.request.mode === "navigate" && /^\/[fr]\/[\w-]{22}$/.test(url.pathname)) return event.respondWith(answer("/stranger", event.request));
   if (!Object.hasOwn(shell.files, url.pathname)) return;
   event.respondWith(answer(url.pathname, event.request));
 });

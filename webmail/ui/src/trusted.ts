@@ -3,7 +3,7 @@
 
 interface Factory { createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): unknown } }
 
-const ours = /^\/(?:assets\/[A-Za-z0-9._-]+\.js|sw\.js)$/;
+const ours = /^\/(?:assets\/[A-Za-z0-9._-]+\.js|sw\.js|bring\.js)$/;
 
 function allowed(url: string): string {
   const at = new URL(url, location.href);

@@ -3,6 +3,7 @@
 //
 //   node test/e2e.mjs [pattern of the names of flows]
 import { rmSync } from "node:fs";
+import { spent } from "./flows/cost.mjs";
 import { canary } from "./flows/canary.mjs";
 import { openStage } from "./flows/stage.mjs";
 import { flows } from "./flows/index.mjs";
@@ -14,12 +15,12 @@ try {
   const last = ["at last", async () => { for (const look of stage.atLast) await look(); }];
   for (const [name, run] of [...flows, last]) {
     if (!only.test(name) && name !== "sign in" && name !== "at last") continue;
-    const began = Date.now();
+    const began = Date.now(), before = spent();
     try {
       await stage.desk?.page.evaluate(() => { location.hash = "#/inbox"; }); // wherever the last one left it
       await run(stage);
       stage.check();
-      console.log(`ok ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
+      console.log(`ok ${name} (${((Date.now() - began) / 1000).toFixed(1)} s, ${(spent() - before).toFixed(1)} s of processor time)`);
     } catch (e) {
       failed++;
       console.log(`FAILED ${name}: ${e.stack ?? e}`);
@@ -30,8 +31,9 @@ try {
   await stage.close();
   await stage.demo.stop({ keep: true });
   if (only.test("canary")) {
+    const began = Date.now();
     canary(stage);
-    console.log("ok canary");
+    console.log(`ok canary (${((Date.now() - began) / 1000).toFixed(1)} s)`);
   }
 } catch (e) {
   failed++;

@@ -90,7 +90,7 @@ tests["dark paper, and back"] = async () => {
   const dark = await shade();
   assert.ok(dark[0][0] < 0.25 && dark[0][1] > 0.7, "a white box is dark: " + dark[0]);
   assert.ok(dark[1][1] > 0.9, "white words stay white");
-  await screenshot("frame-dark", { dark: false, phone: false });
+  await screenshot("frame-dark");
   await page.evaluate(() => globalThis.bench.dark(false));
   const light = await shade();
   assert.ok(light[0][0] > 0.95 && light[0][1] < 0.2, "and light again");

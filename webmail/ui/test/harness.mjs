@@ -170,15 +170,14 @@ function watch(page, seen) {
   });
 }
 
-// Pictures of what a page shows now, in SEALPOST_SCREENSHOTS: by default light, dark
-// and phone, one after the other.
-async function screenshots(page, name, { light = true, dark = true, phone = true, full = false } = {}) {
+// Pictures of what a page shows now, in SEALPOST_SCREENSHOTS: in light, and if asked for in
+// dark and on a phone, one after the other.
+async function screenshots(page, name, { light = true, dark = false, phone = false, full = false } = {}) {
   const folder = process.env.SEALPOST_SCREENSHOTS;
   if (!folder) return;
   mkdirSync(folder, { recursive: true });
   const size = page.viewportSize();
   const shoot = async (kind) => {
-    await page.waitForTimeout(150);
     await page.screenshot({ path: join(folder, `${name}-${kind}.png`), fullPage: full });
   };
   await page.emulateMedia({ colorScheme: "light" });

@@ -30,6 +30,8 @@ type blocks struct {
 	turn int64
 }
 
+func waitFor(try int) time.Duration { return time.Second << try }
+
 type block struct {
 	ready chan struct{}
 	turn  int64 // when it was asked for last
@@ -38,7 +40,7 @@ type block struct {
 }
 
 func newBlocks(ctx context.Context, from io.ReaderAt, size int64) *blocks {
-	return &blocks{ctx: ctx, from: from, size: size, kept: map[int64]*block{}, wait: func(try int) time.Duration { return time.Second << try }}
+	return &blocks{ctx: ctx, from: from, size: size, kept: map[int64]*block{}, wait: waitFor}
 }
 
 // ReadAt is that of io.ReaderAt.

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sealpost/filestore/sealed"
@@ -24,6 +25,11 @@ type Get struct {
 	To    string // a folder that is there, or the file's name; empty: this folder
 	Force bool   // overwrite what is there
 	Tell  func(done, of int64)
+
+	// Dir, if it is there, is the folder in which To is a name, and nothing outside of
+	// it is touched. Place then gives part, which is whole and verified, its name.
+	Dir   *os.Root
+	Place func(part, name string) error
 }
 
 // pieceSize is how much is opened at a time.
@@ -40,7 +46,9 @@ type partial struct {
 type download struct {
 	get    Get
 	head   sealed.Head
-	to     string // its final name
+	dir    *os.Root
+	to     string // its final name in dir,
+	shown  string // and as it is told
 	part   string // while it comes
 	record string
 	file   *os.File
@@ -50,43 +58,72 @@ type download struct {
 	resumed bool
 	got     int64
 	unsaved int
+
+	saving atomic.Bool
 }
 
 // begin finds a safe name, and what came before.
 func (g Get) begin(h sealed.Head) (*download, error) {
-	d := &download{get: g, head: h, to: g.To}
+	d := &download{get: g, head: h, dir: g.Dir, to: g.To, shown: g.To}
 	if d.get.Tell == nil {
 		d.get.Tell = func(int64, int64) {}
 	}
-	info, err := os.Stat(g.To)
+	if d.dir == nil {
+		if err := d.open(); err != nil {
+			return nil, err
+		}
+	}
+	err := d.free()
+	if err == nil {
+		secret := h.Secret.Bytes()
+		sum := sha256.Sum256(append([]byte("sealpost part v1"), secret...))
+		d.part = ".sealpost-" + hex.EncodeToString(sum[:8]) + ".part"
+		d.record = d.part + ".json"
+		err = d.recall()
+	}
+	if err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	return d, nil
+}
+
+// open finds the folder that a path of this disk means.
+func (d *download) open() (err error) {
+	to := d.get.To
+	info, err := os.Stat(to)
 	switch {
-	case g.To == "":
-		d.to = sealed.LocalName(h.Name)
+	case to == "":
+		to = sealed.LocalName(d.head.Name)
 	case err == nil && info.IsDir():
-		d.to = filepath.Join(g.To, sealed.LocalName(h.Name))
+		to = filepath.Join(to, sealed.LocalName(d.head.Name))
 	}
-	if err := d.free(); err != nil {
-		return nil, err
+	d.shown, d.to = to, filepath.Base(to)
+	if d.dir, err = os.OpenRoot(filepath.Dir(to)); err != nil {
+		return fmt.Errorf("open folder: %w", err)
 	}
-	secret := h.Secret.Bytes()
-	sum := sha256.Sum256(append([]byte("sealpost part v1"), secret...))
-	d.part = filepath.Join(filepath.Dir(d.to), ".sealpost-"+hex.EncodeToString(sum[:8])+".part")
-	d.record = d.part + ".json"
-	return d, d.recall()
+	return nil
+}
+
+// close gives up what open opened.
+func (d *download) close() error {
+	if d.get.Dir != nil || d.dir == nil {
+		return nil
+	}
+	return d.dir.Close()
 }
 
 // free says that something has the final name already.
 func (d *download) free() error {
-	info, err := os.Lstat(d.to)
+	info, err := d.dir.Lstat(d.to)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist) || d.get.Place != nil:
 		return nil
 	case err != nil:
-		return fmt.Errorf("look at %s: %w", d.to, err)
+		return fmt.Errorf("look at %s: %w", d.shown, err)
 	case info.IsDir():
-		return fmt.Errorf("expected the name of a file: %s is a folder", d.to)
+		return fmt.Errorf("expected the name of a file: %s is a folder", d.shown)
 	case !d.get.Force:
-		return fmt.Errorf("%s is there already (--force overwrites it)", d.to)
+		return fmt.Errorf("%s is there already (--force overwrites it)", d.shown)
 	}
 	return nil
 }
@@ -94,14 +131,14 @@ func (d *download) free() error {
 func (d *download) pieces() int { return int((d.head.Length + pieceSize - 1) / pieceSize) }
 
 func (d *download) recall() (err error) {
-	text, err := os.ReadFile(d.record)
+	text, err := d.dir.ReadFile(d.record)
 	fresh := partial{Done: make([]byte, (d.pieces()+7)/8)}
 	if err != nil || json.Unmarshal(text, &d.note) != nil || len(d.note.Done) != len(fresh.Done) {
 		d.note = fresh
 	}
-	d.file, err = os.OpenFile(d.part, os.O_RDWR, 0)
+	d.file, err = d.dir.OpenFile(d.part, os.O_RDWR, 0)
 	if err == nil {
-		info, bad := os.Lstat(d.part)
+		info, bad := d.dir.Lstat(d.part)
 		if bad != nil || !info.Mode().IsRegular() || info.Size() != d.head.Length {
 			d.file.Close()
 			d.drop()
@@ -110,7 +147,7 @@ func (d *download) recall() (err error) {
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		d.note.Done = fresh.Done
-		if d.file, err = os.OpenFile(d.part, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+		if d.file, err = d.dir.OpenFile(d.part, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
 			err = d.file.Truncate(d.head.Length)
 		}
 	}
@@ -134,26 +171,29 @@ func (d *download) pieceLength(i int) int64 {
 
 // drop removes what came.
 func (d *download) drop() {
-	os.Remove(d.part)
-	os.Remove(d.record)
+	_ = d.dir.Remove(d.part)
+	_ = d.dir.Remove(d.record)
 }
 
 // saveEvery is after how many pieces what came is made sure of.
 const saveEvery = 16
 
-// save notes what is on the disk, once it is.
+// save notes what came, once it is on the disk. The lock is held only while that is
+// looked up: meanwhile other pieces go on coming.
 func (d *download) save() error {
-	err := d.file.Sync()
+	d.mu.Lock()
+	text, err := json.Marshal(d.note)
+	d.unsaved = 0
+	d.mu.Unlock()
 	if err == nil {
-		var text []byte
-		if text, err = json.Marshal(d.note); err == nil {
-			err = writePrivate(d.record, text)
-		}
+		err = d.file.Sync()
+	}
+	if err == nil {
+		err = writeIn(d.dir, d.record, text)
 	}
 	if err != nil {
 		return fmt.Errorf("note download: %w", err)
 	}
-	d.unsaved = 0
 	return nil
 }
 
@@ -164,16 +204,15 @@ func (d *download) run(ctx context.Context, src io.ReaderAt) (string, error) {
 		err = d.finish()
 	}
 	if err != nil && !errors.Is(err, sealed.ErrClosed) {
-		d.mu.Lock()
 		err = errors.Join(err, d.save())
-		d.mu.Unlock()
 	}
 	err = errors.Join(err, d.file.Close())
+	defer d.close()
 	if errors.Is(err, sealed.ErrClosed) {
 		d.drop()
 		return "", sealed.ErrClosed
 	}
-	return d.to, err
+	return d.shown, err
 }
 
 func (d *download) fill(ctx context.Context, src io.ReaderAt) error {
@@ -231,15 +270,23 @@ func (d *download) piece(f *sealed.File, i int, b []byte) error {
 	if _, err := d.file.WriteAt(b, int64(i)*pieceSize); err != nil {
 		return fmt.Errorf("write file: %w", err)
 	}
+	if !d.came(i, int64(len(b))) {
+		return nil
+	}
+	defer d.saving.Store(false)
+	return d.save()
+}
+
+// came counts a piece, and says whether what came is to be made sure of now: by one at a
+// time, so that no older note takes the place of a newer one.
+func (d *download) came(i int, length int64) (due bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.note.Done[i/8] |= 1 << (i % 8)
-	d.got += int64(len(b))
+	d.got += length
 	d.get.Tell(d.got, d.head.Length)
-	if d.unsaved++; d.unsaved == saveEvery {
-		return d.save()
-	}
-	return nil
+	d.unsaved++
+	return d.unsaved >= saveEvery && d.saving.CompareAndSwap(false, true)
 }
 
 // finish verifies the whole and gives it its name. Each chunk was verified as it came;
@@ -259,7 +306,7 @@ func (d *download) finish() error {
 	}
 	if d.head.Modified > 0 {
 		at := time.UnixMilli(d.head.Modified)
-		if err := os.Chtimes(d.part, at, at); err != nil {
+		if err := d.dir.Chtimes(d.part, at, at); err != nil {
 			return fmt.Errorf("write file: %w", err)
 		}
 	}
@@ -273,13 +320,16 @@ func (d *download) finish() error {
 // name gives the file its name, which nobody else's has: a link fails where a rename
 // would overwrite.
 func (d *download) name() error {
+	if d.get.Place != nil {
+		return d.get.Place(d.part, d.to)
+	}
 	if d.get.Force {
-		if err := os.Rename(d.part, d.to); err != nil {
+		if err := d.dir.Rename(d.part, d.to); err != nil {
 			return fmt.Errorf("name file: %w", err)
 		}
 		return nil
 	}
-	err := os.Link(d.part, d.to)
+	err := d.dir.Link(d.part, d.to)
 	if errors.Is(err, fs.ErrExist) {
 		return d.free()
 	}
@@ -289,7 +339,7 @@ func (d *download) name() error {
 	if err := d.free(); err != nil { // a disk without links
 		return err
 	}
-	if err := os.Rename(d.part, d.to); err != nil {
+	if err := d.dir.Rename(d.part, d.to); err != nil {
 		return fmt.Errorf("name file: %w", err)
 	}
 	return nil
@@ -305,9 +355,14 @@ func (d *Drive) Get(ctx context.Context, path string, g Get) (string, error) {
 	if e.Kind != sealed.IsFile {
 		return "", fmt.Errorf("expected a file: %s is a folder", path)
 	}
-	down, err := g.begin(e.Head())
+	return d.Fetch(ctx, e.Head(), e.ID, g)
+}
+
+// Fetch is Get of a file that the caller found.
+func (d *Drive) Fetch(ctx context.Context, h sealed.Head, id string, g Get) (string, error) {
+	down, err := g.begin(h)
 	if err != nil {
 		return "", err
 	}
-	return down.run(ctx, d.Server.Content(ctx, client.File{ID: e.ID, Size: sealed.Size(e.Length)}))
+	return down.run(ctx, d.Server.Content(ctx, client.File{ID: id, Size: sealed.Size(h.Length)}))
 }

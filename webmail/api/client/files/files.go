@@ -1,8 +1,8 @@
 // Package files is the owner's side of a drive, for programs: folders, uploads,
-// downloads and links (docs/files.md).
+// downloads, links and upload requests (docs/files.md).
 //
-// It holds the key of the drawer in which folders lie, and with it the secrets of the
-// files in them. It never knows the master key, the recovery kit but to sign in once,
+// It holds the key of the drawer in which folders lie, with it the secrets of the files in
+// them, and the key to which strangers seal what they bring. It never knows the master key, the recovery kit but to sign in once,
 // or another drawer's key; it prints nothing and asks nobody.
 //
 // Invariants: nothing leaves this device readable; a file is sealed once under its
@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"sealpost/filestore/sealed"
+	"sealpost/pgp/keyring"
 	"sealpost/webmail/api/client"
 )
 
@@ -31,6 +32,7 @@ type Drive struct {
 	Boxes  sealed.Boxes
 	Seen   *Seen
 	Now    func() time.Time
+	Drops  keyring.Receiver // to which strangers seal what they bring; the zero one: this device has none
 }
 
 // swaps bounds how often a change is tried where other devices change the same folder.

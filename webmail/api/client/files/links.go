@@ -45,13 +45,22 @@ func (d *Drive) MakeLink(ctx context.Context, path string, l Limits) (link strin
 	if made, err = d.Server.MakeLink(ctx, n); err != nil {
 		return "", made, fmt.Errorf("make link: %w", err)
 	}
-	return strings.TrimSuffix(d.Server.URL, "/") + "/f/" + made.ID + "#" + secret.Fragment(), made, nil
+	note := sealed.LinkNote{Fragment: secret.Fragment(), Name: e.Name, Length: e.Length}
+	if err := keepNote(ctx, d, sealed.LinkItem(made.ID), note); err != nil {
+		return "", made, errors.Join(err, d.Server.RemoveLink(context.WithoutCancel(ctx), made.ID)) // what nobody has serves nobody
+	}
+	return d.linkTo("f", made.ID, note.Fragment), made, nil
+}
+
+func (d *Drive) linkTo(page, id, fragment string) string {
+	return strings.TrimSuffix(d.Server.URL, "/") + "/" + page + "/" + id + "#" + fragment
 }
 
 // NamedLink is a link and what it leads to, where this drive has it.
 type NamedLink struct {
 	client.FileLink
 	Path string // empty: it is in no folder any more
+	Link string // whole; empty: no device of the owner kept it
 }
 
 // Links are those of the owner.
@@ -67,9 +76,20 @@ func (d *Drive) Links(ctx context.Context) ([]NamedLink, error) {
 	if len(want) > 0 {
 		err = d.paths(ctx, sealed.Root, "", nil, want)
 	}
-	var named []NamedLink
-	for _, l := range all {
-		named = append(named, NamedLink{l, want[l.File]})
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(all))
+	for i, l := range all {
+		ids[i] = l.ID
+	}
+	notes, err := readNotes[sealed.LinkNote](ctx, d, ids, sealed.LinkItem)
+	named := make([]NamedLink, len(all))
+	for i, l := range all {
+		named[i] = NamedLink{FileLink: l, Path: want[l.File]}
+		if n, kept := notes[l.ID]; kept {
+			named[i].Link = d.linkTo("f", l.ID, n.Fragment)
+		}
 	}
 	return named, err
 }
@@ -134,18 +154,23 @@ type Shared struct {
 
 // ParseShared reads https://host/f/ID#SECRET.
 func ParseShared(link string) (s Shared, err error) {
+	s.Server, s.ID, s.secret, err = parseLink("f", link)
+	return s, err
+}
+
+// parseLink reads the link of a page.
+func parseLink(page, link string) (server, id string, secret sealed.LinkSecret, err error) {
 	at, err := url.Parse(link)
-	bad := errors.New("expected a link such as https://mail.example.org/f/ID#SECRET, with all behind the #")
+	bad := fmt.Errorf("expected a link such as https://mail.example.org/%s/ID#SECRET, with all behind the #", page)
 	if err != nil || at.Scheme != "https" || at.Host == "" || at.User != nil || at.RawQuery != "" {
-		return s, bad
+		return "", "", secret, bad
 	}
-	id, ours := strings.CutPrefix(at.Path, "/f/")
-	s.secret, err = sealed.ParseLinkSecret(at.Fragment)
+	id, ours := strings.CutPrefix(at.Path, "/"+page+"/")
+	secret, err = sealed.ParseLinkSecret(at.Fragment)
 	if !ours || id == "" || strings.Contains(id, "/") || err != nil {
-		return s, bad
+		return "", "", secret, bad
 	}
-	s.Server, s.ID = "https://"+at.Host, id
-	return s, nil
+	return "https://" + at.Host, id, secret, nil
 }
 
 // Get fetches what a link leads to. password is asked for where the link has one.
@@ -205,4 +230,31 @@ func (s Shared) ticketed(ctx context.Context, c *client.Client, proof []byte, si
 		return nil, err
 	}
 	return c.SharedContent(ctx, s.ID, begun.Ticket, size), nil
+}
+
+// Copy writes what a link without a password leads to. Each piece is verified before it
+// is written; that it is all of it the caller finds out.
+func (s Shared) Copy(ctx context.Context, c *client.Client, w io.Writer) error {
+	unlocked, err := sealed.Unlock(s.secret, "", nil)
+	if err != nil {
+		return ErrLink
+	}
+	about, err := c.Shared(ctx, s.ID, unlocked.Proof())
+	if err != nil {
+		return linkError(err)
+	}
+	head, err := unlocked.Open(sealed.Object{ID: about.File, Size: about.Size}, about.Box)
+	if err != nil {
+		return err
+	}
+	begun, err := c.BeginDownload(ctx, s.ID, unlocked.Proof())
+	if err != nil {
+		return linkError(err)
+	}
+	f, err := sealed.Open(c.SharedContent(ctx, s.ID, begun.Ticket, about.Size), about.Size, head)
+	if err != nil {
+		return err
+	}
+	_, err = io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{io.NewSectionReader(f, 0, head.Length)}, make([]byte, pieceSize))
+	return err
 }

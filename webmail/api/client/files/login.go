@@ -17,7 +17,7 @@ import (
 )
 
 // Login is how a device gets its profile: the recovery kit signs in once, the device
-// takes the drive's key and an app password of its own, and the session ends.
+// takes the drive's keys and an app password of its own, and the session ends.
 type Login struct {
 	Server, CA string
 	Address    string
@@ -51,13 +51,17 @@ func (l Login) Profile(ctx context.Context) (p Profile, err error) {
 	if err != nil {
 		return p, fmt.Errorf("open the keyring: %w", err)
 	}
+	drops, err := owner.Receiver(sealed.DropPurpose)
+	if err != nil {
+		return p, fmt.Errorf("open the keyring: %w", err)
+	}
 	made, err := l.password(ctx, c)
 	if err != nil {
 		return p, fmt.Errorf("make an app password: %w", err)
 	}
 	return Profile{
 		Server: c.URL, CA: l.CA, Address: l.Address, Account: owner.Account, Name: made.Name, Password: made.Password,
-		Key: owner.Drawer(sealed.Drawer).Bytes(),
+		Key: owner.Drawer(sealed.Drawer).Bytes(), Drops: drops.Bytes(),
 	}, nil
 }
 

@@ -24,10 +24,11 @@ type Profile struct {
 	Server   string `json:"server"` // https://host[:port]
 	Address  string `json:"address"`
 	Account  string `json:"account"`
-	Name     string `json:"name"`         // of the app password
-	Password string `json:"password"`     // with scope api
-	Key      []byte `json:"key"`          // of the drawer of folders
-	CA       string `json:"ca,omitempty"` // PEM: who alone is trusted to name the server
+	Name     string `json:"name"`            // of the app password
+	Password string `json:"password"`        // with scope api
+	Key      []byte `json:"key"`             // of the drawer of folders
+	Drops    []byte `json:"drops,omitempty"` // to which strangers seal what they bring; none: the profile is from before
+	CA       string `json:"ca,omitempty"`    // PEM: who alone is trusted to name the server
 }
 
 // ReadProfile reads one that Write wrote.
@@ -64,7 +65,13 @@ func (p Profile) Drive(seen *Seen, now func() time.Time) (*Drive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read profile: %w", err)
 	}
-	return &Drive{Server: c, Boxes: key, Seen: seen, Now: now}, nil
+	d := &Drive{Server: c, Boxes: key, Seen: seen, Now: now}
+	if len(p.Drops) > 0 {
+		if d.Drops, err = keyring.NewReceiver(p.Drops); err != nil {
+			return nil, fmt.Errorf("read profile: %w", err)
+		}
+	}
+	return d, nil
 }
 
 // Client asks the profile's server.
@@ -76,6 +83,9 @@ func (p Profile) Client() (*client.Client, error) {
 	c.Address, c.Password = p.Address, p.Password
 	return c, nil
 }
+
+// longestQueue is how long a request waits in all that is told to come later.
+const longestQueue = 2 * time.Minute
 
 // Dial makes a client of a server that TLS names, by one of the system's authorities or,
 // where ca is given, by that one alone. It follows no redirect: what it sends is for
@@ -92,7 +102,7 @@ func Dial(server, ca string) (*client.Client, error) {
 			return nil, errors.New("expected certificates in PEM")
 		}
 	}
-	return &client.Client{URL: "https://" + at.Host, HTTP: &http.Client{
+	return &client.Client{URL: "https://" + at.Host, Queue: longestQueue, HTTP: &http.Client{
 		Transport: &http.Transport{
 			TLSClientConfig: trust, Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 2 * lanes, IdleConnTimeout: time.Minute,
 			DialContext: (&net.Dialer{Timeout: 30 * time.Second}).DialContext, TLSHandshakeTimeout: 30 * time.Second, ResponseHeaderTimeout: 2 * time.Minute,

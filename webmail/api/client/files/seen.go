@@ -1,6 +1,7 @@
 package files
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +19,8 @@ type Seen struct {
 	file     string // empty: it does not survive
 	mu       sync.Mutex
 	versions map[string]uint64
+	together int  // callers who will say when it is to be written
+	unsaved  bool // by them
 }
 
 const mostSeen = 64 << 20
@@ -64,7 +67,33 @@ func (s *Seen) note(id string, version uint64) error {
 		return nil
 	}
 	s.versions[id] = version
+	if s.unsaved = s.together > 0; s.unsaved {
+		return nil
+	}
 	return s.save()
+}
+
+// Together notes many versions at once, which survive when end returns: who reads a tree
+// does not wait for the disk at each folder of it.
+func (s *Seen) Together() (end func() error) {
+	s.mu.Lock()
+	s.together++
+	s.mu.Unlock()
+	return sync.OnceValue(func() error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.together--; !s.unsaved {
+			return nil
+		}
+		s.unsaved = false
+		return s.save()
+	})
+}
+
+// Hold is Together for what do reads and writes.
+func (s *Seen) Hold(do func() error) error {
+	end := s.Together()
+	return errors.Join(do(), end())
 }
 
 // forget is for a folder that is gone for good.
@@ -98,17 +127,28 @@ func (s *Seen) write() error {
 
 // writePrivate puts a file in the place of another, whole, for its owner only.
 func writePrivate(file string, text []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(file), ".sealpost-*") // 0600
+	dir, err := os.OpenRoot(filepath.Dir(file))
+	if err != nil {
+		return fmt.Errorf("write file: %w", err)
+	}
+	defer dir.Close()
+	return writeIn(dir, filepath.Base(file), text)
+}
+
+// writeIn is writePrivate within a folder.
+func writeIn(dir *os.Root, name string, text []byte) error {
+	temp := ".sealpost-" + rand.Text()
+	f, err := dir.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("write file: %w", err)
 	}
 	_, err = f.Write(text)
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
-		err = os.Rename(f.Name(), file)
+		err = dir.Rename(temp, name)
 	}
 	if err != nil {
-		os.Remove(f.Name())
+		_ = dir.Remove(temp)
 		return fmt.Errorf("write file: %w", err)
 	}
 	return nil

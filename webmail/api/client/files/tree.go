@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"sealpost/filestore/sealed"
 	"sealpost/webmail/api/client"
@@ -194,12 +195,7 @@ func (d *Drive) Add(ctx context.Context, folder string, e sealed.Entry) error {
 		if was.Kind != sealed.IsFile {
 			return fmt.Errorf("expected no folder named %s in %s", e.Name, folder)
 		}
-		now := e
-		now.Versions = append([]sealed.Version{was.Version}, was.Versions...)
-		if len(now.Versions) > versionsKept {
-			now.Versions, over = now.Versions[:versionsKept], now.Versions[versionsKept:]
-		}
-		f.Entries[at] = now
+		f.Entries[at], over = Push(was, e)
 		return nil
 	})
 	if err != nil {
@@ -295,30 +291,10 @@ func (d *Drive) Remove(ctx context.Context, path string) error {
 	return err
 }
 
-// purge deletes one entry of a folder, which is in the trash.
+// purge deletes one entry of a folder, which is in the trash: what is in it goes first.
 func (d *Drive) purge(ctx context.Context, in string, e sealed.Entry, above []string) error {
-	if e.Kind == sealed.IsFolder {
-		if slices.Contains(above, e.ID) || len(above) > sealed.MaxDepth {
-			return sealed.ErrClosed
-		}
-		f, _, err := d.folder(ctx, e.ID)
-		if missing := (noBox{}); err != nil && !errors.As(err, &missing) { // else it went before
-			return err
-		}
-		for _, below := range f.Entries {
-			if err := d.purge(ctx, e.ID, below, append(slices.Clone(above), e.ID)); err != nil {
-				return err
-			}
-		}
-		if err := d.dropBox(ctx, e.ID); err != nil {
-			return err
-		}
-	} else {
-		for _, v := range append([]sealed.Version{e.Version}, e.Versions...) {
-			if err := d.dropObject(ctx, v.ID); err != nil {
-				return err
-			}
-		}
+	if err := d.empty(ctx, e, above); err != nil {
+		return err
 	}
 	return d.change(ctx, in, func(f *sealed.Folder) error {
 		if at := withID(*f, e.ID); at >= 0 {
@@ -326,6 +302,55 @@ func (d *Drive) purge(ctx context.Context, in string, e sealed.Entry, above []st
 		}
 		return nil
 	})
+}
+
+// empty deletes what an entry leads to, some objects at the same time. What went before
+// is not there, and that is well.
+func (d *Drive) empty(ctx context.Context, e sealed.Entry, above []string) error {
+	if e.Kind == sealed.IsFile {
+		return d.dropAll(ctx, append([]sealed.Version{e.Version}, e.Versions...))
+	}
+	if slices.Contains(above, e.ID) || len(above) > sealed.MaxDepth {
+		return sealed.ErrClosed
+	}
+	f, _, err := d.folder(ctx, e.ID)
+	if missing := (noBox{}); err != nil && !errors.As(err, &missing) { // else it went before
+		return err
+	}
+	var objects []sealed.Version
+	for _, below := range f.Entries {
+		if below.Kind == sealed.IsFile {
+			objects = append(append(objects, below.Version), below.Versions...)
+		} else if err := d.empty(ctx, below, append(slices.Clone(above), e.ID)); err != nil {
+			return err
+		}
+	}
+	if err := d.dropAll(ctx, objects); err != nil {
+		return err
+	}
+	return d.dropBox(ctx, e.ID)
+}
+
+func (d *Drive) dropAll(ctx context.Context, all []sealed.Version) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	todo := make(chan string)
+	var wait sync.WaitGroup
+	for range min(2*lanes, len(all)) {
+		wait.Go(func() {
+			for id := range todo {
+				if err := d.dropObject(ctx, id); err != nil {
+					stop(err)
+				}
+			}
+		})
+	}
+	for _, v := range all {
+		todo <- v.ID
+	}
+	close(todo)
+	wait.Wait()
+	return context.Cause(ctx)
 }
 
 func (d *Drive) dropObject(ctx context.Context, id string) error {

@@ -31,6 +31,7 @@ type Put struct {
 	Name   string // there; empty: that of the file
 	Cache  string // a folder of this device, where the sealed file waits
 	Tell   func(done, of int64)
+	Source *os.File // nil: File is opened by its name
 }
 
 // staged is what this device notes of an upload, so that it goes on with the same
@@ -45,12 +46,17 @@ type staged struct {
 	Hash     []byte        `json:"hash,omitempty"`
 }
 
+// ErrChanging says that somebody wrote to a file while it was read.
+var ErrChanging = errors.New("changed while it was read")
+
 // upload is one Put under way.
 type upload struct {
 	d      *Drive
 	put    Put
 	name   string
 	record string // file
+	asked  *Asked // by whose request it is brought; nil: into the drive
+	sealed chan struct{}
 	mu     sync.Mutex
 	note   staged
 }
@@ -58,26 +64,55 @@ type upload struct {
 // Put brings a file into the drive. Broken off, the same call goes on where it was, as
 // long as the file is the same and the server has not given it up.
 func (d *Drive) Put(ctx context.Context, p Put) (sealed.Entry, error) {
-	u := &upload{d: d, put: p, name: p.Name}
-	if u.name == "" {
-		u.name = sealed.CleanName(filepath.Base(p.File))
+	u := &upload{d: d, put: p, name: nameOf(p)}
+	if to, err := d.Entry(ctx, p.Folder); err != nil {
+		return sealed.Entry{}, err
+	} else if to.Kind != sealed.IsFolder {
+		return sealed.Entry{}, fmt.Errorf("expected a folder: %s is a file", p.Folder)
 	}
+	e, err := u.stage(ctx)
+	if err != nil {
+		return e, err
+	}
+	if err := d.Add(ctx, p.Folder, e); err != nil {
+		return e, err
+	}
+	u.forget()
+	return e, nil
+}
+
+func nameOf(p Put) string {
+	if p.Name != "" {
+		return p.Name
+	}
+	return sealed.CleanName(filepath.Base(p.File))
+}
+
+// Stage brings a file whose entry its caller puts into a folder, and then calls forget:
+// until then the same call goes on where it was, or finds it brought. The source may be
+// open already.
+func (d *Drive) Stage(ctx context.Context, p Put) (e sealed.Entry, forget func(), err error) {
+	u := &upload{d: d, put: p, name: p.Name}
+	e, err = u.stage(ctx)
+	return e, u.forget, err
+}
+
+func (u *upload) stage(ctx context.Context) (sealed.Entry, error) {
+	p := u.put
 	if p.Tell == nil {
 		u.put.Tell = func(int64, int64) {}
 	}
 	if !sealed.ValidName(u.name) {
 		return sealed.Entry{}, errors.New("expected a name without slashes and control characters, and not of dots alone")
 	}
-	if to, err := d.Entry(ctx, p.Folder); err != nil {
-		return sealed.Entry{}, err
-	} else if to.Kind != sealed.IsFolder {
-		return sealed.Entry{}, fmt.Errorf("expected a folder: %s is a file", p.Folder)
+	source := p.Source
+	if source == nil {
+		var err error
+		if source, err = os.Open(p.File); err != nil {
+			return sealed.Entry{}, fmt.Errorf("open file: %w", err)
+		}
+		defer source.Close()
 	}
-	source, err := os.Open(p.File)
-	if err != nil {
-		return sealed.Entry{}, fmt.Errorf("open file: %w", err)
-	}
-	defer source.Close()
 	info, err := source.Stat()
 	if err != nil {
 		return sealed.Entry{}, fmt.Errorf("open file: %w", err)
@@ -88,7 +123,7 @@ func (d *Drive) Put(ctx context.Context, p Put) (sealed.Entry, error) {
 	if err := os.MkdirAll(p.Cache, 0o700); err != nil {
 		return sealed.Entry{}, fmt.Errorf("make cache: %w", err)
 	}
-	sweep(p.Cache, d.Now())
+	sweep(p.Cache, u.d.Now())
 	return u.run(ctx, source, info)
 }
 
@@ -110,15 +145,18 @@ func (u *upload) run(ctx context.Context, source *os.File, info os.FileInfo) (e 
 	if err != nil {
 		return e, err
 	}
-	e = sealed.Entry{Kind: sealed.IsFile, Name: u.name, Type: mediaType(u.name), Version: sealed.Version{
-		ID: u.note.ID, Secret: u.note.Secret, Length: u.note.Length, Modified: time.Unix(0, u.note.Modified).UnixMilli(), Hash: u.note.Hash,
-	}}
-	if err := u.d.Add(ctx, u.put.Folder, e); err != nil {
-		return e, err
-	}
-	u.forget()
-	return e, nil
+	return u.entry(), nil
 }
+
+// entry is what its owner keeps of it.
+func (u *upload) entry() sealed.Entry {
+	return sealed.Entry{Kind: sealed.IsFile, Name: u.name, Type: mediaType(u.name), Version: sealed.Version{
+		ID: u.note.ID, Secret: u.note.Secret, Length: u.note.Length, Modified: max(0, time.Unix(0, u.note.Modified).UnixMilli()), Hash: u.note.Hash,
+	}}
+}
+
+// MediaType is what the ending of a name says of a file, or nothing.
+func MediaType(name string) string { return mediaType(name) }
 
 func mediaType(name string) string {
 	t, _, err := mime.ParseMediaType(mime.TypeByExtension(filepath.Ext(name)))
@@ -149,13 +187,21 @@ func (u *upload) again(ctx context.Context) error {
 	}
 	defer f.Close()
 	if u.note.ID != "" {
-		_, err := u.d.Server.File(ctx, u.note.ID)
+		_, err := u.there(ctx)
 		var p *client.Problem
 		if errors.As(err, &p) && p.Status == http.StatusNotFound { // given up there
 			u.note.ID = ""
 		}
 	}
 	return u.send(ctx, f)
+}
+
+// there is what the server has of it.
+func (u *upload) there(ctx context.Context) (client.File, error) {
+	if u.asked != nil {
+		return u.d.Server.DroppedFile(ctx, u.asked.ID, u.note.ID)
+	}
+	return u.d.Server.File(ctx, u.note.ID)
 }
 
 // anew seals the file into the cache and sends what is sealed already meanwhile.
@@ -170,7 +216,9 @@ func (u *upload) anew(ctx context.Context, source *os.File, info os.FileInfo) er
 	defer stop(nil)
 	grown := newGrowing(f, sealed.Size(info.Size()))
 	sealing := make(chan error, 1)
+	u.sealed = make(chan struct{})
 	go func() {
+		defer close(u.sealed)
 		err := u.seal(ctx, grown, source, info)
 		grown.end(err)
 		if err != nil {
@@ -181,6 +229,9 @@ func (u *upload) anew(ctx context.Context, source *os.File, info os.FileInfo) er
 	err = u.send(ctx, grown)
 	if err != nil {
 		grown.end(err) // stops the sealing only if there is nothing to go on with
+		if u.asked != nil && u.begun() == "" {
+			stop(err) // nobody takes it
+		}
 	}
 	if bad := <-sealing; bad != nil {
 		u.giveUp(context.WithoutCancel(ctx)) // half of the octets are of no use
@@ -205,7 +256,7 @@ func (u *upload) seal(ctx context.Context, to *growing, source *os.File, info os
 		return fmt.Errorf("seal file: %w", err)
 	}
 	if n != info.Size() || now.Size() != info.Size() || !now.ModTime().Equal(info.ModTime()) {
-		return fmt.Errorf("%s changed while it was read: try again", u.put.File)
+		return fmt.Errorf("%s %w: try again", u.put.File, ErrChanging)
 	}
 	if err := w.Close(); err != nil {
 		return err
@@ -233,11 +284,17 @@ func (u *upload) send(ctx context.Context, octets io.ReaderAt) error {
 	size := sealed.Size(u.note.Length)
 	var noted error
 	_, err := u.d.Server.Upload(ctx, client.Upload{
-		Octets: octets, Size: size, ID: u.note.ID, Lanes: lanes,
+		Octets: octets, Size: size, ID: u.note.ID, By: u.by(), Lanes: lanes,
 		Began: func(id string) { noted = u.keep(func(s *staged) { s.ID = id }) },
 		Sent:  func(n, of int) { u.put.Tell(size*int64(n)/int64(of), size) },
 	})
 	return errors.Join(err, noted)
+}
+
+func (u *upload) begun() string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.note.ID
 }
 
 // keep changes the note and writes it.
@@ -282,7 +339,11 @@ func (u *upload) forget() {
 // giveUp forgets an upload, there too: its room is free again at once.
 func (u *upload) giveUp(ctx context.Context) {
 	if u.note.ID != "" {
-		_ = u.d.Server.RemoveFile(ctx, u.note.ID) // else the server gives it up in a day
+		if u.asked != nil {
+			_ = u.d.Server.GiveUpDrop(ctx, u.asked.ID, u.note.ID)
+		} else {
+			_ = u.d.Server.RemoveFile(ctx, u.note.ID)
+		} // else the server gives it up in a day
 	}
 	u.forget()
 	u.note = staged{}

@@ -7,6 +7,10 @@ import { type Head, decodeHead, encodeHead, objectId } from "./head.ts";
 import { type Ask, type StoredObject, objectText } from "./link.ts";
 import { sealedSize } from "./sizes.ts";
 
+// outgoing stands for a request's id where the server made the file of a mail that a program
+// of the owner's sent; its drop opens as a stranger's does.
+export const outgoing = "c3VibWl0dGVkIGJ5IHlvdQ";
+
 const info = "sealpost drop v1";
 const most = 4 << 10;
 const x25519 = octets("\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x6e\x04\x22\x04\x20"); // PKCS #8 around a raw key (RFC 8410)

@@ -181,21 +181,26 @@ export class CabinetModel implements Cabinet {
   // The content of a box as it is now, at least at version least. null: it is gone, or
   // damaged (then the alarm is raised).
   async fetch(drawer: string, name: string, least: number): Promise<{ version: number; data: ArrayBuffer } | null> {
+    const got = await this.look(drawer, name, least);
+    return typeof got === "string" ? null : got;
+  }
+  // The same, with the reason where it is not to be had.
+  async look(drawer: string, name: string, least: number): Promise<{ version: number; data: ArrayBuffer } | "gone" | "rolled-back" | "damaged-box"> {
     let box: { version: number; data: ArrayBuffer };
     try {
       box = await this.parts.api.box(drawer, name);
     } catch (e) {
-      if (e instanceof ApiError && e.status === 404) return null;
+      if (e instanceof ApiError && e.status === 404) return "gone";
       throw e;
     }
     if (box.version < least) {
       this.#alarm("rolled-back", drawer);
-      return null;
+      return "rolled-back";
     }
     const data = await this.#open(drawer, name, box.version, box.data);
     if (data) await this.#cacheBox(drawer, name, box.version, box.data);
     else this.#alarm("damaged-box", drawer);
-    return data ? { version: box.version, data } : null;
+    return data ? { version: box.version, data } : "damaged-box";
   }
   async #open(drawer: string, name: string, version: number, box: ArrayBuffer): Promise<ArrayBuffer | null> {
     try {

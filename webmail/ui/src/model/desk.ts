@@ -12,7 +12,9 @@ import { SealedCache, type Cache } from "./cache.ts";
 import { Better } from "./better.ts";
 import { Cards } from "./cards.ts";
 import { createContacts } from "./contacts.ts";
+import type { Filing } from "./attach/leaving.ts";
 import { DraftFiles } from "./draftfiles.ts";
+import type { Drive } from "./drive/drive.ts";
 import { Drafts } from "./drafts.ts";
 import { Letters } from "./letters.ts";
 import { List } from "./list.ts";
@@ -58,6 +60,7 @@ export interface OpenDesk extends Desk {
   readonly mail: Mail;
   changed(account: Session["account"]): void;
   readonly moving: Moving;
+  readonly filing: Filing;
   readonly reseal: Reseal;
   start(): Promise<void>;
   online(): void;
@@ -101,12 +104,17 @@ export function createDesk(parts: DeskParts): OpenDesk {
   const files = new DraftFiles(cache, cabinet);
   const drafts = new Drafts(cabinet, { clock, files, actions, settings, me, own });
   const parcels = new Parcels(cabinet, { api, vault, clock });
-  const outbox = new Outbox({ api, vault, cache, clock, account, sync, cards, drafts, contacts, pins, settings, actions, parcels });
+  const join = () => import("./attach/join.ts").then((m) => m.attachingOf({ api, vault }, desk));
+  const filing: Filing = {
+    revoke: async (links) => (links.length === 0 ? [] : (await join()).revoke(links)),
+    remove: async (gone) => (gone.length === 0 ? undefined : (await join()).removeFiles(gone)),
+  };
+  const outbox = new Outbox({ filing, api, vault, cache, clock, account, sync, cards, drafts, contacts, pins, settings, actions, parcels });
   const search = createSearch(sync);
   const letters = new Letters(api, cache, (id) => cards.generation(id));
   const list = new List({ sync, settings, search, clock, threads, me: own, closed: (id) => cards.isClosed(id) });
   const better = new Better({ api, vault, clock, alarms, sync, cards, letters, learn: (id, text) => search.learn(id, text) });
-  const mail = new Mail({ api, vault, clock, alarms, sync, cards, threads, letters, list, actions, settings, contacts, pins, better, me: own });
+  const mail = new Mail({ api, vault, clock, alarms, sync, cards, threads, letters, list, actions, settings, contacts, pins, better, me: own, cut: (p) => import("./attach/cutout.ts").then((m) => m.contentOf({ api, drive: () => desk.drive() }, p)) });
   const moving = new Moving({ api, vault, cache, clock, get account() { return shown.peek(); }, sync, cabinet, settings, contacts, pins, host: globalThis.location?.hostname ?? "" });
   sync.told = (box) => noticedIn(settings.value.peek()).includes(box);
   const reseal = new Reseal({ api, vault, clock, cabinet, cache, sync, cards, list: account.list_key !== undefined });
@@ -122,6 +130,7 @@ export function createDesk(parts: DeskParts): OpenDesk {
 
   let events: Events | null = null;
   let closed = false;
+  let drive: Promise<Drive> | null = null;
   const timers: (() => void)[] = [];
   const every = (ms: number, f: () => void) => {
     const turn = () => {
@@ -175,6 +184,7 @@ export function createDesk(parts: DeskParts): OpenDesk {
     quietly(reseal.look());
     quietly(parcels.tidy());
     if (!parts.quiet) {
+      quietly(import("./attachments.ts").then((m) => m.keyOnce(api, vault, cache, clock.now())));
       stopReseal = effect(() => {
         if (cabinet.version.value > 0) untracked(() => quietly(reseal.look()));
       });
@@ -213,13 +223,18 @@ export function createDesk(parts: DeskParts): OpenDesk {
     if (settings.ready.value) list.conversations.value = settings.value.value.conversations;
   });
 
-  return {
+  const desk: OpenDesk = {
     get account() { return shown.value; },
     changed,
-    sync, list, mail, actions, cabinet, settings, contacts, pins, drafts, outbox, parcels, search, queue, cards, moving, reseal,
+    sync, list, mail, actions, cabinet, settings, contacts, pins, drafts, outbox, parcels, search, queue, cards, moving, filing, reseal,
+    drive: () => (drive ??= import("./drive/open.ts").then((m) => m.openDrive({ api, cache, cabinet, clock })).catch((e: unknown) => {
+      drive = null; // a failed fetch: the next who asks tries again
+      throw e;
+    })),
     start,
     online() {
       events?.nudge();
+      quietly(drive?.then((d) => d.online()) ?? Promise.resolve());
       queue.run();
       quietly(refresh());
       quietly(outbox.resume());
@@ -240,6 +255,7 @@ export function createDesk(parts: DeskParts): OpenDesk {
       stopReseal();
       reseal.close();
       better.stop();
+      quietly(drive?.then((d) => d.close()) ?? Promise.resolve());
       moving.close();
       for (const stop of timers) stop();
       mail.close();
@@ -249,4 +265,5 @@ export function createDesk(parts: DeskParts): OpenDesk {
       parts.cache.close();
     },
   };
+  return desk;
 }

@@ -21,11 +21,13 @@ export interface DraftsParts {
 
 const QUIET = 1_000; // a pause in typing
 const LATEST = 4_000; // saved by then in any case
+const UNDO = 12_000; // what was discarded may come back
+const held = (d: DraftContent) => d.files.filter((f) => !f.linked); // their bytes lie among those of drafts
 const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
 
 const blank = (id: string, from: Address): DraftContent => ({
   id, from, to: [], cc: [], bcc: [], reply_to: [], subject: "", html: "", text: "", files: [], in_reply_to: "", references: [], message_id: "", answers: null, how: "new",
-  sign: null, encrypt: null, passwords: {}, at: 0, changed: 0, conflict: false, left: null,
+  sign: null, encrypt: null, passwords: {}, linksAs: "", linkDays: 30, links: [], at: 0, changed: 0, conflict: false, left: null,
 });
 function parse(v: unknown): DraftContent {
   const d = v as DraftContent;
@@ -95,6 +97,7 @@ export class Drafts implements DraftsModel {
     );
   }
   unqueue: (id: string) => Promise<boolean> = async () => true; // set by the outbox
+  rest: (until: number) => void = () => {}; // as well
   // Called once what lay on this device is read.
   loaded(): void {
     this.#recovered.value = [...this.#drawer.items.peek().values()].filter((i) => i.waiting && !i.value.left).map((i) => i.name);
@@ -172,17 +175,18 @@ export class Drafts implements DraftsModel {
     return this.#parts.files;
   }
   upload(d: DraftContent): void {
-    for (const f of d.files) void this.#parts.files.upload(f.id, f.size).catch(() => {});
+    for (const f of held(d)) void this.#parts.files.upload(f.id, f.size).catch(() => {});
   }
   drop(h: Handle): void {
     this.#open.value = this.#open.peek().filter((x) => x !== h);
   }
   async forget(d: DraftContent): Promise<void> {
     await this.#drawer.remove(d.id);
-    for (const f of d.files) await this.#parts.files.remove(f.id, f.size);
+    for (const f of held(d)) await this.#parts.files.remove(f.id, f.size);
   }
   async discard(d: DraftContent): Promise<void> {
-    const files = await Promise.all(d.files.map(async (f) => [f, await this.#parts.files.get(f.id, f.size)] as const));
+    if (d.links.length > 0 || d.files.some((f) => f.linked?.own)) return this.#discardLinked(d);
+    const files = await Promise.all(held(d).map(async (f) => [f, await this.#parts.files.get(f.id, f.size)] as const));
     await this.forget(d);
     this.#parts.actions.say("draft-discarded", {}, {
       undo: () =>
@@ -192,6 +196,14 @@ export class Drafts implements DraftsModel {
           this.upload(d);
         })(),
     });
+  }
+  // What it put into the drive goes with it, when it cannot come back: until then it rests, so
+  // that any device does that.
+  async #discardLinked(d: DraftContent): Promise<void> {
+    const at = this.now() + UNDO;
+    await this.put({ ...d, left: { ids: [], at, sent: null, discarded: true } });
+    this.rest(at);
+    this.#parts.actions.say("draft-discarded", {}, { undo: () => void this.put({ ...d, changed: this.now() }) });
   }
   async saveAll(): Promise<void> {
     await Promise.all(this.#open.peek().map((h) => h.flush()));
@@ -310,11 +322,11 @@ class Handle implements DraftHandle {
     if (!f) return;
     this.update({ files: this.content.peek().files.filter((x) => x.id !== id) });
     await this.save();
-    await this.#drafts.files.remove(f.id, f.size);
+    if (!f.linked) await this.#drafts.files.remove(f.id, f.size);
   }
   async file(id: string): Promise<ArrayBuffer | null> {
     const f = this.content.peek().files.find((x) => x.id === id);
-    return f ? this.#drafts.files.get(f.id, f.size) : null;
+    return f && !f.linked ? this.#drafts.files.get(f.id, f.size) : null;
   }
   async close(): Promise<void> {
     await this.#saveChanges();

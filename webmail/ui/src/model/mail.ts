@@ -3,6 +3,7 @@
 
 import { signal } from "@preact/signals";
 import { ApiError, type Api, type Clock } from "../wire/http.ts";
+import type { Content, Wanted } from "./attach/cutout.ts";
 import type { Card, OpenedMail, Vault } from "../vault/vault.ts";
 import type { Actions } from "./actions.ts";
 import type { Cards } from "./cards.ts";
@@ -30,6 +31,7 @@ export interface MailParts {
   pins: PinsModel;
   better: Better;
   me: readonly string[];
+  cut(p: Wanted): Promise<Content>; // of what lies in the drive
 }
 
 interface Whole {
@@ -144,7 +146,7 @@ export class Mail implements MailModel {
       void this.#betterCard(ref, mail, message).catch(() => {}); // a courtesy to the list: it may fail
     } catch (e) {
       if (turn !== this.#turn) return;
-      this.#set(ref.id, { state: "failed", fault: { word: e instanceof ApiError ? (e.temporary ? "offline" : "gone") : "closed" } });
+      this.#set(ref.id, { state: "failed", fault: { word: e instanceof ApiError ? (e.temporary ? "offline" : "not-found") : "closed" } });
     }
   }
   async #fetch(was: MailRef): Promise<{ mail: OpenedMail; message: ArrayBuffer }> {
@@ -228,10 +230,24 @@ export class Mail implements MailModel {
     if (always && from && !senders.includes(from)) void this.#parts.settings.set({ remoteSenders: [...senders, from] });
   }
   async part(id: string, index: number): Promise<{ name: string; type: string; data: ArrayBuffer } | null> {
-    return this.#whole(id, (handle) => this.#parts.vault.part(handle, index));
+    const part = await this.#whole(id, (handle) => this.#parts.vault.part(handle, index));
+    if (!part?.cut) return part;
+    const got = await this.#parts.cut({ ...part, size: part.cut.size, cut: part.cut }).catch(() => "failed" as const);
+    if (typeof got === "object") return got;
+    this.fault.value = { word: got === "gone" ? "not-found" : "offline" };
+    return null;
   }
   async source(id: string): Promise<ArrayBuffer | null> {
     return this.#whole(id, (handle) => this.#parts.vault.source(handle));
+  }
+  async original(id: string): Promise<{ data: Blob; whole: boolean } | null> {
+    const got = await this.#whole(id, async (handle) => ({ source: await this.#parts.vault.source(handle), cuts: await this.#parts.vault.cuts(handle) }));
+    if (!got) return null;
+    const data = new Blob([got.source]);
+    if (got.cuts.length === 0) return { data, whole: true };
+    const { putBack } = await import("./attach/cutout.ts");
+    const back = await putBack(got.source, got.cuts, (p) => this.#parts.cut(p)).catch(() => null);
+    return { data: back ?? data, whole: back !== null };
   }
   // A large mail was opened by its text and what its card says. The rest of its header (who
   // else got it, where answers go, what was signed) and its pictures come with all of it.

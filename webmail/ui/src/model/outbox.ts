@@ -12,10 +12,12 @@ import type { SealedCache } from "./cache.ts";
 import { shownTo, type Cards } from "./cards.ts";
 import type { Drafts, Handle } from "./drafts.ts";
 import { tagOfMail } from "./letters.ts";
+import { linksRefused, refused, type Filing, type Group } from "./attach/leaving.ts";
+import { KeptMails } from "./keptmails.ts";
 import { LARGEST, protectedView, type Parcels } from "./parcels.ts";
 import { Recipients } from "./recipients.ts";
 import type { Sync } from "./sync.ts";
-import type { ActionsModel, ContactsModel, DraftContent, DraftHandle, Notice, OutboxModel, PinsModel, Receipt, SendResult, SettingsModel } from "./types.ts";
+import type { ActionsModel, ContactsModel, DraftContent, DraftHandle, Linking, Notice, Reader, OutboxModel, PinsModel, Receipt, SendResult, SettingsModel } from "./types.ts";
 
 interface Part {
   envelope: Envelope;
@@ -24,11 +26,6 @@ interface Part {
   id: string; // of the outbox, once it is there
   parcel?: { name: string; box: string; receipt: Receipt; there: boolean }; // what its link leads to; box: its place in table "files"
 }
-interface Group {
-  to: string[];
-  certificates: ArrayBuffer[];
-  password?: true; // a letter behind a password, for one
-}
 interface Sending {
   id: string; // of the draft
   parts: Part[];
@@ -36,6 +33,8 @@ interface Sending {
   made: number;
   delay: number; // seconds
   at: number;
+  links?: string[]; // that lead to files of the drive
+  until?: number; // seconds: when the first of them ends
 }
 export interface OutboxParts {
   api: Api;
@@ -51,15 +50,15 @@ export interface OutboxParts {
   settings: SettingsModel;
   actions: ActionsModel;
   parcels: Parcels;
+  filing: Filing;
 }
-
-const PIECE = 8 * 1024 * 1024;
 const RETRY = 15_000;
 
 export class Outbox implements OutboxModel {
   readonly #parts: OutboxParts;
   readonly #list = signal<readonly OutboxItem[]>([]);
   readonly #recipients: Recipients;
+  readonly #mails: KeptMails;
   readonly recipients;
   readonly items = computed(() => {
     const known = new Map(this.#parts.drafts.left().flatMap((d) => d.left!.ids.map((id) => [id, d] as const)));
@@ -78,23 +77,32 @@ export class Outbox implements OutboxModel {
     this.#parts = parts;
     this.#recipients = new Recipients(parts);
     this.recipients = this.#recipients.views;
+    this.#mails = new KeptMails(parts.cache);
+    parts.drafts.rest = (until) => this.#restUntil(until);
   }
   check(addresses: readonly string[], anew = false): void {
     void this.#recipients.check(addresses, anew).catch(() => {});
   }
 
-  async send(draft: DraftHandle, o: { at?: number; readable?: boolean; notice?: Notice } = {}): Promise<SendResult> {
+  async send(draft: DraftHandle, o: { at?: number; readable?: boolean; notice?: Notice; linking?: Linking } = {}): Promise<SendResult> {
     await draft.save();
     const d = draft.content.peek();
     const groups = await this.#groups(d, o.readable ?? false);
     if ("state" in groups) return groups;
-    let s: Sending;
+    const at = o.at ?? d.at;
+    const s: Sending = {
+      id: d.id, parts: [], sent: { key: newKey(), mail: "", mailbox: this.#parts.sync.role("sent")?.id ?? 0, uid: 0, mailId: "" },
+      made: this.#parts.clock.now(), delay: at ? 0 : this.#parts.settings.value.peek().undoSend, at,
+    };
+    let not: SendResult | null;
     try {
-      const made = await this.#make(d, groups, o.at ?? d.at, o.notice);
-      if ("state" in made) return made;
-      s = made;
-    } catch {
-      return refused("not-made", []);
+      not = linksRefused(d, groups, o.linking) ?? (await this.#make(s, d, groups, o));
+    } catch (e) {
+      not = refused(d.files.some((f) => f.linked) && e instanceof ApiError ? (e.temporary ? "links-offline" : e.status === 404 ? "links-gone" : e.word) : "not-made", []);
+    }
+    if (not) {
+      await this.#unlink(s);
+      return not;
     }
     const result = await this.#go(s);
     if (result.state === "queued") this.queued.value = new Set([...this.queued.peek(), d.id]);
@@ -131,40 +139,65 @@ export class Outbox implements OutboxModel {
     return [...groups, ...handed.map((a): Group => ({ to: [a], certificates: [], password: true }))];
   }
 
-  async #make(d: DraftContent, groups: readonly Group[], at: number, notice: Notice | undefined): Promise<Sending | SendResult> {
+  // Fills s; answers why not, if it may not leave.
+  async #make(s: Sending, d: DraftContent, groups: readonly Group[], o: { notice?: Notice; linking?: Linking }): Promise<SendResult | null> {
     const handed = groups.filter((g) => g.password).flatMap((g) => g.to);
-    if (handed.length > 0 && d.files.reduce((n, f) => n + f.size, 0) > LARGEST) return refused("parcel-large", handed);
-    const { vault, settings, clock, sync } = this.#parts;
+    const held = d.files.filter((f) => !f.linked);
+    if (handed.length > 0 && held.reduce((n, f) => n + f.size, 0) > LARGEST) return refused("parcel-large", handed);
+    const { vault, settings, clock } = this.#parts;
     const attachments: Draft["attachments"] = [];
-    for (const f of d.files) {
+    for (const f of held) {
       const data = await this.#parts.drafts.files.get(f.id, f.size);
       if (!data) throw new Error("an attachment is not on this device");
       attachments.push({ name: f.name, type: f.type, content_id: f.content_id, data });
     }
+    const { at } = s;
     const draft: Draft = {
       from: d.from, to: d.to, cc: d.cc, bcc: [], reply_to: d.reply_to, subject: d.subject, html: d.html, text: d.text, attachments, in_reply_to: d.in_reply_to,
       references: d.references, date: Math.floor((at ? at * 1000 : clock.now()) / 1000), message_id: d.message_id,
     };
-    const copy = (x: Draft): Draft => ({ ...x, attachments: x.attachments.map((a) => ({ ...a, data: a.data.slice(0) })) });
-    const s: Sending = { id: d.id, parts: [], sent: { key: newKey(), mail: "", mailbox: sync.role("sent")?.id ?? 0, uid: 0, mailId: "" }, made: clock.now(), delay: at ? 0 : settings.value.peek().undoSend, at };
+    const copies = new Map<Reader, Draft>();
+    const copyFor = async (reader: Reader): Promise<Draft> => {
+      const x = copies.get(reader) ?? (await this.#linked(s, d, draft, reader, o.linking));
+      copies.set(reader, x);
+      return { ...x, message_id: draft.message_id, attachments: x.attachments.map((a) => ({ ...a, data: a.data.slice(0) })) };
+    };
     for (const g of groups) {
       if (g.password) {
-        const part = await this.#hand(d, copy(draft), g.to[0]!, at, notice);
+        const part = await this.#hand(d, await copyFor("letter"), g.to[0]!, at, o.notice);
         if (part === null) return refused("parcel-late", g.to);
         s.parts.push({ ...part, envelope: { ...part.envelope, ...(at ? {} : { delay: s.delay }) } });
         continue;
       }
       const sign = g.certificates.length > 0 && (d.sign ?? settings.value.peek().sign);
-      const made = await vault.encrypt({ draft: copy(draft), certificates: g.certificates, sign });
+      const made = await vault.encrypt({ draft: await copyFor(g.certificates.length > 0 ? "sealed" : "readable"), certificates: g.certificates, sign });
       const key = newKey(); // by which the server knows it again, for a week
       const envelope: Envelope = { from: d.from.address, to: g.to, encrypted: g.certificates.length > 0, id: key, ...(at ? { at: new Date(at * 1000).toISOString() } : { delay: s.delay }) };
-      s.parts.push({ envelope, key, mail: await this.#keep(made.mail), id: "" });
+      s.parts.push({ envelope, key, mail: await this.#mails.keep(made.mail), id: "" });
       draft.message_id = made.message_id; // one mail, however many forms
-      if (s.sent.mail === "" && d.bcc.length === 0) s.sent.mail = await this.#keep(made.sent);
+      if (s.sent.mail === "" && d.bcc.length === 0) s.sent.mail = await this.#mails.keep(made.sent);
     }
-    if (s.sent.mail === "") s.sent.mail = await this.#keep((await vault.encrypt({ draft: copy({ ...draft, bcc: d.bcc }), certificates: [], sign: false })).sent);
+    const own = await copyFor([...copies.keys()][0] ?? "sealed");
+    if (s.sent.mail === "") s.sent.mail = await this.#mails.keep((await vault.encrypt({ draft: { ...own, bcc: d.bcc }, certificates: [], sign: false })).sent);
     await this.#parts.cache.put("pending", `send/${s.id}`, s);
-    return s;
+    return null;
+  }
+  // A copy for readers of one kind, with links of its own: what is sealed for one is not
+  // readable in another.
+  async #linked(s: Sending, d: DraftContent, draft: Draft, reader: Reader, linking: Linking | undefined): Promise<Draft> {
+    if (!linking || !d.files.some((f) => f.linked)) return draft;
+    const made = await linking(d, reader, s.at);
+    s.links = [...(s.links ?? []), ...made.ids];
+    if (made.ends > 0) s.until = Math.min(s.until ?? Infinity, made.ends);
+    return { ...draft, html: made.html, text: made.text, attachments: [...draft.attachments, ...made.attachments] };
+  }
+  // It does not leave: nobody opens a file by its links. Those that cannot be revoked now stay
+  // with the draft.
+  async #unlink(s: { id: string; links?: string[] }): Promise<void> {
+    if (!s.links?.length) return;
+    const rest = await this.#parts.filing.revoke(s.links).catch(() => s.links!);
+    const d = this.#parts.drafts.content(s.id);
+    if (d && rest.length > 0) await this.#parts.drafts.put({ ...d, links: [...new Set([...d.links, ...rest])] });
   }
   // The letter for the server to keep, and the mail that brings its link: this one says
   // nothing of it. null: it would end too late.
@@ -177,39 +210,13 @@ export class Outbox implements OutboxModel {
     const bare: Draft = { ...draft, to: [{ name: "", address: to }], cc: [], ...said, html: "", attachments: [], in_reply_to: "", references: [] };
     const { mail } = await vault.encrypt({ draft: bare, certificates: [], sign: false });
     const envelope: Envelope = { from: d.from.address, to: [to], encrypted: false, ...(at ? { at: new Date(at * 1000).toISOString() } : {}) };
-    const parcel = { name: made.name, box: await this.#keep(new Uint8Array(made.box)), receipt: made.receipt, there: false };
-    return { envelope, key: newKey(), mail: await this.#keep(mail), id: "", parcel };
-  }
-  async #keep(mail: Uint8Array<ArrayBuffer>): Promise<string> {
-    const name = "send-" + newKey().slice(0, 16);
-    const data = mail.slice().buffer;
-    const n = Math.max(1, Math.ceil(data.byteLength / PIECE));
-    for (let i = 0; i < n; i++) {
-      const piece = data.slice(i * PIECE, (i + 1) * PIECE);
-      const box = new Uint8Array(8 + piece.byteLength); // its length in front: what is sealed is padded
-      new DataView(box.buffer).setUint32(0, n);
-      new DataView(box.buffer).setUint32(4, piece.byteLength);
-      box.set(new Uint8Array(piece), 8);
-      await this.#parts.cache.putBytes("files", `${name}-${i}`, box.buffer);
-    }
-    return name;
-  }
-  async #kept(name: string): Promise<Uint8Array<ArrayBuffer>> {
-    const out: Uint8Array[] = [];
-    for (let i = 0, n = 1; i < n; i++) {
-      const box = await this.#parts.cache.getBytes("files", `${name}-${i}`);
-      if (!box) throw new Error("what was to be sent is not on this device");
-      n = new DataView(box).getUint32(0);
-      out.push(new Uint8Array(box, 8, new DataView(box).getUint32(4)));
-    }
-    return new Uint8Array(await new Blob(out as BlobPart[]).arrayBuffer());
+    const parcel = { name: made.name, box: await this.#mails.keep(new Uint8Array(made.box)), receipt: made.receipt, there: false };
+    return { envelope, key: newKey(), mail: await this.#mails.keep(mail), id: "", parcel };
   }
   async #drop(s: Sending): Promise<void> {
     await this.#parts.cache.remove("pending", `send/${s.id}`);
     this.queued.value = new Set([...this.queued.peek()].filter((id) => id !== s.id));
-    const names = new Set([...s.parts.flatMap((p) => [p.mail, p.parcel?.box ?? ""]), s.sent.mail]);
-    const keys = (await this.#parts.cache.raw.keys("files")).filter((k) => names.has(k.slice(0, k.lastIndexOf("-"))));
-    await this.#parts.cache.raw.remove("files", keys);
+    await this.#mails.drop([...s.parts.flatMap((p) => [p.mail, p.parcel?.box ?? ""]), s.sent.mail]);
   }
 
   // From wherever it stopped.
@@ -228,7 +235,7 @@ export class Outbox implements OutboxModel {
       for (const p of s.parts) {
         if (p.id !== "") continue;
         if (p.parcel && !p.parcel.there) {
-          await this.#parts.parcels.hand(p.parcel.name, (await this.#kept(p.parcel.box)).buffer);
+          await this.#parts.parcels.hand(p.parcel.name, (await this.#mails.read(p.parcel.box)).buffer);
           p.parcel.there = true;
           await cache.put("pending", `send/${s.id}`, s);
         }
@@ -243,6 +250,7 @@ export class Outbox implements OutboxModel {
       // One group was refused: what is out comes back as far as it can, and the draft stays.
       for (const p of s.parts) if (p.id !== "") await api.takeBack(p.id).catch(() => {});
       for (const name of handedIn(s)) await this.#parts.parcels.revoke(name).catch(() => false);
+      await this.#unlink(s);
       await this.#drop(s);
       return refused(e instanceof ApiError ? e.word : "not-made", []);
     }
@@ -256,7 +264,7 @@ export class Outbox implements OutboxModel {
   // cannot be taken back. For a later time there is no way.
   async #send(s: Sending, p: Part): Promise<string> {
     const { api, cache } = this.#parts;
-    const mail = await this.#kept(p.mail);
+    const mail = await this.#mails.read(p.mail);
     try {
       return (await api.send(p.envelope, mail, p.key)).id;
     } catch (e) {
@@ -274,16 +282,17 @@ export class Outbox implements OutboxModel {
     const { api, vault, sync, cards, drafts, actions, contacts } = this.#parts;
     const d = drafts.content(s.id);
     const leaves = s.at ? s.at * 1000 : s.made + s.delay * 1000;
-    if (d && !d.left) await drafts.put({ ...d, left: { ids: s.parts.map((p) => p.id), at: leaves, sent: null, parcels: handedIn(s) } });
+    const left = { ids: s.parts.map((p) => p.id), at: leaves, parcels: handedIn(s), ...(s.links && { links: s.links }), ...(s.until && { until: s.until }) };
+    if (d && !d.left) await drafts.put({ ...d, left: { ...left, sent: null } });
     for (const { parcel } of s.parts) if (parcel) await this.#parts.parcels.keep(parcel.name, parcel.receipt);
     const mailbox = s.sent.mailbox || (sync.role("sent")?.id ?? 0);
     if (mailbox && s.sent.uid === 0) {
-      const mail = await this.#kept(s.sent.mail);
+      const mail = await this.#mails.read(s.sent.mail);
       const a = await api.append(mailbox, mail, { flags: ["\\Seen"], key: s.sent.key });
       s.sent = { ...s.sent, mailbox, uid: a.uid, mailId: a.id };
       await this.#parts.cache.put("pending", `send/${s.id}`, s);
       if (d) {
-        await drafts.put({ ...d, left: { ids: s.parts.map((p) => p.id), at: leaves, sent: { mailbox, uid: a.uid, id: a.id }, parcels: handedIn(s) } });
+        await drafts.put({ ...d, left: { ...left, sent: { mailbox, uid: a.uid, id: a.id } } });
         const card = await this.#card(a.id, d, mail.buffer);
         await api.putLetter(mailbox, a.uid, "card", await vault.sealCard(card)).then(() => cards.put(a.id, card), () => {});
       }
@@ -321,7 +330,17 @@ export class Outbox implements OutboxModel {
     const due = this.#parts.drafts.left().filter((d) => d.left!.at + 1_000 <= this.#parts.clock.now());
     if (due.length === 0) return;
     const waiting = new Set((await this.#parts.api.outbox()).map((i) => i.id));
-    for (const d of due) if (!d.left!.ids.some((id) => waiting.has(id))) await this.#parts.drafts.forget(d);
+    for (const d of due) {
+      if (d.left!.ids.some((id) => waiting.has(id))) continue;
+      if (d.left!.discarded && !(await this.#removed(d).catch(() => false))) continue;
+      await this.#parts.drafts.forget(d);
+    }
+  }
+  // Of a draft that was discarded nothing stays in the drive. It may fail: the next look tries again.
+  async #removed(d: DraftContent): Promise<boolean> {
+    if ((await this.#parts.filing.revoke(d.links)).length > 0) return false;
+    await this.#parts.filing.remove(d.files.filter((f) => f.linked?.own));
+    return true;
   }
 
   async takeBack(id: string): Promise<boolean> {
@@ -338,7 +357,8 @@ export class Outbox implements OutboxModel {
     if (d) {
       for (const name of d.left!.parcels ?? []) await this.#parts.parcels.revoke(name).catch(() => false);
       if (d.left!.sent) void api.changes([{ op: "expunge", mailbox: d.left!.sent.mailbox, uids: [d.left!.sent.uid] }]).catch(() => {});
-      await drafts.put({ ...d, left: null, at: 0, changed: drafts.now() });
+      const links = await this.#parts.filing.revoke([...d.links, ...(d.left!.links ?? [])]).catch(() => d.left!.links ?? []);
+      await drafts.put({ ...d, left: null, at: 0, links, changed: drafts.now() });
       actions.say("taken-back", {});
     }
     await this.refresh();
@@ -346,7 +366,8 @@ export class Outbox implements OutboxModel {
   }
   async reschedule(id: string, at: number): Promise<boolean> {
     const d = this.#parts.drafts.left().find((x) => x.left!.ids.includes(id));
-    // A letter behind a password has its end already.
+    // A letter behind a password, or a link to a file, has its end already.
+    if ((d?.left!.until ?? Infinity) < at + 3600) return false;
     if ((d?.left!.parcels ?? []).some((name) => parseInt(name.slice(0, 8), 16) < at + 3600)) return false;
     try {
       for (const one of d?.left!.ids ?? [id]) await this.#parts.api.reschedule(one, new Date(at * 1000).toISOString());
@@ -373,6 +394,7 @@ export class Outbox implements OutboxModel {
     if (!s) return true;
     if (this.#going.has(draft) || s.parts.some((p) => p.id !== "")) return false;
     await this.#drop(s);
+    await this.#unlink(s);
     return true;
   }
 
@@ -399,4 +421,3 @@ export class Outbox implements OutboxModel {
 }
 
 const handedIn = (s: Sending): string[] => s.parts.flatMap((p) => (p.parcel?.there ? [p.parcel.name] : []));
-const refused = (word: string, addresses: string[]): SendResult => ({ state: "refused", fault: { word }, addresses });

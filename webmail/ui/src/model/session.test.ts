@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { FakeClock, FakeServer, calm, newBrowser, openPage, settle } from "./testing/fake.ts";
 import { fakePassphrase, fakeWords } from "./testing/vault.ts";
 import { withoutSecrets } from "./passkeys.ts";
@@ -107,6 +107,21 @@ describe("session", () => {
     expect(p.app.session.phase.peek()).toBe("locked");
     expect(p.app.desk.peek()).toBe(null);
     expect((await p.vault.state()).open).toBe(false);
+    const q = openPage(server, browser);
+    await q.app.start();
+    expect(q.app.session.phase.peek()).toBe("locked");
+    for (const x of [p, q]) x.app.stop();
+  });
+
+  test("whoever reloads while it locks finds it locked", async () => {
+    const { server } = world();
+    const browser = newBrowser();
+    const p = openPage(server, browser);
+    await p.app.start();
+    await calm(p);
+    p.vault.signOut = () => new Promise(() => {}); // its worker is busy, and then the page is gone
+    void p.app.session.lock();
+    await vi.waitFor(() => expect(p.app.session.phase.peek()).toBe("locked"));
     const q = openPage(server, browser);
     await q.app.start();
     expect(q.app.session.phase.peek()).toBe("locked");

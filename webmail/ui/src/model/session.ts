@@ -15,6 +15,7 @@ import type { Fault, Need, Phase, SessionModel } from "./types.ts";
 const POLL = 2_500;
 const ASKING = 15 * 60_000;
 const LAST = "sealpost address";
+const LOCKING = "sealpost locking"; // from the moment one locks until the device's copy is gone
 
 export class SessionState implements SessionModel {
   readonly #parts: SessionParts;
@@ -124,6 +125,7 @@ export class SessionState implements SessionModel {
       }
       this.#take(s);
       try {
+        if (this.#parts.memory.get(LOCKING)) await this.#dropCopy(); // the page was gone before it was
         await this.#parts.vault.reopen(this.#opening(s));
         this.#opened();
       } catch {
@@ -307,9 +309,14 @@ export class SessionState implements SessionModel {
     await this.#parts.leaving().catch(() => {});
     this.#idle?.();
     this.#parts.api.forgetProof();
+    this.#parts.memory.set(LOCKING, "yes");
     this.phase.value = "locked";
-    await this.#parts.vault.signOut(false).catch(() => {});
+    await this.#dropCopy().catch(() => {}); // it is tried again before anything opens
     if (tell) this.#parts.tell("locked");
+  }
+  async #dropCopy(): Promise<void> {
+    await this.#parts.vault.signOut(false);
+    this.#parts.memory.set(LOCKING, null);
   }
   async signOut(forget = false): Promise<void> {
     if (this.phase.peek() === "open") await this.#parts.leaving().catch(() => {});

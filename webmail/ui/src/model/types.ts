@@ -5,8 +5,9 @@
 import type { ReadonlySignal, Signal } from "@preact/signals";
 import type { Account, Entries, Invitation, Mailbox, OutboxItem, Recipient, Rules, Server, Session } from "../wire/api.ts";
 import type { Api, Clock } from "../wire/http.ts";
-import type { Address, Card, OpenedMail, Vault } from "../vault/vault.ts";
+import type { Address, Card, Draft, OpenedMail, Vault } from "../vault/vault.ts";
 
+import type { Drive } from "./drive/drive.ts";
 import type { MovingModel } from "./moving.ts";
 
 export type { Address, Api, Card, Clock, OpenedMail, Vault };
@@ -48,6 +49,7 @@ export interface Desk {
   readonly search: SearchSeam;
   readonly moving: MovingModel;
   readonly reseal: ResealModel;
+  drive(): Promise<Drive>; // loaded when it is first asked for
   close(): void;
 }
 
@@ -335,6 +337,8 @@ export interface MailModel {
   showRemote(id: string, always: boolean): void;
   part(id: string, index: number): Promise<{ name: string; type: string; data: ArrayBuffer } | null>;
   source(id: string): Promise<ArrayBuffer | null>;
+  // The source with what the server cut out of it put back; whole: all of it could be had.
+  original(id: string): Promise<{ data: Blob; whole: boolean } | null>;
   // A large mail is shown by its text first; this answers it with all that its header says. null: it cannot be had now.
   complete(id: string): Promise<OpenedMail | null>;
   // Pictures that the text of such a mail shows; null: none. size: octets that fetching them costs.
@@ -518,7 +522,17 @@ export interface PinsModel {
 
 // ---- Writing ----------------------------------------------------------------------------------------
 
-export interface DraftFile { id: string; name: string; type: string; size: number; content_id: string; inline: boolean }
+export interface DraftFile { id: string; name: string; type: string; size: number; content_id: string; inline: boolean; linked?: LinkedFile }
+// A file that leaves as a link: where its content stands in the drive. Its bytes are not among
+// those of drafts.
+export interface LinkedFile {
+  folder: string; // of the drive
+  own: boolean; // put there for this draft: it goes with it
+  entry: StoredFile | null; // null: it is not there yet
+}
+export interface StoredFile { id: string; secret: string; length: number; modified: number; hash: string } // secret, hash: base64
+// What who has no key gets of such a file: its link, a link with a password, or the file itself.
+export type LinkWay = "link" | "password" | "plain";
 export interface Protection {
   password: string;
   hint: string; // "": none
@@ -544,10 +558,13 @@ export interface DraftContent {
   sign: boolean | null; // null: as settings say
   encrypt: boolean | null; // null: when all have keys
   passwords: { [address: string]: Protection }; // who has no key gets a letter behind a password; addresses in lower case
+  linksAs: LinkWay | ""; // "": not chosen
+  linkDays: number; // that links lead to files after it left
+  links: string[]; // ids of links that were made for it, lead nowhere any more, and could not be revoked yet
   at: number; // scheduled, seconds; 0: when sent
   changed: number; // ms, on the device that wrote it
   conflict: boolean; // a copy of what another device wrote at the same time
-  left: { ids: string[]; at: number; sent: MailRef | null; parcels?: string[] } | null; // given to the outbox, and may come back until then (ms)
+  left: { ids: string[]; at: number; sent: MailRef | null; parcels?: string[]; links?: string[]; until?: number; discarded?: true } | null; // given to the outbox (or discarded), and may come back until then (ms); until: seconds, when the first of its links ends
 }
 export type DraftState = "saved" | "unsaved" | "saving" | "offline" | "conflict";
 export interface DraftHandle {
@@ -597,11 +614,22 @@ export interface OutboxModel {
   readonly recipients: ReadonlySignal<ReadonlyMap<string, RecipientView>>;
   // Sends a draft. "sent" shows a toast with undo; on failure the draft stays.
   // notice says what the mail that brings a link to a letter behind a password says; without it none leaves.
-  send(draft: DraftHandle, o?: { at?: number; readable?: boolean; notice?: Notice }): Promise<SendResult>;
+  // linking makes what stands for files that leave as links; without it none of those leaves.
+  send(draft: DraftHandle, o?: { at?: number; readable?: boolean; notice?: Notice; linking?: Linking }): Promise<SendResult>;
   takeBack(id: string): Promise<boolean>;
   reschedule(id: string, at: number): Promise<boolean>;
   refresh(): Promise<void>;
 }
+// For whom a copy is: "sealed" opens with keys, "letter" with a letter's password, "readable" for all on its way.
+export type Reader = "sealed" | "letter" | "readable";
+export interface LinkedCopy {
+  ids: string[]; // of the links that were made
+  ends: number; // seconds: when the first of them ends; 0: there is none
+  html: string; // of the whole mail, as its text
+  text: string;
+  attachments: Draft["attachments"]; // besides those of the draft
+}
+export type Linking = (d: DraftContent, reader: Reader, at: number) => Promise<LinkedCopy>;
 export type Notice = (o: { link: string; ends: number; from: Address }) => { subject: string; text: string };
 
 // ---- Letters behind a password ----------------------------------------------------------------------

@@ -73,6 +73,7 @@ export type Fetch = (range: string, signal: AbortSignal) => Promise<Response>;
 
 const waits = [500, 1_000, 2_000, 4_000, 8_000, 15_000]; // ms, and on with the last
 const stall = 30_000;
+const headTime = 120_000; // for a range, all of it
 
 // A connection that says nothing for a while is none.
 async function next(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<ReadableStreamReadResult<Uint8Array>> {
@@ -130,16 +131,34 @@ export async function* octets(ask: Fetch, size: number, run: Run): AsyncGenerato
   }
 }
 
+// What was asked for and no more, whatever comes: a server that sends a whole file for a
+// piece, or never ends, fills no memory.
+async function first(r: Response, size: number): Promise<Uint8Array> {
+  const all = new Uint8Array(size), reader = r.body?.getReader();
+  try {
+    for (let at = 0; at < size; ) {
+      const got = reader ? await next(reader) : null;
+      if (!got || got.done) throw new TypeError("broke off");
+      const piece = got.value.subarray(0, size - at);
+      all.set(piece, at);
+      at += piece.length;
+    }
+    return all;
+  } finally {
+    reader?.cancel().catch(() => {});
+  }
+}
+
 /** A range, tried a few times: whoever watches asks again by themselves. */
 export async function rangeOf(ask: Fetch, from: number, to: number, tries = 4): Promise<Uint8Array> {
   for (let n = 0; ; n++) {
     try {
-      const r = await ask(`bytes=${from}-${to - 1}`, new AbortController().signal);
+      const r = await ask(`bytes=${from}-${to - 1}`, AbortSignal.timeout(headTime));
       const refused = refusal(r.status);
       if (refused) throw refused;
       if (!r.ok) throw new TypeError("not now");
       checkRange(r, from);
-      return new Uint8Array(await r.arrayBuffer());
+      return await first(r, to - from);
     } catch (e) {
       if (e instanceof Failure || n + 1 >= tries || !(e instanceof TypeError || e instanceof DOMException)) throw e;
     }

@@ -13,12 +13,16 @@ export interface Told {
 
 // password: one is needed. wrong: it is not this one. gone: it ended, was taken back, never
 // was, or its secret is another. damaged: what came is not what was sealed.
-export type Word = "password" | "wrong" | "gone" | "damaged" | "slow-down" | "offline" | "stopped";
+export type Word = "password" | "wrong" | "gone" | "damaged" | "slow-down" | "offline" | "stopped" | Refusal;
+// Of what is brought. changed: the file on the disk is another now.
+export type Refusal = "changed" | "over-quota" | "too-many" | "too-large" | "signed-out" | "refused";
+
+export interface Serve { save: boolean; type: string; name: string; range: string | null }
 
 export type Ask =
   | { do: "look"; id: string; secret: string; password: string }
   | { do: "read"; from: number; to: number }
-  | { do: "serve"; save: boolean; type: string; name: string; range: string | null } // with a port
+  | ({ do: "serve" } & Serve) // with a port
   | { do: "pause"; on: boolean }
   | { do: "wake" } // the network is back, or somebody wants to try now
   | { do: "stop" };
@@ -26,8 +30,8 @@ export type Ask =
 export type State = "running" | "waiting" | "paused" | "done" | "stopped" | "failed";
 export interface Event { state: State; have: number; word?: Word }
 
-export interface Call { n: number; ask: Ask }
-export type Answer = { n: number; value?: unknown; word?: Word } | { event: Event };
+export interface Call<A = Ask> { n: number; ask: A }
+export type Answer<E = Event> = { n: number; value?: unknown; word?: Word } | { event: E };
 
 // What a page answers to the service worker, before what is behind it comes.
 export interface Begin {

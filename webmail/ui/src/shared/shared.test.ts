@@ -3,7 +3,7 @@ import { type Head, makeLink, newFragment } from "../files/index.ts";
 import { gather, pattern, sealed } from "../files/testing.ts";
 import { equal, fromBase64, toBase64 } from "../vault/bytes.ts";
 import { MEMORY_LARGEST, SharedLink } from "../model/shared.ts";
-import { at } from "../router.ts";
+import { placeOf } from "./place.ts";
 import { lookAt } from "../view/shared/look.tsx";
 import { bridge, bridged, headersOf } from "./bridge.ts";
 import { Failure, Run, octets } from "./fetching.ts";
@@ -96,8 +96,9 @@ describe("a link", () => {
   });
 
   test("stands at a path of its own, with the secret as the fragment", () => {
-    expect(at(`/f/${id}`, "#abc")).toEqual({ page: "shared", id, secret: "abc" });
-    expect(at(`/f/${id}/x`, "#/inbox").page).toBe("mail");
+    expect(placeOf(`/f/${id}`, "#abc")).toEqual({ kind: "f", id, secret: "abc" });
+    expect(placeOf(`/r/${id}`, "#abc").kind).toBe("r");
+    expect(placeOf(`/f/${id}/x`, "#abc").kind).toBe("");
   });
 });
 

@@ -42,7 +42,7 @@ export function createEngine(): Vault {
 }
 
 // The boxes of the cabinet, under keys that come from the master key.
-class Cabinet implements Pick<Vault, "seal" | "openBox" | "fold" | "dropKey" | "openDrop"> {
+class Cabinet implements Pick<Vault, "seal" | "openBox" | "fold" | "dropKey" | "openDrop" | "makeLink" | "makeAsk"> {
   constructor(private readonly session: Session) {}
 
   private async at(o: { drawer: string; name: string; version: number }) {
@@ -70,6 +70,20 @@ class Cabinet implements Pick<Vault, "seal" | "openBox" | "fold" | "dropKey" | "
   async openDrop(o: Parameters<Vault["openDrop"]>[0]): ReturnType<Vault["openDrop"]> {
     const { openDrop, receiverOf } = await import("../files/drop.ts");
     return openDrop(await receiverOf(this.session.open().master), o.request, o.object, new Uint8Array(o.drop));
+  }
+
+  async makeLink(o: Parameters<Vault["makeLink"]>[0]): ReturnType<Vault["makeLink"]> {
+    const { makeLink, newFragment } = await import("../files/link.ts");
+    const fragment = newFragment();
+    const { kdf, box, check } = await makeLink({ ...o, fragment });
+    // Copied: the page takes it over, and without a password it is a constant of the format's.
+    return { fragment, kdf: kdf.slice().buffer, box: box.buffer, check: check.buffer };
+  }
+
+  async makeAsk(o: Parameters<Vault["makeAsk"]>[0]): ReturnType<Vault["makeAsk"]> {
+    const { newFragment, sealAsk } = await import("../files/link.ts");
+    const fragment = newFragment();
+    return { fragment, box: (await sealAsk(fragment, { ...o, key: new Uint8Array(await this.dropKey()) })).buffer };
   }
 
   async fold(text: string): Promise<string[]> {

@@ -4,7 +4,8 @@ import { latin1, random, toBase64, toHex, utf8 } from "./bytes.ts";
 import { VaultError } from "./errors.ts";
 import { type Line, line, parameter, structured } from "./fields.ts";
 import { fileName } from "./mime.ts";
-import type { Draft } from "./vault.ts";
+import { parseFileLink } from "../files/address.ts";
+import type { Draft, LinkedPart } from "./vault.ts";
 
 // The content fields of an entity and its body. The first field is Content-Type.
 export interface Entity {
@@ -79,6 +80,7 @@ function quotedPrintable(s: string): string {
 const media = /^[a-z0-9!#$&^_.+-]{1,80}\/[a-z0-9!#$&^_.+-]{1,80}$/i;
 
 function file(a: Draft["attachments"][number], disposition: "inline" | "attachment"): Entity {
+  if (a.link !== undefined) return linkPart(a, a.link);
   const name = fileName(a.name) || "file";
   const type = media.test(a.type) && !/^(multipart|message)\//i.test(a.type) ? a.type.toLowerCase() : "application/octet-stream";
   const fields = [
@@ -88,6 +90,23 @@ function file(a: Draft["attachments"][number], disposition: "inline" | "attachme
   ];
   if (/^[!-;=?-~]{1,200}$/.test(a.content_id)) fields.push({ name: "Content-ID", body: `<${a.content_id}>` });
   return { fields, body: base64Lines(new Uint8Array(a.data)) };
+}
+
+// What stands for a file of the file store: a page for people, a field for programs.
+function linkPart(a: Draft["attachments"][number], link: LinkedPart): Entity {
+  if (parseFileLink(link.url) === null) throw new VaultError("bad-input");
+  const name = fileName(a.name) || "file";
+  const type = media.test(a.type) ? a.type.toLowerCase() : "application/octet-stream";
+  const said = [`url="${link.url}"`, ...parameter("name", name), `type="${type}"`, `size=${link.size}`, ...(link.ends > 0 ? [`ends=${Math.floor(link.ends)}`] : [])];
+  return {
+    fields: [
+      structured("Content-Type", "text/html", ["charset=utf-8", ...parameter("name", `${name}.html`)]),
+      { name: "Content-Transfer-Encoding", body: "base64" },
+      structured("Content-Disposition", "attachment", parameter("filename", `${name}.html`)),
+      structured("X-Mozilla-Cloud-Part", "cloudFile", said),
+    ],
+    body: base64Lines(new Uint8Array(a.data)),
+  };
 }
 
 // Lines of 76 columns, in pieces large enough to be quick.

@@ -21,7 +21,8 @@ export interface Exchanged {
 }
 interface Pkesk {
   version: number;
-  publicKeyID: { toHex(): string };
+  publicKeyID: { toHex(): string; isWildcard(): boolean };
+  publicKeyAlgorithm: number;
   publicKeyFingerprint: Uint8Array | null;
   sessionKey: Uint8Array | null;
   sessionKeyAlgorithm: number | null;
@@ -42,7 +43,8 @@ export async function exchange(head: Uint8Array, key: PrivateKey, to: string): P
   let at = -1;
   let session: SessionKey | null = null;
   let old = false;
-  for (const whole of splitKeys(head)) {
+  const all = splitKeys(head);
+  for (const whole of all) {
     const p = readPkesk(lib, whole);
     const mine = own.find((k) => k.getKeyID().toHex() === p.publicKeyID.toHex());
     if (mine === undefined) {
@@ -53,10 +55,25 @@ export async function exchange(head: Uint8Array, key: PrivateKey, to: string): P
     old ||= mine !== target;
     session ??= await opened(p, mine);
   }
-  if (at >= 0 && !old) return null;
+  if (at < 0) return hidden(lib, all, own, target);
+  if (!old) return null;
   if (session === null) throw closed();
   out[at] = await sealTo(lib, session, target);
   return { packets: concat(...out), session };
+}
+
+// Where none of the packets names the owner, the one that opens, of those that name nobody,
+// gives way to one with a name.
+async function hidden(lib: OpenPGP, all: readonly Uint8Array[], own: readonly Holder[], target: Holder): Promise<Exchanged | null> {
+  for (const [at, whole] of all.entries()) {
+    for (const k of [target, ...own.filter((o) => o !== target)]) {
+      const p = readPkesk(lib, whole);
+      const session = p.publicKeyID.isWildcard() && p.publicKeyAlgorithm === k.keyPacket.algorithm ? await opened(p, k) : null;
+      if (session === null) continue;
+      return k === target ? null : { packets: concat(...all.slice(0, at), await sealTo(lib, session, target), ...all.slice(at + 1)), session };
+    }
+  }
+  throw closed();
 }
 
 function readPkesk(lib: OpenPGP, whole: Uint8Array): Pkesk {

@@ -126,7 +126,8 @@ const parameter = /;[\s]*([!#$%&'*+.^_`|~0-9a-z-]+)\s*=\s*(?:"((?:[^"\\]|\\.){0,
 
 // Content-Type, Content-Disposition and their like. The first of two parameters counts.
 export function typed(value: string): Typed {
-  const v = value.slice(0, 8192).replace(/\([^()]{0,200}\)/g, " ");
+  // Comments go; what stands in quotes is no comment: report (1).pdf keeps its name.
+  const v = value.slice(0, 8192).replace(/"(?:[^"\\]|\\.){0,2000}"|\([^()]{0,200}\)/g, (s) => (s.startsWith("(") ? " " : s));
   const type = /^\s*([^\s;]+)/.exec(v)?.[1]?.toLowerCase() ?? "";
   const params: { [name: string]: string } = Object.create(null);
   parameter.lastIndex = v.indexOf(";");

@@ -94,6 +94,31 @@ describe("mail that Go sealed", () => {
     });
   }
 
+  it("shows what its server cut out as the attachment that it was, and a stub of anybody else as text", async () => {
+    const stub = "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\nContent-Disposition: inline\r\n\r\n" + latin1(read("../filestore/sealed/cut/testdata/stub.txt"));
+    const head = "Subject: plans\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b\r\n";
+    const mail = `${head}${stub}\r\n--b\r\nContent-Type: text/plain; name=b.txt\r\n\r\nb\r\n--b--\r\n`;
+    const cut = `Sealpost-Cut: v=1; at=${head.length}; size=${stub.length}\r\n`;
+    const opens = async (content: string) => w.vault.openMail({ message: await sealed(octets(content)) });
+    const own = await opens(seal(mail, cut));
+    expect(own.parts).toMatchObject([{ name: "Bericht für alle.pdf", type: "application/pdf", size: 12_345_678, inline: false, cut: { object: "c3VibWl0dGVkIGJ5IHlvdQ" } }, { name: "b.txt" }]);
+    expect(own.text.trim()).toBe("hello");
+    expect(await w.vault.part(own.handle, -1)).toMatchObject({ name: "Bericht für alle.pdf", data: new ArrayBuffer(0), cut: { size: 12_345_678 } });
+    expect(latin1(new Uint8Array(await w.vault.source(own.handle)))).toBe(mail);
+    expect(await w.vault.cuts(own.handle)).toMatchObject([{ at: head.length, length: stub.length, part: { coding: { name: "base64", width: 76 } } }]);
+    // No field of the server's; one in the mail; another place; one that is damaged; a mail that its sender sealed so.
+    const inner = await sealed(octets(seal(mail, cut)));
+    const header = await headerLetter(new Uint8Array(inner), walkMessage(new Uint8Array(inner)).head, "From: m@evil.example\r\nContent-Type: multipart/encrypted\r\n\r\n");
+    for (const other of [
+      await opens(seal(mail)), await opens(seal(cut + mail.replace("Subject", "X"))), await opens(seal(mail, cut.replace("at=", "at=1"))), await opens(seal(mail, cut.replace("v=1", "v=2"))),
+      await opens(seal(mail, cut.replace(`size=${stub.length}`, `size=${stub.length - 1}`))), await opens(mail), await w.vault.openMail({ message: inner, header }),
+    ]) {
+      expect(other.parts.map((p) => [p.name, p.cut])).toEqual([["b.txt", undefined]]);
+      expect(other.text).toContain("BEGIN SEALPOST ATTACHMENT");
+      expect(await w.vault.cuts(other.handle)).toEqual([]);
+    }
+  });
+
   it("opens a large mail by its body letter, and its parts later", async () => {
     const mail = "Subject: large\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\n\nshown\n--b\nContent-Type: text/calendar\n\nBEGIN:VCALENDAR\n--b\nContent-Type: application/pdf; name=a.pdf\nContent-Transfer-Encoding: base64\n\nAQID\n--b--\n";
     const message = new Uint8Array(await sealed(seal(mail)));

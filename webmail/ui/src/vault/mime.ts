@@ -1,11 +1,13 @@
 // The displayable text and the attachments of a part and what is in it. The tree has
 // counted its parts already; attachments are decoded when they are asked for.
 
+import { parseFileLink } from "../files/address.ts";
+import { type Stub, parseStubPart } from "../files/stub.ts";
 import { type Bytes, looseText, octets } from "./bytes.ts";
 import { all, first, plain, typed, type Typed } from "./header.ts";
 import { decodeText, decodeTransfer, decodedSize, unflow } from "./transfer.ts";
 import type { Part } from "./tree.ts";
-import type { Part as Listed } from "./vault.ts";
+import type { LinkedPart, Part as Listed } from "./vault.ts";
 
 export interface Body {
   html: string;
@@ -31,12 +33,15 @@ export function emptyBody(text = ""): Body {
 
 // repeated: the header of root is protected and shown, so that what repeats it for programs
 // that do not know of that (RFC 9788, section 5.2) is left out.
-export async function readBody(b: Uint8Array, root: Part, repeated = false): Promise<Body> {
+// cut says which parts are stubs of the owner's server, of those that are written as one.
+export async function readBody(b: Uint8Array, root: Part, repeated = false, cut: IsCut = () => false): Promise<Body> {
   const { decodeWords } = await import("postal-mime");
-  const reader = new Reader(b, decodeWords, repeated ? root : null);
+  const reader = new Reader(b, decodeWords, repeated ? root : null, cut);
   const { html, text } = reader.text(root, false);
   return { ...reader.body, html: html.join("\n<hr>\n"), text: text.join("\n") };
 }
+
+export type IsCut = (p: Part, s: Stub) => boolean;
 
 class Reader {
   readonly body = emptyBody();
@@ -46,12 +51,18 @@ class Reader {
     private readonly b: Uint8Array,
     private readonly words: (s: string) => string,
     private readonly header: Part | null, // what repeats it is not shown
+    private readonly cut: IsCut,
   ) {}
 
   // related: the part stands beside one that may refer to it.
   text(p: Part, related: boolean): Text {
     const kind = p.content.type === "" ? "text/plain" : p.content.type;
     if (kind.startsWith("multipart/") && p.parts.length > 0) return this.multipart(p, kind, related);
+    const stub = parseStubPart(this.b.subarray(p.start, p.end));
+    if (stub && this.cut(p, stub)) {
+      this.attachCut(stub);
+      return { html: [], text: [] };
+    }
     const disposition = typed(first(p.fields, "content-disposition"));
     const shown = (kind === "text/plain" || kind === "text/html") && disposition.type !== "attachment" && nameOf(p.content, disposition) === "";
     if (!shown || this.texts >= maxTexts) {
@@ -81,21 +92,34 @@ class Reader {
     return p.content.type !== "text/html" && /^flowed$/i.test(p.content.params["format"] ?? "") ? unflow(s, /^yes$/i.test(p.content.params["delsp"] ?? "")) : s;
   }
 
+  private attachCut(s: Stub): void {
+    this.body.listed.push(this.body.parts.length);
+    this.body.parts.push({
+      index: this.body.parts.length, name: fileName(s.name), type: s.type || "application/octet-stream", size: s.length, content_id: "", inline: false,
+      cut: { object: s.object, secret: s.secret, hash: s.hash },
+    });
+    this.body.data.push(() => new Uint8Array(0));
+    this.body.transferred.push(s.length);
+  }
+
   private attach(p: Part, kind: string, disposition: Typed, related: boolean): void {
     const octetsOf = this.b.subarray(p.body, p.end);
     const encoding = first(p.fields, "content-transfer-encoding");
     const data = () => decodeTransfer(octetsOf, encoding);
     const id = plain(all(p.fields, "content-id")[0] ?? "").replace(/^<|>$/g, "").slice(0, 250);
     if (kind === "text/calendar" && this.body.calendar === "") this.body.calendar = this.decode(p);
-    const name = fileName(this.words(nameOf(p.content, disposition)));
+    const cloud = linkOf(p, this.words);
+    const name = cloud?.name ?? fileName(this.words(nameOf(p.content, disposition)));
+    const said = cloud?.type ?? kind;
     if (name !== "" || kind !== "text/calendar" || disposition.type === "attachment") this.body.listed.push(this.body.parts.length);
     this.body.parts.push({
       index: this.body.parts.length,
       name,
-      type: /^[a-z0-9!#$&^_.+-]{1,80}\/[a-z0-9!#$&^_.+-]{1,80}$/.test(kind) ? kind : "application/octet-stream",
-      size: decodedSize(octetsOf, encoding),
+      type: /^[a-z0-9!#$&^_.+-]{1,80}\/[a-z0-9!#$&^_.+-]{1,80}$/.test(said) ? said : "application/octet-stream",
+      size: cloud?.link.size ?? decodedSize(octetsOf, encoding),
       content_id: id,
-      inline: id !== "" && (related || disposition.type === "inline"),
+      inline: !cloud && id !== "" && (related || disposition.type === "inline"),
+      ...(cloud && { link: cloud.link }),
     });
     this.body.data.push(data);
     this.body.transferred.push(octetsOf.length);
@@ -116,6 +140,18 @@ function withoutLegacy(s: string, kind: string): string {
 
 function nameOf(content: Typed, disposition: Typed): string {
   return extended(disposition.params, "filename") || extended(content.params, "name");
+}
+
+// What stands for a file of the file store. Another's link, or one that is not to the letter
+// of the format, makes it a part like any other.
+function linkOf(p: Part, words: (s: string) => string): { name: string; type: string; link: LinkedPart } | null {
+  const field = first(p.fields, "x-mozilla-cloud-part");
+  const { type, params } = typed(field);
+  const link = type === "cloudfile" ? parseFileLink(params["url"] ?? "") : null;
+  if (link === null) return null;
+  const number = (s = "") => (/^\d{1,15}$/.test(s) ? Number(s) : 0);
+  const name = extended(params, "name") || extended(p.content.params, "name").replace(/\.html$/i, "");
+  return { name: fileName(words(name)), type: params["type"]?.toLowerCase() ?? "", link: { url: link.url, size: number(params["size"]), ends: number(params["ends"]) } };
 }
 
 // A parameter as it is, or in the forms of RFC 2231.

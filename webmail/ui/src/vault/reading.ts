@@ -6,20 +6,23 @@ import { type Bytes, equal, fromBase64, latin1, looseText } from "./bytes.ts";
 import { VaultError, closed } from "./errors.ts";
 import { type Field, addresses, all, date, first, ids, readSection, sameAddress, text, typed } from "./header.ts";
 import { openCard, sealCard, tagOf } from "./hpke.ts";
-import { emptyBody, readBody } from "./mime.ts";
+import { type IsCut, emptyBody, fileName, readBody } from "./mime.ts";
+import { parseStubPart } from "../files/stub.ts";
 import { purposeKey } from "./keys.ts";
 import { type Decrypted, type PublicKey, decrypt } from "./openpgp.ts";
 import { walkMessage } from "./packets.ts";
 import { checkAnswer } from "./parcel.ts";
 import { type Verdict, noVerdict, readVerdict } from "./results.ts";
-import { type HeaderLetter, type Seal, belongs, readHeaderLetter, readSeal, restore, restoreEndToEnd } from "./sealed.ts";
+import { type HeaderLetter, type Seal, belongs, readHeaderLetter, readPlaces, readSeal, restore, restoreEndToEnd } from "./sealed.ts";
 import type { Session } from "./session.ts";
 import { decodeText } from "./transfer.ts";
 import { type Part, readTree } from "./tree.ts";
-import type { Card, OpenedMail, SignatureVerdict, Vault } from "./vault.ts";
+import type { Card, CutPlace, OpenedMail, SignatureVerdict, Vault } from "./vault.ts";
 import { keysOf, partly, signedPart, unsigned, verdict, verifyDetached } from "./verify.ts";
 
-type Reader = Pick<Vault, "openCards" | "openMail" | "part" | "source" | "forget" | "openTerms" | "sealCard">;
+type Reader = Pick<Vault, "openCards" | "openMail" | "part" | "source" | "cuts" | "forget" | "openTerms" | "sealCard">;
+
+type Place = ReturnType<typeof readPlaces>[number];
 
 const maxMails = 40; // kept open; the oldest goes first
 const maxTerms = 8 << 20; // bytes of a terms letter, and of what is in it
@@ -28,9 +31,10 @@ const callsPerSecond = 30; // of one mail's parts and source (ATTACKS C05)
 
 interface Kept {
   data: (() => Bytes)[];
-  names: { name: string; type: string }[];
+  names: Omit<Awaited<ReturnType<Vault["part"]>>, "data">[];
   listed: number[]; // by a card
   source: () => Bytes;
+  places: { at: number; length: number }[]; // of stubs, in the source
   calls: number[];
 }
 
@@ -77,7 +81,7 @@ export class Reading implements Reader {
     );
   }
 
-  async part(handle: number, index: number): Promise<{ name: string; type: string; data: ArrayBuffer }> {
+  async part(handle: number, index: number): ReturnType<Vault["part"]> {
     const m = this.use(handle);
     const at = index < 0 ? (m.listed[-1 - index] ?? -1) : index;
     const data = m.data[at];
@@ -87,6 +91,16 @@ export class Reading implements Reader {
 
   async source(handle: number): Promise<ArrayBuffer> {
     return this.use(handle).source().slice().buffer;
+  }
+
+  async cuts(handle: number): Promise<CutPlace[]> {
+    const m = this.use(handle);
+    if (m.places.length === 0) return [];
+    const source = m.source();
+    return m.places.flatMap(({ at, length }) => {
+      const s = parseStubPart(source.subarray(at, at + length));
+      return s === null ? [] : [{ at, length, part: { name: s.name, size: s.length, object: s.object, secret: s.secret, hash: s.hash, header: s.header, coding: s.coding } }];
+    });
   }
 
   async forget(handle: number): Promise<void> {
@@ -155,7 +169,7 @@ export class Reading implements Reader {
     const shown = (await addresses(all(view.fields, "from"))).map((a) => a.address);
     const from = outerFrom(await addresses(all(own, "from")), shown);
     const judged = inside === null ? readVerdict(trace, from) : noVerdict;
-    const opened = await this.show(view, { class: seal.class, matches, arrived: seal.time, verdict: judged, source, autocrypt: own });
+    const opened = await this.show(view, { class: seal.class, matches, arrived: seal.time, verdict: judged, source, autocrypt: own, ...(inside === null && view.content === entity && { places: readPlaces(trace, seal) }) });
     return seal.class === "both" && key !== null ? { ...opened, inline: await inlinePart(opened.text, key) } : opened;
   }
 
@@ -179,7 +193,7 @@ export class Reading implements Reader {
     const { data } = await decrypt(letter, key, []);
     const view = await this.view(data, [], null, [], null);
     const matches = card !== undefined && (await cardMatches(card, pkesks));
-    const mail = await this.show(view, { class: card?.class ?? "sealed on arrival", matches, arrived: card?.arrived ?? 0, verdict: noVerdict, source: () => { throw new VaultError("bad-input"); }, autocrypt: [] });
+    const mail = await this.show(view, { class: card?.class ?? "sealed on arrival", matches, arrived: card?.arrived ?? 0, verdict: noVerdict, source: () => { throw new VaultError("bad-input"); }, autocrypt: [], ...(matches && card !== undefined && { cut: listedIn(card) }) });
     if (!matches || card === undefined) return { ...mail, incomplete: true };
     return {
       ...mail, incomplete: card.incomplete, parts: card.attachments.map((a, i) => ({ index: -1 - i, ...a, content_id: "", inline: false })), subject: card.subject, from: [{ name: card.from_name, address: card.from }], date: card.date, message_id: card.message_id,
@@ -208,9 +222,9 @@ export class Reading implements Reader {
     return { content, shown: signed.part, plain: null, fields, outer: outer ?? signedHeader(signed.part), signature, inside: inside || same };
   }
 
-  private async show(v: View, o: { class: OpenedMail["class"]; matches: boolean; arrived: number; verdict: Verdict; source: () => Bytes; autocrypt: Field[] }): Promise<OpenedMail> {
-    const body = v.shown === null ? emptyBody(v.plain ?? "") : await readBody(v.content, v.shown, protectedHeader(v.shown));
-    const handle = this.keep({ data: body.data, names: body.parts.map(({ name, type }) => ({ name, type })), listed: body.listed, source: o.source });
+  private async show(v: View, o: { class: OpenedMail["class"]; matches: boolean; arrived: number; verdict: Verdict; source: () => Bytes; autocrypt: Field[]; cut?: IsCut; places?: Place[] }): Promise<OpenedMail> {
+    const body = v.shown === null ? emptyBody(v.plain ?? "") : await readBody(v.content, v.shown, protectedHeader(v.shown), o.places ? placed(o.places) : o.cut);
+    const handle = this.keep({ data: body.data, names: body.parts.map(({ name, type, size, cut }) => ({ name, type, ...(cut && { cut: { ...cut, size } }) })), listed: body.listed, source: o.source, places: o.places ?? [] });
     const f = v.fields;
     const autocrypt = all(o.autocrypt, "autocrypt");
     return {
@@ -234,6 +248,13 @@ export class Reading implements Reader {
     };
   }
 }
+
+// A part is a stub of the server's where its own fields say that one stands, to the octet.
+const placed = (places: Place[]): IsCut => (p) => places.some((at) => at.start === p.start && at.end === p.end);
+
+// In the displayable parts alone no place is told: such a text is left out where the card, which
+// is the server's too, names the file. What is fetched, the whole message says.
+const listedIn = (card: Card): IsCut => (_, s) => card.attachments.some((a) => fileName(a.name) === fileName(s.name));
 
 async function people(f: Field[]) {
   const of = (name: string) => addresses(all(f, name));

@@ -144,6 +144,23 @@ describe("sealing anew", () => {
     expect(ids(made)[1]).not.toBe(ids(both)[1]);
   });
 
+  it("takes the place of a packet that names nobody, if it opens, and leaves those of others", async () => {
+    const bob = await newWorld("bob@example.net", "ffeeddccbbaa9987");
+    const { lib, config } = await openpgp();
+    const message = await lib.createMessage({ binary: utf8("for both") });
+    const keys = [await readCertificate(fromBase64(bob.made.join.certificate)), await readCertificate(new Uint8Array(before))];
+    const both = new Uint8Array((await lib.encrypt({ message, encryptionKeys: keys, wildcard: true, format: "binary", config })) as Uint8Array);
+    const none = "\0".repeat(8);
+    expect(ids(both)).toEqual([none, none]);
+    const { head } = walkMessage(both);
+    const made = new Uint8Array((await w.vault.reseal({ keys: both.slice(0, head).buffer }))!.message);
+    expect(splitKeys(made)[0]).toEqual(splitKeys(both)[0]); // bob's own
+    expect(ids(made)[1]).not.toBe(none);
+    expect(await w.vault.openMail({ message: concat(made, both.subarray(head)).buffer })).toBeTruthy();
+    const current = new Uint8Array((await lib.encrypt({ message, encryptionKeys: await readCertificate(fromBase64(after.certificate)), wildcard: true, format: "binary", config })) as Uint8Array);
+    expect(await w.vault.reseal({ keys: current.slice(0, walkMessage(current).head).buffer })).toBe(null); // under the new key already
+  });
+
   for (const profile of ["compat", "modern"] as const) {
     it(`end-to-end mail keeps what its sender encrypted, and its header letter follows: ${profile}`, async () => {
       const secret = new TextDecoder().decode(read(`testdata/v1/${profile}.secret.asc`));

@@ -71,6 +71,24 @@ export function readSeal(content: Uint8Array): Seal | null {
   return { shown, front, size, edits: editsOf(line.text("edits"), size), class: kind, time: line.get("time", 2 ** 40) };
 }
 
+const cutField = "sealpost-cut";
+const maxPlaces = 20;
+
+// Where, in what is shown of a mail, the server put stubs for what it cut out. Only fields of
+// its own are asked, in front of the mail. Damaged ones say nothing.
+export function readPlaces(trace: readonly Field[], s: Seal): { start: number; end: number; at: number; length: number }[] {
+  const out: { start: number; end: number; at: number; length: number }[] = []; // in the mail as it was sealed: at, length
+  for (const f of trace.filter((f) => f.name === cutField)) {
+    const [, at, size] = /^ ?v=1; at=(\d{1,15}); size=(\d{1,5})$/.exec(f.value) ?? [];
+    if (at === undefined || size === undefined || out.length >= maxPlaces) return [];
+    const inserted = s.edits.reduce((n, e) => n + (e.at <= Number(at) ? e.length : 0), 0);
+    const start = s.front - s.shown + Number(at) + inserted;
+    if (start < (out.at(-1)?.end ?? 0)) return [];
+    out.push({ start, end: start + Number(size), at: Number(at), length: Number(size) });
+  }
+  return out;
+}
+
 function editsOf(s: string, size: number): Seal["edits"] {
   if (s === "-") return [];
   const parts = s.split(",");

@@ -86,6 +86,30 @@ export interface Part {
   size: number; // bytes decoded
   content_id: string; // without <>
   inline: boolean;
+  link?: LinkedPart; // it stands for a file of the file store (docs/formats.md, "Attachments as links")
+  cut?: CutPart; // the owner's server took it out when the mail arrived: its content lies in the owner's drive
+}
+
+// Where a stub stands in a mail's source, and how its part was written.
+export interface CutPlace {
+  at: number;
+  length: number;
+  part: CutPart & { name: string; size: number; header: Uint8Array<ArrayBuffer>; coding: { name: "none" | "base64"; width: number; tail: string } };
+}
+
+// Where the content of such a part lies. Only the server can say that of a part, inside its seal.
+export interface CutPart {
+  object: string;
+  secret: Uint8Array<ArrayBuffer>;
+  hash: Uint8Array<ArrayBuffer>; // SHA-256 of the content
+}
+
+// Of a part that stands for a file: its link, to the letter of the format, and what its
+// sender says of it. Name and type are then the file's, and size what is said here.
+export interface LinkedPart {
+  url: string;
+  size: number; // 0: not said
+  ends: number; // seconds; 0: not said
 }
 
 export interface OpenedMail {
@@ -131,7 +155,8 @@ export interface Draft {
   subject: string;
   html: string; // "" in plain mode
   text: string;
-  attachments: { name: string; type: string; content_id: string; data: ArrayBuffer }[];
+  // With link, a part that stands for a file of the file store: data is a page that leads there.
+  attachments: { name: string; type: string; content_id: string; data: ArrayBuffer; link?: LinkedPart }[];
   in_reply_to: string;
   references: string[];
   date: number; // seconds
@@ -258,8 +283,10 @@ export interface Vault {
   // header: of end-to-end mail, always. With an empty message and its body letter, the mail
   // shows what the card says and the body; its parts are those of the card.
   openMail(o: { message: ArrayBuffer; header?: ArrayBuffer; body?: ArrayBuffer; card?: Card; verify?: ArrayBuffer[] }): Promise<OpenedMail>;
-  part(handle: number, index: number): Promise<{ name: string; type: string; data: ArrayBuffer }>;
-  source(handle: number): Promise<ArrayBuffer>; // the mail as it arrived
+  // With cut, data is empty: the content lies in the owner's drive.
+  part(handle: number, index: number): Promise<{ name: string; type: string; data: ArrayBuffer; cut?: CutPart & { size: number } }>;
+  source(handle: number): Promise<ArrayBuffer>; // the mail as it arrived, or with stubs for what the server cut out of it
+  cuts(handle: number): Promise<CutPlace[]>; // where those stand in it
   forget(handle: number): Promise<void>;
   // The mail as it arrived, without showing it: for an export. What its sender encrypted stays so.
   restoreMail(o: { message: ArrayBuffer; header?: ArrayBuffer }): Promise<ArrayBuffer>;
@@ -276,6 +303,10 @@ export interface Vault {
   // -- files that strangers bring (docs/formats.md, "Files") -----------------------------
   dropKey(): Promise<ArrayBuffer>; // what a request tells them to seal to
   openDrop(o: { request: string; object: { id: string; size: number }; drop: ArrayBuffer }): Promise<Head>;
+
+  // -- links to files, and requests for some: what the server is given, and what stands behind the # ---
+  makeLink(o: { object: { id: string; size: number }; head: Head; password: string }): Promise<{ fragment: string; kdf: ArrayBuffer; box: ArrayBuffer; check: ArrayBuffer }>;
+  makeAsk(o: { title: string; note: string }): Promise<{ fragment: string; box: ArrayBuffer }>;
 
   // -- sending -----------------------------------------------------------------------
   // One message, one set of readers: who gets a blind copy gets a message of their own, with

@@ -26,6 +26,7 @@ export type Agreed = {
   AdminTraffic: Must<Same<api.AdminTraffic, made.AdminTraffic>>;
   AppPasswordUse: Must<Same<api.AppPasswordUse, made.AppPasswordUse>>;
   AppPassword: Must<Same<api.AppPassword, made.AppPassword>>;
+  Attachments: Must<Same<api.Attachments, made.Attachments>>;
   Appended: Must<Same<api.Appended, made.Appended>>;
   CabinetItem: Must<Same<api.CabinetItem, made.CabinetItem>>;
   CabinetList: Must<Fits<made.CabinetList, api.CabinetList>>;

@@ -149,6 +149,14 @@ export interface AccountChange {
   encrypt?: "when-all-have-keys" | "require" | "never";
 }
 
+// GET /api/v1/attachments -> Attachments, also with an app password; PUT (a session): the same, and the event "account".
+export interface Attachments {
+  over: number; // bytes that make an attachment large: 100,000 to 1,000,000,000
+  outgoing: "plain" | "link"; // of mail that a program submits and that leaves readable
+  incoming: "off" | "stub" | "whole"; // of mail that arrives unsigned: left, cut out, or cut out while IMAP serves the whole mail
+  key?: Base64; // the owner's (vault.dropKey): the server seals to it how files open that it made; left out, it stays
+}
+
 // PUT /api/v1/keyring/kit
 export interface NewKit {
   version: number;
@@ -424,7 +432,11 @@ export interface CabinetItem {
 // no harm, another one is 409 "conflict"; 422 "digest". Part N begins at N * part; all but the last are part long.
 // POST /api/v1/files/ID/complete -> File; 409 "missing". From then on it does not change. GET /api/v1/files/ID -> File; DELETE: 204.
 // GET /api/v1/files?after=ID&limit=N&brought=true -> Files. GET|HEAD /api/v1/files/ID/content: octets, one range, ETag "ID".
-// POST /api/v1/files/ID/take -> File: takes over what a stranger brought.
+// POST /api/v1/files/batch (octets, Content-Digest) -> 201 Files: up to 256 small files, complete at once, all or none. Frames of id (16 random
+// bytes; in text they begin with a letter or a digit), length (4 bytes, big-endian; 1 MiB at most, 4 MiB in all) and content. Once more does no harm;
+// 409 "conflict": an id has another content; 422 "digest"; 507 "over-quota"; four at a time. GET /api/v1/files/batch?ids=ID,ID: such frames of up to
+// 256 small files; one that is not there has none, a damaged one length 0.
+// POST /api/v1/files/ID/take -> File: takes over what a stranger brought, or what the server made of mail.
 export interface NewFile {
   size: number; // sealed and padded
 }
@@ -437,7 +449,8 @@ export interface File {
   complete: boolean;
   have: string; // of one on its way: the parts that are there, such as 0:4,7
   expires?: Time; // of one on its way: when it is given up
-  request?: string; // by which a stranger brought it
+  request?: string; // by which a stranger brought it; outgoing: the server made it of mail that was sent
+  mail?: boolean; // cut out of a mail that arrived (docs/formats.md, Attachments): it goes when the mail does, unless it is taken over
   head?: Base64; // that the stranger sealed for its owner
 }
 export interface Files {
@@ -520,7 +533,7 @@ export interface FileRequests {
   requests: FileRequest[];
 }
 // For anybody: GET /api/v1/drops/ID -> Drop; POST /api/v1/drops/ID/files NewFile -> 201 File; GET /api/v1/drops/ID/files/FILE -> File;
-// PUT /api/v1/drops/ID/files/FILE/parts/N as above; POST /api/v1/drops/ID/files/FILE/complete DropHead: 204.
+// DELETE of the same: 204, gives up what is on its way. PUT /api/v1/drops/ID/files/FILE/parts/N as above; POST /api/v1/drops/ID/files/FILE/complete DropHead: 204.
 export interface Drop {
   box: Base64;
   expires: Time;

@@ -245,6 +245,13 @@ export interface AskAccessRequest {
   public_key: string;
 }
 
+export interface Attachments {
+  incoming: "off" | "stub" | "whole";
+  key?: string;
+  outgoing: "plain" | "link";
+  over: number;
+}
+
 export interface BeginPasskeySignInRequest {
   address?: string;
 }
@@ -347,6 +354,7 @@ export interface File {
   have: string;
   head?: string;
   id: string;
+  mail?: boolean;
   part: number;
   parts: number;
   request?: string;

@@ -279,6 +279,8 @@ export function createApi(o: HttpOptions = {}) {
     },
     account: () => get<t.AccountSettings>("/account"),
     changeAccount: (b: t.AccountChange) => mutate<t.AccountSettings>("PATCH", "/account", b),
+    attachments: () => get<t.Attachments>("/attachments"),
+    putAttachments: (b: t.Attachments) => mutate<t.Attachments>("PUT", "/attachments", b),
     addAlias: (address: string) => mutate<t.AccountSettings>("POST", "/account/aliases", { address }),
     removeAlias: (address: string) => mutate<t.AccountSettings>("DELETE", `/account/aliases/${seg(address)}`),
     putCertificate: (certificate: t.Base64) => send<t.AccountSettings>("PUT", "/account/certificate", { certificate }, { proof: true }),
@@ -333,6 +335,9 @@ export function createApi(o: HttpOptions = {}) {
     changes: (changes: t.Change[], key: string = newKey()): Promise<t.ChangeEvent[]> =>
       send<{ events: t.ChangeEvent[] }>("POST", "/changes", { changes }, { key }).then((r) => r.events),
     usage: () => get<t.Usage>("/usage"),
+    // Octets go through the worker of files (src/drive).
+    file: (id: string) => get<t.File>(`/files/${seg(id)}`),
+    removeFile: (id: string) => mutate("DELETE", `/files/${seg(id)}`),
 
     // -- to the world outside, through the server: it sees the address, the sender sees only the server
     image: async (url: string, signal?: AbortSignal): Promise<Blob> => {

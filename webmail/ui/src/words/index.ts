@@ -12,7 +12,8 @@ export type Key = Flat | Plural;
 export type Params = { [name: string]: string | number };
 type Catalogue = { [key: string]: string };
 
-const files = import.meta.glob<{ default: Catalogue }>("./*.json", { query: "?part=first" });
+export type Files = { [name: string]: () => Promise<{ default: Catalogue }> };
+const files: Files = import.meta.glob<{ default: Catalogue }>("./*.json", { query: "?part=first" });
 const others = import.meta.glob<{ default: Catalogue }>("./*.json", { query: "?part=rest" });
 
 // Each in its own words: whoever looks for a language reads that one.
@@ -76,14 +77,14 @@ export async function choose(code: string, memory = remembered): Promise<void> {
   await setLanguage(code || preferred());
 }
 
-/** Loads a language and shows it; an unknown one is English. If it does not come, what was shown stays. It is done with the words of the first page: see allWords. */
-export async function setLanguage(code: string, region: readonly string[] = navigator.languages): Promise<void> {
+/** Loads a language and shows it; an unknown one is English. If it does not come, what was shown stays. It is done with the words of the first page: see allWords. from: of a page that has words of its own (outside.ts). */
+export async function setLanguage(code: string, region: readonly string[] = navigator.languages, from: Files = files): Promise<void> {
   const turn = ++asked;
   const lang = available().includes(code) ? code : "en";
-  const catalogue = await files[`./${lang}.json`]?.();
+  const catalogue = await from[`./${lang}.json`]?.();
   if (turn !== asked || !catalogue) return; // another one was asked for meanwhile
   words = catalogue.default;
-  rest = Promise.resolve(others[`./${lang}.json`]?.()).then((more) => {
+  rest = Promise.resolve(from === files ? others[`./${lang}.json`]?.() : undefined).then((more) => {
     if (turn !== asked || !more) return;
     words = { ...words, ...more.default };
     grown.value++;

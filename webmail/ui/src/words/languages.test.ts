@@ -36,7 +36,7 @@ function says(code: string, form: string): boolean {
 }
 
 // What is the same in every language, and what happens to be the same in one.
-const names = ["API", "Apple Mail", "Bcc", "Cc", "Cc, Bcc", "DMARC", "IMAP", "Message-ID", "PDF", "SMTP", "TLS", "Thunderbird", "mutt", "mutt and neomutt", "sealpost", "vCard", "{part} of {all}"];
+const names = ["API", "Apple Mail", "Bcc", "Cc", "Cc, Bcc", "DMARC", "Drive", "IMAP", "Message-ID", "PDF", "SMTP", "TLS", "Thunderbird", "mutt", "mutt and neomutt", "sealpost", "vCard", "{part} of {all}"];
 const same: { [code: string]: string[] } = {
   de: ["Code", "Mail {number}", "Pause", "Port", "Details", "Domain", "Domains", "Filter", "Label", "Labels", "Link", "Mails", "Name", "Offline", "Passkey", "Passkeys", "Passphrase", "Server", "Signatur", "Text", "{n} Mail", "{n} Mails"],
   fr: ["Code", "Contact", "Contacts", "Date", "Invitation", "Invitations", "Notes", "Signature", "Signatures", "Suggestions", "{n} contact", "{n} contacts"],

@@ -36,9 +36,11 @@ export async function draft(stage) {
   try {
     const first = await start();
     await signInByKit(first, stage.alice);
+    await write(first, { to: stage.bob.address, subject, text: "" }); // what writing takes is fetched
     // Without a network: what the next start shows, this device alone kept.
     await context.setOffline(true);
-    await write(first, { to: stage.bob.address, subject, text });
+    await first.locator(".editor-text").click();
+    await first.keyboard.type(text);
     await first.locator(".compose-saved", { hasText: "Saved on this device" }).waitFor();
     process.kill(Number(browserOf(folder)), "SIGKILL");
     await until("the browser ends", () => !browserOf(folder));

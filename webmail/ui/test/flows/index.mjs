@@ -1,8 +1,12 @@
 // The flows in their order: later ones stand on what the first of them left.
+import { asking } from "./asking.mjs";
+import { attaching } from "./attaching.mjs";
 import { draft } from "./draft.mjs";
+import { drive } from "./drive.mjs";
 import { editor } from "./editor.mjs";
 import { fetching } from "./fetching.mjs";
 import { filelink } from "./filelink.mjs";
+import { film } from "./film.mjs";
 import { join } from "./join.mjs";
 import { keyboard } from "./keyboard.mjs";
 import { knock } from "./knock.mjs";
@@ -20,6 +24,7 @@ import { rotate } from "./rotate.mjs";
 import { roomsByKeys } from "./rooms.mjs";
 import { search } from "./search.mjs";
 import { signIn } from "./signin.mjs";
+import { stubs } from "./stub.mjs";
 import { swipe } from "./swipe.mjs";
 import { tidy } from "./tidy.mjs";
 import { trust } from "./trust.mjs";
@@ -42,7 +47,12 @@ export const flows = [
   ["offline", offline],
   ["join", join],
   ["letter", letter],
+  ["drive", drive], // which begins with an empty one
+  ["asking", asking],
   ["filelink", filelink],
+  ["film", film],
+  ["attaching", attaching],
+  ["stub", stubs],
   ["passkey", passkey],
   ["rotate", rotate],
   ["owner", owner],

@@ -43,7 +43,7 @@ export async function join(stage) {
   await page.getByRole("textbox", { name: "Passphrase" }).fill(passphrase);
   await page.getByRole("button", { name: "Unlock", exact: true }).click();
   await row(page, subject).waitFor();
-  const late = await stage.device();
+  const late = await stage.device({ serviceWorkers: "block" });
   await late.page.goto(stage.demo.url + link.hash);
   await late.page.getByRole("heading", { name: "This door is closed" }).waitFor();
   await late.close();

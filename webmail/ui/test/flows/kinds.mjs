@@ -1,6 +1,6 @@
 // Kinds of mail by SMTP: an invitation, a list that may be left with a click because its
 // domain is proven, files to look at, a large mail with a picture, its source, and print.
-import { bodyOf, deliver, expect, goTo, openMail, row, until } from "./stage.mjs";
+import { arrives, bodyOf, deliver, expect, goTo, openMail, row, until } from "./stage.mjs";
 import { openDomain } from "./world.mjs";
 
 const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=";
@@ -22,7 +22,7 @@ export async function kinds(stage) {
 
 async function arrive(stage, page, subject, mail) {
   await deliver(stage, { from: /^From: .*?<(.*)>/m.exec(mail)[1], to: stage.alice.address, mail });
-  await row(page, subject).waitFor();
+  await arrives(page, subject);
   await openMail(page, subject);
   await page.locator("#subject", { hasText: subject }).waitFor();
 }

@@ -93,10 +93,10 @@ export async function letter(stage) {
   await page.getByRole("button", { name: "Take back" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Take back" }).click();
   await page.getByText("None is open").waitFor();
-  const late = await stage.device({ phone: true });
+  const late = await stage.device({ phone: true, serviceWorkers: "block" });
   await late.page.goto(stage.demo.url + `#/letter/${link[1]}.${link[2]}.${link[3]}`);
   await late.page.getByRole("heading", { name: "There is no letter here" }).waitFor();
-  await late.screenshot("letter-gone", { dark: false });
+  await late.screenshot("letter-gone");
   await stage.leave(late);
   await page.goto(stage.demo.url + "#/inbox");
 }

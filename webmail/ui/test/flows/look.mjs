@@ -1,26 +1,22 @@
 // What people see, looked at as a whole: the rooms over the real server, with mail in them,
 // in light and dark, on a desk and a phone: axe finds nothing, and pictures are kept.
 import { look, lookForced, picture } from "./looks.mjs";
-import { deliver, openMail, row, signInByKit, write } from "./stage.mjs";
+import { deliver, openMail, place, row, secondOf, write } from "./stage.mjs";
 
 const rooms = {
-  settings: ["begin", "profile", "keys", "appearance", "reading", "writing", "privacy", "organise", "filters", "letters", "keyboard", "security", "devices", "programs", "moving", "storage"],
+  settings: ["begin", "profile", "keys", "appearance", "reading", "writing", "privacy", "attachments", "organise", "filters", "letters", "keyboard", "security", "devices", "programs", "moving", "storage"],
   admin: ["overview", "accounts", "invitations", "domains", "queue", "reports"],
 };
 const kept = /^settings-keys$|^admin-overview$/;
 const two = ["light", "phone-dark"];
 
 export async function looking(stage) {
-  const d = await stage.device();
-  await d.page.goto(stage.alice.web);
-  await d.page.getByRole("heading", { name: "Sign in" }).waitFor();
-  await look(d, "sign-in", { tall: true, only: two });
-  await signInByKit(d.page, stage.alice);
+  const d = await secondOf(stage);
+  await place(d.page, "#/inbox");
   await arrive(stage, d.page);
   await mails(stage, d);
   await through(stage, d);
   await fromTheRight(stage, d);
-  await stage.leave(d);
 }
 
 async function mails(stage, d) {
@@ -28,25 +24,26 @@ async function mails(stage, d) {
   await look(d, "list");
   await lookForced(d, "list");
   await openMail(page, "Harvest supper");
-  await page.frameLocator("iframe >> nth=-1").getByText("two benches").waitFor();
+  await page.frameLocator("iframe.mail-frame >> nth=-1").getByText("two benches").waitFor();
   await look(d, "reader");
   await lookForced(d, "reader");
   await openMail(page, "autumn letter");
-  await page.frameLocator("iframe").getByText("Book an evening").waitFor();
+  await page.frameLocator("iframe.mail-frame").getByText("Book an evening").waitFor();
   await look(d, "newsletter", { only: two });
-  await page.goto(stage.demo.url + "#/inbox");
+  await place(page, "#/inbox");
   await page.locator(".search input").fill("supper");
   await page.keyboard.press("Enter");
   await page.locator(".row mark").first().waitFor();
   await look(d, "search", { only: two });
-  await page.goto(stage.demo.url + "#/inbox");
+  await place(page, "#/inbox");
   await composer(stage, d);
 }
 
 async function through(stage, d) {
   for (const [door, parts] of Object.entries(rooms)) {
     for (const part of parts) {
-      await d.page.goto(`${stage.demo.url}#/${door}/${part}`);
+      await place(d.page, `#/${door}/${part}`);
+      await d.page.locator(`.settings-place[href="#/${door}/${part}"][aria-current=page]`).waitFor({ state: "attached" });
       await d.page.locator(".settings-page .room-head h1").waitFor();
       await d.page.waitForFunction(() => !document.querySelector(".settings-page :is(.room-wait, [aria-busy=true])"));
       const name = `${door}-${part}`;
@@ -54,7 +51,7 @@ async function through(stage, d) {
       await look(d, name, { within: ".settings-page", back: false, ...(kept.test(name) ? { tall: true } : { keep: false, only: two }) });
     }
   }
-  await d.page.goto(stage.demo.url + "#/contacts");
+  await place(d.page, "#/contacts");
   await d.page.getByRole("heading", { name: "Contacts", exact: true }).waitFor();
   await look(d, "contacts", { only: two });
 }
@@ -79,16 +76,19 @@ async function composer(stage, d) {
 // Arabic, as alice might choose it, and back: every device of hers follows.
 async function fromTheRight(stage, d) {
   const { page } = d, language = page.locator("select:has(option[value=ar])");
-  await page.goto(stage.demo.url + "#/settings/appearance");
+  await place(page, "#/settings/appearance");
   await language.selectOption("ar");
   await page.waitForFunction(() => document.documentElement.dir === "rtl");
-  await page.goto(stage.demo.url + "#/inbox");
+  await place(page, "#/inbox");
   await openMail(page, "Harvest supper");
   await d.axe();
   await picture(d, "list-rtl");
-  await page.goto(stage.demo.url + "#/settings/appearance");
+  await place(page, "#/settings/appearance");
+  const turned = (dir) => stage.desk.page.waitForFunction((dir) => document.documentElement.dir === dir, dir, { timeout: 15_000 });
+  await turned("rtl");
   await language.selectOption("");
   await page.waitForFunction(() => document.documentElement.dir === "ltr");
+  await turned("ltr"); // before this device is gone
 }
 
 // ---- Mail to look at -------------------------------------------------------------------

@@ -1,17 +1,14 @@
 // What an owner does about the account: an alias that mail comes to and leaves from, a key
 // that names it, an app password after a proof, labels and folders.
-import { deliver, expect, isOpen, signInByKit, until } from "./stage.mjs";
+import { deliver, expect, place, secondOf, until } from "./stage.mjs";
 
 const shot = async (page, name) => {
   if (process.env.SEALPOST_SCREENSHOTS) await page.screenshot({ path: `${process.env.SEALPOST_SCREENSHOTS}/owner-${name}.png` });
 };
 
 export async function owner(stage) {
-  const d = await stage.device();
-  const { page } = d;
-  await signInByKit(page, stage.alice);
-  await isOpen(page);
-  const to = (part) => page.goto(stage.demo.url + "#/settings/" + part);
+  const { page } = await secondOf(stage);
+  const to = (part) => place(page, "#/settings/" + part);
 
   await to("profile");
   const alias = `shop@${stage.alice.address.split("@")[1]}`;
@@ -40,7 +37,7 @@ export async function owner(stage) {
 
   const subject = stage.plant("Parsnips by the alias");
   await deliver(stage, { to: alias, mail: `From: eve@example.org\r\nTo: ${alias}\r\nSubject: ${subject}\r\n\r\n.\r\n` });
-  await page.goto(stage.demo.url + "#/inbox");
+  await place(page, "#/inbox");
   await page.locator(".row", { hasText: subject }).waitFor();
 
   await to("organise");
@@ -67,5 +64,4 @@ export async function owner(stage) {
   await page.locator("label", { hasText: "Sender, recipients and date stay readable" }).click();
   await until("the usual level", async () => (await page.locator(".data tr", { hasText: "Sender" }).textContent())?.includes("Readable"));
   expect(!(await page.content()).includes("Not in your key yet"), "the page of privacy alone");
-  await stage.leave(d);
 }

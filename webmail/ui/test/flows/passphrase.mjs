@@ -1,9 +1,9 @@
 // A new passphrase: this device goes on, the other one's session ends, and it opens again
 // by the new one alone.
-import { expect, goTo, isOpen, row } from "./stage.mjs";
+import { expect, goTo, isOpen, row, secondOf } from "./stage.mjs";
 
 export async function newPassphrase(stage) {
-  const { page } = stage.desk, other = stage.second.page;
+  const { page } = stage.desk, { page: other } = await secondOf(stage);
   const fresh = stage.plant("bramble teapot seventeen lighthouse");
   await page.goto(stage.demo.url + "#/settings/security");
   await page.getByRole("button", { name: "Change passphrase" }).click();

@@ -1,5 +1,5 @@
 // A new device of alice finds what another one indexed, by words and by operators.
-import { expect, row, signInByKit } from "./stage.mjs";
+import { expect, row, secondOf } from "./stage.mjs";
 
 const ask = async (page, query) => {
   await page.getByRole("combobox", { name: /Search/ }).fill(query);
@@ -8,9 +8,7 @@ const ask = async (page, query) => {
 };
 
 export async function search(stage) {
-  const d = await stage.device();
-  const { page } = d;
-  await signInByKit(page, stage.alice);
+  const { page } = await secondOf(stage);
   const finds = async (query, wanted, unwanted) => {
     await ask(page, query);
     await row(page, wanted).first().waitFor();
@@ -35,5 +33,4 @@ export async function search(stage) {
   }
   await ask(page, "from:nobody@example.net marzipan");
   await page.locator(".row").first().waitFor({ state: "detached" });
-  stage.second = d; // alice's second device
 }

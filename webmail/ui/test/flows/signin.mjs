@@ -1,4 +1,5 @@
 // A kit opens the account on a device that knows nothing; then the device keeps it.
+import { look } from "./looks.mjs";
 import { expect, fromAccountMenu, isOpen, signInByKit } from "./stage.mjs";
 
 export async function signIn(stage) {
@@ -26,6 +27,7 @@ export async function signIn(stage) {
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
   await page.reload();
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await look(d, "sign-in", { tall: true, only: ["light", "phone-dark"] });
   await page.getByLabel("Address").fill(alice.address);
   await page.getByRole("textbox", { name: "Passphrase" }).fill(alice.passphrase);
   await page.getByRole("button", { name: "Sign in", exact: true }).click();

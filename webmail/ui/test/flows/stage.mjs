@@ -7,6 +7,7 @@ import tls from "node:tls";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openBrowser, openSink, startDemo } from "../harness.mjs";
+import { openCut } from "./cut.mjs";
 import { openDNS, openDoor } from "./world.mjs";
 
 export const wait = (ms) => new Promise((go) => setTimeout(go, ms));
@@ -51,13 +52,13 @@ export async function openStage() {
     },
     forget: (d) => void open.splice(open.indexOf(d), 1),
     // What nothing may end with: errors of a page, violations, requests elsewhere.
-    check: () => { for (const d of open) d.check({ ignore: [/status of 401|ERR_INTERNET_DISCONNECTED/] }); },
+    check: () => { for (const d of open) d.check({ ignore: [/status of 4|net::ERR_|Failed to fetch/] }); },
     picture: async (name) => {
       const folder = process.env.SEALPOST_SCREENSHOTS;
       for (const d of folder ? open : []) await d.page.screenshot({ path: join(folder, `${name}-${open.indexOf(d)}.png`) }).catch(() => undefined);
     },
     leaveAll: async () => { while (open.length) await open.pop().close(); },
-    close: async () => { await browser.close(); await sink.close(); await dns.close(); await door.close(); stage.gus?.gpg.end(); },
+    close: async () => { await browser.close(); await sink.close(); await dns.close(); await door.close(); await stage.way?.close(); stage.gus?.gpg.end(); },
   };
   return stage;
 }
@@ -86,15 +87,64 @@ export async function signInByKit(page, account) {
   await isOpen(page);
 }
 
+// ---- Devices that flows share: a sign-in takes seconds ------------------------------------
+
+/** Alice's second device, on a way of its own to the server, which can be cut: a page there is named by hash alone. */
+export async function secondOf(stage) {
+  if (stage.second) return stage.second;
+  stage.way = await openCut(stage.demo.base + 443);
+  const d = await stage.device();
+  await signInByKit(d.page, { ...stage.alice, web: `https://localhost:${stage.way.port}/` });
+  return (stage.second = d);
+}
+
+/** Alice's phone. */
+export async function pocketOf(stage) {
+  if (stage.pocket) return stage.pocket;
+  const d = await stage.device({ phone: true, size: { width: 390, height: 844 } });
+  await signInByKit(d.page, stage.alice);
+  return (stage.pocket = d);
+}
+
+/** Bob's device. */
+export async function bobsOf(stage) {
+  if (stage.bobs) return stage.bobs;
+  const d = await stage.device();
+  await signInByKit(d.page, stage.bob);
+  return (stage.bobs = d);
+}
+
+/** Goes to a place of this page, without loading it. */
+export const place = (page, at) => page.evaluate((at) => { location.hash = at; }, at);
+
+/** What a person sends leaves at once from now on: most flows do not wait for a change of mind. */
+export async function sendAtOnce(page) {
+  await place(page, "#/settings/writing");
+  await page.getByRole("combobox", { name: "Take back after sending" }).selectOption({ label: "Send at once" });
+  await place(page, "#/inbox");
+}
+
+/** Waits until something went on, by itself or because a button was pressed. */
+export async function goneOn(button, done) {
+  void button.click({ timeout: 3000 }).catch(() => undefined);
+  await done.waitFor({ timeout: 30_000 });
+}
+
 export async function fromAccountMenu(page, name) {
   await page.getByRole("button", { name: /^Account / }).click();
   await page.getByRole("menuitem", { name }).click();
 }
 
+/** Waits for a row at the top of the list: one that was scrolled stays where it is when mail comes above. */
+export const arrives = (page, words) => until(`${words} is in the list`, async () => {
+  await page.locator(".list-scroll").evaluate((el) => { el.scrollTop = 0; });
+  return (await row(page, words).count()) > 0;
+});
+
 export const row = (page, words) => page.locator(".row", { hasText: words });
 
 /** The text of the mail that is open, as its frame shows it. */
-export const bodyOf = (page) => page.frameLocator("iframe").locator("body");
+export const bodyOf = (page) => page.frameLocator("iframe.mail-frame").locator("body");
 
 export async function openMail(page, words) {
   await row(page, words).first().locator(".row-main").click();
@@ -126,7 +176,7 @@ export async function write(page, { to, subject, text }) {
   await field.press("Enter");
   await page.locator(".compose-subject").fill(subject);
   await page.locator(".editor-text").click();
-  await page.keyboard.type(text);
+  await page.keyboard.insertText(text); // at once: what is typed by keys is typed where that matters
 }
 
 // ---- From outside ----------------------------------------------------------------------

@@ -1,6 +1,6 @@
 // Mail drawn aside by a finger, on two sizes of phone: far enough, not far enough, back
 // again, and the ways of a finger that mean something else.
-import { deliver, expect, goTo, row, signInByKit, toast, until, wait } from "./stage.mjs";
+import { arrives, deliver, expect, goTo, place, pocketOf, row, toast, until, wait } from "./stage.mjs";
 
 const mail = (to, subject, text) => `From: Ivy Larkspur <ivy@example.org>\r\nTo: ${to}\r\nSubject: ${subject}\r\n\r\n${text}\r\n`;
 
@@ -20,6 +20,7 @@ async function finger(page) {
 }
 
 async function middle(page, subject) {
+  await row(page, subject).first().scrollIntoViewIfNeeded();
   const b = await row(page, subject).first().boundingBox();
   return [b.x + b.width / 2, b.y + b.height / 2];
 }
@@ -31,16 +32,17 @@ const gone = (page, subject) => row(page, subject).first().waitFor({ state: "det
 export async function swipe(stage) {
   const subjects = ["Windfall apples", "Gravel for the path", "Heron at the pond", "Bees in the wall", "Soup on Friday"].map(stage.plant);
   for (const s of subjects) await deliver(stage, { to: stage.alice.address, mail: mail(stage.alice.address, s, stage.plant(`more on ${s}`)) });
-  const d = await stage.device({ phone: true, size: { width: 390, height: 844 } });
-  const { page } = d;
-  await signInByKit(page, stage.alice);
-  for (const s of subjects) await row(page, s).first().waitFor();
+  const d = await pocketOf(stage), { page } = d;
+  await place(page, "#/inbox"); // from wherever the last one left it
+  for (const s of subjects) await arrives(page, s);
   const f = await finger(page);
   await aside(stage, page, f, subjects[0], stage.desk.page);
   await otherwise(stage, page, f, subjects[1]);
   await page.setViewportSize({ width: 320, height: 460 });
   await small(stage, page, f, subjects[4]);
-  await stage.leave(d);
+  await d.close();
+  stage.forget(d);
+  stage.pocket = undefined;
 }
 
 // Forwards archives, backwards goes to the bin; each is taken back.
@@ -59,7 +61,7 @@ async function aside(stage, page, f, subject, other) {
   expect(said.y + said.height <= bar.y, "the way back does not lie on the bar");
   await until("the other device sees it go", async () => (await row(other, subject).count()) === 0);
   await toast(page, "Archived").getByRole("button", { name: "Undo" }).tap();
-  await row(page, subject).waitFor();
+  await arrives(page, subject);
   await rests(page, subject);
   await row(other, subject).waitFor();
 
@@ -114,11 +116,11 @@ async function small(stage, page, f, subject) {
   await f.up();
   await until("the list scrolled", async () => (await top()) > 30);
   // What the finger set going may go on a little.
-  await until("the list is at its top", () => list.evaluate((el) => {
-    const was = el.scrollTop;
-    el.scrollTop = 0;
-    return was === 0;
-  }));
+  await until("the list rests at its top", async () => {
+    await list.evaluate((el) => { el.scrollTop = 0; });
+    await wait(300);
+    return (await top()) === 0;
+  });
 
   await f.draw(await middle(page, subject), 150);
   await page.locator(".row-armed").waitFor();

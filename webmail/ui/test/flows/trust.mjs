@@ -1,7 +1,7 @@
 // What is said of a mail, and what of its row: by real SMTP, with domains that sign what
 // they send, and keys of GnuPG. The words are compared whole, with their tone: a good one
 // more is as wrong as a bad one less.
-import { bodyOf, deliver, expect, goTo, openMail, row, until, withGnuPG } from "./stage.mjs";
+import { arrives, bodyOf, deliver, expect, goTo, openMail, row, until, withGnuPG } from "./stage.mjs";
 import { openDomain } from "./world.mjs";
 
 const domain = "orchard.example", vera = `vera@${domain}`;
@@ -78,6 +78,7 @@ export async function trust(stage) {
   // The first brings her key along; it counts because the domain proves itself.
   for (const mail of Object.values(mails)) await deliver(stage, { from: /^From: .*<(.*)>/m.exec(mail)[1], to: stage.alice.address, mail });
 
+  await arrives(page, "Pears to pay for"); // the last: now no row moves any more below a pointer
   await says(page, "Pears proven", { mark: arrival, words: [`plain: ${arrival}`, `good: ${proven}`] });
   await says(page, "Pears forged", { mark: "The sender is not who it claims to be", words: [`plain: ${arrival}`, "bad: Not sent by the sender’s domain"] });
   await says(page, "Pears unproven", { mark: arrival, words: [`plain: ${arrival}`, `warn: ${open}`] });

@@ -1,6 +1,6 @@
 // Alice writes to bob, end to end, and he answers; to gus, whose GnuPG opens it; what was
 // sent can be taken back, also what leaves later; another key of gus stops her.
-import { bodyOf, expect, goTo, isOpen, openGus, openMail, row, sealpost, signInByKit, until, write } from "./stage.mjs";
+import { bobsOf, bodyOf, expect, goTo, isOpen, openGus, openMail, row, sealpost, sendAtOnce, until, write } from "./stage.mjs";
 
 const sum = (page, words) => page.locator(".compose-sum", { hasText: words });
 const press = (page, name) => page.locator(".compose").getByRole("button", { name, exact: true }).click();
@@ -13,12 +13,11 @@ export async function writing(stage) {
   await press(page, "Send");
   await page.locator(".compose").waitFor({ state: "detached" });
 
-  // While it can be taken back, bob sits down; his own mail leaves at once.
-  const d = (stage.bobs = await stage.device());
-  await signInByKit(d.page, stage.bob);
-  await d.page.goto(stage.demo.url + "#/settings/writing");
-  await d.page.getByRole("combobox", { name: "Take back after sending" }).selectOption({ label: "Send at once" });
-  await d.page.goto(stage.demo.url + "#/inbox");
+  // While it can be taken back, as another is, bob sits down; what they write next leaves at once.
+  await undo(stage, page);
+  await sendAtOnce(page);
+  const d = await bobsOf(stage);
+  await sendAtOnce(d.page);
   await row(d.page, subject).filter({ hasText: "End-to-end encrypted" }).waitFor({ timeout: 30_000 });
   await openMail(d.page, subject);
   await bodyOf(d.page).getByText(text).waitFor();
@@ -35,13 +34,12 @@ export async function writing(stage) {
   await goTo(page, "Inbox");
   await row(page, subject).waitFor({ timeout: 30_000 });
   await openMail(page, subject);
-  await page.frameLocator("iframe >> nth=-1").getByText(answer).waitFor();
+  await page.frameLocator("iframe.mail-frame >> nth=-1").getByText(answer).waitFor();
   await later(stage, page);
-  await undo(stage, page, d.page);
   await toGus(stage, page);
 }
 
-async function undo(stage, page, bobs) {
+async function undo(stage, page) {
   const subject = stage.plant("Turnip regrets"), text = stage.plant("never mind the turnip");
   await write(page, { to: stage.bob.address, subject, text });
   await sum(page, "End-to-end encrypted").waitFor();
@@ -53,9 +51,12 @@ async function undo(stage, page, bobs) {
   if (await page.locator(".compose").count()) await press(page, "Save and close");
   // Looked at when the delay is long over.
   stage.atLast.push(async () => {
+    await page.setViewportSize({ width: 1280, height: 800 }); // wherever other flows left it
+    await page.evaluate(() => { location.hash = "#/inbox"; });
     await goTo(page, "Sent");
     await row(page, "Rhubarb on Thursday").first().waitFor();
     expect((await row(page, subject).count()) === 0, "what was taken back is not among what was sent");
+    const bobs = stage.bobs.page;
     await goTo(bobs, "All mail");
     await row(bobs, "Rhubarb on Thursday").first().waitFor();
     expect((await row(bobs, subject).count()) === 0, "what was taken back does not arrive");
@@ -87,7 +88,7 @@ async function toGus(stage, page) {
   await sum(page, "End-to-end encrypted").waitFor();
   await press(page, "Send");
   await page.locator(".compose").waitFor({ state: "detached" });
-  // Looked at when the delay is over: GnuPG opens it; then he shows up with another key.
+  // Looked at when it has left: GnuPG opens it; then he shows up with another key.
   stage.gusReads = () => until("GnuPG opens what alice wrote", () => gus.decrypts(text));
 }
 

@@ -6,6 +6,7 @@ import type * as t from "../../wire/api.ts";
 import type { Clock } from "../../wire/http.ts";
 import type { EventSourceLike } from "../../wire/events.ts";
 import type { Card, OpenedMail } from "../../vault/vault.ts";
+import { FakeFiles } from "./files.ts";
 import { b64, emptyCard, emptyMail, fakeCertificate, sealFakeCard, sealFakeMail, unb64 } from "./vault.ts";
 
 export interface FakeMail {
@@ -75,6 +76,7 @@ export class FakeServer {
   readonly account: t.Account;
   boxes = new Map<number, FakeBox>();
   cabinet = new Map<string, Boxed>();
+  readonly files = new FakeFiles();
   modseq = 1;
   change = 0;
   outbox: (t.OutboxItem & { envelope: t.Envelope; mail: ArrayBuffer; leaves: number })[] = [];
@@ -260,6 +262,7 @@ export class FakeServer {
     const open = new Set(["server", "sign-in", "join", "invitation"]);
     if (!open.has(p[0]!) && !this.live) return problem(401, "no-session");
     switch (p[0]) {
+      case "files": return this.files.answer(r.method, p, r.headers, r.body, r.json);
       case "server":
         return json({ hostname: "mail.example.org", domains: ["example.org"], open: true, version: "test" } satisfies t.Server);
       case "invitation":

@@ -3,6 +3,7 @@
 // another version is "closed"), and what it seals shows no word of its content.
 
 import { openDrop, receiverOf } from "../../files/drop.ts";
+import { makeLink, newFragment, sealAsk } from "../../files/link.ts";
 import type { Keyring } from "../../wire/api.ts";
 import type { Card, Draft, KeyDescription, OpenedMail, SubkeyDescription, Vault, VaultErrorWord } from "../../vault/vault.ts";
 
@@ -277,11 +278,15 @@ export function createFakeVault(device: FakeDevice = newDevice()): FakeVault {
     async part(handle, index) {
       const h = handles.get(handle) ?? fail("bad-input");
       const p = h.mail.parts[index] ?? fail("bad-input");
+      if (p.cut) return { name: p.name, type: p.type, data: new ArrayBuffer(0), cut: { ...p.cut, size: p.size } };
       return { name: p.name, type: p.type, data: encoder.encode("part " + index).buffer };
     },
     async source(handle) {
       const h = handles.get(handle) ?? fail("bad-input");
       return encoder.encode(`Subject: ${h.mail.subject}\r\n\r\n${h.mail.text}`).buffer;
+    },
+    async cuts() {
+      return [];
     },
     async forget(handle) {
       handles.delete(handle);
@@ -344,6 +349,18 @@ export function createFakeVault(device: FakeDevice = newDevice()): FakeVault {
       need();
       return openDrop(await receiverOf(new Uint8Array(32).fill(1)), o.request, o.object, new Uint8Array(o.drop));
     },
+    async makeLink(o) {
+      need();
+      const fragment = newFragment();
+      const { kdf, box, check } = await makeLink({ ...o, password: "", fragment });
+      return { fragment, kdf: o.password ? new Uint8Array(26).fill(1).buffer : kdf.buffer, box: box.buffer, check: check.buffer };
+    },
+    async makeAsk(o) {
+      need();
+      const fragment = newFragment();
+      const key = (await receiverOf(new Uint8Array(32).fill(1))).raw;
+      return { fragment, box: (await sealAsk(fragment, { ...o, key: new Uint8Array(key) })).buffer };
+    },
     async sealParcel(o) {
       need();
       if (o.password === "") fail("bad-input");
@@ -386,6 +403,6 @@ function pack(d: Draft, id: string, encrypted: boolean): Uint8Array<ArrayBuffer>
     ...emptyMail(), class: encrypted ? "end-to-end" : "readable", subject: d.subject, from: [d.from], to: d.to, cc: d.cc, text: d.text, html: d.html,
     date: d.date, message_id: id, in_reply_to: d.in_reply_to, references: d.references,
   };
-  if (!encrypted) return encoder.encode(`Message-ID: ${id}\r\nSubject: ${d.subject}\r\n\r\n${d.text}`);
+  if (!encrypted) return encoder.encode(`Message-ID: ${id}\r\nSubject: ${d.subject}\r\n\r\n${d.text}${d.attachments.map((a) => `\r\n${a.name}\r\n${decoder.decode(a.data)}`).join("")}`);
   return new Uint8Array(sealFakeMail(mail, b64(encoder.encode(id.slice(0, 16)))));
 }

@@ -20,7 +20,8 @@ const maxFraming = 64 << 10;
 const begin = "-----BEGIN PGP MESSAGE-----";
 const finish = "-----END PGP MESSAGE-----";
 
-// owns says that a PKESK with this key id (or fingerprint) and algorithm is for the owner.
+// owns says that a PKESK with this key id (or fingerprint) and algorithm may be for the
+// owner. "" names nobody: a sender who hides the recipients wants all of them to try.
 export type Owns = (recipient: string, algorithm: number) => boolean;
 
 export function findCiphertext(b: Uint8Array, top: Top, owns: Owns): Ciphertext | null {
@@ -70,10 +71,10 @@ function recipients(b: Uint8Array): [string, number][] {
   const hex = (from: number, to: number) => Array.from(b.subarray(from, to), (n) => n.toString(16).padStart(2, "0")).join("");
   for (let at = 0; at < b.length; ) {
     const [body, next] = bodyAt(b, at);
-    if (b[body] === 3) found.push([hex(body + 1, body + 9), b[body + 9] ?? 0]);
+    if (b[body] === 3) found.push([hex(body + 1, body + 9).replace(/^0+$/, ""), b[body + 9] ?? 0]);
     else if (b[body] === 6) {
       const n = b[body + 1] ?? 0;
-      if (n > 0) found.push([hex(body + 3, body + 2 + n), b[body + 2 + n] ?? 0]);
+      if (n !== 1) found.push([hex(body + 3, body + 2 + n), b[body + 2 + n] ?? 0]);
     }
     at = next;
   }

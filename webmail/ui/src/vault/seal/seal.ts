@@ -78,7 +78,7 @@ type Made = { class: Class; charset: string; gist: Gist; letters: [string, Bytes
 
 function owns(key: PublicKey): Owns {
   const mine = key.getKeys().map((k) => ({ id: k.getKeyID().toHex(), fingerprint: k.getFingerprint(), algorithm: k.keyPacket.algorithm as number }));
-  return (recipient, algorithm) => mine.some((k) => k.algorithm === algorithm && (k.id === recipient || k.fingerprint === recipient));
+  return (recipient, algorithm) => mine.some((k) => k.algorithm === algorithm && (recipient === "" || k.id === recipient || k.fingerprint === recipient));
 }
 
 async function whole(j: Job, encrypted: boolean): Promise<Made> {

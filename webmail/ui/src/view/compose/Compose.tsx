@@ -5,17 +5,22 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { protectedView } from "../../model/parcels.ts";
 import type { Address, Desk, DraftContent, DraftHandle } from "../../model/types.ts";
 import { bytes, relative, t } from "../../words/index.ts";
-import { Button, confirm, Icon, IconButton, Note, Select, State } from "../kit/index.ts";
+import { LARGEST } from "../../model/attach/copies.ts";
+import { Button, confirm, IconButton, Menu, Note, Select, State, useApp } from "../kit/index.ts";
 import { plausible } from "./addresses.ts";
+import { attach as attachAll, choicesOf, filesOf, linking, usual } from "./attached.ts";
 import { Body } from "./Body.tsx";
 import "./compose.css";
 import type { Editor } from "./editor/editor.ts";
+import { Files } from "./Files.tsx";
+import { FromDrive } from "./FromDrive.tsx";
 import { KeyDialog } from "./KeyDialog.tsx";
 import { More } from "./More.tsx";
 import { Protect } from "./Protect.tsx";
+import { Reach, ReachLine } from "./Reach.tsx";
 import { Recipients } from "./Recipients.tsx";
 import { Schedule } from "./Schedule.tsx";
-import { send } from "./send.ts";
+import { send, stay } from "./send.ts";
 import { summary } from "./states.ts";
 
 export interface ComposeProps {
@@ -23,8 +28,6 @@ export interface ComposeProps {
   draft: DraftHandle;
   onClosed: () => void;
 }
-
-const largest = 25 * 2 ** 20; // bytes of all files: what most servers take
 
 export function Compose({ desk, draft, onClosed }: ComposeProps) {
   const c = draft.content.value;
@@ -36,6 +39,13 @@ export function Compose({ desk, draft, onClosed }: ComposeProps) {
   const [busy, setBusy] = useState(false);
   const [fault, setFault] = useState("");
   const [over, setOver] = useState(false);
+  const app = useApp(), files = filesOf(app, desk);
+  const [choices, setChoices] = useState(usual);
+  const [reach, setReach] = useState<{ then?: number } | null>(null); // then: send it, for that time
+  const [password, setPassword] = useState(""); // of links: in this memory alone
+  const [waits, setWaits] = useState<(() => void) | null>(null); // ends the waiting for files
+  const [picking, setPicking] = useState(false);
+  useEffect(() => void choicesOf(app, desk).then(setChoices), [desk]);
   const [editor, setEditor] = useState<Editor | null>(null);
   const [plain, setPlain] = useState(c.html === "" && (desk.settings.value.value.plainText || c.text !== ""));
   const pick = useRef<HTMLInputElement>(null);
@@ -47,24 +57,38 @@ export function Compose({ desk, draft, onClosed }: ComposeProps) {
   const keyless = [...new Set(everybody.map((a) => a.address.toLowerCase()))].filter((a) => ["readable", "password"].includes(states.get(a)?.state ?? ""));
   const sum = summary(everybody.map((a) => states.get(a.address.toLowerCase()) ?? { address: a.address, state: plausible(a.address) ? "checking" : "invalid", why: "", fingerprint: "", local: false, offered: null }));
   const close = () => void draft.close().then(onClosed);
-  const attach = async (files: File[], inline: boolean) => {
+  const attach = async (chosen: File[], inline: boolean) => {
     setFault("");
-    const size = [...c.files, ...files].reduce((n, f) => n + f.size, 0);
-    if (size > largest) return setFault(t("compose.toolarge", { size: bytes(largest) }));
-    for (const f of files) {
-      const made = await draft.attach({ name: f.name, type: f.type || "application/octet-stream", data: await f.arrayBuffer(), inline });
-      if (inline && f.type.startsWith("image/")) editor?.insertImage(made.content_id, f.name);
-    }
+    const word = await attachAll(app, desk, draft, chosen, { inline, over: choices.over, placed: (cid, name) => editor?.insertImage(cid, name) });
+    if (word) setFault(t("compose.toolarge", { size: bytes(LARGEST) }));
   };
-  const go = async (at = 0) => {
+  const readable = sum.readable.map((r) => r.address.toLowerCase());
+  const linked = c.files.some((f) => f.linked);
+  // Waits for what is on its way, unless the writer thinks better of it.
+  const settled = async (): Promise<boolean> => {
+    const { going, stuck } = files.waiting(draft.content.peek());
+    if (stuck[0]) setFault(t("attach.stuck", { name: `\u2068${stuck[0].name}\u2069` }));
+    if (stuck.length > 0 || going.length === 0) return stuck.length === 0;
+    const all = await Promise.race([files.settled(draft), new Promise<null>((no) => setWaits(() => () => no(null)))]);
+    setWaits(null);
+    return all === true || (all === false && settled());
+  };
+  const go = async (at = 0, words = password) => {
     if (busy) return;
     draft.take();
-    setBusy(true);
     setFault("");
-    const said = await send(desk, draft, { at, sum });
+    const now = draft.content.peek();
+    if (linked && readable.length > 0 && (now.linksAs === "" || (now.linksAs === "password" && words === ""))) return setReach({ then: at });
+    setBusy(true);
+    const said = (await settled()) ? await send(desk, draft, { at, sum, ...(linked && { linking: linking(app, desk, words) }) }) : stay;
     setBusy(false);
     if (said.done) onClosed();
-    else setFault(said.fault);
+    else if (said.word === "link-choice" || said.word === "link-password") setReach({ then: at });
+    else if (said.fault) setFault(said.fault);
+  };
+  const discard = () => {
+    files.abandon(draft.content.peek());
+    void draft.discard().then(onClosed);
   };
   const set = (change: Partial<DraftContent>) => draft.update(change);
 
@@ -95,19 +119,25 @@ export function Compose({ desk, draft, onClosed }: ComposeProps) {
       <div class="compose-body">
         <Body key={plain ? "plain" : "rich"} draft={draft} plain={plain} focus={c.to.length > 0} onReady={setEditor} onSend={() => void go()} onFiles={(files, inline) => void attach(files, inline)} />
       </div>
-      <Files draft={draft} />
+      <Files desk={desk} draft={draft} />
+      <ReachLine c={c} readable={readable} letters={sum.letters > 0} password={password} onChoose={() => setReach({})} />
+      {waits && <Note tone="note" icon="upload" actions={<Button small onClick={waits}>{t("attach.wait.stop")}</Button>}>{t("attach.wait")}</Note>}
       {fault && <Note tone="bad">{fault}</Note>}
       <Warn sum={sum} onAsk={ask} />
       <footer class="compose-foot">
         <Button kind="primary" icon="out" busy={busy} disabled={everybody.length === 0 || sum.invalid.length > 0 || sum.blocked.length > 0} onClick={() => void go(c.at)}>{t(c.at ? "compose.schedule" : "compose.send")}</Button>
         <IconButton icon="clock" label={t("compose.later")} pressed={c.at > 0} onClick={() => setLater(true)} />
-        <IconButton icon="attach" label={t("compose.attach")} onClick={() => pick.current?.click()} />
+        <Menu label={t("compose.attach")} entries={[{ label: t("attach.device"), icon: "attach", run: () => pick.current?.click() }, { label: t("attach.drive"), icon: "folder", run: () => setPicking(true) }]}
+          button={(b) => <IconButton {...b} icon="attach" label={t("compose.attach")} />} />
         <input ref={pick} type="file" multiple hidden onChange={(e) => { void attach([...(e.currentTarget.files ?? [])], false); e.currentTarget.value = ""; }} />
         <More desk={desk} draft={draft} editor={editor} plain={plain} onPlain={(on) => void changePlain(draft, on, setPlain)} onProtect={keyless.length > 0 ? () => setProtect(keyless) : undefined} />
         <span class="compose-sum" role="status">{sum.text && <State tone={sum.tone} icon={sum.icon}>{sum.text}</State>}{sum.readable.length > 0 && <Button small kind="quiet" icon="key" onClick={() => setProtect(sum.readable.map((r) => r.address.toLowerCase()))}>{t("protect.title")}</Button>}{c.at > 0 && <State icon="clock">{t("compose.leaves", { when: relative(c.at) })}</State>}</span>
-        <IconButton icon="trash" danger label={t("compose.discard")} onClick={() => void draft.discard().then(onClosed)} />
+        <IconButton icon="trash" danger label={t("compose.discard")} onClick={discard} />
       </footer>
       {later && <Schedule at={c.at} onClose={() => setLater(false)} onPick={(at) => { set({ at }); setLater(false); }} />}
+      {picking && <FromDrive desk={desk} draft={draft} onClose={() => setPicking(false)} />}
+      {reach && <Reach c={c} readable={readable} preset={choices.outgoing} password={password} onClose={() => setReach(null)}
+        onSet={(o) => { set({ linkDays: o.days, ...(readable.length > 0 && { linksAs: o.way }) }); setPassword(o.password); setReach(null); if (reach.then !== undefined) void go(reach.then, o.password); }} />}
       {asked && <KeyDialog desk={desk} address={asked} state={states.get(asked.toLowerCase())} onProtect={() => { setProtect([asked.toLowerCase()]); ask(""); }} onClose={() => ask("")} />}
       {protect.length > 0 && <Protect addresses={protect} now={c.passwords[protect[0] ?? ""]} onClose={() => setProtect([])}
         onSet={(p) => { set({ passwords: { ...Object.fromEntries(Object.entries(c.passwords).filter(([a]) => !protect.includes(a))), ...(p && Object.fromEntries(protect.map((a) => [a, p]))) } }); setProtect([]); }} />}
@@ -134,21 +164,6 @@ function From({ desk, value, onValue }: { desk: Desk; value: Address; onValue: (
 function Saved({ draft }: { draft: DraftHandle }) {
   const words = { saved: "compose.saved", saving: "compose.saving", unsaved: "compose.unsaved", offline: "compose.offline", conflict: "compose.saved" } as const;
   return draft.savedAt.value === 0 && draft.state.value === "unsaved" ? null : <span class="compose-saved" role="status">{t(words[draft.state.value])}</span>;
-}
-
-function Files({ draft }: { draft: DraftHandle }) {
-  const files = draft.content.value.files.filter((f) => !f.inline);
-  if (files.length === 0) return null;
-  return (
-    <ul class="compose-files" aria-label={t("compose.files")}>
-      {files.map((f) => (
-        <li key={f.id}>
-          <Icon name="file" /><bdi>{f.name}</bdi><small>{bytes(f.size)}</small>
-          <button type="button" aria-label={t("compose.detach", { name: f.name })} onClick={() => void draft.detach(f.id)}><Icon name="close" /></button>
-        </li>
-      ))}
-    </ul>
-  );
 }
 
 // Warn says what must be decided before anything leaves.

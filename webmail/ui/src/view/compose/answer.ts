@@ -4,6 +4,7 @@ import type { Desk, MailRef, OpenedMail } from "../../model/types.ts";
 import { exactDate, fullDate, list, t } from "../../words/index.ts";
 import { fromHTML, fromText, headed, quoted } from "./editor/parse.ts";
 import { html, text } from "./editor/text.ts";
+import { toast } from "../kit/index.ts";
 
 export type How = "reply" | "reply-all" | "forward";
 
@@ -16,6 +17,7 @@ export async function answer(desk: Desk, shown: OpenedMail, ref: MailRef, how: H
   for (const p of mail.parts.filter((x) => !x.inline)) {
     const file = await desk.mail.part(ref.id, p.index);
     if (file) await draft.attach(file);
+    else toast(`${t("files.failed")} \u2068${p.name}\u2069`, { kind: "fault" });
   }
 }
 

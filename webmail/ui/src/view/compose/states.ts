@@ -24,12 +24,13 @@ export interface Summary {
   blocked: RecipientView[]; // nothing leaves until these are decided
   invalid: RecipientView[];
   readable: RecipientView[];
+  letters: number; // how many get a letter behind a password
 }
 
 // summary is the line beside the send button: the weakest of all that will happen.
 export function summary(all: readonly RecipientView[]): Summary {
   const of = (s: RecipientState) => all.filter((r) => r.state === s);
-  const parts = { blocked: of("blocked"), invalid: of("invalid"), readable: of("readable") };
+  const parts = { blocked: of("blocked"), invalid: of("invalid"), readable: of("readable"), letters: of("password").length };
   const closed = of("verified").length + of("encrypted").length;
   const say = (state: RecipientState, text: string): Summary => ({ tone: looks[state].tone, icon: looks[state].icon, text, ...parts });
   if (all.length === 0) return { tone: "plain", icon: "info", text: "", ...parts };

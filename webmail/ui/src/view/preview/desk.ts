@@ -158,6 +158,7 @@ function mailModel(w: World): MailModel {
       return p ? { name: p.name, type: p.type, data: new TextEncoder().encode("preview").buffer } : null;
     },
     complete: async () => null, pictures: () => null,
+    original: async () => null,
     source: async (id) => new TextEncoder().encode(`From: ${w.byId.get(id)?.card?.from}\r\nSubject: ${w.byId.get(id)?.card?.subject}\r\nX-Preview: yes\r\n\r\n${w.byId.get(id)?.body?.text ?? ""}`).buffer,
   };
 }
@@ -194,7 +195,7 @@ export function makeApp(count = 2000): App {
     cabinet: nothing(), contacts: nothing({ all: signal([]), ready: signal(true), byAddress: () => undefined }), pins: nothing({ all: signal(new Map()), ready: signal(true) }),
     drafts: nothing({ all: signal([]), open: signal([]), recovered: signal([]), create: async () => { w.say("preview", {}, null); } }), outbox: nothing({ items: signal([]), recipients: signal(new Map()) }),
     search: nothing({ progress: signal({ done: 1680, of: 2000 }), query: async () => ({ ids: [], words: [] }) }), moving: nothing({ importing: signal(null), exporting: signal(null) }), close: () => {},
-    reseal: nothing({ view: signal({ state: "none" as const, done: 0, of: 0, failed: 0, inner: 0, here: false, word: "" }) }), parcels: nothing({ all: signal([]) }),
+    reseal: nothing({ view: signal({ state: "none" as const, done: 0, of: 0, failed: 0, inner: 0, here: false, word: "" }) }), parcels: nothing({ all: signal([]) }), drive: () => new Promise(() => {}),
   };
   const phase = signal<"open">("open");
   return {

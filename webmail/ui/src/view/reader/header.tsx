@@ -37,9 +37,9 @@ export function Head({ mail, opened: o, alone }: { mail: MailView; opened: Opene
     { label: t("do.trash"), icon: "trash", danger: true, run: () => desk.actions.trash([mail.ref]) },
   ];
   const exportMail = async () => {
-    const data = await desk.mail.source(mail.ref.id);
-    if (data) download(`${safeName(o.subject || "mail")}.eml`, data);
-    else toast(t("reader.failed"), { kind: "fault" });
+    const got = await desk.mail.original(mail.ref.id);
+    if (got) download(`${safeName(o.subject || "mail")}.eml`, got.data);
+    if (!got?.whole) toast(t(got ? "reader.export.without" : "reader.failed"), { kind: "fault" });
   };
   return (
     <header class="mail-head">

@@ -1,7 +1,9 @@
 // One mail of a conversation: folded to a line, or in full.
-import type { MailView } from "../../model/types.ts";
+import { useMemo } from "preact/hooks";
+import { fileLinksIn } from "../../files/address.ts";
+import type { MailView, OpenedMail } from "../../model/types.ts";
 import { shortDate, t, type Key } from "../../words/index.ts";
-import { Avatar, Button, Icon, Note, Spinner, useDesk } from "../kit/index.ts";
+import { Avatar, Button, Icon, Lazy, Note, Spinner, useDesk } from "../kit/index.ts";
 import { visible } from "../../frame/text.ts";
 import { Body } from "./body.tsx";
 import { Files } from "./attachments.tsx";
@@ -30,9 +32,21 @@ export function Mail({ mail, alone }: { mail: MailView; alone: boolean }) {
           <pre class="mail-plain" dir="auto">{visible(o.inline)}</pre>
         </section>
       )}
-      {o && o.parts.some((p) => !p.inline) && <Files mail={mail} opened={o} />}
+      {o && o.parts.some((p) => !p.inline && !p.link) && <Files mail={mail} opened={o} />}
+      {o && <LinkedFiles key={`links-${o.handle}`} opened={o} />}
     </section>
   );
+}
+
+const loadLinks = () => import("./links.tsx");
+
+// Links to files: those that parts stand for, and what else the text names.
+function LinkedFiles({ opened }: { opened: OpenedMail }) {
+  const [parts, links] = useMemo(() => {
+    const parts = opened.parts.filter((p) => p.link);
+    return [parts, fileLinksIn(opened.text, opened.html).filter((l) => !parts.some((p) => p.link!.url === l.url))];
+  }, [opened]);
+  return parts.length + links.length > 0 ? <Lazy load={loadLinks} quiet parts={parts} links={links} /> : null;
 }
 
 const nameOf = (m: MailView) => m.card?.from_name || m.card?.from || m.opened?.from[0]?.name || m.opened?.from[0]?.address || "";

@@ -8,6 +8,7 @@ import { href, route } from "../../router.ts";
 import { t } from "../../words/index.ts";
 import { Icon, type IconName } from "../kit/index.ts";
 import { Appearance } from "./appearance.tsx";
+import { AttachmentsPage } from "./attachments.tsx";
 import { Begin } from "./begin.tsx";
 import { DevicesPage } from "./devices.tsx";
 import { Filters } from "./filters.tsx";
@@ -28,7 +29,7 @@ import "./settings.css";
 
 const groups: { name: string; parts: [string, IconName][] }[] = [
   { name: "you", parts: [["begin", "seal"], ["profile", "person"], ["keys", "key"]] },
-  { name: "mail", parts: [["appearance", "sun"], ["reading", "mail-open"], ["writing", "pen"], ["privacy", "eye-off"], ["organise", "folder"], ["filters", "filter"], ["letters", "key"], ["keyboard", "keyboard"]] },
+  { name: "mail", parts: [["appearance", "sun"], ["reading", "mail-open"], ["writing", "pen"], ["privacy", "eye-off"], ["attachments", "attach"], ["organise", "folder"], ["filters", "filter"], ["letters", "key"], ["keyboard", "keyboard"]] },
   { name: "door", parts: [["security", "shield"], ["devices", "device"], ["programs", "link"], ["moving", "move"], ["storage", "storage"]] },
 ];
 
@@ -45,6 +46,7 @@ export function Settings({ app, desk }: Room) {
     profile: () => <Profile {...room} own={own} />,
     organise: () => <Organise {...room} />,
     privacy: () => <Privacy {...room} own={own} />,
+    attachments: () => <AttachmentsPage {...room} />,
     keys: () => <Keys {...room} />,
     appearance: () => <Appearance {...room} />,
     reading: () => <Reading {...room} />,

@@ -2,8 +2,9 @@
 // left behind but what they save.
 import { useEffect, useMemo } from "preact/hooks";
 import { SharedLink } from "../../model/shared.ts";
-import { route } from "../../router.ts";
-import { Client, bringer } from "../../shared/client.ts";
+import { bringer, onFile, save } from "../../shared/bringing.ts";
+import { Client } from "../../shared/client.ts";
+import workerUrl from "../../shared/worker.ts?worker&url";
 import { fullDate, t } from "../../words/index.ts";
 import { Button, Icon, Note, Seal, Spinner, download } from "../kit/index.ts";
 import { File } from "./file.tsx";
@@ -11,13 +12,10 @@ import { Lock } from "./lock.tsx";
 import "../letter/letter.css";
 import "./shared.css";
 
-/** The page of /f/ID#SECRET: the secret leaves the address bar before anything else. */
-export function Shared() {
-  const at = route.value;
-  const [id, secret] = at.page === "shared" ? [at.id, at.secret] : ["", ""];
+/** The page of /f/ID#SECRET: the secret has left the address bar before (stranger.tsx). */
+export function Shared({ id, secret }: { id: string; secret: string }) {
   const link = useMemo(() => begin(id, secret), [id, secret]);
   useEffect(() => {
-    if (secret) history.replaceState(null, "", location.pathname);
     void link.open();
     const online = () => link.wake();
     addEventListener("online", online);
@@ -47,29 +45,9 @@ export function Shared() {
 }
 
 function begin(id: string, secret: string): SharedLink {
-  const client = new Client((e) => link.event(e));
-  const link: SharedLink = new SharedLink(id, secret, { client, bringer, onFile, save, keep: download });
+  const client = new Client(workerUrl, (e) => link.event(e));
+  const link: SharedLink = new SharedLink(id, secret, { client, bringer: () => bringer(true), onFile, save, keep: download });
   return link;
-}
-
-function onFile(f: (token: string, range: string | null, port: MessagePort) => void): () => void {
-  if (!("serviceWorker" in navigator)) return () => {};
-  const hear = (e: MessageEvent<{ file?: unknown; range?: unknown } | null>) => {
-    const port = e.ports[0];
-    if (typeof e.data?.file === "string" && port) f(e.data.file, typeof e.data.range === "string" ? e.data.range : null, port);
-  };
-  navigator.serviceWorker.addEventListener("message", hear);
-  navigator.serviceWorker.startMessages();
-  return () => navigator.serviceWorker.removeEventListener("message", hear);
-}
-
-// A link with a download attribute would go past the service worker: a frame does not.
-function save(path: string): void {
-  const frame = document.createElement("iframe");
-  frame.hidden = true;
-  frame.title = "";
-  frame.src = path;
-  document.body.append(frame);
 }
 
 /** again: the page was loaded anew, and the secret of the link went with the old one. */

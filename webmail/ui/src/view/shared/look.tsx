@@ -11,7 +11,10 @@ import { isPdf, pictureType, type Kind } from "../reader/files.ts";
 type Shown = { kind: "image" | "pdf" | "audio" | "video"; url: string } | { kind: "text"; text: string; cut: boolean } | { kind: "large" | "none" | "failed" };
 const mostText = 256 << 10, mostWhole = 32 << 20;
 
-export async function lookAt(link: Pick<SharedLink, "read" | "play">, told: Told, kind: Kind): Promise<Shown> {
+/** What is looked at: a link's file, or one of its owner's. */
+export type Looked = Pick<SharedLink, "read" | "play">;
+
+export async function lookAt(link: Looked, told: Pick<Told, "type" | "length">, kind: Kind): Promise<Shown> {
   if (kind === "text") return { kind, text: new TextDecoder().decode(await link.read(0, Math.min(told.length, mostText))), cut: told.length > mostText };
   if (kind === "audio" || kind === "video") {
     const type = mediaType(new Uint8Array(await link.read(0, Math.min(told.length, 64))), told.type);
@@ -24,7 +27,7 @@ export async function lookAt(link: Pick<SharedLink, "read" | "play">, told: Told
   return type ? { kind: kind as "image" | "pdf", url: URL.createObjectURL(new Blob([data], { type })) } : { kind: "none" };
 }
 
-export function Look({ link, told, kind }: { link: SharedLink; told: Told; kind: Kind }) {
+export function Look({ link, told, kind }: { link: Looked; told: Pick<Told, "name" | "type" | "length">; kind: Kind }) {
   const [shown, show] = useState<Shown>();
   useEffect(() => {
     let url = "", gone = false;

@@ -26,7 +26,6 @@ export function Root({ app }: { app: App }) {
 function Phase({ app }: { app: App }) {
   const phase = app.session.phase.value, desk = app.desk.value;
   if (route.value.page === "letter") return <Lazy load={pages.letter} app={app} />;
-  if (route.value.page === "shared") return <Lazy load={pages.shared} />;
   if (phase === "open" && desk) return <Signed desk={desk}><Shell /></Signed>;
   if (phase === "starting" || phase === "open") return <Splash />;
   return <Lazy load={pages.door} app={app} session={app.session} />;

@@ -124,6 +124,7 @@ export const commands: readonly Command[] = [
   { id: "go-trash", words: "go.trash", keys: "g #", group: "go", icon: "trash", run: place("trash") },
   { id: "go-all", words: "go.all", keys: "g l", group: "go", icon: "all", run: place("all") },
   { id: "go-contacts", words: "go.contacts", keys: "g c", group: "go", icon: "people", run: () => go({ page: "contacts", id: "" }) },
+  { id: "go-drive", words: "go.drive", keys: "g f", group: "go", icon: "storage", run: () => go({ page: "drive", at: "" }) },
   { id: "go-settings", words: "go.settings", keys: "g ,", group: "go", icon: "settings", run: () => go({ page: "settings", part: "" }) },
 
   { id: "search", words: "do.search", keys: "/", group: "page", icon: "search", run: () => document.getElementById("search")?.focus() },

@@ -8,7 +8,7 @@ import { createElement } from "preact";
 // Whatever a page takes beyond the context.
 export type Page = ComponentType<any>;
 type Load = () => Promise<{ default: Page }>;
-const rooms = import.meta.glob<{ [name: string]: Page }>("../{settings,contacts,admin,letter,shared}/index.tsx");
+const rooms = import.meta.glob<{ [name: string]: Page }>("../{settings,contacts,drive,admin,letter}/index.tsx");
 
 const Missing: Page = () => createElement(EmptyState, { title: t("shell.nopage"), art: "question" });
 // A room's page is called as the room is: Settings of settings.
@@ -22,9 +22,9 @@ export const pages = {
   door: (async () => ({ default: (await import("../welcome/index.tsx")).Welcome })) as Load, // by session.phase and route
   settings: room("settings"),
   contacts: room("contacts"),
+  drive: room("drive"),
   admin: room("admin"),
   letter: room("letter"), // a message behind a password, for somebody outside
-  shared: room("shared"), // a link to a file, for anybody
   compose: (async () => ({ default: (await Promise.all([import("../compose/Composers.tsx"), allWords()]))[0].Composers })) as Load, // draws all of drafts.open
   reader: (async () => (await Promise.all([import("../reader/reader.tsx"), allWords()]))[0]) as Load,
   palette: (() => import("./palette.tsx")) as Load,

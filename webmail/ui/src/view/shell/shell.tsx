@@ -72,6 +72,7 @@ function OtherPage() {
     case "settings": return <Lazy load={pages.settings} {...all} part={r.part} />;
     case "admin": return <Lazy load={pages.admin} {...all} part={r.part} />;
     case "contacts": return <Lazy load={pages.contacts} {...all} id={r.id} />;
+    case "drive": return <Lazy load={pages.drive} {...all} at={r.at} />;
     case "compose": return <Begin draft={r.draft} query={r.query} />;
     default: return null;
   }

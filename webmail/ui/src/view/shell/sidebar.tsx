@@ -41,6 +41,9 @@ export function Sidebar() {
           {leaving > 0 && <Item list={{ kind: "special", name: "scheduled" }} icon="clock" label={t("box.scheduled")} count={leaving} />}
           {(["sent", "archive", "junk", "trash"] as const).map((role) => { const b = of(role); return b && <Box key={role} box={b} label={t(`box.${role}`)} />; })}
           <Item list={{ kind: "special", name: "all" }} icon="all" label={t("box.all")} />
+          <li class={"side-item side-drive" + (route.value.page === "drive" ? " side-here" : "")}>
+            <a href={href({ page: "drive", at: "" })} aria-current={route.value.page === "drive" ? "page" : undefined} draggable={false}><Icon name="storage" /><span class="side-label">{t("shell.drive")}</span></a>
+          </li>
         </ul>
         <Section title={t("shell.folders")} add={t("folder.new")} onAdd={() => void newFolder(desk)}>
           {own.filter((b) => !hidden(b, own)).map((b) => <Box key={b.id} box={b} label={b.leaf} parent={own.some((o) => o.name.startsWith(b.name + "/"))} />)}

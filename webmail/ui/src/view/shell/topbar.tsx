@@ -50,6 +50,7 @@ function AccountMenu() {
   const entries: (MenuEntry | false)[] = [
     { label: t("shell.settings"), icon: "settings", run: () => clicked("go-settings", desk) },
     { label: t("shell.contacts"), icon: "people", run: () => clicked("go-contacts", desk) },
+    { label: t("shell.drive"), icon: "storage", run: () => clicked("go-drive", desk) },
     desk.account.operator && { label: t("shell.admin"), icon: "storage", run: () => go({ page: "admin", part: "" }) },
     { label: t("shell.keyboard"), icon: "keyboard", keys: "?", run: () => clicked("help", desk) },
     "line",

@@ -35,7 +35,7 @@ function ByPassphrase({ session, address, onKit }: { session: SessionModel; addr
   const busy = session.busy.value;
   const unlock = async () => {
     await session.unlock({ passphrase });
-    setPassphrase("");
+    setPassphrase((now) => (now === passphrase ? "" : now)); // what is typed since it was refused stays
   };
   return (
     <>

@@ -1,0 +1,45 @@
+package imap
+
+import "strings"
+
+// enables is what ENABLE turns on (RFC 5161).
+var enables = map[string]func(*session){
+	"IMAP4REV2":   func(s *session) { s.enabled.rev2, s.wire.UTF8 = true, true },
+	"UTF8=ACCEPT": func(s *session) { s.wire.UTF8 = true },
+	"CONDSTORE":   (*session).followModseqs,
+	"QRESYNC": func(s *session) {
+		s.enabled.qresync = true
+		s.followModseqs()
+	},
+	"UIDONLY": func(s *session) { s.enabled.uidOnly = true },
+}
+
+// spelled is how we write the names of those whose case matters to some.
+var spelled = map[string]string{"IMAP4REV2": "IMAP4rev2"}
+
+// enable is ENABLE. What is not known is passed over (RFC 5161, section 3.1).
+func (s *session) enable(r *request) error {
+	p := &r.Args
+	var on []string
+	for {
+		word, ok := p.Word()
+		if !ok {
+			return bad("expected ENABLE capability ...")
+		}
+		if turn, known := enables[word]; known {
+			defer turn(s) // what it makes us say comes behind ENABLED
+			if spelled[word] != "" {
+				word = spelled[word]
+			}
+			on = append(on, word)
+		}
+		if p.End() {
+			break
+		}
+		if !p.Space() {
+			return bad("expected ENABLE capability ...")
+		}
+	}
+	s.wire.Str(strings.TrimRight("* ENABLED "+strings.Join(on, " "), " ") + "\r\n")
+	return nil
+}

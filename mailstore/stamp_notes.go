@@ -1,0 +1,86 @@
+package mailstore
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+)
+
+const (
+	maxNote  = 256 << 10 // octets beside one mailbox
+	maxNotes = 2 << 20   // and beside all of an owner
+)
+
+func (d *desk) note(c Note) (Event, error) {
+	if c.Box != 0 {
+		if _, err := d.box(c.Box); err != nil {
+			return Event{}, err
+		}
+	}
+	was, err := d.noteOf(c.Box)
+	if err != nil {
+		return Event{}, err
+	}
+	switch {
+	case !bytes.Equal(was, c.Was):
+		return Event{}, ErrChanged
+	case len(c.Now) > maxNote:
+		return Event{}, ErrNotes
+	}
+	if d.notes == nil {
+		d.notes = make(map[MailboxID][]byte)
+	}
+	d.notes[c.Box] = c.Now
+	if len(c.Now) > len(was) {
+		err = d.affordNotes()
+	}
+	return Event{Box: c.Box}, err
+}
+
+// noteOf is what the changes so far have made of a note.
+func (d *desk) noteOf(box MailboxID) ([]byte, error) {
+	if now, ok := d.notes[box]; ok || d.wiped {
+		return now, nil
+	}
+	return d.storedNote(box)
+}
+
+func (d *desk) storedNote(box MailboxID) ([]byte, error) {
+	note, err := d.rows.Note(box)
+	if err != nil {
+		return nil, fmt.Errorf("read note of mailbox %d: %w", box, err)
+	}
+	return note, nil
+}
+
+// affordNotes refuses what would make all notes of an owner too much.
+func (d *desk) affordNotes() error {
+	var sum int64
+	if !d.wiped {
+		var err error
+		if sum, err = d.rows.NoteBytes(); err != nil {
+			return fmt.Errorf("read size of notes: %w", err)
+		}
+	}
+	for box, now := range d.notes {
+		sum += int64(len(now))
+		if d.wiped {
+			continue
+		}
+		stored, err := d.storedNote(box)
+		if err != nil {
+			return err
+		}
+		sum -= int64(len(stored))
+	}
+	if sum > maxNotes {
+		return ErrNotes
+	}
+	return nil
+}
+
+// livingNotes leaves out those of mailboxes that went in the same call.
+func (d *desk) livingNotes() map[MailboxID][]byte {
+	maps.DeleteFunc(d.notes, func(box MailboxID, _ []byte) bool { return box != 0 && d.byID[box].dropped })
+	return d.notes
+}

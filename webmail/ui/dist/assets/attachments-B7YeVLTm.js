@@ -1,0 +1,1 @@
+export{n as keyOnce}from"./attachments-C2xiK9kd.js";

@@ -1,1 +1,0 @@
-new TextEncoder,new TextDecoder(`utf-8`,{fatal:!0,ignoreBOM:!0}),new TextDecoder(`utf-8`,{ignoreBOM:!0});function e(e){let t=``;for(let n of e)t+=(n<16?`0`:``)+n.toString(16);return t}function t(e){if(e<2)return e;let t=Math.floor(Math.log2(e)),n=Math.floor(Math.log2(t))+1,r=2**Math.min(t-n,14);return t<=n?e:Math.ceil(e/r)*r}export{e as n,t};

@@ -1,0 +1,1 @@
+var e=class extends Error{word;constructor(e){super(e),this.word=e,this.name=`VaultError`}};function t(){return new e(`closed`)}export{t as n,e as t};

@@ -1,0 +1,1 @@
+var e=class extends Error{word;constructor(e){super(e),this.word=e,this.name=`Failure`}};export{e as t};

@@ -1,0 +1,1 @@
+var e=2**39,t=65536,n=1024;function r(e){if(e<n)return n;let t=e>=2**32?63-Math.clz32(e/2**32):31-Math.clz32(e),r=2**(t-(32-Math.clz32(t)));return Math.ceil(e/r)*r}function i(e){return Math.ceil(r(e)/t)}function a(e){return 184+r(e)+i(e)*16}export{a as n,e as t};

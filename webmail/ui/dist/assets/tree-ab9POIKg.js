@@ -1,0 +1,1 @@
+export{c as named}from"./tree-DpiTSxng.js";

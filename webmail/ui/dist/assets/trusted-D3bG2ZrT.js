@@ -1,1 +1,0 @@
-var e=/^\/(?:assets\/[A-Za-z0-9._-]+\.js|sw\.js)$/;function t(t){let n=new URL(t,location.href);if(n.origin!==location.origin||n.search!==``||!e.test(n.pathname))throw TypeError(`not a script of this page`);return n.href}var n=typeof window>`u`?void 0:window.trustedTypes?.createPolicy(`app`,{createScriptURL:t});function r(e){return n?.createScriptURL(e)??t(e)}export{r as t};
