@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -29,6 +30,7 @@ func TestSeededFaults(t *testing.T) {
 	due := dueFaults()
 	for _, f := range slices.Concat(faults, faultsOut, faultsWeb) {
 		path := filepath.Join("..", f.file)
+		f.guarded(t)
 		if sown(t, path, f.old, f.new); !due(f.file, f.old, f.run) {
 			continue
 		}
@@ -68,6 +70,34 @@ func sown(t *testing.T, path, old, faulty string) string {
 	}
 	return strings.Replace(string(source), old, faulty, 1)
 }
+
+// guarded asks that the guard is there at all, be its fault due or not.
+func (f fault) guarded(t *testing.T) {
+	t.Helper()
+	first, _, _ := strings.Cut(f.run, "/") // what follows names rows of the test
+	guard, err := regexp.Compile(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join("..", f.pkg, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range aTest.FindAllSubmatch(text, -1) {
+			if guard.Match(m[1]) {
+				return
+			}
+		}
+	}
+	t.Errorf("%s has no test that fits %q", f.pkg, f.run)
+}
+
+var aTest = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w*)\(`)
 
 // guard runs the test that must notice, over a tree that differs from the real
 // one by this fault only.

@@ -35,10 +35,10 @@ var faultsUI = []uiFault{
 	{"B04", "model/trust.ts", "pin ? state(\"key-changed\", \"caution\", values) : ", "", "model/trust.test.ts", "signed by a key nobody knows, of somebody whose key is known"},
 	{"F01", "model/outbox.ts", "...said, html: \"\"", "text: said.text + draft.text, html: \"\"", "model/parcels.test.ts", "who has no key gets a link"},
 	{"F04", "model/session.ts", "this.#parts.memory.set(LOCKING, \"yes\");", "", "model/session.test.ts", "whoever reloads while it locks finds it locked"},
-	{"A10", "model/attach/copies.ts", "(reader === \"readable\" ? d.linksAs : \"link\")", "\"link\"", "model/attach/attach.test.ts", "nothing leaves before somebody chose, and then what was chosen"},
+	{"A10", "model/attach/copies.ts", "(reader === \"readable\" ? d.linksAs : \"link\")", "\"link\"", "model/attach/attach.test.ts", "who has none: nothing leaves before somebody chose, and then what was chosen"},
 	{"A10", "model/attach/copies.ts", "    if (tells(d, password)) throw", "    if (false) throw", "model/attach/attach.test.ts", "a password never leaves beside its link"},
-	{"A10", "model/outbox.ts", "copies.get(reader) ??", "copies.get([...copies.keys()][0] ?? reader) ??", "model/attach/attach.test.ts", "get links of their own"},
-	{"A10", "files/address.ts", "    if (new URL(url).href !== url) return null;", "    new URL(url);", "files/address.test.ts", "is known by its form, to the letter"},
+	{"A10", "model/outbox.ts", "copies.get(reader) ??", "copies.get([...copies.keys()][0] ?? reader) ??", "model/attach/attach.test.ts", "those with keys and those without get links of their own"},
+	{"A10", "files/address.ts", "    if (new URL(url).href !== url) return null;", "    new URL(url);", "files/address.test.ts", "a link to a file is known by its form, to the letter"},
 	{"A04", "vault/openpgp.ts", "    await packet.validate();\n", "", "vault/vault.test.ts", "cannot have a changed secret key used"},
 	{"A08", "model/pins.ts", "if (other && !pin.refused.includes(other.fingerprint)) {", "if (other && false) {", "model/cabinet.test.ts", "another key blocks writing"},
 	{"A08", "model/pins.ts", "    if (now && now.fingerprint !== this.#parts.fingerprint) {", "    if (now && false) {", "model/cabinet.test.ts", "our own key, when others are shown another"},
@@ -76,7 +76,7 @@ var faultsUI = []uiFault{
 	{"A05", "drive/upload.ts", "!(f.part >= partLeast && f.part <= partMost)", "!(f.part > 0)", "shared/hostile.test.ts", "is not made octet by octet, nor held whole, nor under what is no id, nor taken for complete"},
 	{"C04", "view/reader/files.ts", "new Set([\"image/png\",", "new Set([\"image/svg+xml\", \"image/png\",", "view/reader/files.test.ts", "a kind is taken from the type"},
 	{"A10", "shared/keeper.ts", "`/${id}`, \"GET\", {})", "`/${id}`, \"GET\", { \"Link-Secret\": secret })", "shared/shared.test.ts", "opens for its secret, which no request has"},
-	{"A06", "shared/opened.ts", "      end({ broken: true });", "      end({ end: true });", "shared/shared.test.ts", "of a file with another octet in its end never ends as whole"},
+	{"A06", "shared/opened.ts", "      end({ broken: true });", "      end({ end: true });", "shared/shared.test.ts", "of a file with another octet never ends as whole: its end"},
 	{"D12", "model/drive/asks.ts", "drive.add(folder, entry, true)", "drive.add(folder, entry)", "model/drive/asks.test.ts", "what is asked for stands under the secret, and what comes is opened"},
 	{"A06", "drive/upload.ts", "if (sealing.length !== length) throw", "if (false) throw", "asked/asked.test.ts", "a file that cannot be read to its end is not completed"},
 	{"A10", "asked/carrier.ts", "fetched(fetch, \"omit\")", "fetched(fetch, \"same-origin\")", "asked/asked.test.ts", "a file arrives sealed to its owner alone"},
@@ -130,6 +130,7 @@ func TestSeededFaultsUI(t *testing.T) {
 	var all []uiFault
 	for due, i := dueFaults(), 0; i < len(faultsUI); i++ {
 		f := faultsUI[i]
+		tree.guarded(t, f)
 		if sown(t, tree.path(f.file), f.old, f.new); due(f.file, f.old, f.test) {
 			all = append(all, f)
 		}
@@ -200,6 +201,19 @@ func link(t *testing.T, from, to, but string) {
 
 func (u uiTree) path(file string) string {
 	return filepath.Join(u.dir, "src", filepath.FromSlash(file))
+}
+
+// guarded asks that a fault's guard is there at all, be it due or not: its name as it is
+// written, up to what a table fills in behind a colon.
+func (u uiTree) guarded(t *testing.T, f uiFault) {
+	t.Helper()
+	text, err := os.ReadFile(u.path(f.spec))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name, _, _ := strings.Cut(f.test, ":"); !strings.Contains(string(text), `"`+name) {
+		t.Errorf("%s has no test that begins with %q", f.spec, name)
+	}
 }
 
 // sow puts one fault into the copy; what it gives back takes it out again.

@@ -179,21 +179,22 @@ export class Sync implements SyncModel {
   // -- from the server
   refresh(): Promise<void> {
     if (this.#running) this.#again = true;
-    else
-      this.#running = this.#loop().finally(() => {
-        this.#running = null;
-      });
-    return this.#running!;
+    else this.#running = this.#loop();
+    return this.#running;
   }
   async #loop(): Promise<void> {
     this.#retry?.();
     this.state.value = this.state.value === "starting" ? "starting" : "syncing";
     try {
-      await this.loaded;
-      do {
-        this.#again = false;
-        await this.#look();
-      } while (this.#again && !this.#closed);
+      try {
+        await this.loaded;
+        do {
+          this.#again = false;
+          await this.#look();
+        } while (this.#again && !this.#closed);
+      } finally {
+        this.#running = null; // in the same turn: who asks from now on begins anew
+      }
       this.state.value = "current";
       this.#first = false;
     } catch (e) {

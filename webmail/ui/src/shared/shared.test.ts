@@ -120,7 +120,7 @@ describe("a download", () => {
   });
 
   const zeros = (f: Uint8Array) => { f[70_000]! ^= 1; return f; };
-  test.each([["its end", last], ["a part in the middle", zeros], ["its header", (f: Uint8Array) => { f[100]! ^= 1; return f; }]])("of a file with another octet in %s never ends as whole", async (_, change) => {
+  test.each([["its end", last], ["a part in the middle", zeros], ["its header", (f: Uint8Array) => { f[100]! ^= 1; return f; }]])("of a file with another octet never ends as whole: %s", async (_, change) => {
     const w = await world({ change });
     await w.look();
     expect((await take(w.keeper, { save: true })).how).toBe("broken");

@@ -75,7 +75,7 @@ async function withKey(stage, page, name, content) {
   expect((await sent(page)).includes("BEGIN PGP MESSAGE") && !(await sent(page)).includes("/f/"), "the link only inside of what is sealed");
   const d = await bobsOf(stage), there = d.page;
   await goTo(there, "Inbox");
-  await row(there, subject).waitFor({ timeout: 30_000 });
+  await row(there, subject).waitFor();
   const before = d.seen.requests.length;
   await openMail(there, subject);
   await bodyOf(there).getByText("as promised").waitFor();
@@ -145,5 +145,5 @@ async function discards(stage, page, content) {
   await button(page, "Discard").click();
   await page.locator(".compose").waitFor({ state: "detached" });
   // It may come back for a while; then it is gone.
-  stage.atLast.push(() => until("the discarded draft's file gone", async () => (await stored(page)) === files, 30_000));
+  stage.atLast.push(() => until("the discarded draft's file gone", async () => (await stored(page)) === files));
 }

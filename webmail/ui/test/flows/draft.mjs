@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isOpen, record, signInByKit, until, write } from "./stage.mjs";
+import { isOpen, patience, record, signInByKit, until, write } from "./stage.mjs";
 import { flagsFor } from "../harness.mjs";
 
 const { chromium } = createRequire(import.meta.url)("playwright-core");
@@ -28,7 +28,7 @@ export async function draft(stage) {
   let context;
   const start = async () => {
     context = await chromium.launchPersistentContext(folder, { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: flagsFor({ trust: stage.demo.trust, sink: stage.sink }), viewport: { width: 1280, height: 800 }, ignoreHTTPSErrors: true, reducedMotion: "reduce", locale: "en-US" });
-    context.setDefaultTimeout(15_000);
+    context.setDefaultTimeout(patience);
     record(stage, context);
     return context.pages()[0] ?? (await context.newPage());
   };

@@ -34,7 +34,7 @@ export async function editor(stage) {
   await plain(stage, page);
 
   await bobs.goto(stage.demo.url + "#/inbox");
-  await row(bobs, subject).waitFor({ timeout: 30_000 });
+  await row(bobs, subject).waitFor();
   await openMail(bobs, subject);
   await bodyOf(bobs).locator("b, strong", { hasText: bold }).waitFor();
   await bodyOf(bobs).locator("img[src^=blob], img[src^=data]").waitFor();

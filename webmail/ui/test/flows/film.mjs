@@ -7,7 +7,7 @@ import { closeSync, createReadStream, mkdtempSync, openSync, rmSync, statSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { watchMemory } from "./memory.mjs";
-import { expect, signInByKit, wait } from "./stage.mjs";
+import { expect, patience, signInByKit, wait } from "./stage.mjs";
 import { forms, openWire } from "./wire.mjs";
 
 const size = Number(process.env.SEALPOST_FILM_BYTES ?? 12 << 20);
@@ -74,7 +74,7 @@ async function openLink(page, wire, link) {
 /** At a desk, in the drive's room: the network goes away in the middle of it. */
 async function bringIt(stage, wire, file) {
   const d = await stage.browser.profile(), { page } = d; // stage.device() keeps what is sent, which is too much here
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(patience);
   await signInByKit(page, { ...stage.alice, web: `https://localhost:${wire.port}/` });
   await page.locator("nav.side").getByRole("link", { name: "Drive" }).click();
   await page.locator(".drive-bring input").first().waitFor({ state: "attached" });
@@ -125,7 +125,7 @@ export async function film(stage) {
     wire.seek("a ticket", [Buffer.from("link-ticket: "), Buffer.from("Link-Ticket: ")]); // which does go by: so much is seen here
 
     const d = await stage.browser.profile({ phone: true, size: { width: 390, height: 844 } }), { page } = d;
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(patience);
     const enter = async (left) => {
       await openLink(page, wire, link);
       await page.getByLabel("Password", { exact: true }).fill(password);

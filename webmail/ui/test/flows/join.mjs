@@ -19,7 +19,7 @@ export async function join(stage) {
   await look(d, "sign-up", { tall: true, only: ["light", "phone-dark"] });
   await page.getByRole("button", { name: "Make my keys" }).click();
   const words = page.locator(".kit-words code");
-  await words.first().waitFor({ timeout: 30_000 });
+  await words.first().waitFor();
   const kit = await words.allInnerTexts();
   expect(kit.length === 24, `24 words of the kit, not ${kit.length}`);
   stage.plant(kit.join(" "));
@@ -29,7 +29,7 @@ export async function join(stage) {
   await look(d, "sign-up-retype", { keep: false, only: ["light", "phone-dark"] });
   for (const [i, word] of kit.entries()) await page.locator(".words-one input").nth(i).fill(word); // typed, not pasted
   await page.getByRole("button", { name: "Open my mailbox" }).click();
-  await page.getByRole("navigation", { name: "Settings" }).waitFor({ timeout: 30_000 });
+  await page.getByRole("navigation", { name: "Settings" }).waitFor();
 
   await page.goto(stage.demo.url + "#/inbox");
   await isOpen(page);

@@ -1,7 +1,7 @@
 // What people see, looked at as a whole: the rooms over the real server, with mail in them,
 // in light and dark, on a desk and a phone: axe finds nothing, and pictures are kept.
 import { look, lookForced, picture } from "./looks.mjs";
-import { deliver, openMail, place, row, secondOf, write } from "./stage.mjs";
+import { deliver, openMail, patience, place, row, secondOf, write } from "./stage.mjs";
 
 const rooms = {
   settings: ["begin", "profile", "keys", "appearance", "reading", "writing", "privacy", "attachments", "organise", "filters", "letters", "keyboard", "security", "devices", "programs", "moving", "storage"],
@@ -84,7 +84,7 @@ async function fromTheRight(stage, d) {
   await d.axe();
   await picture(d, "list-rtl");
   await place(page, "#/settings/appearance");
-  const turned = (dir) => stage.desk.page.waitForFunction((dir) => document.documentElement.dir === dir, dir, { timeout: 15_000 });
+  const turned = (dir) => stage.desk.page.waitForFunction((dir) => document.documentElement.dir === dir, dir, { timeout: patience });
   await turned("rtl");
   await language.selectOption("");
   await page.waitForFunction(() => document.documentElement.dir === "ltr");

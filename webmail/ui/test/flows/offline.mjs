@@ -44,7 +44,7 @@ export async function offline(stage) {
   expect((await row(stage.desk.page, subject).count()) === 1, "the other device still has it in the inbox");
 
   await d.context.setOffline(false);
-  await until("the other device sees it archived", async () => (await row(stage.desk.page, subject).count()) === 0, 30_000);
+  await until("the other device sees it archived", async () => (await row(stage.desk.page, subject).count()) === 0);
 
   // Revoked from elsewhere while it has no network: at the first contact it locks, and
   // without a network it does not open again.
@@ -61,7 +61,7 @@ export async function offline(stage) {
   });
   expect(ended < 300, `the session was ended (${ended})`);
   await d.context.setOffline(false);
-  await page.getByRole("heading", { name: "Sign in" }).waitFor({ timeout: 30_000 });
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
   await d.context.setOffline(true);
   await page.reload();
   await page.getByRole("heading", { name: "Sign in" }).waitFor();

@@ -11,11 +11,11 @@ export async function newPassphrase(stage) {
   await page.getByLabel("New passphrase").fill(fresh);
   await page.getByLabel("Passphrase, once more").fill(fresh);
   await page.locator("form").getByRole("button", { name: "Change passphrase" }).click();
-  await page.locator(".toast", { hasText: "Your passphrase is changed." }).waitFor({ timeout: 30_000 });
+  await page.locator(".toast", { hasText: "Your passphrase is changed." }).waitFor();
   await page.goto(stage.demo.url + "#/inbox");
   await isOpen(page);
 
-  await other.getByText("Your session has ended").waitFor({ timeout: 30_000 });
+  await other.getByText("Your session has ended").waitFor();
   expect((await other.locator(".row").count()) === 0, "no mail in sight where the session ended");
   const tries = async (passphrase) => {
     await other.getByLabel("Address").fill(stage.alice.address);

@@ -26,7 +26,7 @@ export async function phone(stage) {
   await row(page, subject).waitFor({ state: "detached" });
   expect((await row(stage.desk.page, subject).count()) === 1, "the other device still has it in the inbox");
   await d.context.setOffline(false);
-  await until("the other device sees it archived", async () => (await row(stage.desk.page, subject).count()) === 0, 30_000);
+  await until("the other device sees it archived", async () => (await row(stage.desk.page, subject).count()) === 0);
   await stage.desk.page.locator("nav.side").getByRole("link", { name: /^Archive/ }).click();
   await row(stage.desk.page, subject).waitFor();
   await stage.desk.page.locator("nav.side").getByRole("link", { name: /^Inbox/ }).click();

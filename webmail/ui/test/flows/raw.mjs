@@ -52,7 +52,7 @@ export async function openRaw({ trust }) {
         await ask("DOM.setFileInputFiles", { nodeId, files });
       },
       /** Waits until a piece of code says yes. */
-      until: async (code, ms = 30_000) => {
+      until: async (code, ms = 60_000) => {
         for (const began = Date.now(); ; await new Promise((go) => setTimeout(go, 150))) {
           if (await run(code).catch(() => false)) return;
           if (Date.now() - began > ms) throw new Error(`expected within ${ms} ms: ${code}\n${await run("document.body.innerText.slice(0, 600)").catch(() => "")}`);

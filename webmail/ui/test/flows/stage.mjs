@@ -17,8 +17,11 @@ export function expect(ok, words) {
   if (!ok) throw new Error(words);
 }
 
+/** As long as anything may take: on a disk that others write to, one mail can cost many seconds. */
+export const patience = 60_000;
+
 /** Asks until it holds; for what no page shows. */
-export async function until(what, holds, ms = 15_000) {
+export async function until(what, holds, ms = patience) {
   for (const began = Date.now(); Date.now() - began < ms; await wait(100)) if (await holds()) return;
   throw new Error(`expected within ${ms} ms: ${what}`);
 }
@@ -41,7 +44,7 @@ export async function openStage() {
     device: async (options = {}) => {
       const d = await browser.profile(options);
       record(stage, d.context);
-      d.page.setDefaultTimeout(15_000);
+      d.page.setDefaultTimeout(patience);
       open.push(d);
       return d;
     },
@@ -127,7 +130,7 @@ export async function sendAtOnce(page) {
 /** Waits until something went on, by itself or because a button was pressed. */
 export async function goneOn(button, done) {
   void button.click({ timeout: 3000 }).catch(() => undefined);
-  await done.waitFor({ timeout: 30_000 });
+  await done.waitFor();
 }
 
 export async function fromAccountMenu(page, name) {

@@ -30,7 +30,7 @@ export async function stubs(stage) {
   const coded = content.toString("base64").replace(/(.{76})(?=.)/g, "$1\r\n");
   await deliver(stage, { to: stage.alice.address, mail: `${head(stage, subject)}Content-Type: application/pdf; name="${name}"\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment\r\n\r\n${coded}\r\n--b--` });
   await goTo(page, "Inbox");
-  await row(page, subject).waitFor({ timeout: 30_000 });
+  await row(page, subject).waitFor();
   const seen = d.seen.requests.length;
   await openMail(page, subject);
   await bodyOf(page).getByText("the plan is with it").waitFor();
@@ -94,7 +94,7 @@ async function forged(stage, plan) {
   const json = { v: 1, name: "plan.pdf", length: 5, object: "A".repeat(22), secret: Buffer.alloc(32, 1).toString("base64"), hash: Buffer.alloc(32, 2).toString("base64"), link: `https://elsewhere.example/f/${"A".repeat(22)}#${"s".repeat(22)}`, header: Buffer.from("\r\n").toString("base64"), coding: { name: "none" } };
   const coded = Buffer.from(JSON.stringify(json)).toString("base64").replace(/(.{64})(?=.)/g, "$1\r\n");
   await deliver(stage, { to: stage.alice.address, mail: `Sealpost-Cut: v=1; at=0; size=1\r\n${head(stage, subject)}Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\nContent-Disposition: inline\r\n\r\nwords\r\n\r\n-----BEGIN SEALPOST ATTACHMENT-----\r\n${coded}\r\n-----END SEALPOST ATTACHMENT-----\r\n--b--` });
-  await row(page, subject).waitFor({ timeout: 30_000 });
+  await row(page, subject).waitFor();
   await openMail(page, subject);
   await bodyOf(page).getByText("BEGIN SEALPOST ATTACHMENT").waitFor();
   expect((await page.locator(".files").getByText("beside the mail").count()) === 0, `a stub of somebody else is text, unlike in ${plan}`);

@@ -18,7 +18,7 @@ export async function writing(stage) {
   await sendAtOnce(page);
   const d = await bobsOf(stage);
   await sendAtOnce(d.page);
-  await row(d.page, subject).filter({ hasText: "End-to-end encrypted" }).waitFor({ timeout: 30_000 });
+  await row(d.page, subject).filter({ hasText: "End-to-end encrypted" }).waitFor();
   await openMail(d.page, subject);
   await bodyOf(d.page).getByText(text).waitFor();
   await goTo(page, "Sent");
@@ -32,7 +32,7 @@ export async function writing(stage) {
   await sum(d.page, "End-to-end encrypted").waitFor();
   await press(d.page, "Send"); // at once after the last key: no word is lost
   await goTo(page, "Inbox");
-  await row(page, subject).waitFor({ timeout: 30_000 });
+  await row(page, subject).waitFor();
   await openMail(page, subject);
   await page.frameLocator("iframe.mail-frame >> nth=-1").getByText(answer).waitFor();
   await later(stage, page);
