@@ -17,6 +17,10 @@ func corpus(t *testing.T) string {
 	if dir == "" {
 		dir = filepath.Join("..", "..", "shared", "corpus")
 	}
+	dir, err := filepath.Abs(dir) // commands stand elsewhere
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, err := os.Stat(filepath.Join(dir, "MANIFEST.tsv")); err != nil {
 		t.Logf("no corpus of real mail (set SEALPOST_CORPUS): the small mails of testdata stand in")
 		return filepath.Join("testdata", "mails")

@@ -7,7 +7,7 @@ import { closeSync, createReadStream, mkdtempSync, openSync, rmSync, statSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { watchMemory } from "./memory.mjs";
-import { expect, patience, signInByKit, wait } from "./stage.mjs";
+import { expect, signInByKit, wait } from "./stage.mjs";
 import { forms, openWire } from "./wire.mjs";
 
 const size = Number(process.env.SEALPOST_FILM_BYTES ?? 12 << 20);

@@ -39,7 +39,7 @@ export async function swipe(stage) {
   await aside(stage, page, f, subjects[0], stage.desk.page);
   await otherwise(stage, page, f, subjects[1]);
   await page.setViewportSize({ width: 320, height: 460 });
-  await small(stage, page, f, subjects[4]);
+  await small(stage, page, f, subjects[4], subjects[1]);
   await d.close();
   stage.forget(d);
   stage.pocket = undefined;
@@ -60,7 +60,7 @@ async function aside(stage, page, f, subject, other) {
   const [said, bar] = await Promise.all([toast(page, "Archived").boundingBox(), page.locator("nav.bottom").boundingBox()]);
   expect(said.y + said.height <= bar.y, "the way back does not lie on the bar");
   await until("the other device sees it go", async () => (await row(other, subject).count()) === 0);
-  await toast(page, "Archived").getByRole("button", { name: "Undo" }).tap();
+  await takeBack(page, "Archived");
   await arrives(page, subject);
   await rests(page, subject);
   await row(other, subject).waitFor();
@@ -75,6 +75,15 @@ async function aside(stage, page, f, subject, other) {
     return (await row(other, subject).count()) === 1;
   });
   await goTo(other, "Inbox");
+}
+
+// A browser that is kept waiting takes a tap for a long press: it is the first that counts.
+async function takeBack(page, words) {
+  const said = toast(page, words), began = Date.now();
+  while ((await said.count()) > 0) {
+    expect(Date.now() - began < 6000, `${words} is taken back by its button, not by time`);
+    await said.getByRole("button", { name: "Undo" }).tap({ timeout: 1000 }).catch(() => undefined);
+  }
 }
 
 // What is no swipe: too short, back again, down, slanting and back.
@@ -107,8 +116,11 @@ async function otherwise(stage, page, f, subject) {
 }
 
 // A small phone: the list scrolls under a finger, and mail that comes meanwhile is not taken for another.
-async function small(stage, page, f, subject) {
+async function small(stage, page, f, subject, below) {
   const list = page.locator(".list-scroll");
+  await row(page, below).first().locator(".row-main").tap(); // where the cursor is then: further down than this phone shows
+  await page.locator(".mail-open").waitFor();
+  await page.goBack();
   await row(page, subject).first().waitFor();
   const top = () => list.evaluate((el) => el.scrollTop);
   await f.draw([160, 290], 12, -150, 12);
@@ -129,6 +141,7 @@ async function small(stage, page, f, subject) {
   const late = stage.plant("Late to the party");
   await deliver(stage, { to: stage.alice.address, mail: mail(stage.alice.address, late, stage.plant("and it pushes the others down")) });
   await row(page, late).first().waitFor();
+  expect((await top()) === 0, "mail that comes leaves the list where it is");
   await f.up();
   await wait(300);
   await row(page, late).first().waitFor();

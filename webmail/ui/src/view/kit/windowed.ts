@@ -8,6 +8,7 @@ export interface Windowed {
   height: number; // of the whole, in CSS pixels
   offset: number; // of the first row drawn
   scrollTo: (row: number, where?: "near" | "start") => void;
+  sees: (row: number) => boolean; // all of it
 }
 
 const most = 8_000_000; // browsers lay out no box much higher
@@ -42,15 +43,19 @@ export function useWindowed(el: HTMLElement | null, o: { count: number; rowHeigh
   }, [el, rowHeight]);
 
   const { from, to, offset } = windowOf({ top: at.top - above, view: at.view, count, rowHeight, overscan });
+  const scale = !el || full <= most ? 1 : (most - el.clientHeight) / (full - el.clientHeight);
   const scrollTo = useCallback((row: number, where: "near" | "start" = "near") => {
     if (!el) return;
-    const scale = full > most ? (most - el.clientHeight) / (full - el.clientHeight) : 1;
     const y = row * rowHeight * scale + above;
     if (where === "start") el.scrollTop = y;
     else if (y < el.scrollTop + above) el.scrollTop = y - above;
     else if (y + rowHeight > el.scrollTop + el.clientHeight) el.scrollTop = y + rowHeight - el.clientHeight;
-  }, [el, rowHeight, full, above]);
-  return { from, to, height, offset, scrollTo };
+  }, [el, rowHeight, scale, above]);
+  const sees = useCallback((row: number) => {
+    const y = row * rowHeight * scale;
+    return !!el && y >= el.scrollTop && y + above + rowHeight <= el.scrollTop + el.clientHeight;
+  }, [el, rowHeight, scale, above]);
+  return { from, to, height, offset, scrollTo, sees };
 }
 
 /** Which element a row is drawn into: the first row of the window into the one with number turn. */

@@ -2,7 +2,7 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { route } from "../../router.ts";
 import { t } from "../../words/index.ts";
-import { elementOf, Progress, reuse, say, useDesk, useWindowed, type Elements } from "../kit/index.ts";
+import { elementOf, Progress, reuse, say, useDesk, useWindowed, type Elements, type Windowed } from "../kit/index.ts";
 import { openAt } from "../shell/commands.ts";
 import { SearchHead } from "../shell/search.tsx";
 import { BulkBar, ListHead } from "./head.tsx";
@@ -23,7 +23,7 @@ export function ListPane() {
   const w = useWindowed(el, { count, rowHeight, overscan: 5 });
   const used = useRef<Elements>({ from: 0, count: 0, turn: 0 });
   const pull = usePull(el, () => desk.sync.refresh());
-  useCursor(desk, el, w.scrollTo);
+  useCursor(desk, el, w);
   useEffect(() => { if (el) el.scrollTop = 0; }, [el, place]);
 
   const pick = useCallback((i: number, range: boolean) => { l.select(i, range ? "range" : "toggle"); l.setCursor(i); }, [l]);
@@ -77,12 +77,14 @@ function useShape(el: HTMLElement | null): { wide: boolean; rowHeight: number } 
 }
 
 /** Keyboard's place stays in sight, and takes the focus if the focus is in the list or nowhere. */
-function useCursor(desk: Desk, el: HTMLElement | null, scrollTo: (row: number) => void): void {
-  const cursor = desk.list.cursor.value, was = useRef(cursor);
+function useCursor(desk: Desk, el: HTMLElement | null, w: Windowed): void {
+  const cursor = desk.list.cursor.value, was = useRef({ cursor, key: "" });
   useEffect(() => {
-    if (cursor < 0 || cursor === was.current) return;
-    was.current = cursor;
-    scrollTo(cursor);
+    const last = was.current, key = (cursor >= 0 && desk.list.row(cursor)?.key) || "";
+    was.current = { cursor, key };
+    if (cursor < 0 || cursor === last.cursor) return;
+    // Mail that comes or goes above moves the row with the cursor: who has scrolled away from it reads elsewhere.
+    if (key !== last.key || w.sees(last.cursor)) w.scrollTo(cursor);
     const free = document.activeElement === document.body || el?.contains(document.activeElement);
     if (free) requestAnimationFrame(() => el?.querySelector<HTMLElement>(`[data-row="${cursor}"]`)?.focus({ preventScroll: true }));
   }, [cursor, el]);
