@@ -158,7 +158,7 @@ func (f *fetch) begin(m *message, flags bool) (next string) {
 	if flags && !f.asked["FLAGS"] {
 		w.Str(next)
 		w.Str("FLAGS ")
-		w.Str(f.view.flags.text(m.row))
+		w.Str(m.row.flags.text)
 		next = " "
 	}
 	if flags && f.session.enabled.condstore && !f.asked["MODSEQ"] {
@@ -227,7 +227,7 @@ func (f *fetch) markSeen(sp span) (fresh map[mailstore.UID]bool, err error) {
 	var uids []mailstore.UID
 	seen := []string{mailstore.Seen}
 	for at := sp.lo; at < sp.hi; at++ {
-		if r := f.view.at(at); !r.gone && !f.view.flags.has(r, mailstore.Seen) {
+		if r := f.view.at(at); !r.gone && !r.flags.has(mailstore.Seen) {
 			uids = append(uids, r.uid)
 		}
 	}
@@ -242,7 +242,7 @@ func (f *fetch) markSeen(sp span) (fresh map[mailstore.UID]bool, err error) {
 	for _, u := range uids {
 		fresh[u] = true
 		at, _ := f.view.find(u)
-		f.view.setFlags(at, f.view.flags.after(f.view.at(at), mailstore.Add, seen), e.Modseq)
+		f.view.setFlags(at, f.view.flags.after(f.view.at(at).flags, mailstore.Add, seen), e.Modseq)
 	}
 	return fresh, nil
 }

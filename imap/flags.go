@@ -1,52 +1,68 @@
 package imap
 
 import (
+	"hash/maphash"
 	"slices"
 	"strings"
 
 	"sealpost/mailstore"
 )
 
-// flagTable numbers the combinations of flags that occur. Two that differ only
-// in order or case are one.
+const (
+	// maxFlagSets bounds the combinations of flags that a table knows again. Each
+	// message of a mailbox may have another, with kilobytes of keywords.
+	maxFlagSets = 4096
+
+	// maxLearned bounds the keywords that a client is told of.
+	maxLearned = 2000
+)
+
+// flagTable knows combinations of flags again when they come again, as most do.
+// Two that differ only in order or case are one.
 type flagTable struct {
-	sets     []flagSet
-	numbers  map[string]uint32
+	sets     map[string]*flagSet
+	seed     maphash.Seed
 	known    map[string]string // keywords by lower case
 	keywords int
 
-	last       []string // whose number was asked for last,
-	lastNumber uint32
-	asked      bool // if any was
+	last    []string // what was asked for last,
+	lastSet *flagSet
 }
 
 // flagSet is one combination of flags.
 type flagSet struct {
 	flags []string
 	text  string // in parentheses
+	sum   uint64 // of the flags, whatever their order and case
 }
 
-func (t *flagTable) number(flags []string) uint32 {
+// set gives the set of some flags.
+func (t *flagTable) set(flags []string) *flagSet {
 	key := flagKey(flags)
-	if n, ok := t.numbers[key]; ok {
-		return n
+	if f := t.sets[key]; f != nil {
+		return f
 	}
 	t.learn(flags)
-	n := uint32(len(t.sets))
-	if t.numbers == nil {
-		t.numbers = map[string]uint32{}
+	if len(t.sets) >= maxFlagSets {
+		t.sets = nil // those in use stay with whoever uses them
 	}
-	t.sets = append(t.sets, flagSet{slices.Clone(flags), "(" + strings.Join(flags, " ") + ")"})
-	t.numbers[key] = n
-	return n
+	if t.sets == nil {
+		t.sets = map[string]*flagSet{}
+	}
+	if t.seed == (maphash.Seed{}) {
+		t.seed = maphash.MakeSeed()
+	}
+	f := &flagSet{slices.Clone(flags), "(" + strings.Join(flags, " ") + ")", maphash.String(t.seed, key)}
+	t.sets[key] = f
+	return f
 }
 
-// again is number, and quick where one message has the flags of the one before.
-func (t *flagTable) again(flags []string) uint32 {
-	if !t.asked || !sameSlice(flags, t.last) {
-		t.last, t.lastNumber, t.asked = flags, t.number(flags), true
+// again is set, and quick where one message has the flags of the one before.
+func (t *flagTable) again(flags []string) *flagSet {
+	if t.lastSet == nil || !sameSlice(flags, t.last) {
+		t.last, t.lastSet = flags, t.set(flags)
 	}
-	return t.lastNumber
+	return t.lastSet
 }
 
 // sameSlice says whether two are one: List gives the same one to all messages with
@@ -61,7 +77,7 @@ func (t *flagTable) learn(flags []string) {
 		t.known = map[string]string{}
 	}
 	for _, f := range flags {
-		if lower := strings.ToLower(f); !strings.HasPrefix(f, `\`) && t.known[lower] == "" {
+		if lower := strings.ToLower(f); !strings.HasPrefix(f, `\`) && t.known[lower] == "" && t.keywords < maxLearned {
 			t.known[lower] = f
 			t.keywords++
 		}
@@ -83,20 +99,15 @@ func flagKey(flags []string) string {
 	return strings.Join(sorted, " ")
 }
 
-// of gives a message's flags; the slice is not the caller's to change.
-func (t *flagTable) of(r row) []string { return t.sets[r.flags].flags }
+// has says whether a message has a flag.
+func (f *flagSet) has(flag string) bool { return containsFold(f.flags, flag) }
 
-// text is a message's flags as they are written.
-func (t *flagTable) text(r row) string { return t.sets[r.flags].text }
-
-func (t *flagTable) has(r row, flag string) bool { return containsFold(t.of(r), flag) }
-
-// after gives the number of what a message's flags become by an operation, as
-// mailstore will have it.
-func (t *flagTable) after(r row, op mailstore.FlagOp, change []string) uint32 {
+// after gives what a message's flags become by an operation, as mailstore will
+// have it.
+func (t *flagTable) after(was *flagSet, op mailstore.FlagOp, change []string) *flagSet {
 	var flags []string
 	if op != mailstore.Replace {
-		for _, f := range t.of(r) {
+		for _, f := range was.flags {
 			if op == mailstore.Add || !containsFold(change, f) {
 				flags = append(flags, f)
 			}
@@ -109,7 +120,7 @@ func (t *flagTable) after(r row, op mailstore.FlagOp, change []string) uint32 {
 			}
 		}
 	}
-	return t.number(flags)
+	return t.set(flags)
 }
 
 func containsFold(flags []string, f string) bool {

@@ -129,7 +129,7 @@ func TestSilentStoreHidesOnlyItsOwn(t *testing.T) {
 func TestFlagArithmetic(t *testing.T) {
 	t.Parallel()
 	var table flagTable
-	r := row{flags: table.number([]string{`\Seen`, "Work"})}
+	was := table.set([]string{`\Seen`, "Work"})
 	for _, c := range []struct {
 		op     mailstore.FlagOp
 		change []string
@@ -140,12 +140,36 @@ func TestFlagArithmetic(t *testing.T) {
 		{mailstore.Replace, nil, nil},
 		{mailstore.Replace, []string{`\Draft`}, []string{`\Draft`}},
 	} {
-		if got, want := table.after(r, c.op, c.change), table.number(c.want); got != want {
-			t.Errorf("%v %v: %v", c.op, c.change, table.sets[got].flags)
+		if got, want := table.after(was, c.op, c.change), table.set(c.want); got != want {
+			t.Errorf("%v %v: %v", c.op, c.change, got.flags)
 		}
 	}
 	if table.keywords != 1 {
 		t.Errorf("%d keywords, want 1", table.keywords)
+	}
+}
+
+// However many combinations of flags there are, a session does not keep them all, and
+// knows flags again that it has forgotten.
+func TestFlagSetsAreForgotten(t *testing.T) {
+	t.Parallel()
+	v := view{}
+	first := v.flags.set([]string{mailstore.Seen, "Work"})
+	v.believe(1, told{flags: first.sum})
+	for i := range 3 * maxFlagSets {
+		v.flags.set([]string{fmt.Sprint("k", i)})
+	}
+	if n := len(v.flags.sets); n > maxFlagSets {
+		t.Errorf("%d combinations are kept", n)
+	}
+	if n := len(v.flags.known); n > maxLearned {
+		t.Errorf("%d keywords are kept", n)
+	}
+	if first.text != `(\Seen Work)` {
+		t.Errorf("a set in use became %s", first.text)
+	}
+	if !v.knows(&mailstore.Line{Entry: mailstore.Entry{UID: 1}}, v.flags.set([]string{"work", mailstore.Seen})) {
+		t.Error("flags that were told are not known again")
 	}
 }
 
@@ -162,7 +186,7 @@ func FuzzSearch(f *testing.F) {
 		s := &session{box: &view{set: mailstore.UIDsOf(1, 3, 9)}, saved: []mailstore.UID{3, 4}}
 		var rows []row
 		for u := range s.box.set.All() {
-			rows = append(rows, row{uid: u, flags: s.box.flags.number([]string{`\Seen`})})
+			rows = append(rows, row{uid: u, flags: s.box.flags.set([]string{`\Seen`})})
 		}
 		_, tree, err := s.searching(wire.Parse(args)).search()
 		if err != nil {

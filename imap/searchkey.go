@@ -144,7 +144,7 @@ var plainKeys = map[string]searchKey{
 }
 
 func flagged(flag string) searchKey {
-	return func(c *candidate) verdict { return is(c.view.flags.has(c.row, flag)) }
+	return func(c *candidate) verdict { return is(c.row.flags.has(flag)) }
 }
 
 // argumentKeys are those with arguments, which each reads.

@@ -85,7 +85,7 @@ func (v *view) expect(spans []span, args storeArgs) map[mailstore.UID]told {
 			break
 		}
 		if line.Modseq <= v.since {
-			expected[line.UID] = told{v.flags.after(v.rowOf(line), args.op, args.flags), line.Modseq}
+			expected[line.UID] = told{v.flags.after(v.flags.again(line.Flags), args.op, args.flags).sum, line.Modseq}
 		}
 	}
 	return expected
@@ -127,7 +127,7 @@ func (s *session) stored(spans []span, args storeArgs, e mailstore.Event, expect
 func (s *session) storedAloud(at int) {
 	if r := s.box.at(at); !r.gone {
 		s.newKeywords()
-		s.box.believe(r.uid, told{r.flags, r.modseq})
+		s.box.believe(r.uid, told{r.flags.sum, r.modseq})
 		s.writeFlags(at)
 	}
 }

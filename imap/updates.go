@@ -174,7 +174,7 @@ func (s *session) writeFlags(at int) {
 	}
 	s.wire.Str(s.head(at, r, true))
 	s.wire.Str("FLAGS ")
-	s.wire.Str(s.box.flags.text(r))
+	s.wire.Str(r.flags.text)
 	if s.enabled.condstore {
 		s.wire.Mark(' ')
 		s.writeModseq(r)

@@ -45,8 +45,8 @@ type lister func(mailstore.UIDSet) iter.Seq2[*mailstore.Line, error]
 // row is what is shown of a message without reading its mail.
 type row struct {
 	uid      mailstore.UID
-	gone     bool   // expunged meanwhile, or it could not be read: there is no more to show
-	flags    uint32 // index into the view's flag table
+	gone     bool // expunged meanwhile, or it could not be read: there is no more to show
+	flags    *flagSet
 	size     int64
 	received int64 // Unix seconds
 	modseq   mailstore.Modseq
@@ -55,7 +55,7 @@ type row struct {
 
 // told is what a client knows of a message.
 type told struct {
-	flags  uint32
+	flags  uint64 // flagSet.sum
 	modseq mailstore.Modseq
 }
 
@@ -144,11 +144,11 @@ func (v *view) failed() error {
 
 // setFlags notes what the client is being told of a message's flags, and the
 // MODSEQ they have.
-func (v *view) setFlags(at int, flags uint32, modseq mailstore.Modseq) {
+func (v *view) setFlags(at int, flags *flagSet, modseq mailstore.Modseq) {
 	uid := v.at(at).uid
 	r := &v.page[at-v.start]
 	r.flags, r.modseq = flags, modseq
-	v.believe(uid, told{flags, modseq})
+	v.believe(uid, told{flags.sum, modseq})
 }
 
 // believe notes what the client knows of a message: the next read need not tell it.
@@ -160,9 +160,9 @@ func (v *view) believe(uid mailstore.UID, what told) {
 }
 
 // knows says whether the client was told what a line says.
-func (v *view) knows(line *mailstore.Line, flags uint32) bool {
+func (v *view) knows(line *mailstore.Line, flags *flagSet) bool {
 	what, ok := v.told[line.UID]
-	return ok && what.flags == flags && (what.modseq == line.Modseq || !v.modseqs)
+	return ok && what.flags == flags.sum && (what.modseq == line.Modseq || !v.modseqs)
 }
 
 // next is the lowest UID that a message to come may have, as far as seen.
@@ -219,7 +219,7 @@ func (v *view) take(c mailstore.Changes, n *news) error {
 		if err != nil {
 			return err
 		}
-		flags := v.flags.number(line.Flags)
+		flags := v.flags.again(line.Flags)
 		if v.set.Has(line.UID) && !v.knows(line, flags) {
 			n.flagged = append(n.flagged, line.UID)
 		}
