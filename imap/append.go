@@ -14,8 +14,8 @@ import (
 	"sealpost/pgp"
 )
 
-// spoolMemory is what an appended mail takes of memory before its spool goes
-// to an encrypted file.
+// spoolMemory is what the mails of an APPEND take of memory together before their
+// spools go to encrypted files.
 const spoolMemory = 1 << 20
 
 // appendArgs is what stands before the mail of an APPEND.
@@ -79,10 +79,10 @@ func appended(e mailstore.Event) string {
 // takeMails reads the mails of a command to its end. On an error a mail that is
 // still to come is left in the request.
 func (s *session) takeMails(r *request, args appendArgs) (drafts []draft, err error) {
-	room := s.server.Limits.Message
+	room, memory := s.server.Limits.Message, int64(spoolMemory)
 	for {
-		room -= r.Mail.Size
-		d := draft{args, spool.New(s.server.Spool, spoolMemory, s.server.Limits.Message)}
+		d := draft{args, spool.New(s.server.Spool, memory, s.server.Limits.Message)}
+		room, memory = room-r.Mail.Size, max(memory-r.Mail.Size, 0)
 		drafts = append(drafts, d)
 		wrong := s.takeMail(r, d.mail)
 		if s.wire.Over() {

@@ -307,6 +307,29 @@ func inUse() int64 {
 	return int64(m.HeapInuse + m.StackInuse)
 }
 
+// Many mails in one command take no more memory than one (ATTACKS D10). Not
+// parallel: it measures the heap.
+func TestManyMailsAtOnceTakeLittleMemory(t *testing.T) {
+	h := build(t)
+	l := h.line(t, true)
+	l.signIn(h.alice)
+	before := inUse()
+	mail := letter("many", strings.Repeat("hello\r\n", 100_000))
+	l.say("a APPEND INBOX")
+	for range 30 {
+		l.say(fmt.Sprintf(" {%d+}\r\n%s", len(mail), mail))
+	}
+	l.say(" {10}\r\n")
+	l.until("+ go on")
+	if grown := inUse() - before; grown > 8<<20 {
+		t.Errorf("30 mails of %d octets take %d of heap", len(mail), grown)
+	}
+	l.say("a: b\r\n\r\nc\r\n\r\n")
+	if ok := l.until("a "); !strings.Contains(ok, "1:31") {
+		t.Error(ok)
+	}
+}
+
 // The log names accounts and numbers, and nothing a client sent.
 func TestLogKeepsQuiet(t *testing.T) {
 	t.Parallel()
