@@ -23,10 +23,8 @@ func (s *session) choose(r *request, readOnly bool) error {
 		return err
 	}
 	if s.box != nil {
-		s.deselect() // whatever becomes of this (section 6.3.2)
-		if s.enabled.rev2 {
-			s.wire.Str("* OK [CLOSED] the mailbox before is closed\r\n")
-		}
+		s.deselect() // whatever becomes of this (section 6.3.2; RFC 7162, section 3.2.11)
+		s.wire.Str("* OK [CLOSED] the mailbox before is closed\r\n")
 	}
 	box, err := s.mailbox(name)
 	if err != nil {
@@ -70,11 +68,6 @@ func (s *session) present(box mailstore.Mailbox) {
 	w.Str("* OK [HIGHESTMODSEQ " + modseqText(v.since) + "] the highest\r\n")
 	w.Str("* OK [MAILBOXID (" + mailboxID(box.ID) + ")] the mailbox's name for ever\r\n")
 	s.writeKeywords()
-	permanent := ""
-	if !v.readOnly {
-		permanent = v.flags.all() + ` \*`
-	}
-	w.Str("* OK [PERMANENTFLAGS (" + permanent + ")] flags that are kept\r\n")
 	if s.enabled.rev2 {
 		w.Str(`* LIST () "/" `)
 		w.Box(box.Name)

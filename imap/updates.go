@@ -142,9 +142,14 @@ func (s *session) writeExpunged() {
 	}
 }
 
-// writeKeywords tells the flags of the mailbox.
+// writeKeywords tells the flags of the mailbox, and that they are kept: one that is
+// not among PERMANENTFLAGS counts as one that cannot be (RFC 9051, section 7.1).
 func (s *session) writeKeywords() {
-	s.wire.Str("* FLAGS (" + s.box.flags.all() + ")\r\n")
+	all, permanent := s.box.flags.all(), ""
+	if !s.box.readOnly {
+		permanent = all + ` \*`
+	}
+	s.wire.Str("* FLAGS (" + all + ")\r\n* OK [PERMANENTFLAGS (" + permanent + ")] flags that are kept\r\n")
 }
 
 // head begins what is said of a message. With uid its UID is told, too.
