@@ -17,6 +17,9 @@ func (s *session) remove(r *request) error {
 	if err != nil {
 		return s.fault("delete", err)
 	}
+	if box.Name == mailstore.Inbox { // whatever stands below it
+		return s.fault("delete", mailstore.ErrInbox)
+	}
 	boxes, err := s.server.Store.Index.Mailboxes(s.ctx, s.owner)
 	if err != nil {
 		return s.fault("delete", err)

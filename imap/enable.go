@@ -21,13 +21,14 @@ var spelled = map[string]string{"IMAP4REV2": "IMAP4rev2"}
 func (s *session) enable(r *request) error {
 	p := &r.Args
 	var on []string
+	var turns []func(*session)
 	for {
 		word, ok := p.Word()
 		if !ok {
 			return bad("expected ENABLE capability ...")
 		}
 		if turn, known := enables[word]; known {
-			defer turn(s) // what it makes us say comes behind ENABLED
+			turns = append(turns, turn)
 			if spelled[word] != "" {
 				word = spelled[word]
 			}
@@ -41,5 +42,8 @@ func (s *session) enable(r *request) error {
 		}
 	}
 	s.wire.Str(strings.TrimRight("* ENABLED "+strings.Join(on, " "), " ") + "\r\n")
+	for _, turn := range turns { // what it makes us say comes behind ENABLED
+		turn(s)
+	}
 	return nil
 }

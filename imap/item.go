@@ -141,7 +141,7 @@ func (f *fetch) parse(p *wire.Parser, uid bool) error {
 func (f *fetch) parseItems(p *wire.Parser) bool {
 	one := func() bool { return f.item(p) }
 	if p.Next("(") {
-		return p.List(one)
+		return !p.Next("()") && p.List(one)
 	}
 	for name, all := range macros {
 		if p.Fold(name) {

@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"errors"
 	"strings"
 
 	"sealpost/imap/wire"
@@ -32,14 +33,11 @@ func (s *session) search(r *request) error {
 		err = sameTag
 	}
 	if err != nil {
-		if ask.save {
-			s.saved = nil // RFC 5182, section 2.1
-		}
-		return err
+		return s.unsaved(ask, err)
 	}
 	found, err := s.evaluate(tree, s.progress(r.Tag))
 	if err != nil {
-		return s.fault("search", err)
+		return s.unsaved(ask, s.fault("search", err))
 	}
 	if ask.save {
 		s.saved = s.box.pick(found, ask)
@@ -49,6 +47,16 @@ func (s *session) search(r *request) error {
 	}
 	s.writeFound(r, ask, found)
 	return nil
+}
+
+// unsaved empties "$" if a search that was to set it is answered NO; BAD leaves it
+// as it was (RFC 5182, section 2.1).
+func (s *session) unsaved(ask searchReturn, err error) error {
+	var said *status
+	if ask.save && errors.As(err, &said) && said.kind == "NO" {
+		s.saved = nil
+	}
+	return err
 }
 
 // sameTag refuses a second search to be kept up to date under one tag.

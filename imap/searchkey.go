@@ -201,7 +201,7 @@ func (p *searchParser) or() (searchKey, bool) {
 }
 
 func (p *searchParser) keyword() (searchKey, bool) {
-	f, ok := p.Flag()
+	f, ok := p.Atom() // and no system flag: those have keys of their own
 	return flagged(f), ok
 }
 

@@ -33,14 +33,11 @@ func (s *session) sort(r *request) error {
 	}
 	tree, found, err := s.foundBy(p, r.Tag)
 	if err != nil {
-		if ask.save {
-			s.saved = nil // RFC 5182, section 2.1
-		}
-		return err
+		return s.unsaved(ask, err)
 	}
 	messages, err := s.ordering(found, order.NeedsHeader(keys), func(at int) uint32 { return uint32(at) })
 	if err != nil {
-		return s.fault("sort", err)
+		return s.unsaved(ask, s.fault("sort", err))
 	}
 	for i, at := range order.Sort(messages, keys) {
 		found[i] = int(at)

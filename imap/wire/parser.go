@@ -172,14 +172,16 @@ func (p *Parser) Date() (time.Time, bool) {
 	return t, err == nil
 }
 
-// DateTime is a quoted date-time with its zone.
+// DateTime is a quoted date-time with its zone. It is told in UTC, where it must
+// have a year of four digits as well.
 func (p *Parser) DateTime() (time.Time, bool) {
 	s, ok := p.Quoted()
 	if !ok {
 		return time.Time{}, false
 	}
 	t, err := time.Parse("_2-Jan-2006 15:04:05 -0700", s)
-	return t, err == nil
+	year := t.UTC().Year()
+	return t, err == nil && !t.IsZero() && 0 < year && year < 10_000
 }
 
 // List takes a parenthesised list, calling item at each of its things.
