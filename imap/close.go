@@ -1,6 +1,10 @@
 package imap
 
-import "sealpost/mailstore"
+import (
+	"errors"
+
+	"sealpost/mailstore"
+)
 
 // close is CLOSE (RFC 9051, section 6.4.1): what is marked \Deleted goes,
 // silently, and not from a mailbox that is open for reading only.
@@ -9,7 +13,8 @@ func (s *session) close(r *request) error {
 		return bad("CLOSE takes no argument")
 	}
 	if !s.box.readOnly && !s.box.dead {
-		if _, err := s.apply(mailstore.Expunge{Box: s.box.id, OnlyDeleted: true}); err != nil {
+		_, err := s.apply(mailstore.Expunge{Box: s.box.id, OnlyDeleted: true})
+		if err != nil && !errors.Is(err, mailstore.ErrNoMailbox) { // deleted by another: closed is closed
 			return s.fault("close", err)
 		}
 	}

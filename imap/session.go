@@ -191,6 +191,9 @@ func (s *session) answer(r *request, c command, err error) {
 			// The command is done by now, so an index that fails here only delays
 			// what is new. It was logged where it was classified.
 			_ = s.tell(!c.numbers || r.UID, c.shows)
+			if c.numbers && r.code == "" && s.box != nil && s.box.gone.Len() > 0 {
+				r.code = "EXPUNGEISSUED" // a NOOP tells which (RFC 5530, section 3)
+			}
 		}
 		if !s.wire.Over() {
 			s.wire.Reply(r.Tag, "OK", r.code, r.name()+" completed")
