@@ -13,7 +13,8 @@ import (
 type entryReader struct {
 	num    uint32
 	box    mailstore.MailboxID
-	prefix uint32 // the checksum of the bucket's name and the key up to the UID
+	prefix uint32  // the checksum of the bucket's name and the key up to the UID
+	suffix [4]byte // the rest of the key
 	flags  map[string]*combination
 	last   *combination
 }
@@ -44,9 +45,8 @@ func (x *entryReader) read(uid mailstore.UID, row []byte, e *mailstore.Entry) (o
 		return false
 	}
 	body, sum := row[:len(row)-crc32.Size], row[len(row)-crc32.Size:]
-	var key [4]byte
-	binary.BigEndian.PutUint32(key[:], uint32(uid))
-	if crc32.Update(crc32.Update(x.prefix, castagnoli, key[:]), castagnoli, body) != binary.BigEndian.Uint32(sum) {
+	binary.BigEndian.PutUint32(x.suffix[:], uint32(uid))
+	if crc32.Update(crc32.Update(x.prefix, castagnoli, x.suffix[:]), castagnoli, body) != binary.BigEndian.Uint32(sum) {
 		return false
 	}
 	f := fields{b: body[1:]}
