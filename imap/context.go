@@ -70,9 +70,9 @@ func (s *session) tellContexts(changed mailstore.UIDSet) {
 	if changed.Len() == 0 || len(s.live) == 0 {
 		return
 	}
-	spans := s.box.only([]span{{0, s.box.count()}}, changed)
+	changed = changed.Common(s.box.set)
 	s.live = slices.DeleteFunc(s.live, func(l *live) bool {
-		err := s.refresh(l, spans, changed)
+		err := s.refresh(l, changed)
 		if err != nil {
 			_ = s.fault("refresh a search", err) // logged there; the client is told
 			s.noUpdate(l.tag)
@@ -82,8 +82,8 @@ func (s *session) tellContexts(changed mailstore.UIDSet) {
 }
 
 // refresh looks at messages again that a result may have lost or won.
-func (s *session) refresh(l *live, spans []span, changed mailstore.UIDSet) error {
-	found, err := s.evaluateAt(l.tree, each(spans), nil)
+func (s *session) refresh(l *live, changed mailstore.UIDSet) error {
+	found, err := s.evaluateAmong(l.tree, changed, nil)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (s *session) refresh(l *live, spans []span, changed mailstore.UIDSet) error
 	}
 	f := *l.fetch
 	f.wire, f.view = s.wire, s.box
-	return f.answer(s.box.only(spans, added))
+	return f.answer(s.box.only([]span{{0, s.box.count()}}, added))
 }
 
 // removeFrom is REMOVEFROM (RFC 5267, section 4.3.4). Of a SORT each is named with

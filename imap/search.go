@@ -35,7 +35,7 @@ func (s *session) search(r *request) error {
 	if err != nil {
 		return s.unsaved(ask, err)
 	}
-	found, err := s.evaluate(tree, s.progress(r.Tag))
+	found, err := s.evaluate(p, tree, r.Tag)
 	if err != nil {
 		return s.unsaved(ask, s.fault("search", err))
 	}

@@ -9,7 +9,7 @@ import (
 	"sealpost/mailstore"
 )
 
-// searchBatch is how many visible headers are read at once.
+// searchBatch is how many visible headers are read before the clock is.
 const searchBatch = 128
 
 // candidate is a message under a SEARCH.
@@ -22,45 +22,73 @@ type candidate struct {
 
 // searchHeader is a visible header made ready for comparing.
 type searchHeader struct {
-	header   mail.Header
-	emailID  string
-	envelope mail.Envelope
-	reading  Reading             // of a mail that is not sealed, or nil
-	texts    map[string][]string // by lower-case name, "" is all of it
+	header  mail.Header
+	emailID string
+	encoded []byte              // the envelope
+	known   *mail.Envelope      // the same, once somebody asked
+	reading Reading             // of a mail that is not sealed, or nil
+	texts   map[string][]string // by lower-case name, "" is all of it
 }
 
-// evaluate finds the places that fit, ascending. Headers are read only of those
-// messages that row and flags did not decide.
-func (s *session) evaluate(tree searchKey, p *progress) ([]int, error) {
-	return s.evaluateAt(tree, each([]span{{0, s.box.count()}}), p)
+// evaluate finds the places that fit, ascending.
+func (s *session) evaluate(p *searchParser, tree searchKey, tag string) ([]int, error) {
+	uids, err := p.narrowed()
+	if err != nil {
+		return nil, err
+	}
+	return s.evaluateAmong(tree, uids, s.progress(tag))
 }
 
-// evaluateAt looks at some places only.
-func (s *session) evaluateAt(tree searchKey, places func(func(int) bool), p *progress) ([]int, error) {
-	var found, undecided []int
-	for at := range places {
-		r := s.box.at(at)
-		if r.gone {
-			continue
+// narrowed are the messages that are left by keys which all must fit: sets, and marks
+// that the index keeps sets of. Of the others no row is read.
+func (p *searchParser) narrowed() (mailstore.UIDSet, error) {
+	s := p.session
+	uids := s.box.set
+	for _, spans := range p.among {
+		uids = uids.Common(s.box.chosen(spans))
+	}
+	for _, m := range p.marks {
+		marked, err := s.server.Store.Index.Marked(s.ctx, s.owner, s.box.id, m)
+		if err != nil {
+			return mailstore.UIDSet{}, fmt.Errorf("read marks: %w", err)
 		}
-		switch tree(&candidate{view: s.box, at: at, row: r}) {
+		uids = uids.Common(marked)
+	}
+	return uids, nil
+}
+
+// evaluateAmong looks at some messages of the view only. Headers are read only of those
+// that row and flags did not decide.
+func (s *session) evaluateAmong(tree searchKey, uids mailstore.UIDSet, p *progress) (found []int, err error) {
+	v, got := s.box, 0
+	var undecided mailstore.UIDSetBuilder
+	c := candidate{view: v}
+	for line, err := range v.list(uids) {
+		if err != nil {
+			return nil, fmt.Errorf("read rows: %w", err)
+		}
+		got++
+		c.at, _ = v.find(line.UID)
+		c.row = v.rowOf(line)
+		switch tree(&c) {
 		case fits:
-			found = append(found, at)
+			found = append(found, c.at)
 		case open:
-			undecided = append(undecided, at)
+			undecided.Add(line.UID)
 		}
 	}
-	if err := s.box.failed(); err != nil || len(undecided) == 0 {
-		return found, err
-	}
-	more, err := s.evaluateHeaders(tree, undecided, p)
+	v.lacks(uids, got)
+	more, err := s.evaluateHeaders(tree, undecided.Set(), p)
 	return union(found, more), err
 }
 
 // union merges two ascending lists without common places.
 func union(a, b []int) []int {
-	if len(a) == 0 {
+	switch {
+	case len(a) == 0:
 		return b
+	case len(b) == 0:
+		return a
 	}
 	out := make([]int, 0, len(a)+len(b))
 	for len(a) > 0 && len(b) > 0 {
@@ -73,42 +101,23 @@ func union(a, b []int) []int {
 	return append(append(out, a...), b...)
 }
 
-func (s *session) evaluateHeaders(tree searchKey, places []int, p *progress) (found []int, err error) {
-	uids := make([]mailstore.UID, 0, searchBatch)
-	all := len(places)
-	for len(places) > 0 {
-		p.done(all-len(places), all)
-		n := min(len(places), searchBatch)
-		uids = uids[:0]
-		for _, at := range places[:n] {
-			uids = append(uids, s.box.uid(at))
-		}
-		places = places[n:]
-		mails, err := s.mails(uids)
-		if err != nil {
-			return nil, err
-		}
-		for _, m := range mails {
-			at, ok := s.box.find(m.UID)
-			if ok && !s.box.at(at).gone && tree(&candidate{view: s.box, at: at, row: s.box.at(at), header: s.searchHeader(m)}) == fits {
-				found = append(found, at)
-			}
-		}
-	}
-	return found, s.box.failed()
-}
-
-// mails reads the unchanging halves of some messages, all before the first is
-// used: writing to a slow client must not keep the index waiting.
-func (s *session) mails(uids []mailstore.UID) ([]mailstore.Mail, error) {
-	mails := make([]mailstore.Mail, 0, len(uids))
-	for m, err := range s.server.Store.Index.Mails(s.ctx, s.owner, s.box.id, uids) {
+func (s *session) evaluateHeaders(tree searchKey, uids mailstore.UIDSet, p *progress) (found []int, err error) {
+	v, all, got := s.box, uids.Len(), 0
+	c := candidate{view: v}
+	for line, err := range s.lister(v.id, mailstore.Columns{Whole: true})(uids) {
 		if err != nil {
 			return nil, fmt.Errorf("read mails: %w", err)
 		}
-		mails = append(mails, m)
+		if got++; got%searchBatch == 0 {
+			p.done(got, all)
+		}
+		c.at, _ = v.find(line.UID)
+		c.row, c.header = v.rowOf(line), s.searchHeader(line.Mail)
+		if tree(&c) == fits {
+			found = append(found, c.at)
+		}
 	}
-	return mails, nil
+	return found, nil
 }
 
 // searchHeader reads what a SEARCH may look at.
@@ -121,11 +130,18 @@ func (s *session) searchHeader(m mailstore.Mail) *searchHeader {
 }
 
 func readSearchHeader(m mailstore.Mail) *searchHeader {
-	h := &searchHeader{header: visible(m.Outer), emailID: emailID(m)}
-	if h.envelope.UnmarshalBinary(m.Envelope) != nil {
-		h.envelope = mail.Envelope{} // a date that cannot be read is none
+	return &searchHeader{header: visible(m.Outer), emailID: emailID(m), encoded: m.Envelope}
+}
+
+// envelope is read when a key asks for it.
+func (h *searchHeader) envelope() *mail.Envelope {
+	if h.known == nil {
+		h.known = &mail.Envelope{}
+		if h.known.UnmarshalBinary(h.encoded) != nil {
+			*h.known = mail.Envelope{} // a date that cannot be read is none
+		}
 	}
-	return h
+	return h.known
 }
 
 // text is what a field says, decoded and folded for comparing, once for each
@@ -200,8 +216,8 @@ func sent(c *candidate) (time.Time, verdict) {
 	switch {
 	case c.header == nil:
 		return time.Time{}, open
-	case c.header.envelope.Date.IsZero():
+	case c.header.envelope().Date.IsZero():
 		return time.Time{}, misses
 	}
-	return c.header.envelope.Date, fits
+	return c.header.envelope().Date, fits
 }

@@ -72,6 +72,9 @@ type searchParser struct {
 	counted     bool // message numbers are
 	aged        bool // OLDER or YOUNGER is
 	live        bool // its result is kept up to date
+
+	among [][]span         // sets that all of the result is in
+	marks []mailstore.Mark // likewise
 }
 
 // keys reads keys separated by spaces; all must fit.
@@ -111,6 +114,9 @@ func (p *searchParser) key() (searchKey, bool) {
 		return nil, false
 	}
 	if k, ok := plainKeys[name]; ok {
+		if m, kept := markKeys[name]; kept && p.depth == 1 && !slices.Contains(p.marks, m) {
+			p.marks = append(p.marks, m)
+		}
 		return k, true
 	}
 	if !p.Space() {
@@ -142,6 +148,9 @@ var plainKeys = map[string]searchKey{
 	"OLD":               func(*candidate) verdict { return fits },
 	"SAVEDATESUPPORTED": func(*candidate) verdict { return fits },
 }
+
+// markKeys are those of them that the index keeps a set of.
+var markKeys = map[string]mailstore.Mark{"UNSEEN": mailstore.MarkUnseen, "DELETED": mailstore.MarkDeleted}
 
 func flagged(flag string) searchKey {
 	return func(c *candidate) verdict { return is(c.row.flags.has(flag)) }
@@ -302,7 +311,7 @@ func inAddresses(name string, of func(*mail.Envelope) []mail.Mailbox) func(*sear
 			if v != misses {
 				return v
 			}
-			return is(slices.ContainsFunc(of(&c.header.envelope), func(m mail.Mailbox) bool {
+			return is(slices.ContainsFunc(of(c.header.envelope()), func(m mail.Mailbox) bool {
 				return strings.Contains(foldText(m.Local+"@"+m.Domain), folded)
 			}))
 		}, ok
@@ -336,7 +345,7 @@ func (p *searchParser) places() (searchKey, bool) {
 	if p.live {
 		return p.lasting(set, false), true
 	}
-	return within(p.session.find(set, false)), true
+	return p.within(p.session.find(set, false)), true
 }
 
 func (p *searchParser) uid() (searchKey, bool) {
@@ -347,12 +356,15 @@ func (p *searchParser) uid() (searchKey, bool) {
 	if p.live {
 		return p.lasting(set, true), true
 	}
-	return within(p.session.find(set, true)), true
+	return p.within(p.session.find(set, true)), true
 }
 
 // within is a key for places; candidates come in order, so a hand on the spans
 // only moves forward.
-func within(spans []span) searchKey {
+func (p *searchParser) within(spans []span) searchKey {
+	if p.depth == 1 {
+		p.among = append(p.among, spans)
+	}
 	hand := 0
 	return func(c *candidate) verdict {
 		if hand > 0 && spans[hand-1].hi > c.at {

@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -109,7 +110,7 @@ func (s *session) foundBy(p *searchParser, tag string) (searchKey, []int, error)
 	if p.modseq {
 		s.followModseqs()
 	}
-	found, err := s.evaluate(tree, s.progress(tag))
+	found, err := s.evaluate(p, tree, tag)
 	return tree, found, s.fault("search", err)
 }
 
@@ -119,35 +120,33 @@ func (s *session) ordering(found []int, headers bool, number func(at int) uint32
 	if headers && len(found) > maxOrdered {
 		return nil, no("LIMIT", "too many messages at once: narrow the search")
 	}
+	v, got, next := s.box, 0, 0
 	messages := make([]order.Message, len(found))
 	for i, at := range found {
-		r := s.box.at(at)
-		messages[i] = order.Message{Number: number(at), Arrival: r.received, Size: r.size}
+		messages[i].Number = number(at)
 	}
-	if !headers {
-		return messages, nil
-	}
-	for lo := 0; lo < len(found); lo += searchBatch {
-		hi := min(lo+searchBatch, len(found))
-		uids, places := make([]mailstore.UID, 0, hi-lo), make(map[mailstore.UID]int, hi-lo)
-		for i := lo; i < hi; i++ {
-			uid := s.box.at(found[i]).uid
-			uids, places[uid] = append(uids, uid), i
-		}
-		mails, err := s.mails(uids)
+	wanted := mailstore.UIDsOf(v.named(found)...)
+	for line, err := range s.lister(v.id, mailstore.Columns{Whole: headers})(wanted) {
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("read what is compared: %w", err)
 		}
-		for _, m := range mails {
-			readSearchHeader(m).order(&messages[places[m.UID]])
+		for v.uid(found[next]) != line.UID {
+			next++
 		}
+		m, r := &messages[next], v.rowOf(line)
+		m.Arrival, m.Size = r.received, r.size
+		if headers {
+			readSearchHeader(line.Mail).order(m)
+		}
+		got++
 	}
+	v.lacks(wanted, got)
 	return messages, nil
 }
 
 // order fills in what a visible header says.
 func (h *searchHeader) order(m *order.Message) {
-	e := &h.envelope
+	e := h.envelope()
 	m.Date, m.Subject, m.ID = e.Date, e.Subject, order.Clean(e.MessageID)
 	if m.Subject == hiddenSubject {
 		m.Subject, m.Hidden = "", true
