@@ -50,6 +50,7 @@ type door struct {
 	unseen []string                    // patterns of what a server keeps of mailboxes that it has seen
 	forks  bool                        // a process for each connection
 	shelve func(size int) error        // makes the mailbox of that size by itself; nil: COPY does
+	most   int                         // mails in a mailbox that it is measured with; 0: any number
 	offers string                      // its capabilities
 	span   time.Duration               // of writing
 }
@@ -96,7 +97,7 @@ func (r *record) measureIMAP(ctx context.Context, s *site, only string) (err err
 	for _, d := range doors {
 		d.span = p.span
 		r.reads.names = append(r.reads.names, d.name)
-		if err := d.stock(ctx, s, p); err != nil {
+		if err := d.stock(ctx, s, p, r.say); err != nil {
 			return fmt.Errorf("fill the mailboxes of %s: %w", d.name, err)
 		}
 		r.say("%s: mailboxes are filled", d.name)

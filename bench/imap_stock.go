@@ -13,7 +13,7 @@ import (
 
 // stock fills the mailboxes that are read: mails of 4 KB by the usual way in, half of
 // them seen, and large mailboxes as copies of them, whose mails share their bytes.
-func (d *door) stock(ctx context.Context, s *site, p imapPlan) error {
+func (d *door) stock(ctx context.Context, s *site, p imapPlan, say func(string, ...any)) error {
 	if _, err := d.fill(ctx, s, 4<<10, p.mails); err != nil {
 		return err
 	}
@@ -33,20 +33,28 @@ func (d *door) stock(ctx context.Context, s *site, p imapPlan) error {
 		return err
 	}
 	for _, size := range slices.Concat(p.lists, p.opened) {
+		if d.most > 0 && size > d.most {
+			continue
+		}
+		start := time.Now()
 		if d.shelve == nil {
-			err = r.multiply(boxOf(size), p.mails, size)
+			err = r.multiply(boxOf(size), p.mails, size, func(n int) { say("%s: %s of %s copied", d.name, grouped(n), grouped(size)) })
 		} else {
 			err = d.shelve(size)
 		}
 		if err != nil {
 			return err
 		}
+		say("%s: a mailbox of %s is filled, in %s", d.name, grouped(size), time.Since(start).Round(time.Millisecond))
 	}
 	return d.stockWaiting(ctx, s)
 }
 
+// toldEvery is after how many copies it is said how far a mailbox is filled.
+const toldEvery = 100_000
+
 // multiply copies the selected mailbox into another one until that has so many.
-func (r *reader) multiply(box string, have, want int) error {
+func (r *reader) multiply(box string, have, want int, told func(int)) error {
 	if _, err := r.command("CREATE " + box); err != nil {
 		return err
 	}
@@ -55,7 +63,9 @@ func (r *reader) multiply(box string, have, want int) error {
 		if _, err := r.command(fmt.Sprintf("COPY 1:%d %s", n, box)); err != nil {
 			return err
 		}
-		copied += n
+		if copied += n; copied/toldEvery > (copied-n)/toldEvery {
+			told(copied)
+		}
 	}
 	return nil
 }
