@@ -11,7 +11,7 @@ import (
 const (
 	aheadFirst = 128 << 10 // asked for where a walk comes to
 	aheadMost  = 1 << 20   // and, as long as it goes straight on, at once
-	aheadFrom  = 256       // messages in a list, that make it worth while
+	aheadFrom  = 32        // messages in a list, that make it worth while
 )
 
 // ahead asks the kernel for the pages that a walk will come to. bbolt maps its file
