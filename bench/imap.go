@@ -196,7 +196,7 @@ func openDovecot(ctx context.Context, s *site) (*door, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &door{peer: p, name: nameDovecot, forks: true}
+	d := &door{peer: p, name: nameDovecot, forks: true, most: 100_000}
 	home := filepath.Join(p.folders[0], owner, "Maildir")
 	d.unseen = []string{filepath.Join(home, "dovecot*"), filepath.Join(home, ".*", "dovecot*")}
 	d.shelve = func(size int) error { return linkMaildir(home, boxOf(size), size) }
