@@ -44,6 +44,20 @@ func TestBaseSubject(t *testing.T) {
 	}
 }
 
+// A long subject of nothing but lists' names takes no longer than its length.
+func TestBaseSubjectIsLinear(t *testing.T) {
+	t.Parallel()
+	for _, part := range []string{"[a]", "[a] ", "re:", "[fwd:", "(fwd)", "[a]re:", "re[a]:"} {
+		subject := strings.Repeat(part, 1<<17)
+		began := time.Now()
+		BaseSubject(subject + "x")
+		BaseSubject(subject)
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("%q took %v", part, took)
+		}
+	}
+}
+
 func FuzzBaseSubject(f *testing.F) {
 	f.Add("[a] Re: [fwd: b] (fwd)")
 	f.Fuzz(func(t *testing.T, s string) {
@@ -74,6 +88,8 @@ func TestReferences(t *testing.T) {
 		"two answers":     {[]Message{at(1, "a", "Re: x"), at(2, "b", "Re: x")}, "((1)(2))"},
 		"no subject":      {[]Message{at(1, "a", ""), at(2, "b", "")}, "(1)(2)"},
 		"hidden":          {[]Message{{Number: 1, Hidden: true}, {Number: 2, Hidden: true}}, "(1)(2)"},
+		"hidden, as told": {[]Message{{Number: 1, Subject: "[...]", Hidden: true}, {Number: 2, Subject: "[...]", Hidden: true}}, "(1)(2)"},
+		"named as hidden": {[]Message{at(1, "a", "[...]"), {Number: 2, Subject: "[...]", Hidden: true, Arrival: 120}, at(3, "c", "Re: [...]")}, "(1 3)(2)"},
 		"a loop":          {[]Message{at(1, "a", "x", "b"), at(2, "b", "y", "a")}, "(2 1)"},
 		"itself":          {[]Message{at(1, "a", "x", "a")}, "(1)"},
 		"one id twice":    {[]Message{at(1, "a", "x"), at(2, "a", "y")}, "(1)(2)"},

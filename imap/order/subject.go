@@ -11,9 +11,7 @@ func BaseSubject(subject string) (base string, answered bool) {
 		for {
 			before := s
 			s = trimLeaders(s, &answered)
-			if rest, ok := cutBlob(s); ok && rest != "" {
-				s = rest
-			}
+			s = trimBlobs(s)
 			if s == before {
 				break
 			}
@@ -80,6 +78,18 @@ func cutBlob(s string) (rest string, ok bool) {
 		return s, false
 	}
 	return strings.TrimLeft(s[end+2:], " \t"), true
+}
+
+// trimBlobs removes blobs from the front while there is more behind them. All at once:
+// what stands behind them was looked at by trimLeaders, and is what it was.
+func trimBlobs(s string) string {
+	for {
+		rest, ok := cutBlob(s)
+		if !ok || rest == "" {
+			return s
+		}
+		s = rest
+	}
 }
 
 // cutForward takes what is within "[fwd:" and "]".
