@@ -2,6 +2,7 @@ package imap_test
 
 import (
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"runtime"
@@ -142,6 +143,96 @@ func TestBytesBeforeTLS(t *testing.T) {
 	}
 	home.say("b NOOP\r\n")
 	home.until("b OK")
+}
+
+// In IDLE only DONE is heard: all else ends it, and is no command (RFC 2177).
+func TestIdleHearsOnlyDone(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	l := h.line(t, true)
+	l.signIn(h.alice)
+	for text, answer := range map[string]string{
+		"DONE": "a OK", "done": "a OK", "": "a BAD expected DONE", "x CREATE injected": "a BAD expected DONE",
+		"DONE\rx CREATE injected": "a BAD expected DONE", "DONE {5+}": "a BAD expected DONE", "\x00": "a BAD expected DONE",
+	} {
+		l.say("a IDLE\r\n")
+		l.until("+ idling")
+		l.say(text + "\r\n")
+		if said := l.until(""); !strings.HasPrefix(said, answer) {
+			t.Errorf("%q: %s", text, said)
+		}
+		l.say("b NOOP\r\n")
+		if said := l.until(""); !strings.HasPrefix(said, "b OK") {
+			t.Errorf("after %q: %s", text, said)
+		}
+	}
+	l.say("a IDLE\r\n")
+	l.until("+ idling")
+	go l.say(strings.Repeat("x", 200_000) + "\r\nx CREATE injected\r\n")
+	l.until("* BYE expected DONE")
+	l.over()
+	if boxes, err := h.client(h.alice, nil).List("", "injected", nil).Collect(); err != nil || len(boxes) > 0 {
+		t.Errorf("%d mailboxes were made, %v", len(boxes), err)
+	}
+}
+
+// What a client says in AUTHENTICATE is bounded, and is no command.
+func TestSASLIsBounded(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	for _, mechanism := range []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"} {
+		l := h.line(t, true)
+		l.until("* OK")
+		for _, bad := range []string{"{5+}", "x NOOP", "====", "AA=", "\x00", "AA==\rAA=="} {
+			l.say("a AUTHENTICATE " + mechanism + "\r\n")
+			l.until("+ ")
+			l.say(bad + "\r\n")
+			if said := l.until(""); !strings.HasPrefix(said, "a BAD expected base64") {
+				t.Errorf("%q: %s", bad, said)
+			}
+		}
+		l.say("a AUTHENTICATE " + mechanism + "\r\n")
+		l.until("+ ")
+		go l.say(strings.Repeat("A", 200_000) + "\r\nINJ NOOP\r\n")
+		l.until("* BYE response is too long")
+		if rest, _ := io.ReadAll(l.in); strings.Contains(string(rest), "INJ") {
+			t.Error("the rest of a response was run")
+		}
+	}
+}
+
+// A set is as dear as what is there, not as what it names. Not parallel: it measures.
+func TestHugeSetsCostNothing(t *testing.T) {
+	h := build(t)
+	for range 3 {
+		h.deliver(h.alice, "INBOX", letter("one", "hello"))
+	}
+	l := h.line(t, true)
+	l.signIn(h.alice)
+	l.say("a ENABLE QRESYNC\r\nb SELECT INBOX\r\n")
+	valid := strings.Fields(l.until("* OK [UIDVALIDITY"))[3]
+	l.until("b OK")
+	const all = "1:4294967295"
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for n, command := range []string{
+		"FETCH " + all + " UID", "UID FETCH " + all + " (FLAGS) (CHANGEDSINCE 1 VANISHED)", "UID FETCH " + all + " UID (PARTIAL 1:4294967295)",
+		"STORE " + all + " +FLAGS (\\Seen)", "UID STORE " + all + " (UNCHANGEDSINCE 0) FLAGS ()", "COPY " + all + " Trash", "UID COPY " + all + " Trash",
+		"SEARCH " + all, "SEARCH UID " + all, "SEARCH RETURN (SAVE) NOT UID " + all, "SEARCH RETURN (PARTIAL -1:-9223372036854775807) ALL",
+		"SORT (ARRIVAL) UTF-8 UID " + all, "UID THREAD REFERENCES UTF-8 " + all, "UIDBATCHES 100000 1:1",
+		"SELECT INBOX (QRESYNC (" + strings.TrimSuffix(valid, "]") + " 1 " + all + " (" + all + " " + all + ")))",
+		"UID EXPUNGE " + all, "UID MOVE " + all + " Trash",
+	} {
+		tag := fmt.Sprint("c", n)
+		l.say(tag + " " + command + "\r\n")
+		if said := l.until(tag); !strings.HasPrefix(said, tag+" OK") {
+			t.Errorf("%s: %s", command, said)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > 16<<20 {
+		t.Errorf("%d octets of memory were used", took)
+	}
 }
 
 // One goroutine for a connection, and none more while it is idle.

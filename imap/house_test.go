@@ -158,17 +158,27 @@ func (h *house) client(p person, o *imapclient.Options) *imapclient.Client {
 // deliver puts a mail into a mailbox the way SMTP does.
 func (h *house) deliver(p person, box, text string, flags ...string) mailstore.UID {
 	h.Helper()
-	ctx := context.Background()
-	a, err := h.book.Resolve(ctx, mustAddress(p.address))
-	h.must(err)
-	to, err := h.book.Recipient(ctx, a)
-	h.must(err)
-	raw := strings.NewReader(text)
-	sealed, err := pgp.Seal(ctx, pgp.Mail{Bytes: raw, Gist: mail.Look(ctx, raw, mail.DefaultLimits), Time: time.Now()}, to)
-	h.must(err)
-	e, err := h.store.Deliver(ctx, p.owner(), mailstore.Delivery{Box: box, Sealed: sealed, Flags: flags, Received: time.Now()})
+	e, err := h.bring(p, box, text, flags...)
 	h.must(err)
 	return e.UIDs[0]
+}
+
+func (h *house) bring(p person, box, text string, flags ...string) (mailstore.Event, error) {
+	ctx := context.Background()
+	a, err := h.book.Resolve(ctx, mustAddress(p.address))
+	if err != nil {
+		return mailstore.Event{}, err
+	}
+	to, err := h.book.Recipient(ctx, a)
+	if err != nil {
+		return mailstore.Event{}, err
+	}
+	raw := strings.NewReader(text)
+	sealed, err := pgp.Seal(ctx, pgp.Mail{Bytes: raw, Gist: mail.Look(ctx, raw, mail.DefaultLimits), Time: time.Now()}, to)
+	if err != nil {
+		return mailstore.Event{}, err
+	}
+	return h.store.Deliver(ctx, p.owner(), mailstore.Delivery{Box: box, Sealed: sealed, Flags: flags, Received: time.Now()})
 }
 
 func mustAddress(s string) mail.Address {

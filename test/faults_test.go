@@ -28,7 +28,7 @@ func TestSeededFaults(t *testing.T) {
 	}
 	t.Parallel()
 	due := dueFaults()
-	for _, f := range slices.Concat(faults, faultsOut, faultsWeb) {
+	for _, f := range slices.Concat(faults, faultsOut, faultsWeb, faultsIMAP) {
 		path := filepath.Join("..", f.file)
 		f.guarded(t)
 		if sown(t, path, f.old, f.new); !due(f.file, f.old, f.run) {
@@ -150,12 +150,6 @@ var faults = []fault{
 	{"B10", "pgp/walk.go", "if err == nil && owns(p) {", "if err == nil && p.version > 0 {", "./pgp", "^TestPretendEncrypted$", ""},
 	{"B11", "pgp/edits.go", "n == \"hp-outer\"", "n == \"hp-inner\"", "./pgp", "^TestForged", ""},
 	{"B12", "pgp/restore.go", "copyExactly(io.Discard, r, e.length)", "copyExactly(io.Discard, r, e.length-1)", "./test", "^TestDKIMOutlivesTheSeal$", ""},
-	{"A14", "imap/append.go", "if a.ID != s.account {", "if false {", "./imap", "^TestAddressThatChangedHands$", ""},
-	{"D10", "imap/wire/command.go", "if lit.Open && lit.Size > f.open", "if false", "./imap/wire", "^TestCommandsAreReadWhole$", ""},
-	{"D10", "imap/wire/command.go", "if len(buf)+len(piece) > limit+2 {", "if false {", "./imap/wire", "^TestCommandsAreReadWhole$", ""},
-	{"D10", "imap/searchkey.go", "p.depth > searchDepth || ", "", "./imap", "^TestDialogues$", ""},
-	{"D04", "imap/auth.go", "	if !s.tls {\n		return private\n	}\n", "", "./imap", "^TestDialogues$", ""},
-	{"D03", "imap/starttls.go", "case s.wire.Buffered():", "case false:", "./imap", "^TestDialogues$", ""},
 	{"D01", "smtp/body.go", "		err = errBare\n", "		err = nil\n", "./smtp", "^TestDialogues$", ""},
 	{"D03", "smtp/starttls.go", "	g.in.Reset(pull{g})\n", "", "./smtp", "^TestDialogues$", ""},
 	{"D06", "smtp/command.go", "if c < ' ' && c != '\\t' || c == 0x7f {", "if c == 0x7f {", "./smtp", "^TestDialogues$", ""},

@@ -7,9 +7,11 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"io"
 	"math/big"
 	"net"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -86,6 +88,35 @@ func TestRestFindsWhatTLSHolds(t *testing.T) {
 	must(t, client.Close())
 	if _, err := c.Await(time.Now().Add(3*time.Second), 0); err != io.EOF {
 		t.Errorf("the end was %v", err)
+	}
+}
+
+// A client that breaks off ends the wait at once, as one that closes does.
+func TestAwaitEndsWithTheSocket(t *testing.T) {
+	t.Parallel()
+	c, client := line(t)
+	socket := client.NetConn().(*net.TCPConn)
+	must(t, socket.SetLinger(0)) // closing resets
+	go func() {
+		time.Sleep(20 * time.Millisecond)
+		socket.Close()
+	}()
+	start := time.Now()
+	if nudged, err := c.Await(start.Add(20*time.Second), 0); nudged || err == nil || time.Since(start) > 10*time.Second {
+		t.Errorf("after %v: nudged %v, %v", time.Since(start), nudged, err)
+	}
+}
+
+// Whoever waits does so at the socket: inside TLS it takes ten times the stack.
+func TestWaitIsAtTheSocket(t *testing.T) {
+	t.Parallel()
+	c, _ := line(t)
+	if c.ready.raw == nil {
+		t.Skip("no socket here can be asked")
+	}
+	must(t, c.socket.SetReadDeadline(time.Now().Add(20*time.Millisecond)))
+	if err := c.ready.wait(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("with nothing to read the wait ended with %v", err)
 	}
 }
 
