@@ -73,6 +73,9 @@ const (
 	MaxSmall     = 1 << 20
 	MaxBatch     = 256
 	MaxBatchSize = 4 << 20
+	// MaxFreed bounds the parts of what is removed by one RemoveMany, but for the first
+	// object of it: 32 GiB.
+	MaxFreed = 4096
 
 	maxObjects  = 200_000
 	maxOpen     = 256 // uploads of an owner at the same time,
@@ -229,6 +232,10 @@ type (
 		Before          time.Time
 		Unused          bool
 	}
+	// RemoveMany deletes objects and their links, at most MaxBatch. One that is not there
+	// went before. With the first that has more parts than go at once, and those after
+	// it, nothing is done: Done.Later has them.
+	RemoveMany struct{ Objects []ID }
 	// AddLink adds a link to an object that is whole; ChangeLink changes one, what is
 	// nil stays; Download counts one; RemoveLink forgets it.
 	AddLink    struct{ Link Link }
@@ -258,6 +265,7 @@ func (Complete) wish()      {}
 func (Bring) wish()         {}
 func (Take) wish()          {}
 func (Remove) wish()        {}
+func (RemoveMany) wish()    {}
 func (AddLink) wish()       {}
 func (ChangeLink) wish()    {}
 func (Download) wish()      {}
@@ -273,6 +281,7 @@ type Done struct {
 	Request Request
 	Known   bool           // Put: the part was there, and the blob of this one is the caller's to delete
 	Objects []Object       // Bring: in the order in which they came
+	Later   []ID           // RemoveMany: to be asked for again
 	Freed   []filestore.ID // blobs that no row points at any more, or that none came to point at
 }
 

@@ -267,6 +267,14 @@ func (d *Drive) Remove(ctx context.Context, by By, id ID) error {
 	return err
 }
 
+// RemoveMany deletes objects of an owner, their octets and their links, all of them or
+// none. later are those that it left, because one request frees no more at once: ask
+// again.
+func (d *Drive) RemoveMany(ctx context.Context, o Owner, ids []ID) (later []ID, err error) {
+	done, err := d.apply(ctx, o, RemoveMany{ids})
+	return done.Later, err
+}
+
 func (d *Drive) apply(ctx context.Context, o Owner, w Wish) (Done, error) {
 	done, err := d.Store.Apply(ctx, o, w)
 	if err != nil {

@@ -29,10 +29,10 @@ type Writes struct {
 	Object   *Object
 	Part     *Part // of Object
 	Brought  []Brought
-	Removed  *Object
+	Removed  []Object
 	Link     *Link
 	Unlinked []Link
-	Request  *Request
+	Requests []Request // each once
 	Dropped  *Request
 	Done     Done
 }
@@ -81,6 +81,8 @@ func (d *desk) grant(w Wish) error {
 		return d.take(w)
 	case Remove:
 		return d.remove(w)
+	case RemoveMany:
+		return d.removeMany(w)
 	case AddLink:
 		return d.addLink(w)
 	case ChangeLink:
@@ -147,7 +149,7 @@ func (d *desk) admit(w Begin) error {
 		return ErrQuota
 	}
 	r.Files, r.Bytes, r.Coming = r.Files+1, r.Bytes+w.Size, r.Coming+1
-	d.out.Request = &r
+	d.keepRequest(r)
 	return nil
 }
 
@@ -319,18 +321,53 @@ func (d *desk) remove(w Remove) error {
 	if w.Request != (ID{}) && (o.Whole || o.Request != w.Request) {
 		return ErrNone // a stranger's no more, or never his
 	}
+	links, err := d.rows.LinksTo(o.ID)
+	if err != nil {
+		return err
+	}
+	if w.Unused && o.Mail == (MailID{}) && (o.Request != Outgoing || len(links) > 0) {
+		return ErrNone
+	}
+	d.out.Done.Object = o
+	return d.drop(o, links)
+}
+
+func (d *desk) removeMany(w RemoveMany) error {
+	if len(w.Objects) < 1 || len(w.Objects) > MaxBatch {
+		return ErrSize
+	}
+	freed, twice := 0, map[ID]bool{}
+	for i, id := range w.Objects {
+		o, err := d.rows.Object(id)
+		switch {
+		case twice[id] || errors.Is(err, ErrNone):
+			continue
+		case err != nil:
+			return err
+		case freed > 0 && freed+o.Parts() > MaxFreed:
+			d.out.Done.Later = slices.Clone(w.Objects[i:])
+			return nil
+		}
+		links, err := d.rows.LinksTo(id)
+		if err == nil {
+			err = d.drop(o, links)
+		}
+		if err != nil {
+			return err
+		}
+		freed, twice[id] = freed+o.Parts(), true
+	}
+	return nil
+}
+
+// drop takes an object out of the books, with all that leads to it.
+func (d *desk) drop(o Object, links []Link) error {
 	parts, err := d.rows.Parts(o.ID)
 	if err != nil {
 		return err
 	}
-	if d.out.Unlinked, err = d.rows.LinksTo(o.ID); err != nil {
-		return err
-	}
-	if w.Unused && o.Mail == (MailID{}) && (o.Request != Outgoing || len(d.out.Unlinked) > 0) {
-		return ErrNone
-	}
 	t := &d.out.Totals
-	t.Objects, t.Bytes, t.Links = t.Objects-1, t.Bytes-o.Size, t.Links-int64(len(d.out.Unlinked))
+	t.Objects, t.Bytes, t.Links = t.Objects-1, t.Bytes-o.Size, t.Links-int64(len(links))
 	if !o.Whole {
 		t.Uploads--
 	}
@@ -343,19 +380,34 @@ func (d *desk) remove(w Remove) error {
 	for _, p := range parts {
 		d.out.Done.Freed = append(d.out.Done.Freed, p.Blob.ID)
 	}
-	d.out.Usage, d.out.Removed, d.out.Done.Object = -o.Size, &o, o
+	d.out.Usage -= o.Size
+	d.out.Removed, d.out.Unlinked = append(d.out.Removed, o), append(d.out.Unlinked, links...)
 	return nil
 }
 
 // giveBack lets a request have again what was never brought whole.
 func (d *desk) giveBack(o Object) error {
-	r, err := d.rows.Request(o.Request)
+	r, err := d.asked(o.Request)
 	if errors.Is(err, ErrNone) {
 		return nil
 	}
 	r.Files, r.Bytes, r.Coming = r.Files-1, r.Bytes-o.Size, max(r.Coming-1, 0)
-	d.out.Request = &r
+	d.keepRequest(r)
 	return err
+}
+
+// asked is a request as it will be: several objects of one may go at once.
+func (d *desk) asked(id ID) (Request, error) {
+	for _, r := range d.out.Requests {
+		if r.ID == id {
+			return r, nil
+		}
+	}
+	return d.rows.Request(id)
+}
+
+func (d *desk) keepRequest(r Request) {
+	d.out.Requests = append(slices.DeleteFunc(d.out.Requests, func(was Request) bool { return was.ID == r.ID }), r)
 }
 
 // came lets another come by a request in the place of what is whole now.
@@ -365,6 +417,6 @@ func (d *desk) came(o Object) error {
 		return nil
 	}
 	r.Coming = max(r.Coming-1, 0) // what came before requests counted it
-	d.out.Request = &r
+	d.keepRequest(r)
 	return err
 }

@@ -95,7 +95,8 @@ func (d *desk) addRequest(w AddRequest) error {
 	}
 	r.Owner, r.Created, r.Expires, r.Files, r.Bytes, r.Coming, r.Revoked = d.owner, d.now, seconds(r.Expires), 0, 0, 0, false
 	d.out.Totals.Requests++
-	d.out.Request, d.out.Done.Request = &r, r
+	d.out.Done.Request = r
+	d.keepRequest(r)
 	return nil
 }
 
@@ -131,7 +132,8 @@ func (d *desk) changeRequest(w ChangeRequest) error {
 		return ErrLimit
 	}
 	r.Revoked = r.Revoked || w.Revoke
-	d.out.Request, d.out.Done.Request = &r, r
+	d.out.Done.Request = r
+	d.keepRequest(r)
 	return nil
 }
 

@@ -177,8 +177,8 @@ func (r driveRows) write(w drive.Writes) error {
 		key := partKey(r.num, b.Object.ID, b.Part.N)
 		p.put(r.in(tableParts), key, encodePart(key, b.Part))
 	}
-	if w.Removed != nil {
-		key := objectKey(r.num, w.Removed.ID)
+	for _, o := range w.Removed {
+		key := objectKey(r.num, o.ID)
 		for _, t := range []table{tableObjects, tableUploads, tableArrivals} {
 			p.delete(r.in(t), key)
 		}
@@ -191,8 +191,8 @@ func (r driveRows) write(w drive.Writes) error {
 	if w.Link != nil {
 		r.putLink(&p, *w.Link)
 	}
-	if w.Request != nil {
-		r.putRequest(&p, *w.Request)
+	for _, q := range w.Requests {
+		r.putRequest(&p, q)
 	}
 	if w.Dropped != nil {
 		p.delete(r.in(tableRequests), w.Dropped.ID[:])

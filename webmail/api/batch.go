@@ -65,6 +65,74 @@ type batchAsked struct {
 	IDs string `query:"ids" required:"true" maxLength:"6000" doc:"at most 256, with commas between them" pattern:"^[A-Za-z0-9_-]+(,[A-Za-z0-9_-]+)*$"`
 }
 
+// batchFiles are ids; one that is none is left out, as it is not there.
+func (in *batchAsked) batchFiles() (ids []drive.ID, err error) {
+	for text := range strings.SplitSeq(in.IDs, ",") {
+		if id, err := drive.ParseID(text); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) > drive.MaxBatch {
+		return nil, badInput("ids: expected at most %d", drive.MaxBatch)
+	}
+	return ids, nil
+}
+
+// Removed says what became of files that were to be deleted together.
+type Removed struct {
+	Files []RemovedFile `json:"files" nullable:"false" doc:"in the order in which they were asked for"`
+}
+
+// RemovedFile is one of them.
+type RemovedFile struct {
+	ID      string `json:"id"`
+	Outcome string `json:"outcome" enum:"gone,later" doc:"gone: it is not there any more, or was not; later: this request deleted as much as one may, ask again"`
+}
+
+// perCall is how many files of a batch that is deleted count as one request of the
+// account: they take the disk as long as one does.
+const perCall = 32
+
+func (s service) batchRemoval() {
+	route(s, op{
+		name: "remove-files", method: http.MethodDelete, path: "/files/batch", tag: tagFiles, access: forAccount, time: flowTime,
+		about: "Deletes many files, their octets and their links, for good, and says of each what became of it. What is not there is gone, whosever it was. " +
+			"Each 32 of them count as one request.",
+	}, func(ctx context.Context, in *batchAsked) (*body[Removed], error) {
+		ids, err := in.batchFiles()
+		if err != nil {
+			return nil, err
+		}
+		if !s.calls.allowMore(string(who(ctx).ID), (len(ids)-1)/perCall) {
+			return nil, slowDown(1)
+		}
+		leave, err := s.gates.batches.enter(who(ctx).ID)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+		later := map[string]bool{}
+		if len(ids) > 0 {
+			left, err := s.Files.RemoveMany(ctx, driveOwner(ctx), ids)
+			if err != nil {
+				return nil, err
+			}
+			for _, id := range left {
+				later[id.String()] = true
+			}
+		}
+		out := Removed{Files: []RemovedFile{}}
+		for text := range strings.SplitSeq(in.IDs, ",") {
+			f := RemovedFile{ID: text, Outcome: "gone"}
+			if later[text] {
+				f.Outcome = "later"
+			}
+			out.Files = append(out.Files, f)
+		}
+		return &body[Removed]{out}, nil
+	})
+}
+
 func (s service) batchContents() {
 	route(s, op{
 		name: "file-contents", method: http.MethodGet, path: "/files/batch", tag: tagFiles, access: forAccount, time: flowTime,
@@ -72,14 +140,9 @@ func (s service) batchContents() {
 			"A file that is not there, not complete or longer than 1 MiB has no frame; one that is damaged has length 0.",
 		answer: octets("application/octet-stream"),
 	}, func(ctx context.Context, in *batchAsked) (*stream, error) {
-		var ids []drive.ID
-		for text := range strings.SplitSeq(in.IDs, ",") {
-			if id, err := drive.ParseID(text); err == nil {
-				ids = append(ids, id)
-			}
-		}
-		if len(ids) > drive.MaxBatch {
-			return nil, badInput("ids: expected at most %d", drive.MaxBatch)
+		ids, err := in.batchFiles()
+		if err != nil {
+			return nil, err
 		}
 		leave, err := s.gates.files.enter(who(ctx).ID)
 		if err != nil {

@@ -5,7 +5,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/http/httptest"
+	"reflect"
+	"strings"
 	"testing"
+	"time"
 
 	"sealpost/filestore/drive"
 	"sealpost/mailstore"
@@ -95,6 +98,51 @@ func TestBatchesThatAreNone(t *testing.T) {
 	if got := read[Files](t, w.batch(all), 201); len(got.Files) != drive.MaxBatch {
 		t.Errorf("%d came", len(got.Files))
 	}
+}
+
+// Many files go in one request, with their links and octets; what never was, went before
+// or is another's is answered alike; their number is bounded, and counts.
+func TestFilesRemovedTogether(t *testing.T) {
+	t.Parallel()
+	w := newMailWorld(t)
+	now := w.Now()
+	w.Now = func() time.Time { return now } // no pace comes back
+	ids := []drive.ID{drive.NewID(), drive.NewID(), drive.NewID()}
+	read[Files](t, w.batch(framed(ids, "narwhal", "unicorn!", "stays")), 201)
+	read[FileLink](t, w.ask("POST", "/links", NewFileLink{File: ids[0].String(), Box: []byte("b")}, w.as), 201)
+	never := drive.NewID().String()
+	asked := "/files/batch?ids=" + ids[0].String() + "," + never + "," + ids[1].String() + ",none"
+	want := Removed{Files: []RemovedFile{{ids[0].String(), "gone"}, {never, "gone"}, {ids[1].String(), "gone"}, {"none", "gone"}}}
+	if got := read[Removed](t, w.ask("DELETE", asked, nil, w.bob), 200); !reflect.DeepEqual(got, want) {
+		t.Errorf("another is told %+v", got)
+	}
+	w.blobsLeft(3)
+	for range 2 {
+		if got := read[Removed](t, w.ask("DELETE", asked, nil, w.as), 200); !reflect.DeepEqual(got, want) {
+			t.Errorf("%+v", got)
+		}
+		w.blobsLeft(1)
+		if u := read[Usage](t, w.ask("GET", "/usage", nil, w.as), 200); u.Files != 5 {
+			t.Errorf("usage is %+v", u)
+		}
+	}
+	if l := read[FileLinks](t, w.ask("GET", "/links", nil, w.as), 200); len(l.Links) != 0 {
+		t.Errorf("links lead to nothing: %+v", l)
+	}
+	many := strings.Repeat(","+never, drive.MaxBatch)[1:]
+	expect(t, w.ask("DELETE", "/files/batch?ids="+many+","+never, nil, w.as), 422, "bad-input")
+	expect(t, w.ask("DELETE", "/files/batch", nil, w.as), 422, "bad-input")
+	expect(t, w.ask("DELETE", "/files/batch?ids="+ids[2].String(), nil), 401, "signed-out")
+	heard := 0
+	for ; heard < callsAtOnce; heard++ {
+		if rec := w.ask("DELETE", "/files/batch?ids="+many, nil, w.as); rec.Code == 429 {
+			break
+		}
+	}
+	if each := drive.MaxBatch / perCall; heard < (callsAtOnce-50)/each || heard > callsAtOnce/each {
+		t.Errorf("%d batches were heard at once", heard)
+	}
+	w.mustNotLog(ids[0].String())
 }
 
 // Frames that are read are all of what came, bounded, and the same when they are written

@@ -127,6 +127,7 @@ func fileOperations(s service) {
 	})
 	s.batchOperations()
 	s.batchContents()
+	s.batchRemoval()
 	route(s, op{
 		name: "file-content", method: http.MethodGet, path: one + "/content", tag: tagFiles, access: forAccount, time: fileTime,
 		answer: octets("application/octet-stream"),

@@ -71,6 +71,7 @@ type trespass struct {
 var trespasses = map[string]trespass{
 	"bring-files":    {own: true}, // under ids of its own: TestD12IDsOfOthersAsMine
 	"file-contents":  {own: true}, // ids in its query: TestD12IDsOfOthersAsMine
+	"remove-files":   {own: true}, // ids in its query: TestD12IDsOfOthersAsMine
 	"begin-file":     {own: true},
 	"files":          {own: true},
 	"links":          {own: true},
@@ -214,6 +215,12 @@ func TestD12IDsOfOthersAsMine(t *testing.T) {
 		t.Errorf("bob reads %d octets of carol's: %d", rec.Body.Len(), rec.Code)
 	}
 	before := s.state()
+	ids := strings.Join([]string{s.whole.ID, s.on.ID, s.brought.ID, s.half.ID}, ",")
+	for _, r := range read[Removed](t, s.ask("DELETE", "/files/batch?ids="+ids, nil, s.bob), 200).Files {
+		if r.Outcome != "gone" || s.state() != before {
+			t.Errorf("bob deletes %s of carol's, and is told %q", s.called(r.ID), r.Outcome)
+		}
+	}
 	bring := func(id string, b []byte) int {
 		text := must(drive.ParseID(id))
 		frame := append(binary.BigEndian.AppendUint32(text[:], uint32(len(b))), b...)

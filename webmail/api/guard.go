@@ -101,7 +101,10 @@ func newPacer(now func() time.Time, each rate.Limit, burst int) *pacer {
 	return &pacer{now, each, burst, paces}
 }
 
-func (p *pacer) allow(key string) bool {
+func (p *pacer) allow(key string) bool { return p.allowMore(key, 1) }
+
+// allowMore counts as many as n requests: all of them or none.
+func (p *pacer) allowMore(key string, n int) bool {
 	l, ok := p.paces.Get(key)
 	if !ok {
 		l = rate.NewLimiter(p.each, p.burst)
@@ -109,5 +112,5 @@ func (p *pacer) allow(key string) bool {
 			l = before
 		}
 	}
-	return l.AllowN(p.now(), 1)
+	return l.AllowN(p.now(), n)
 }

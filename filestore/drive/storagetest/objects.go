@@ -98,6 +98,44 @@ func testBring(f *fixture) {
 	}
 }
 
+// Many go at once, with their links and with what they took of requests, exactly; what is
+// another's, went before or never was makes no difference; and one wish frees a bounded
+// number of parts.
+func testRemoveMany(f *fixture) {
+	q := f.apply(alice, drive.AddRequest{Request: drive.Request{ID: drive.NewID(), Expires: f.in(time.Hour), MostFiles: 9, MostBytes: 1000}}).Request
+	a, b, large := f.whole(alice, 100), f.whole(alice, drive.PartSize+1), f.whole(alice, 1)
+	mine := f.apply(alice, drive.Begin{ID: drive.NewID(), Size: 7}).Object
+	first := f.apply(alice, drive.Begin{ID: drive.NewID(), Request: q.ID, Size: 8}).Object
+	second := f.apply(alice, drive.Begin{ID: drive.NewID(), Request: q.ID, Size: 9}).Object
+	his := f.whole(bob, 50)
+	for _, x := range []drive.Object{a, a, b} {
+		f.apply(alice, drive.AddLink{Link: drive.Link{ID: drive.NewID(), Object: x.ID, Expires: f.in(time.Hour)}})
+	}
+	d := f.apply(alice, drive.RemoveMany{Objects: []drive.ID{his.ID, a.ID, drive.NewID(), b.ID, a.ID, mine.ID, first.ID, second.ID}})
+	if len(d.Freed) != 3 || len(d.Later) != 0 {
+		f.t.Errorf("removed many: %+v", d)
+	}
+	if got := f.state()[alice]; got.Totals != (drive.Totals{Objects: 1, Requests: 1, Bytes: 1}) || got.Usage.Bytes != 1 || got.Requests[0].Files+got.Requests[0].Bytes+got.Requests[0].Coming != 0 {
+		f.t.Errorf("left are %+v", got)
+	}
+	before := f.state()
+	if d := f.apply(alice, drive.RemoveMany{Objects: []drive.ID{a.ID, his.ID}}); len(d.Freed)+len(d.Later) != 0 || !reflect.DeepEqual(before, f.state()) {
+		f.t.Errorf("once more: %+v", d)
+	}
+	f.refuse(drive.ErrSize, alice, drive.RemoveMany{})
+	f.refuse(drive.ErrSize, alice, drive.RemoveMany{Objects: make([]drive.ID, drive.MaxBatch+1)})
+	f.refuse(drive.ErrNoOwner, "nobody", drive.RemoveMany{Objects: []drive.ID{a.ID}})
+	huge := []drive.ID{large.ID}
+	for range 3 {
+		huge = append(huge, f.apply(alice, drive.Begin{ID: drive.NewID(), Size: (drive.MaxFreed - 1) * drive.PartSize}).Object.ID)
+	}
+	for n := range 3 {
+		if d := f.apply(alice, drive.RemoveMany{Objects: huge}); !slices.Equal(d.Later, huge[min(2+n, 4):]) {
+			f.t.Errorf("later are %v of %v", d.Later, huge)
+		}
+	}
+}
+
 func testRefusals(f *fixture) {
 	for _, size := range []int64{0, -1, drive.MaxSize + 1} {
 		f.refuse(drive.ErrSize, alice, drive.Begin{ID: drive.NewID(), Size: size})

@@ -50,6 +50,7 @@ func Store(t *testing.T, open Open) {
 	for name, test := range map[string]func(*fixture){
 		"parts":     testParts,
 		"bring":     testBring,
+		"many":      testRemoveMany,
 		"refusals":  testRefusals,
 		"quota":     testQuota,
 		"asked":     testAsked,

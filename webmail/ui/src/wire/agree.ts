@@ -46,6 +46,8 @@ export type Agreed = {
   NewFile: Must<Same<api.NewFile, made.NewFile>>;
   NewFileLink: Must<Same<api.NewFileLink, made.NewFileLink>>;
   NewFileRequest: Must<Same<api.NewFileRequest, made.NewFileRequest>>;
+  Removed: Must<Same<api.Removed, made.Removed>>;
+  RemovedFile: Must<Same<api.RemovedFile, made.RemovedFile>>;
   SharedDownload: Must<Same<api.SharedDownload, made.SharedDownload>>;
   SharedFile: Must<Same<api.SharedFile, made.SharedFile>>;
   Entries: Must<Same<api.Entries, made.Entries>>;

@@ -457,6 +457,15 @@ export interface Files {
   files: File[];
   more: boolean; // ask with after and the last id
 }
+// DELETE /api/v1/files/batch?ids=ID,ID -> Removed, at most 256.
+export interface RemovedFile {
+  id: string;
+  outcome: "gone" | "later"; // gone: or it never was; later: ask again
+}
+export interface Removed {
+  files: RemovedFile[]; // in the order in which they were asked for
+}
+
 // POST /api/v1/links NewFileLink -> 201 FileLink. GET /api/v1/links -> FileLinks; GET /api/v1/links/ID -> FileLink;
 // PATCH FileLinkChange -> FileLink; DELETE: 204.
 export interface NewFileLink {

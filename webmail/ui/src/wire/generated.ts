@@ -680,6 +680,15 @@ export interface RecipientsRequest {
   addresses: string[];
 }
 
+export interface Removed {
+  files: RemovedFile[];
+}
+
+export interface RemovedFile {
+  id: string;
+  outcome: "gone" | "later";
+}
+
 export interface RequestList {
   requests: WaitingRequest[];
 }
