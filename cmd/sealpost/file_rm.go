@@ -1,6 +1,11 @@
 package main
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"os/signal"
+	"syscall"
+)
 
 type fileRmCommand struct {
 	fileProfile
@@ -8,16 +13,26 @@ type fileRmCommand struct {
 	Now  bool     `help:"Delete for good, with all versions and links, and free the room; also what is in the trash."`
 }
 
-func (cmd fileRmCommand) Run(ctx context.Context, _ console) error {
+func (cmd fileRmCommand) Help() string {
+	return "With --now nobody is led to it from the first moment on; then its room is freed, hundreds of files at a time. Broken off, the same command goes on."
+}
+
+func (cmd fileRmCommand) Run(ctx context.Context, c console) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
 	d, err := cmd.drive()
 	if err != nil {
 		return err
 	}
+	bar := newBar(c)
+	defer bar.clear()
 	return each(ctx, cmd.Path, func(path string) error {
-		if cmd.Now {
-			return d.Remove(ctx, path)
+		if !cmd.Now {
+			return d.Trash(ctx, path)
 		}
-		return d.Trash(ctx, path)
+		return d.Remove(ctx, path, func(done, known int) {
+			bar.show(step{What: fmt.Sprintf("deleting %d of %s", done, counting(int64(known), "file")), Done: int64(done), Of: int64(known)})
+		})
 	})
 }
 

@@ -51,6 +51,7 @@ type Entry struct {
 	Version
 	Versions []Version `json:"versions,omitempty"` // older contents, the newest first
 	Trashed  int64     `json:"trashed,omitempty"`  // Unix milliseconds: it was put into the trash; 0: it was not
+	Doomed   bool      `json:"doomed,omitempty"`   // it is being deleted for good, and shown to nobody: what it leads to may be gone
 }
 
 // LogValue keeps names out of logs.
@@ -98,7 +99,7 @@ func (f Folder) Check() error {
 }
 
 func (e Entry) valid() bool {
-	if !ValidName(e.Name) || e.Trashed < 0 || e.Trashed > latest || len(e.Versions) > maxVersions || e.Type != "" && !mediaType.MatchString(e.Type) {
+	if !ValidName(e.Name) || e.Trashed < 0 || e.Trashed > latest || e.Doomed && e.Trashed == 0 || len(e.Versions) > maxVersions || e.Type != "" && !mediaType.MatchString(e.Type) {
 		return false
 	}
 	if e.Kind == IsFolder {

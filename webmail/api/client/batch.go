@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sealpost/webmail/api"
 )
 
 const (
@@ -60,6 +62,35 @@ func (c *Client) Small(ctx context.Context, ids []string) (map[string][]byte, er
 		return err
 	})
 	return all, err
+}
+
+// RemoveFiles deletes files for good, at most MostBatch, and asks again for those that did
+// not go at once. What is not there is gone.
+func (c *Client) RemoveFiles(ctx context.Context, ids []string) error {
+	for len(ids) > 0 {
+		var said api.Removed
+		err := c.again(ctx, func() (err error) {
+			said, err = call[api.Removed](ctx, c, Request{Method: http.MethodDelete, Path: "/files/batch", Query: url.Values{"ids": {strings.Join(ids, ",")}}})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		left, known := []string{}, map[string]bool{}
+		for _, f := range said.Files {
+			known[f.ID] = true
+			if f.Outcome != "gone" {
+				left = append(left, f.ID)
+			}
+		}
+		unasked := slices.ContainsFunc(left, func(id string) bool { return !slices.Contains(ids, id) })
+		unsaid := slices.ContainsFunc(ids, func(id string) bool { return !known[id] })
+		if unasked || unsaid || len(left) >= len(ids) {
+			return errors.New("delete files: expected to be told of each that was asked for, and that some are gone")
+		}
+		ids = left
+	}
+	return nil
 }
 
 func (c *Client) small(ctx context.Context, ids []string) (map[string][]byte, error) {

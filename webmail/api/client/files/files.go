@@ -47,6 +47,13 @@ type noBox struct{ error }
 func (e noBox) Error() string { return "read folder: " + e.error.Error() }
 func (e noBox) Unwrap() error { return e.error }
 
+// NoFolder says whether an error is that the server does not have a folder: then nothing
+// of it was changed.
+func NoFolder(err error) bool {
+	var missing noBox
+	return errors.As(err, &missing)
+}
+
 // folder reads a folder and its version; the root is empty before there is one.
 func (d *Drive) folder(ctx context.Context, id string) (f sealed.Folder, version uint64, err error) {
 	seen := d.Seen.version(id)
@@ -71,27 +78,40 @@ func (d *Drive) folder(ctx context.Context, id string) (f sealed.Folder, version
 	return f, version, d.Seen.note(id, version)
 }
 
+var (
+	errBusy   = errors.New("change folder: other devices change it all the time, try again")
+	errAsItIs = errors.New("the folder is as it should be")
+)
+
 // change changes a folder by compare-and-swap: do sees what is there now, each time.
 func (d *Drive) change(ctx context.Context, id string, do func(*sealed.Folder) error) error {
+	_, _, err := d.swap(ctx, id, do)
+	return err
+}
+
+// swap is change, and says what the folder is then; do may say errAsItIs.
+func (d *Drive) swap(ctx context.Context, id string, do func(*sealed.Folder) error) (sealed.Folder, uint64, error) {
 	for try := 0; ; try++ {
 		f, version, err := d.folder(ctx, id)
 		if err != nil {
-			return err
+			return f, 0, err
 		}
 		f.Entries = slices.Clone(f.Entries)
-		if err := do(&f); err != nil {
-			return err
+		if err := do(&f); errors.Is(err, errAsItIs) {
+			return f, version, nil
+		} else if err != nil {
+			return f, 0, err
 		}
 		err = d.store(ctx, id, version, f)
 		var p *client.Problem
 		if err == nil || !errors.As(err, &p) || p.Word() != "conflict" {
-			return err
+			return f, version + 1, err
 		}
 		if try+1 == swaps {
-			return errors.New("change folder: other devices change it all the time, try again")
+			return f, 0, errBusy
 		}
 		if err := pause(ctx, time.Duration(rand.Int64N(int64(10*time.Millisecond)<<min(try, 6)))); err != nil {
-			return err
+			return f, 0, err
 		}
 	}
 }

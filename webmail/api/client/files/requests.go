@@ -239,7 +239,7 @@ func (d *Drive) collect(ctx context.Context, folder string, some []came, tell fu
 		return nil
 	}
 	err := d.change(ctx, folder, place)
-	if gone := (noBox{}); errors.As(err, &gone) && folder != sealed.Root {
+	if NoFolder(err) && folder != sealed.Root {
 		err = d.change(ctx, sealed.Root, place)
 	}
 	if err != nil {

@@ -19,15 +19,16 @@ type Seen struct {
 	file     string // empty: it does not survive
 	mu       sync.Mutex
 	versions map[string]uint64
-	together int  // callers who will say when it is to be written
-	unsaved  bool // by them
+	gone     map[string]bool // forgotten here
+	together int             // callers who will say when it is to be written
+	unsaved  bool            // by them
 }
 
 const mostSeen = 64 << 20
 
 // OpenSeen reads what was seen before; a file that is not there is none.
 func OpenSeen(file string) (*Seen, error) {
-	s := &Seen{file: file, versions: map[string]uint64{}}
+	s := &Seen{file: file, versions: map[string]uint64{}, gone: map[string]bool{}}
 	return s, s.merge()
 }
 
@@ -45,7 +46,9 @@ func (s *Seen) merge() error {
 		return fmt.Errorf("read what was seen in %s: expected names of folders and their versions", s.file)
 	}
 	for name, version := range there {
-		s.versions[name] = max(s.versions[name], version)
+		if !s.gone[name] {
+			s.versions[name] = max(s.versions[name], version)
+		}
 	}
 	return nil
 }
@@ -67,6 +70,7 @@ func (s *Seen) note(id string, version uint64) error {
 		return nil
 	}
 	s.versions[id] = version
+	delete(s.gone, id)
 	if s.unsaved = s.together > 0; s.unsaved {
 		return nil
 	}
@@ -100,11 +104,12 @@ func (s *Seen) Hold(do func() error) error {
 func (s *Seen) forget(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.merge(); err != nil {
-		return err
-	}
+	s.gone[id] = true
 	delete(s.versions, id)
-	return s.write()
+	if s.unsaved = s.together > 0; s.unsaved {
+		return nil
+	}
+	return s.save()
 }
 
 func (s *Seen) save() error {

@@ -6,10 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
-	"sync"
 
 	"sealpost/filestore/sealed"
 	"sealpost/webmail/api/client"
@@ -115,7 +113,7 @@ func (d *Drive) List(ctx context.Context, path string, trash bool) ([]sealed.Ent
 	if err != nil {
 		return nil, err
 	}
-	all := slices.DeleteFunc(slices.Clone(f.Entries), func(e sealed.Entry) bool { return (e.Trashed != 0) != trash })
+	all := slices.DeleteFunc(slices.Clone(f.Entries), func(e sealed.Entry) bool { return (e.Trashed != 0) != trash || e.Doomed })
 	slices.SortFunc(all, func(a, b sealed.Entry) int { return strings.Compare(a.Name, b.Name) })
 	return all, nil
 }
@@ -160,15 +158,24 @@ func (d *Drive) into(ctx context.Context, in, name string) (id string, err error
 		f.Entries = append(f.Entries, sealed.Entry{Kind: sealed.IsFolder, Name: name, Version: sealed.Version{ID: fresh, Modified: d.Now().UnixMilli()}})
 		return nil
 	})
-	if err != nil || id != fresh {
+	if surely(err) && id != fresh {
 		err = errors.Join(err, d.dropBox(ctx, fresh))
 	}
 	return id, err
 }
 
+// surely says whether what was asked of a folder was done or will never be. After any
+// other error it may have been done: then what the folder would lead to has to stay.
+func surely(err error) bool {
+	var p *client.Problem
+	return err == nil || errors.As(err, &p) && p.Status < 500 || errors.Is(err, errNotFolder) || errors.Is(err, errBusy)
+}
+
+var errNotFolder = errors.New("expected a folder")
+
 func folderHere(e sealed.Entry) (string, error) {
 	if e.Kind != sealed.IsFolder {
-		return "", fmt.Errorf("expected a folder: %s is a file", e.Name)
+		return "", fmt.Errorf("%w: %s is a file", errNotFolder, e.Name)
 	}
 	return e.ID, nil
 }
@@ -245,7 +252,7 @@ func (d *Drive) Restore(ctx context.Context, path string) error {
 		}
 		last := -1
 		for i, e := range f.Entries {
-			if e.Trashed != 0 && sealed.SameName(e.Name, p.name) && (last < 0 || e.Trashed >= f.Entries[last].Trashed) {
+			if e.Trashed != 0 && !e.Doomed && sealed.SameName(e.Name, p.name) && (last < 0 || e.Trashed >= f.Entries[last].Trashed) {
 				last = i
 			}
 		}
@@ -255,124 +262,4 @@ func (d *Drive) Restore(ctx context.Context, path string) error {
 		f.Entries[last].Trashed = 0
 		return nil
 	})
-}
-
-// Remove deletes for good what a path leads to or, if nothing is there, what is in the
-// trash under that name. Its octets go first, from the trash: broken off, it leads
-// nobody to nothing, and may be said again.
-func (d *Drive) Remove(ctx context.Context, path string) error {
-	p, err := d.inside(ctx, path)
-	if err != nil {
-		return err
-	}
-	var doomed []sealed.Entry
-	err = d.change(ctx, p.folder, func(f *sealed.Folder) error {
-		doomed = nil
-		if at := named(*f, p.name); at >= 0 {
-			f.Entries[at].Trashed = d.Now().UnixMilli()
-			doomed = append(doomed, f.Entries[at])
-			return nil
-		}
-		for _, e := range f.Entries {
-			if sealed.SameName(e.Name, p.name) {
-				doomed = append(doomed, e)
-			}
-		}
-		if len(doomed) == 0 {
-			return fmt.Errorf("%w: %s", ErrNone, path)
-		}
-		return nil
-	})
-	for _, e := range doomed {
-		if err == nil {
-			err = d.purge(ctx, p.folder, e, p.above)
-		}
-	}
-	return err
-}
-
-// purge deletes one entry of a folder, which is in the trash: what is in it goes first.
-func (d *Drive) purge(ctx context.Context, in string, e sealed.Entry, above []string) error {
-	if err := d.empty(ctx, e, above); err != nil {
-		return err
-	}
-	return d.change(ctx, in, func(f *sealed.Folder) error {
-		if at := withID(*f, e.ID); at >= 0 {
-			f.Entries = slices.Delete(f.Entries, at, at+1)
-		}
-		return nil
-	})
-}
-
-// empty deletes what an entry leads to, some objects at the same time. What went before
-// is not there, and that is well.
-func (d *Drive) empty(ctx context.Context, e sealed.Entry, above []string) error {
-	if e.Kind == sealed.IsFile {
-		return d.dropAll(ctx, append([]sealed.Version{e.Version}, e.Versions...))
-	}
-	if slices.Contains(above, e.ID) || len(above) > sealed.MaxDepth {
-		return sealed.ErrClosed
-	}
-	f, _, err := d.folder(ctx, e.ID)
-	if missing := (noBox{}); err != nil && !errors.As(err, &missing) { // else it went before
-		return err
-	}
-	var objects []sealed.Version
-	for _, below := range f.Entries {
-		if below.Kind == sealed.IsFile {
-			objects = append(append(objects, below.Version), below.Versions...)
-		} else if err := d.empty(ctx, below, append(slices.Clone(above), e.ID)); err != nil {
-			return err
-		}
-	}
-	if err := d.dropAll(ctx, objects); err != nil {
-		return err
-	}
-	return d.dropBox(ctx, e.ID)
-}
-
-func (d *Drive) dropAll(ctx context.Context, all []sealed.Version) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	todo := make(chan string)
-	var wait sync.WaitGroup
-	for range min(2*lanes, len(all)) {
-		wait.Go(func() {
-			for id := range todo {
-				if err := d.dropObject(ctx, id); err != nil {
-					stop(err)
-				}
-			}
-		})
-	}
-	for _, v := range all {
-		todo <- v.ID
-	}
-	close(todo)
-	wait.Wait()
-	return context.Cause(ctx)
-}
-
-func (d *Drive) dropObject(ctx context.Context, id string) error {
-	return gone(d.Server.RemoveFile(ctx, id))
-}
-
-func (d *Drive) dropBox(ctx context.Context, id string) error {
-	_, version, err := d.Server.Box(ctx, sealed.Drawer, id)
-	if err == nil {
-		_, err = d.Server.RemoveBox(ctx, sealed.Drawer, id, version)
-	}
-	if err := gone(err); err != nil {
-		return err
-	}
-	return d.Seen.forget(id)
-}
-
-// gone takes what is not there for removed.
-func gone(err error) error {
-	var p *client.Problem
-	if errors.As(err, &p) && p.Status == http.StatusNotFound {
-		return nil
-	}
-	return err
 }

@@ -25,6 +25,7 @@ export interface FileEntry extends Version {
   type: string;
   versions: Version[]; // older contents, the newest first
   trashed: number; // Unix milliseconds: it was put into the trash; 0: it was not
+  doomed?: boolean; // it is being deleted for good, and shown to nobody: what it leads to may be gone
 }
 
 export interface FolderEntry {
@@ -33,6 +34,7 @@ export interface FolderEntry {
   id: string; // the name of its box
   modified: number;
   trashed: number;
+  doomed?: boolean;
 }
 
 export type Entry = FileEntry | FolderEntry;
@@ -46,7 +48,7 @@ export function headOf(e: FileEntry, v: Version = e): Head {
 }
 
 function validEntry(e: Entry): boolean {
-  if (!validName(e.name) || !validTime(e.trashed)) return false;
+  if (!validName(e.name) || !validTime(e.trashed) || (e.doomed && e.trashed === 0)) return false;
   if (e.kind === "folder") return folderId.test(e.id) && validTime(e.modified);
   return validType(e.type) && e.versions.length <= maxVersions && [e, ...e.versions].every((v) => objectId.test(v.id) && validContent(v));
 }
@@ -72,7 +74,7 @@ const versionJson = (v: Version): Json => {
 };
 
 function entryJson(e: Entry): Json {
-  const trashed = e.trashed > 0 && { trashed: e.trashed };
+  const trashed = e.trashed > 0 && { trashed: e.trashed, ...(e.doomed && { doomed: true }) };
   if (e.kind === "folder") return { kind: e.kind, name: e.name, id: e.id, ...(e.modified > 0 && { modified: e.modified }), ...trashed };
   return { kind: e.kind, name: e.name, ...(e.type && { type: e.type }), ...versionJson(e), ...(e.versions.length > 0 && { versions: e.versions.map(versionJson) }), ...trashed };
 }
@@ -93,10 +95,11 @@ function versionFrom(json: unknown): Version {
 function entryFrom(json: unknown): Entry {
   const o = objectOf(json);
   const [name, trashed, versions] = [stringOf(o, "name"), numberOf(o, "trashed"), o["versions"] ?? []];
-  if (!Array.isArray(versions) || versions.length > maxVersions) throw closed();
-  if (o["kind"] === "file") return { kind: "file", name, type: stringOf(o, "type"), ...versionFrom(o), versions: versions.map(versionFrom), trashed };
+  if (!Array.isArray(versions) || versions.length > maxVersions || typeof (o["doomed"] ?? false) !== "boolean") throw closed();
+  const doomed = o["doomed"] === true && { doomed: true };
+  if (o["kind"] === "file") return { kind: "file", name, type: stringOf(o, "type"), ...versionFrom(o), versions: versions.map(versionFrom), trashed, ...doomed };
   if (o["kind"] !== "folder" || bytesOf(o, "secret") !== null || bytesOf(o, "hash") !== null || numberOf(o, "length") !== 0 || versions.length > 0 || stringOf(o, "type") !== "") throw closed();
-  return { kind: "folder", name, id: stringOf(o, "id"), modified: numberOf(o, "modified"), trashed };
+  return { kind: "folder", name, id: stringOf(o, "id"), modified: numberOf(o, "modified"), trashed, ...doomed };
 }
 
 // Reads what encodeFolder wrote, with or without padding.

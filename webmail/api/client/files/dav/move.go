@@ -90,19 +90,20 @@ func put(f *sealed.Folder, there int, e sealed.Entry, name string) (over []seale
 
 func (s *system) carry(ctx context.Context, a, b place) (over []sealed.Version, err error) {
 	var was *sealed.Entry
+	brought, there := false, false
 	err = s.tree.change(ctx, b.folder, func(f *sealed.Folder) (err error) {
 		over, was = nil, nil
-		if withID(f, a.entry.ID) >= 0 { // it came before
+		if brought = withID(f, a.entry.ID) < 0; !brought { // it came before
 			return nil
 		}
-		there := named(f, b.name)
-		if there < 0 {
+		at := named(f, b.name)
+		if at < 0 {
 			moved := a.entry
 			moved.Name = b.name
 			return enter(f, moved)
 		}
-		old := f.Entries[there]
-		if over, err = put(f, there, a.entry, b.name); err == nil {
+		old := f.Entries[at]
+		if over, err = put(f, at, a.entry, b.name); err == nil {
 			was = &old
 		}
 		return err
@@ -112,13 +113,13 @@ func (s *system) carry(ctx context.Context, a, b place) (over []sealed.Version, 
 	}
 	err = s.tree.change(ctx, a.folder, func(f *sealed.Folder) error {
 		at := withID(f, a.entry.ID)
-		if at < 0 || !reflect.DeepEqual(f.Entries[at], a.entry) {
+		if there = files.Stands(f.Entries, a.entry.ID); at < 0 || !reflect.DeepEqual(f.Entries[at], a.entry) {
 			return errChanged
 		}
 		f.Entries = slices.Delete(f.Entries, at, at+1)
 		return nil
 	})
-	if !errors.Is(err, errChanged) {
+	if err == nil || !s.Drive.Stays(ctx, a.entry, err, errChanged, there && brought) {
 		return over, err
 	}
 	return nil, errors.Join(err, s.tree.change(ctx, b.folder, func(f *sealed.Folder) error { // it stays where it was

@@ -49,10 +49,15 @@ func openFolder(f sealed.Folder, now time.Time) *folder {
 }
 
 // add puts an entry in the place of what has its name, which is to be expect; empty:
-// nothing. What was deleted meanwhile comes again.
+// nothing. What was deleted meanwhile comes again, also out of the trash; what is being
+// deleted for good does not.
 func (x *folder) add(e sealed.Entry, expect string) error {
-	if _, there := x.ids[e.ID]; there {
+	if at, there := x.ids[e.ID]; there && x.entries[at].Doomed {
+		return errLost
+	} else if there && x.entries[at].Trashed == 0 {
 		return nil
+	} else if there {
+		x.drop[at] = true
 	}
 	key := sealed.NameKey(e.Name)
 	at, taken := x.named[key]
@@ -86,9 +91,9 @@ func (x *folder) take(id string) error {
 	return nil
 }
 
-// leave is take of what is to be there.
+// leave is take of what is to be there, and not being deleted by another device.
 func (x *folder) leave(id string) error {
-	if _, there := x.ids[id]; !there {
+	if at, there := x.ids[id]; !there || x.entries[at].Doomed {
 		return errLost
 	}
 	return x.take(id)

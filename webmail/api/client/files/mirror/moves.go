@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"sealpost/filestore/sealed"
+	"sealpost/webmail/api/client/files"
 )
 
 // asides gives what is in the way a name of its own; the next round carries it.
@@ -101,7 +102,8 @@ func (x *turn) moveHere(p *step) error {
 // movesThere moves files in the drive: into the new place first, so that broken off they
 // are in both, and the next round takes them out of one.
 func (x *turn) movesThere(ctx context.Context) error {
-	var moved []*step
+	var moved, lost []*step
+	brought := map[*step]bool{}
 	for _, p := range x.steps(moveThere) {
 		in, known := x.folders[parent(p.key)]
 		if !known {
@@ -114,10 +116,15 @@ func (x *turn) movesThere(ctx context.Context) error {
 			x.wish(ctx, p, in, func(f *folder) error { return f.rename(e.ID, e.Name) }, func() { x.did(p, x.agreedOn(p.here, e)) })
 			continue
 		}
-		x.wish(ctx, p, in, func(f *folder) error { return f.add(e, "") }, func() {
+		fresh := false
+		x.wish(ctx, p, in, func(f *folder) error {
+			_, there := f.ids[e.ID]
+			fresh = !there
+			return f.add(e, "")
+		}, func() {
 			x.mu.Lock()
 			defer x.mu.Unlock()
-			moved = append(moved, p)
+			moved, brought[p] = append(moved, p), fresh
 		})
 	}
 	if err := x.ledger.flush(ctx); err != nil {
@@ -126,8 +133,38 @@ func (x *turn) movesThere(ctx context.Context) error {
 	for _, p := range moved {
 		e := p.there.entry
 		e.Name = sealed.CleanName(base(p.here.path))
-		x.wish(ctx, p, p.there.folder, func(f *folder) error { return f.leave(e.ID) }, func() { x.did(p, x.agreedOn(p.here, e)) })
+		there := false
+		err := x.ledger.add(ctx, p.there.folder, &wish{do: func(f *folder) error {
+			err := f.leave(e.ID)
+			there = err != nil && files.Stands(f.entries, e.ID)
+			return err
+		}, done: func(err error) {
+			if err == nil {
+				x.did(p, x.agreedOn(p.here, e))
+				return
+			}
+			if x.Drive.Stays(ctx, e, err, errLost, there && brought[p]) {
+				x.mu.Lock()
+				lost = append(lost, p)
+				x.mu.Unlock()
+				err = errLost
+			}
+			x.fail(p, err)
+		}})
+		if err != nil {
+			x.end(err)
+		}
 	}
+	if err := x.ledger.flush(ctx); err != nil {
+		return err
+	}
+	for _, p := range lost { // it was changed meanwhile, or deleted for good
+		x.wish(ctx, p, x.folders[parent(p.key)], func(f *folder) error { return f.take(p.there.entry.ID) }, func() {})
+	}
+	return x.namesThere(ctx)
+}
+
+func (x *turn) namesThere(ctx context.Context) error {
 	for _, p := range x.steps(nameThere) {
 		name := sealed.CleanName(base(p.here.path))
 		x.wish(ctx, p, p.there.folder, func(f *folder) error { return f.rename(p.there.entry.ID, name) }, func() {

@@ -91,11 +91,12 @@ type tree struct {
 	side[there]
 	full map[string]int // entries of folders, by id, with those in the trash
 	ids  map[string]int // how often an object or folder stands in it
+	left []string       // folders in which somebody left a deletion half-way
 }
 
 // look reads the drive's folder and all below, level by level.
 func (s *Session) look(ctx context.Context, top string) (t tree, err error) {
-	t = tree{newSide[there](), map[string]int{}, map[string]int{}}
+	t = tree{side: newSide[there](), full: map[string]int{}, ids: map[string]int{}}
 	if top == "" { // with Dry: it is not there yet
 		return t, nil
 	}
@@ -122,6 +123,9 @@ func (s *Session) look(ctx context.Context, top string) (t tree, err error) {
 		for _, l := range now {
 			f := s.cache[l.id].folder
 			t.full[l.id] = len(f.Entries)
+			if s.Drive.Left(f) {
+				t.left = append(t.left, l.id)
+			}
 			for _, e := range f.Entries {
 				if e.Trashed != 0 {
 					continue

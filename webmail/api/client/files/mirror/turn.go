@@ -64,6 +64,11 @@ func (s *Session) round(ctx context.Context) (r Report, again bool, err error) {
 	if err == nil && x.sure {
 		err = s.state.settle()
 	}
+	for _, id := range t.left {
+		if err == nil && s.Direction == Both {
+			err = s.Drive.Purge(ctx, id, []string{id}, nil)
+		}
+	}
 	return x.report, x.again, err
 }
 

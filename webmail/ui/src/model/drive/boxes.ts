@@ -19,7 +19,7 @@ interface Held {
 }
 interface Edit {
   do: (f: Folder) => unknown;
-  done: (v: unknown) => void;
+  done: (v: unknown, version: number) => void;
   fail: (e: unknown) => void;
 }
 
@@ -138,10 +138,14 @@ export class Boxes {
   // ---- changing --------------------------------------------------------------------------
 
   // Changes of one folder that wait are made in one go.
-  change<T>(id: string, edit: (f: Folder) => T): Promise<T> {
-    return new Promise<T>((done, fail) => {
+  async change<T>(id: string, edit: (f: Folder) => T): Promise<T> {
+    return (await this.changed(id, edit)).value;
+  }
+  /** The same, with the version that the folder has then. */
+  changed<T>(id: string, edit: (f: Folder) => T): Promise<{ value: T; version: number }> {
+    return new Promise((done, fail) => {
       const waiting = this.#edits.get(id);
-      const one: Edit = { do: edit, done: done as (v: unknown) => void, fail };
+      const one: Edit = { do: edit, done: (v, version) => done({ value: v as T, version }), fail };
       if (waiting) waiting.push(one);
       else {
         this.#edits.set(id, [one]);
@@ -167,7 +171,7 @@ export class Boxes {
       const fine = results.some((r) => !r.failed);
       try {
         if (fine) await this.#write(id, version, next);
-        return results.forEach((r, i) => (r.failed ? edits[i]!.fail(r.value) : edits[i]!.done(r.value)));
+        return results.forEach((r, i) => (r.failed ? edits[i]!.fail(r.value) : edits[i]!.done(r.value, version + 1)));
       } catch (e) {
         if (!(e instanceof ApiError) || e.word !== "conflict") throw e;
         if (n + 1 === SWAPS) throw new DriveError("busy");
@@ -193,9 +197,14 @@ export class Boxes {
     await this.#write(id, 0, { entries: [] });
   }
 
-  /** Drops the box of a folder that nothing leads to any more. */
-  async drop(id: string): Promise<void> {
-    const got = await this.#parts.cabinet.look(drawer, id, await this.#least(id));
+  /** The version of a folder as folder shows it. */
+  versionOf(id: string): number {
+    return this.#of(id).version;
+  }
+
+  /** Drops the box of a folder that nothing leads to any more; of this version, where one is named. */
+  async drop(id: string, version = 0): Promise<void> {
+    const got = version > 0 ? { version } : await this.#parts.cabinet.look(drawer, id, await this.#least(id));
     if (typeof got !== "string") await this.#parts.cabinet.remove(drawer, id, got.version);
     this.#held.delete(id);
     this.#seen?.delete(id);

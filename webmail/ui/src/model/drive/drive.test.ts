@@ -123,6 +123,70 @@ describe("the drive", () => {
     expect(entry.id).toBeTruthy();
   });
 
+  test("deletes many in few requests, and nobody is led to what is going", async () => {
+    const server = world(), one = await device(server), two = await device(server), { drive, page } = one;
+    const a = await drive.makeFolder(root, "a"), b = await drive.makeFolder(a, "b");
+    for (let n = 0; n < 5; n++) await drive.put(file(`${n}`), { folder: n % 2 ? a : b, name: `${n}.txt` });
+    await drive.trash(root, [a]);
+    const from = server.seen.length;
+    page.net.lose = (method, path) => (method === "DELETE" && path === "/files/batch" ? "before" : null);
+    await expect(drive.emptyTrash(await drive.trashed())).rejects.toMatchObject({ word: "offline" });
+    expect(server.files.all.size).toBe(5);
+    page.net.lose = null;
+    await two.news();
+    expect(await two.drive.trashed()).toEqual([]);
+    await expect(two.drive.restore(root, a)).rejects.toMatchObject({ word: "gone" });
+    const later = new Drive({ api: two.page.app.api, cabinet: two.page.desk.cabinet, cache: new SealedCache(await two.browser.store.open(server.account.id), two.page.vault), clock: { ...realClock, now: () => Date.now() + 3_600_000 }, host: two.host });
+    opened.push(later);
+    await later.trashed();
+    await vi.waitFor(() => expect([server.files.all.size, server.cabinet.get(`drive/${a}`)!.gone, server.cabinet.get(`drive/${b}`)!.gone]).toEqual([0, true, true]));
+    await vi.waitFor(async () => expect((await later.load(root)).entries).toEqual([]));
+    expect(server.seen.slice(from).filter((s) => s.startsWith("DELETE /files")).length).toBe(1);
+  });
+
+  test("loses nothing where two move one file, or where nobody heard that it was moved", async () => {
+    const server = world(), one = await device(server), two = await device(server);
+    const a = await one.drive.makeFolder(root, "a"), b = await one.drive.makeFolder(root, "b");
+    const { entry } = await one.drive.put(file("x"), { folder: a, name: "x.txt" });
+    await two.news();
+    const seen = (await two.drive.load(a)).entries;
+    await one.drive.move([entry], a, b);
+    await expect(two.drive.move(seen, a, b)).rejects.toMatchObject({ word: "gone" });
+    await two.news();
+    expect([await namesIn(two.drive, a), await namesIn(two.drive, b)]).toEqual([[], ["x.txt"]]);
+    await one.news();
+    const twice = await Promise.allSettled([one.drive.move([entry], b, a), one.drive.move([entry], b, a)]);
+    expect(twice.some((r) => r.status === "fulfilled")).toBe(true);
+    expect(await namesIn(one.drive, a)).toEqual(["x.txt"]);
+    let lost = 0;
+    one.page.net.lose = (method, path) => (method === "PUT" && path === `/cabinet/drive/${a}` && lost++ < 3 ? (lost === 1 ? "after" : "before") : null);
+    await expect(one.drive.move([entry], a, b)).rejects.toMatchObject({ word: "offline" });
+    await two.news();
+    expect([...(await namesIn(two.drive, a)), ...(await namesIn(two.drive, b))]).toEqual(["x.txt"]);
+  });
+
+  test("takes back what it moved while another device deleted it", async () => {
+    const server = world(), one = await device(server), two = await device(server);
+    const a = await one.drive.makeFolder(root, "a"), b = await one.drive.makeFolder(root, "b");
+    const { entry } = await one.drive.put(file("x"), { folder: a, name: "x.txt" });
+    await two.news();
+    const seen = (await two.drive.load(a)).entries;
+    await one.drive.trash(a, [entry.id]);
+    await one.drive.purge(a, entry.id);
+    await expect(two.drive.move(seen, a, b)).rejects.toMatchObject({ word: "gone" });
+    expect(await namesIn(two.drive, b)).toEqual([]);
+  });
+
+  test("leaves a folder in place that may have been made", async () => {
+    const server = world(), one = await device(server), two = await device(server);
+    await one.drive.makeFolder(root, "a");
+    let lost = 0;
+    one.page.net.lose = (method, path) => (method === "PUT" && path === "/cabinet/drive/root" && lost++ < 3 ? (lost === 1 ? "after" : "before") : null);
+    await expect(one.drive.makeFolder(root, "b")).rejects.toMatchObject({ word: "offline" });
+    for (const e of (await two.drive.load(root)).entries) await two.drive.load(e.id);
+    expect(await namesIn(two.drive)).toEqual(["a", "b"]);
+  });
+
   test("shows without a network what this device saw last", async () => {
     const server = world(), browser = newBrowser(), one = await device(server, browser);
     await one.drive.makeFolder(root, "seen");

@@ -9,6 +9,7 @@ import type { Usage } from "../../wire/api.ts";
 import { ApiError, type Api } from "../../wire/http.ts";
 import { Begun } from "./begun.ts";
 import { Boxes, type BoxesParts } from "./boxes.ts";
+import { Removal } from "./removal.ts";
 import { Transfers, type TransferHost } from "./transfers.ts";
 import * as tree from "./tree.ts";
 import { DriveError, type DriveWord } from "./tree.ts";
@@ -35,6 +36,7 @@ export interface DriveParts extends BoxesParts {
 
 const newId = (): string => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 const WIDTH = 6; // folders read at once
+const LEFT = 15 * 60_000; // ms: nobody deletes something for so long
 
 export class Drive {
   readonly transfers: Transfers;
@@ -125,7 +127,11 @@ export class Drive {
   /** All that is in the trash, the last first. */
   async trashed(): Promise<Found[]> {
     const all: Found[] = [];
-    for await (const f of this.walk()) for (const entry of f.folder.entries) if (entry.trashed > 0) all.push({ folder: f.id, above: f.above, entry });
+    for await (const f of this.walk()) {
+      for (const entry of f.folder.entries) if (entry.trashed > 0 && !entry.doomed) all.push({ folder: f.id, above: f.above, entry });
+      // What somebody began to delete, and left, goes now.
+      if (!this.#purging && f.folder.entries.some((e) => e.doomed && this.#now() - e.trashed > LEFT)) void this.#purge([[f.id, []]]).catch(() => {});
+    }
     return all.sort((a, b) => b.entry.trashed - a.entry.trashed);
   }
 
@@ -146,7 +152,7 @@ export class Drive {
     const id = newId();
     await this.#boxes.make(id);
     const made = await this.#boxes.change(folder, (f) => tree.addFolder(f, { kind: "folder", name, id, modified: this.#now(), trashed: 0 })).catch(async (e: unknown) => {
-      await this.#boxes.drop(id).catch(() => {});
+      if (!(e instanceof ApiError && e.temporary)) await this.#boxes.drop(id).catch(() => {}); // else it may lead there by now
       throw e;
     });
     if (made.id !== id) await this.#boxes.drop(id).catch(() => {}); // another device was faster
@@ -170,13 +176,27 @@ export class Drive {
     const way = await this.locate(to);
     if (!way) throw new DriveError("gone");
     if (way.some((f) => entries.some((e) => e.id === f.id))) throw new DriveError("inside");
-    await this.#boxes.change(to, (f) => entries.forEach((e) => tree.receive(f, e)));
+    const { value: brought, version } = await this.#boxes.changed(to, (f) => entries.filter((e) => tree.receive(f, e)));
     const left = await Promise.allSettled(entries.map((e) => this.#boxes.change(from, (f) => tree.release(f, e))));
-    const stayed = entries.filter((_, i) => left[i]!.status === "rejected");
-    if (stayed.length === 0) return;
-    // Another device changed it meanwhile: it stays where it was.
-    await this.#boxes.change(to, (f) => stayed.forEach((e) => tree.drop(f, e.id)));
-    throw (left.find((r) => r.status === "rejected") as PromiseRejectedResult).reason;
+    const failed = left.flatMap((r, i) => (r.status === "rejected" ? [{ e: entries[i]!, why: r.reason as unknown }] : []));
+    if (failed.length === 0) return;
+    const stays = await Promise.all(failed.map((x) => this.#stays(x.e, x.why, brought.includes(x.e))));
+    const back = failed.filter((_, i) => stays[i]).map((x) => x.e);
+    // Where nobody wrote since then, nobody else counts on what was put there.
+    const mine = failed.filter((x, i) => !stays[i] && brought.includes(x.e) && x.why instanceof DriveError && x.why.word === "gone").map((x) => x.e);
+    if (back.length + mine.length > 0) {
+      await this.#boxes.change(to, (f) => [...back, ...(this.#boxes.versionOf(to) === version ? mine : [])].forEach((e) => tree.drop(f, e.id)));
+    }
+    throw failed[0]!.why;
+  }
+  // Whether what could not be taken out of its old place is to be taken out of the new one: it
+  // still is in the old one, and changed, or was deleted for good. What another device took out
+  // may stand in the new place by that device's doing, and nowhere else.
+  async #stays(e: Entry, why: unknown, brought: boolean): Promise<boolean> {
+    if (!(why instanceof DriveError)) return false; // it may have been done
+    if (why.word !== "gone") return brought && why.word === "busy";
+    const there = e.kind === "file" ? this.#parts.api.file(e.id) : this.#parts.api.box(drawer, e.id);
+    return there.then(() => false, (err: unknown) => err instanceof ApiError && err.status === 404);
   }
 
   // ---- the trash ---------------------------------------------------------------------------
@@ -188,27 +208,32 @@ export class Drive {
   async restore(folder: string, id: string): Promise<string> {
     return this.#boxes.change(folder, (f) => tree.untrash(f, id));
   }
-  /** Deletes for good what is in the trash: octets first, so that broken off it is still in the trash. */
+  /** Deletes for good what is in the trash: nobody is led to it from the first moment on, and broken off it goes the next time. */
   async purge(folder: string, id: string): Promise<void> {
     const e = tree.withId(await this.load(folder), id);
     if (e && e.trashed === 0) throw new DriveError("busy");
-    if (e) await this.#purge(folder, e, [folder]);
-  }
-  async #purge(folder: string, e: Entry, above: readonly string[]): Promise<void> {
-    if (e.kind === "file") for (const id of tree.idsOf(e)) await this.#dropObject(id);
-    else {
-      if (above.includes(e.id) || above.length > maxDepth) throw new DriveError("damaged");
-      const below = await this.load(e.id).catch((err: unknown) => {
-        if (err instanceof DriveError && err.word === "gone") return null; // it went before
-        throw err;
-      });
-      for (const one of below?.entries ?? []) await this.#purge(e.id, one, [...above, e.id]);
-      await this.#boxes.drop(e.id);
-    }
-    await this.#boxes.change(folder, (f) => tree.drop(f, e.id));
+    if (e) await this.#purge([[folder, [id]]]);
   }
   async emptyTrash(all: readonly Found[]): Promise<void> {
-    for (const f of all) await this.purge(f.folder, f.entry.id);
+    const folders = new Map<string, string[]>();
+    for (const f of all) folders.set(f.folder, [...(folders.get(f.folder) ?? []), f.entry.id]);
+    await this.#purge([...folders]);
+  }
+  #purging = 0;
+  async #purge(folders: readonly (readonly [string, readonly string[]])[]): Promise<void> {
+    this.#purging++;
+    try {
+      const x = new Removal(this.#parts.api, this.#boxes, () => this.#now()), doomed: [string, Set<string>][] = [];
+      for (const [folder, ids] of folders) {
+        const all = await this.#boxes.change(folder, (f) => tree.doom(f, ids.filter((id) => tree.withId(f, id)?.trashed), this.#now()));
+        doomed.push([folder, new Set(all.map((e) => e.id))]);
+        for (const e of all) await x.entry(e, [folder]);
+      }
+      await x.flush();
+      for (const [folder, ids] of doomed) await this.#boxes.change(folder, (f) => { f.entries = f.entries.filter((e) => !e.doomed || !ids.has(e.id)); });
+    } finally {
+      this.#purging--;
+    }
   }
   async #dropObject(id: string): Promise<void> {
     try {

@@ -24,7 +24,7 @@ export const withId = (f: Folder, id: string): Entry | undefined => f.entries.fi
 
 function mine(f: Folder, id: string): Entry {
   const e = withId(f, id);
-  if (!e) throw new DriveError("gone");
+  if (!e || e.doomed) throw new DriveError("gone");
   return e;
 }
 function file(f: Folder, id: string): FileEntry {
@@ -83,15 +83,18 @@ export function rename(f: Folder, id: string, name: string): void {
   replace(f, e, { ...e, name });
 }
 
-/** Puts what comes from another folder here, under a name that is free. */
-export function receive(f: Folder, e: Entry): void {
-  if (!withId(f, e.id)) f.entries = [...f.entries, { ...e, name: freeName(f, e.name) }];
+/** Puts what comes from another folder here, under a name that is free; false: it is here already. */
+export function receive(f: Folder, e: Entry): boolean {
+  if (withId(f, e.id)) return false;
+  f.entries = [...f.entries, { ...e, name: freeName(f, e.name) }];
+  return true;
 }
 
-/** Takes out what went to another folder, if it is what went there. */
+/** Takes out what went to another folder, if it is what went there. busy: it is here, and changed. */
 export function release(f: Folder, e: Entry): void {
-  const there = mine(f, e.id);
-  if (there.name !== e.name || there.trashed !== e.trashed || JSON.stringify(idsOf(there)) !== JSON.stringify(idsOf(e))) throw new DriveError("gone");
+  if (!f.entries.some((x) => idsOf(x).includes(e.id))) throw new DriveError("gone");
+  const there = withId(f, e.id);
+  if (!there || there.name !== e.name || there.trashed !== e.trashed || JSON.stringify(idsOf(there)) !== JSON.stringify(idsOf(e))) throw new DriveError("busy");
   drop(f, e.id);
 }
 
@@ -105,6 +108,13 @@ export function drop(f: Folder, id: string): void {
 export function trash(f: Folder, id: string, now: number): void {
   const e = mine(f, id);
   if (e.trashed === 0) replace(f, e, { ...e, trashed: now });
+}
+
+/** What is deleted for good from now on: nobody is led to it any more. Says which there are. */
+export function doom(f: Folder, ids: readonly string[] | null, now: number): Entry[] {
+  const doomed = (e: Entry) => e.doomed || ids === null || ids.includes(e.id);
+  f.entries = f.entries.map((e) => (doomed(e) && !e.doomed ? { ...e, trashed: Math.max(1, now), doomed: true } : e));
+  return f.entries.filter((e) => e.doomed);
 }
 
 /** Out of the trash; where its name was taken meanwhile, beside it. Says under which name. */

@@ -31,7 +31,12 @@ export class FakeFiles {
     return { id, size: f.size, part: this.part, parts: f.parts.length, created: "", complete: f.complete, have: f.parts.flatMap((p, i) => (p ? [i] : [])).join() };
   }
 
-  answer(method: string, p: string[], headers: Headers, body: ArrayBuffer, sent: Record<string, unknown>): Response {
+  answer(method: string, p: string[], headers: Headers, body: ArrayBuffer, sent: Record<string, unknown>, query = new URLSearchParams()): Response {
+    if (p[1] === "batch" && method === "DELETE") {
+      const ids = (query.get("ids") ?? "").split(",");
+      if (ids.length > 256) return problem(422, "bad-input");
+      return json({ files: ids.map((id) => { this.all.delete(id); return { id, outcome: "gone" }; }) });
+    }
     if (p.length === 1) {
       const size = Number(sent["size"]), id = `f${++this.#next}`.padEnd(22, "A");
       if (this.used + size > this.room) return problem(507, "over-quota");

@@ -262,7 +262,7 @@ export class FakeServer {
     const open = new Set(["server", "sign-in", "join", "invitation"]);
     if (!open.has(p[0]!) && !this.live) return problem(401, "no-session");
     switch (p[0]) {
-      case "files": return this.files.answer(r.method, p, r.headers, r.body, r.json);
+      case "files": return this.files.answer(r.method, p, r.headers, r.body, r.json, r.query);
       case "server":
         return json({ hostname: "mail.example.org", domains: ["example.org"], open: true, version: "test" } satisfies t.Server);
       case "invitation":
