@@ -134,7 +134,7 @@ function cardOf(id: string, m: OpenedMail, tag: string, was: Card | undefined): 
     attachments: files.slice(0, 8).map((p) => ({ name: cut(p.name, 80), type: cut(p.type, 60), size: p.size })), more_attachments: Math.max(0, files.length - 8),
     message_id: m.message_id.length <= 200 ? m.message_id : "", in_reply_to: m.in_reply_to.length <= 200 ? m.in_reply_to : "",
     references: m.references.slice(-4).filter((r) => r.length <= 200), class: m.class === "readable" ? "sealed on arrival" : m.class, incomplete: m.incomplete,
-    junk: was?.junk ?? "", verified: m.verified, dmarc: m.dmarc, spf: m.spf, dkim: m.dkim,
+    junk: was?.junk ?? "", verified: m.verified, dmarc: m.dmarc, spf: m.spf, dkim: m.dkim, ...(was?.generation ? { generation: was.generation } : {}),
   };
 }
 

@@ -29,6 +29,12 @@ export class Letters {
   async clear(): Promise<void> {
     await this.#cache.raw.remove("letters", await this.#cache.raw.keys("letters"));
   }
+  // Of one mail. Answers whether anything of it was kept.
+  async drop(id: string): Promise<boolean> {
+    const kept = (await this.#cache.raw.keys("letters")).filter((k) => k.startsWith(id));
+    await this.#cache.raw.remove("letters", kept);
+    return kept.length > 0;
+  }
 
   has(letters: number, letter: Letter): boolean {
     return (letters & BITS[letter]) !== 0;

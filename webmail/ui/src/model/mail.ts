@@ -134,7 +134,11 @@ export class Mail implements MailModel {
     const turn = this.#turn;
     this.#set(ref.id, { state: "loading", fault: null });
     try {
-      const { mail, message } = await this.#fetch(ref);
+      const { mail, message } = await this.#fetch(ref).catch(async (e: unknown) => {
+        // What is kept may be from before it was sealed anew.
+        if (e instanceof ApiError || !(await this.#parts.letters.drop(ref.id))) throw e;
+        return this.#fetch(ref);
+      });
       if (turn !== this.#turn) return void this.#parts.vault.forget(mail.handle).catch(() => {});
       const trust = judge(mail, this.#known(ref, mail));
       const from = mail.from[0]?.address.toLowerCase() ?? "";

@@ -111,6 +111,33 @@ describe("sealing old mail anew", () => {
     other.app.stop();
   });
 
+  test("a letter that is kept from before is fetched anew when it does not open", async () => {
+    const { server, clock } = world(3);
+    const browser = newBrowser();
+    const p = await openedPage(server, browser);
+    const kept = await browser.store.open("00000000000000a1");
+    const row = p.desk.list.row(1)!;
+    const message = async () => {
+      await p.desk.mail.show(row);
+      await calm(p);
+      const name = (await kept.keys("letters")).find((k) => k.startsWith(row.key) && k.endsWith("-message"))!;
+      return { name, data: (await kept.get("letters", name))! };
+    };
+    const old = await message();
+    rotated(server, p);
+    await p.desk.reseal.start();
+    await run(clock, p);
+    await kept.remove("letters", await kept.keys("letters"));
+    const now = await message();
+    await kept.put("letters", [[now.name, old.data]]);
+    p.vault.oldest = 2;
+    const bytes = (a: ArrayBuffer) => [...new Uint8Array(a)];
+    expect(bytes((await message()).data)).toEqual(bytes(now.data));
+    expect(p.desk.mail.mails.peek()[0]).toMatchObject({ state: "open", fault: null });
+    expect(bytes(now.data)).not.toEqual(bytes(old.data));
+    p.app.stop();
+  });
+
   test("what does not open is counted, and stays as it is", async () => {
     const { server, clock } = world(10);
     const p = await openedPage(server);

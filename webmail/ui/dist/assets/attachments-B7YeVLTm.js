@@ -1,1 +1,0 @@
-export{n as keyOnce}from"./attachments-C2xiK9kd.js";

@@ -1,0 +1,1 @@
+export{n as keyOnce}from"./attachments-D9qVER86.js";

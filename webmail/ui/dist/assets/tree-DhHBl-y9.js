@@ -1,0 +1,1 @@
+export{l as named}from"./tree-5fgT2utp.js";

@@ -1,1 +1,0 @@
-export{c as named}from"./tree-DpiTSxng.js";
