@@ -2,22 +2,18 @@ package imap_test
 
 import (
 	"bufio"
-	"crypto/rand"
 	"crypto/tls"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"sealpost/filestore"
 	"sealpost/mailstore"
-	"sealpost/pgp"
 )
 
 // TestDialogues plays testdata/*.txtar: every file in an archive is one
@@ -152,7 +148,9 @@ func (p *player) directive(words []string) error {
 		p.house.deliver(p.house.alice, words[1], letter(words[2], "hello"), words[3:]...)
 		return nil
 	case "rows":
-		return p.rows(words[1], words[2])
+		n, err := strconv.Atoi(words[2])
+		p.house.rows(words[1], n)
+		return err
 	case "quota":
 		return p.quota(words[1])
 	case "tls":
@@ -183,28 +181,6 @@ func (p *player) directive(words []string) error {
 		return nil
 	}
 	return fmt.Errorf("no such directive")
-}
-
-// rows puts entries into a mailbox of which nobody reads the mail.
-func (p *player) rows(name, number string) error {
-	n, err := strconv.Atoi(number)
-	if err != nil {
-		return err
-	}
-	store, owner := p.house.store, p.house.alice.owner()
-	boxes, err := store.Index.Mailboxes(p.Context(), owner)
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(boxes, func(b mailstore.Mailbox) bool { return b.Name == name })
-	var changes []mailstore.Change
-	for range n {
-		l := mailstore.Stored{Kind: pgp.KindMessage, Ref: filestore.Ref{Size: 1}}
-		rand.Read(l.ID[:])
-		changes = append(changes, mailstore.Append{Box: boxes[i].ID, Size: 1, Mail: mailstore.Mail{Form: pgp.FormMIME, Letters: []mailstore.Stored{l}}})
-	}
-	_, err = store.Apply(p.Context(), owner, changes...)
-	return err
 }
 
 func (p *player) quota(octets string) error {

@@ -50,7 +50,9 @@ func (f *fetch) addresses(list mail.EncodedMailboxes) {
 	for a, ok := list.Next(); ok; a, ok = list.Next() {
 		w.Mark('(')
 		f.words(a.Name)
-		w.Str(" NIL ")
+		w.Mark(' ')
+		w.MaybeBytes(a.Route)
+		w.Mark(' ')
 		w.MaybeBytes(a.Local)
 		w.Mark(' ')
 		w.MaybeBytes(a.Domain)

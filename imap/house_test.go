@@ -2,6 +2,7 @@ package imap_test
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"sealpost/account"
+	"sealpost/filestore"
 	"sealpost/filestore/nodekey"
 	"sealpost/imap"
 	"sealpost/mail"
@@ -31,6 +34,7 @@ import (
 
 // house is a whole IMAP door over the real engines, in a folder of the test.
 type house struct {
+	behind atomic.Int64 // how long ago the index takes it to be, a time.Duration
 	testing.TB
 	book     *account.Book
 	store    *mailstore.Store
@@ -59,7 +63,7 @@ func build(t testing.TB, change ...func(*imap.Server)) *house {
 	h := &house{TB: t, log: &lockedBuffer{}}
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	dir := t.TempDir()
-	db, err := bolt.Open(filepath.Join(dir, "index"), bolt.Options{Remember: 50})
+	db, err := bolt.Open(filepath.Join(dir, "index"), bolt.Options{Remember: 50, Now: func() time.Time { return time.Now().Add(-time.Duration(h.behind.Load())) }})
 	h.must(err)
 	t.Cleanup(func() { db.Close() })
 	blobs, err := disk.Open(filepath.Join(dir, "blobs"), disk.Options{})
@@ -231,4 +235,32 @@ func (b *lockedBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()
+}
+
+// rows puts so many entries into alice's mailbox, of which nobody reads the mail.
+func (h *house) rows(box string, n int) {
+	h.Helper()
+	id := h.box(h.alice, box).ID
+	var changes []mailstore.Change
+	for range n {
+		changes = append(changes, entry(mailstore.Append{Box: id}))
+	}
+	_, err := h.store.Apply(context.Background(), h.alice.owner(), changes...)
+	h.must(err)
+}
+
+// row puts one that is like a into her INBOX.
+func (h *house) row(a mailstore.Append) {
+	h.Helper()
+	a.Box = h.box(h.alice, "INBOX").ID
+	_, err := h.store.Apply(context.Background(), h.alice.owner(), entry(a))
+	h.must(err)
+}
+
+// entry is a with a letter that is nowhere.
+func entry(a mailstore.Append) mailstore.Append {
+	l := mailstore.Stored{Kind: pgp.KindMessage, Ref: filestore.Ref{Size: 1}}
+	rand.Read(l.ID[:])
+	a.Size, a.Mail.Form, a.Mail.Letters = 1, pgp.FormMIME, []mailstore.Stored{l}
+	return a
 }

@@ -27,6 +27,7 @@ type Mailbox struct {
 	Name   string // decoded display name
 	Local  string
 	Domain string
+	Route  string // source route, "@one,@two" (RFC 5322, section 4.4), which nobody writes any more
 }
 
 // Bounds of what an envelope takes from a field.
@@ -34,6 +35,7 @@ const (
 	maxSubject    = 998 // bytes, decoded
 	maxMessageID  = 998 // bytes
 	maxInReplyTo  = 50  // ids
+	maxRoute      = 998 // bytes
 	maxReferences = 50  // ids, the last ones
 	maxShownTo    = 3   // of To and Cc, in a gist
 )

@@ -33,10 +33,13 @@ type EncodedStrings struct {
 }
 
 // EncodedMailboxes are mailboxes that Next takes one after the other.
-type EncodedMailboxes struct{ EncodedStrings }
+type EncodedMailboxes struct {
+	EncodedStrings
+	routed bool // each has a route
+}
 
 // EncodedMailbox is a Mailbox whose strings share the envelope's octets.
-type EncodedMailbox struct{ Name, Local, Domain []byte }
+type EncodedMailbox struct{ Name, Local, Domain, Route []byte }
 
 // Len is how many are left.
 func (l *EncodedStrings) Len() int { return l.n }
@@ -64,7 +67,11 @@ func (l *EncodedMailboxes) Next() (m EncodedMailbox, ok bool) {
 		return m, false
 	}
 	l.n--
-	return EncodedMailbox{l.take(), l.take(), l.take()}, true
+	m = EncodedMailbox{Name: l.take(), Local: l.take(), Domain: l.take()}
+	if l.routed {
+		m.Route = l.take()
+	}
+	return m, true
 }
 
 func (l EncodedMailboxes) list() []Mailbox {
@@ -73,7 +80,7 @@ func (l EncodedMailboxes) list() []Mailbox {
 	}
 	list := make([]Mailbox, 0, l.n)
 	for m, ok := l.Next(); ok; m, ok = l.Next() {
-		list = append(list, Mailbox{Name: string(m.Name), Local: string(m.Local), Domain: string(m.Domain)})
+		list = append(list, Mailbox{Name: string(m.Name), Local: string(m.Local), Domain: string(m.Domain), Route: string(m.Route)})
 	}
 	return list
 }
@@ -117,6 +124,7 @@ func ParseEnvelope(b []byte) (e EncodedEnvelope, err error) {
 		e.dated = !e.instant().IsZero()
 	}
 	e.Subject = d.string()
+	d.routed = flags&envelopeRoutes != 0
 	e.From = d.mailboxes()
 	e.Sender, e.ReplyTo = e.From, e.From
 	if flags&envelopeSender != 0 {
@@ -137,8 +145,9 @@ func ParseEnvelope(b []byte) (e EncodedEnvelope, err error) {
 // envelopeDecoder takes values from the front of b; after the first fault all
 // values are empty.
 type envelopeDecoder struct {
-	b   []byte
-	bad bool
+	b      []byte
+	bad    bool
+	routed bool // mailboxes have routes
 }
 
 func (d *envelopeDecoder) fail() {
@@ -197,7 +206,12 @@ func (d *envelopeDecoder) strings(each int) EncodedStrings {
 	return EncodedStrings{n, start[:size:size]}
 }
 
-func (d *envelopeDecoder) mailboxes() EncodedMailboxes { return EncodedMailboxes{d.strings(3)} }
+func (d *envelopeDecoder) mailboxes() EncodedMailboxes {
+	if d.routed {
+		return EncodedMailboxes{d.strings(4), true}
+	}
+	return EncodedMailboxes{d.strings(3), false}
+}
 
 // date reads the digits a date has in its zone, and that.
 func (d *envelopeDecoder) date() (local time.Time, zone int) {

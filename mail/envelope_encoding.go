@@ -14,7 +14,8 @@ const (
 	envelopeDate    = 1 << iota // seconds and zone follow
 	envelopeSender              // Sender differs from From and is written
 	envelopeReplyTo             // ReplyTo differs from From and is written
-	envelopeKnown   = envelopeDate | envelopeSender | envelopeReplyTo
+	envelopeRoutes              // mailboxes have a fourth string, their Route
+	envelopeKnown   = envelopeDate | envelopeSender | envelopeReplyTo | envelopeRoutes
 )
 
 // ErrEnvelope says that bytes are no encoded envelope.
@@ -24,7 +25,7 @@ var ErrEnvelope = errors.New("not an encoded envelope")
 // date (zigzag varints: seconds since 1970 and minutes east of UTC), subject,
 // From, Sender, ReplyTo, To, Cc, Bcc, InReplyTo, MessageID. A string is its
 // length as a varint and its bytes, a list its count and its entries, a mailbox
-// its three strings.
+// its name, local part and domain, and if any in the envelope has a route that.
 func (e Envelope) MarshalBinary() ([]byte, error) {
 	var flags byte
 	if !e.Date.IsZero() {
@@ -36,6 +37,9 @@ func (e Envelope) MarshalBinary() ([]byte, error) {
 	if !slices.Equal(e.ReplyTo, e.From) {
 		flags |= envelopeReplyTo
 	}
+	if e.routed() {
+		flags |= envelopeRoutes
+	}
 	b := append(make([]byte, 0, 512), envelopeVersion, flags)
 	if flags&envelopeDate != 0 {
 		_, zone := e.Date.Zone()
@@ -43,15 +47,15 @@ func (e Envelope) MarshalBinary() ([]byte, error) {
 		b = binary.AppendVarint(b, int64(zone/60))
 	}
 	b = appendString(b, e.Subject)
-	b = appendMailboxes(b, e.From)
+	b = appendMailboxes(b, e.From, flags)
 	if flags&envelopeSender != 0 {
-		b = appendMailboxes(b, e.Sender)
+		b = appendMailboxes(b, e.Sender, flags)
 	}
 	if flags&envelopeReplyTo != 0 {
-		b = appendMailboxes(b, e.ReplyTo)
+		b = appendMailboxes(b, e.ReplyTo, flags)
 	}
 	for _, list := range [][]Mailbox{e.To, e.Cc, e.Bcc} {
-		b = appendMailboxes(b, list)
+		b = appendMailboxes(b, list, flags)
 	}
 	b = binary.AppendUvarint(b, uint64(len(e.InReplyTo)))
 	for _, id := range e.InReplyTo {
@@ -64,12 +68,25 @@ func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-func appendMailboxes(b []byte, list []Mailbox) []byte {
+func appendMailboxes(b []byte, list []Mailbox, flags byte) []byte {
 	b = binary.AppendUvarint(b, uint64(len(list)))
 	for _, m := range list {
 		b = appendString(appendString(appendString(b, m.Name), m.Local), m.Domain)
+		if flags&envelopeRoutes != 0 {
+			b = appendString(b, m.Route)
+		}
 	}
 	return b
+}
+
+// routed says whether a mailbox of e has a source route.
+func (e *Envelope) routed() bool {
+	for _, list := range [][]Mailbox{e.From, e.Sender, e.ReplyTo, e.To, e.Cc, e.Bcc} {
+		if slices.ContainsFunc(list, func(m Mailbox) bool { return m.Route != "" }) {
+			return true
+		}
+	}
+	return false
 }
 
 // UnmarshalBinary reads what MarshalBinary wrote. On an error e is unchanged.

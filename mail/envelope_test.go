@@ -22,7 +22,7 @@ func header(t testing.TB, s string) Header {
 
 func TestParseMailboxes(t *testing.T) {
 	t.Parallel()
-	box := func(name, local, domain string) Mailbox { return Mailbox{name, local, domain} }
+	box := func(name, local, domain string) Mailbox { return Mailbox{Name: name, Local: local, Domain: domain} }
 	for _, c := range []struct {
 		in   string
 		want []Mailbox
@@ -38,7 +38,10 @@ func TestParseMailboxes(t *testing.T) {
 		{`<"a>b,c"@b.c>`, []Mailbox{box("", "a>b,c", "b.c")}},
 		{"a@b.c (Bob (the) Builder)", []Mailbox{box("Bob (the) Builder", "a", "b.c")}},
 		{"(x, y) a (z) @ (q) b.c", []Mailbox{box("q", "a", "b.c")}},
-		{"<@one,@two:u@h>", []Mailbox{box("", "u", "h")}},
+		{"<@one,@two:u@h>", []Mailbox{{Local: "u", Domain: "h", Route: "@one,@two"}}},
+		{"Bob < @one , (x) @[IPv6:::1] : u@h>, a@b", []Mailbox{{Name: "Bob", Local: "u", Domain: "h", Route: "@one,@[IPv6:::1]"}, box("", "a", "b")}},
+		{"<@one:>, Bob <@one:>", []Mailbox{{Local: "Bob", Domain: MissingDomain, Route: "@one"}}},
+		{"<@one>", []Mailbox{{Domain: "one"}}},
 		{"Team: a@b, Bob <c@d>;, e@f", []Mailbox{box("", "Team", ""), box("", "a", "b"), box("Bob", "c", "d"), {}, box("", "e", "f")}},
 		{"undisclosed-recipients:;", []Mailbox{box("", "undisclosed-recipients", ""), {}}},
 		{"open: a@b", []Mailbox{box("", "open", ""), box("", "a", "b"), {}}},
@@ -91,7 +94,7 @@ Message-Id:  <3@x>
 	got := ReadEnvelope(h)
 	want := Envelope{
 		Date: got.Date, Subject: "aäb", MessageID: "<3@x>", InReplyTo: []string{"<1@x>", "<2@x>"},
-		From: []Mailbox{{"Bob", "b", "x"}}, To: []Mailbox{{"", "a", "b"}, {"", "c", "d"}},
+		From: []Mailbox{{Name: "Bob", Local: "b", Domain: "x"}}, To: []Mailbox{{Local: "a", Domain: "b"}, {Local: "c", Domain: "d"}},
 	}
 	want.Sender, want.ReplyTo = want.From, want.From
 	if !reflect.DeepEqual(got, want) {
@@ -102,14 +105,30 @@ Message-Id:  <3@x>
 	}
 }
 
+// What was kept before there were routes is read as it was.
+func TestEnvelopeWithoutRoutes(t *testing.T) {
+	t.Parallel()
+	const kept = "\x01\x00\x01s\x01\x01n\x01l\x01d\x00\x00\x00\x01\x03<i>\x03<m>"
+	box := []Mailbox{{Name: "n", Local: "l", Domain: "d"}}
+	want := Envelope{Subject: "s", From: box, Sender: box, ReplyTo: box, InReplyTo: []string{"<i>"}, MessageID: "<m>"}
+	var e Envelope
+	if err := e.UnmarshalBinary([]byte(kept)); err != nil || !reflect.DeepEqual(e, want) {
+		t.Errorf("%v: %+v", err, e)
+	}
+	if b, err := want.MarshalBinary(); err != nil || string(b) != kept {
+		t.Errorf("%v: %q", err, b)
+	}
+}
+
 func TestEnvelopeRoundTrip(t *testing.T) {
 	t.Parallel()
 	zone := time.FixedZone("", -330*60)
 	for _, e := range []Envelope{
 		{},
+		{From: []Mailbox{{Local: "a", Domain: "b"}}, Sender: []Mailbox{{Local: "s", Domain: "x"}}, Cc: []Mailbox{{Name: "C", Local: "c", Domain: "d", Route: "@one,@two"}, {}}},
 		{Subject: "héllo", MessageID: "<1@x>", InReplyTo: []string{"<2@x>", "<3@x>"}},
-		{Date: time.Date(2026, 1, 2, 3, 4, 5, 0, zone), From: []Mailbox{{"B", "b", "x"}}, Sender: []Mailbox{{"S", "s", "x"}}, ReplyTo: []Mailbox{{"", "g", ""}, {}}},
-		{Date: time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC), To: make([]Mailbox, 1000), Cc: []Mailbox{{"a", "b", "c"}}, Bcc: []Mailbox{{"d", "e", "f"}}},
+		{Date: time.Date(2026, 1, 2, 3, 4, 5, 0, zone), From: []Mailbox{{Name: "B", Local: "b", Domain: "x"}}, Sender: []Mailbox{{Name: "S", Local: "s", Domain: "x"}}, ReplyTo: []Mailbox{{Local: "g"}, {}}},
+		{Date: time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC), To: make([]Mailbox, 1000), Cc: []Mailbox{{Name: "a", Local: "b", Domain: "c"}}, Bcc: []Mailbox{{Name: "d", Local: "e", Domain: "f"}}},
 	} {
 		checkRoundTrip(t, e)
 	}
@@ -136,11 +155,11 @@ func checkRoundTrip(t *testing.T, e Envelope) {
 
 func TestUnmarshalHostile(t *testing.T) {
 	t.Parallel()
-	whole, err := Envelope{Date: time.Unix(1, 0), Subject: "s", From: []Mailbox{{"n", "l", "d"}}, MessageID: "<x>"}.MarshalBinary()
+	whole, err := Envelope{Date: time.Unix(1, 0), Subject: "s", From: []Mailbox{{Name: "n", Local: "l", Domain: "d"}}, MessageID: "<x>"}.MarshalBinary()
 	if err != nil {
 		t.Fatal(err)
 	}
-	bad := [][]byte{nil, {envelopeVersion}, append(bytes.Clone(whole), 0), append([]byte{2}, whole[1:]...), append([]byte{1, 8}, whole[2:]...)}
+	bad := [][]byte{nil, {envelopeVersion}, append(bytes.Clone(whole), 0), append([]byte{2}, whole[1:]...), append([]byte{1, 16}, whole[2:]...)}
 	for n := range whole {
 		bad = append(bad, whole[:n])
 	}
@@ -155,7 +174,7 @@ func TestUnmarshalHostile(t *testing.T) {
 }
 
 func FuzzEnvelope(f *testing.F) {
-	b, _ := Envelope{Date: time.Unix(1, 0), Subject: "s", From: []Mailbox{{"n", "l", "d"}}}.MarshalBinary()
+	b, _ := Envelope{Date: time.Unix(1, 0), Subject: "s", From: []Mailbox{{Name: "n", Local: "l", Domain: "d"}}}.MarshalBinary()
 	f.Add(b, "Subject: x\r\nFrom: a@b, g:;\r\n\r\n")
 	f.Add([]byte{}, "To: \"a\" <@r:b@[1.2.3.4]> (c)\r\nDate: Thu, 22 Aug 2002 18:26:25 +0700\r\n")
 	f.Fuzz(func(t *testing.T, b []byte, s string) {

@@ -276,14 +276,32 @@ func named(m Mailbox) Mailbox {
 	return m
 }
 
-// splitSpec reads an addr-spec, with a source route in front if need be
-// (RFC 5322, section 4.4), without judging it.
-func splitSpec(s string) Mailbox {
-	if s = strings.Trim(s, " \t"); strings.HasPrefix(s, "@") {
-		if n := strings.IndexByte(s, ':'); n >= 0 {
-			s = s[n+1:]
+// cutRoute takes a source route (RFC 5322, section 4.4) from the front of what
+// stands in angle brackets: its domains as they are written, without comments and
+// white space.
+func cutRoute(s string) (route, spec string) {
+	if s = strings.Trim(s, " \t"); !strings.HasPrefix(s, "@") {
+		return "", s
+	}
+	p := listParser{s: s}
+	for p.pos < len(p.s) {
+		switch c := p.s[p.pos]; {
+		case c == ':':
+			return clip(plain(guess8bit(p.compact.String())), maxRoute), s[p.pos+1:]
+		case strings.IndexByte(",;<", c) >= 0:
+			p.word(string(c))
+			p.pos++
+		default:
+			p.step()
 		}
 	}
+	return "", s
+}
+
+// splitSpec reads an addr-spec, with a source route in front if need be, without
+// judging it.
+func splitSpec(s string) Mailbox {
+	route, s := cutRoute(s)
 	p := listParser{s: s}
 	for p.pos < len(p.s) {
 		switch c := p.s[p.pos]; {
@@ -296,9 +314,9 @@ func splitSpec(s string) Mailbox {
 	}
 	spec := p.compact.String()
 	if p.at == 0 {
-		return Mailbox{Local: plain(guess8bit(spec))}
+		return Mailbox{Local: plain(guess8bit(spec)), Route: route}
 	}
-	return Mailbox{Local: plain(guess8bit(spec[:p.at-1])), Domain: plain(guess8bit(spec[p.at:]))}
+	return Mailbox{Local: plain(guess8bit(spec[:p.at-1])), Domain: plain(guess8bit(spec[p.at:])), Route: route}
 }
 
 func (p *listParser) reset() {

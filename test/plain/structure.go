@@ -94,7 +94,7 @@ func addresses(list []mail.Mailbox) string {
 	}
 	var b strings.Builder
 	for _, a := range list {
-		b.WriteString("(" + nstring(a.Name) + " NIL " + nstring(a.Local) + " " + nstring(a.Domain) + ")")
+		b.WriteString("(" + nstring(a.Name) + " " + nstring(a.Route) + " " + nstring(a.Local) + " " + nstring(a.Domain) + ")")
 	}
 	return "(" + b.String() + ")"
 }
