@@ -68,6 +68,7 @@ type IMAP struct {
 	Connections int
 	PerAddress  int
 	Idle        time.Duration
+	Zone        string // of the dates that are told
 }
 
 // Spool is where arriving mail waits while it is sealed.
@@ -137,6 +138,7 @@ func Default() Config {
 			Connections: 5000,
 			PerAddress:  100,
 			Idle:        30 * time.Minute,
+			Zone:        "UTC",
 		},
 		Spool: Spool{Memory: 1 << 20},
 		Log:   Log{"info", "text"},

@@ -46,7 +46,7 @@ func TestEverySettingCounts(t *testing.T) {
 			"queue.mode": "strict", "outbound.smarthost": "relay.example:465", "outbound.smarthost_user": "me",
 			"dns.servers": []any{"127.0.0.1:53"}, "http.listen_tls": []any{":8443"}, "http.listen": []any{":8080"}, "http.names": []any{"webmail.example.org"}, "accounts.locked": []any{"encrypt"}, "import.allow": []any{"10.0.0.5:993"},
 			"mta_sts.mode": "testing", "mta_sts.max_age": "48h", "queue.age": "48h", "outbound.delay_notice": "1h5m",
-			"smtp.listen": []any{":2525"}, "metrics.listen": []any{":9110"}, "imap.listen": []any{":143"}, "imap.listen_tls": []any{":9993"},
+			"smtp.listen": []any{":2525"}, "metrics.listen": []any{":9110"}, "imap.listen": []any{":143"}, "imap.listen_tls": []any{":9993"}, "imap.zone": "Europe/Helsinki",
 		}[s.key]
 		if changed == nil {
 			switch v := s.value.(type) {

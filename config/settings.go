@@ -100,6 +100,8 @@ func settingsRead() []setting {
 		{key: "imap.connections_per_address", value: count{func(c *Config) *int { return &c.IMAP.PerAddress }, 1, 100_000}},
 		{key: "imap.idle", value: span{func(c *Config) *time.Duration { return &c.IMAP.Idle }, 30 * time.Minute, 24 * time.Hour},
 			about: "Longest silence; RFC 9051 asks for 30 minutes at least."},
+		{key: "imap.zone", value: word{func(c *Config) *string { return &c.IMAP.Zone }, zone, ""},
+			about: "Where a day begins, for clients that search by the date a mail came: such as \"Europe/Helsinki\", or\n\"Local\" for this machine's own."},
 
 		{key: "http.listen_tls", value: words{func(c *Config) *[]string { return &c.HTTP.ListenTLS }, listen, 0, ""},
 			about: "Browsers, and what other servers and programs fetch: keys (WKD), MTA-STS policy, autoconfiguration."},

@@ -258,6 +258,13 @@ func hostname(s string) string {
 	return ""
 }
 
+func zone(s string) string {
+	if _, err := time.LoadLocation(s); err != nil || s == "" {
+		return `a time zone that this machine knows, such as "UTC" or "Europe/Helsinki"`
+	}
+	return ""
+}
+
 func address(s string) string {
 	a, err := mail.ParseAddress(s)
 	if err != nil || a.Name != "" || a.Address != s {

@@ -242,6 +242,9 @@ func (s *session) seal(d draft, gist *mail.Gist, to pgp.Recipient) (mailstore.De
 	if received.IsZero() {
 		received = now
 	}
+	if gist.Date.IsZero() { // then it was sent when it came (RFC 5256, section 2.2)
+		gist.Date = received
+	}
 	sealed, err := pgp.Seal(s.ctx, pgp.Mail{Bytes: d.mail, Gist: gist, Time: now}, to)
 	if err != nil {
 		return mailstore.Delivery{}, fmt.Errorf("seal: %w", err)

@@ -66,6 +66,9 @@ type Server struct {
 	Now      func() time.Time
 	Spool    string // folder for what is too large for memory while it is sealed
 	Limits   Limits
+	// Zone is where days begin: INTERNALDATE and SAVEDATE are told, and SEARCH compares
+	// them, as this zone's clocks say. nil: UTC.
+	Zone *time.Location
 	// Mark stands for a client's network in the log; nil: nothing does.
 	Mark func(network string) string
 	// Keeping is set only where mail is to be kept as it came: not in this house.

@@ -2,7 +2,6 @@ package imap
 
 import (
 	"strings"
-	"time"
 
 	"sealpost/imap/wire"
 )
@@ -23,12 +22,12 @@ type item struct {
 // its name.
 var items = map[string]func(*fetch, *wire.Parser) (item, bool){
 	"FLAGS":         rowItem(func(f *fetch, m *message) { f.wire.Str(m.row.flags.text) }),
-	"INTERNALDATE":  rowItem(func(f *fetch, m *message) { f.wire.Time(time.Unix(m.row.received, 0).UTC()) }),
+	"INTERNALDATE":  rowItem(func(f *fetch, m *message) { f.wire.Time(f.session.server.clock(m.row.received)) }),
 	"RFC822.SIZE":   rowItem(func(f *fetch, m *message) { f.wire.Num(uint64(m.row.size)) }),
 	"MODSEQ":        modseqItem,
 	"EMAILID":       mailItem(item{write: func(f *fetch, m *message) { f.wire.Str("(" + emailID(*m.stored) + ")") }}),
 	"THREADID":      rowItem(func(f *fetch, _ *message) { f.wire.Str("NIL") }), // RFC 8474, section 5.2
-	"SAVEDATE":      rowItem(func(f *fetch, m *message) { f.wire.Time(time.Unix(m.row.saved, 0).UTC()) }),
+	"SAVEDATE":      rowItem(func(f *fetch, m *message) { f.wire.Time(f.session.server.clock(m.row.saved)) }),
 	"PREVIEW":       preview,
 	"ENVELOPE":      listItem(item{envelope: true, write: (*fetch).envelope}),
 	"BODYSTRUCTURE": mailItem(item{write: func(f *fetch, m *message) { f.structure(m.body, true) }}),

@@ -183,7 +183,7 @@ func FuzzSearch(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, args string) {
-		s := &session{box: &view{set: mailstore.UIDsOf(1, 3, 9)}, saved: []mailstore.UID{3, 4}}
+		s := &session{server: &Server{Now: time.Now}, box: &view{set: mailstore.UIDsOf(1, 3, 9)}, saved: []mailstore.UID{3, 4}}
 		var rows []row
 		for u := range s.box.set.All() {
 			rows = append(rows, row{uid: u, flags: s.box.flags.set([]string{`\Seen`})})

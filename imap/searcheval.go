@@ -202,17 +202,25 @@ func bodyKey(text string, header bool) searchKey {
 }
 
 // received is a message's internal date.
-func received(c *candidate) (time.Time, verdict) {
-	return time.Unix(c.row.received, 0).UTC(), fits
+func received(s *Server, c *candidate) (time.Time, verdict) {
+	return s.clock(c.row.received), fits
 }
 
 // saved is when it entered the mailbox.
-func saved(c *candidate) (time.Time, verdict) {
-	return time.Unix(c.row.saved, 0).UTC(), fits
+func saved(s *Server, c *candidate) (time.Time, verdict) {
+	return s.clock(c.row.saved), fits
+}
+
+// clock is a moment, in Unix seconds, as clocks in the server's zone showed it.
+func (s *Server) clock(seconds int64) time.Time {
+	if s.Zone == nil {
+		return time.Unix(seconds, 0).UTC()
+	}
+	return time.Unix(seconds, 0).In(s.Zone)
 }
 
 // sent is the day its Date field names, in that field's own zone.
-func sent(c *candidate) (time.Time, verdict) {
+func sent(_ *Server, c *candidate) (time.Time, verdict) {
 	switch {
 	case c.header == nil:
 		return time.Time{}, open

@@ -273,12 +273,12 @@ func before(day, than int) bool { return day < than }
 func on(day, than int) bool     { return day == than }
 
 // dated makes a key that compares days, whatever the hour and zone.
-func dated(of func(*candidate) (time.Time, verdict), fit func(day, than int) bool) func(*searchParser) (searchKey, bool) {
+func dated(of func(*Server, *candidate) (time.Time, verdict), fit func(day, than int) bool) func(*searchParser) (searchKey, bool) {
 	return func(p *searchParser) (searchKey, bool) {
 		t, ok := p.Date()
 		than := dayOf(t)
 		return func(c *candidate) verdict {
-			t, known := of(c)
+			t, known := of(p.session.server, c)
 			if known != fits {
 				return known
 			}

@@ -184,9 +184,13 @@ func (s *server) build() error {
 	s.hours = &hours{traffic: s.traffic, rows: s.papers.Drawer("hours"), log: s.log, now: time.Now}
 	s.api = s.newAPI()
 	s.door.API, s.door.Spec = s.api.Handler(), s.api.Spec
+	zone, err := time.LoadLocation(c.IMAP.Zone)
+	if err != nil {
+		return fmt.Errorf("imap.zone: %w", err)
+	}
 	s.imap = &imap.Server{
 		Book: s.book, Store: s.store, Throttle: s.throttle, TLS: s.identity.config(), Key: s.vault.key, Log: s.log, Now: time.Now,
-		Spool: c.Spool.Folder, Limits: imapLimits(c), Mark: s.mark,
+		Spool: c.Spool.Folder, Limits: imapLimits(c), Mark: s.mark, Zone: zone,
 	}
 	s.web = webmail.NewServer(s.door, s.log)
 	s.web.RegisterOnShutdown(s.api.EndStreams)

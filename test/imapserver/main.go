@@ -26,11 +26,12 @@ func main() {
 	secure := flag.String("tls", "127.0.0.1:1993", "where to take connections with TLS, by a certificate made at each start")
 	user := flag.String("user", "user@imaptest.test", "its only user, an address")
 	password := flag.String("password", "password", "the user's password")
+	zone := flag.String("zone", "Europe/Helsinki", "where days begin; imaptest wants Helsinki")
 	sealed := flag.Bool("sealed", false, "seal what is appended, as the real one does")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *addr, *secure, plain.Options{User: *user, Password: *password, Sealed: *sealed}); err != nil {
+	if err := run(ctx, *addr, *secure, plain.Options{User: *user, Password: *password, Sealed: *sealed, Zone: *zone}); err != nil {
 		fmt.Fprintln(os.Stderr, "imapserver:", err)
 		os.Exit(1)
 	}

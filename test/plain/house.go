@@ -16,6 +16,7 @@ import (
 	"net"
 	"path/filepath"
 	"time"
+	_ "time/tzdata" // a machine that runs tests may know no zones
 
 	"github.com/xdg-go/scram"
 
@@ -47,6 +48,7 @@ type Options struct {
 	Dir            string // an empty folder
 	User, Password string // user@domain
 	Sealed         bool   // as in the shipped binary, not as it came
+	Zone           string // where days begin; empty: UTC
 	Log            *slog.Logger
 }
 
@@ -54,6 +56,10 @@ type Options struct {
 func Build(ctx context.Context, o Options) (*House, error) {
 	h := &House{}
 	name, err := mail.ParseAddress(o.User)
+	if err != nil {
+		return nil, err
+	}
+	zone, err := time.LoadLocation(o.Zone)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +85,7 @@ func Build(ctx context.Context, o Options) (*House, error) {
 	h.tls = &tls.Config{RootCAs: pool, ServerName: "localhost"}
 	h.Server = &imap.Server{
 		Book: book, Store: h.Store, TLS: &tls.Config{Certificates: []tls.Certificate{certificate}},
-		Key: nodekey.Random(), Log: o.Log, Now: time.Now, Spool: o.Dir, Limits: imap.DefaultLimits,
+		Key: nodekey.Random(), Log: o.Log, Now: time.Now, Spool: o.Dir, Limits: imap.DefaultLimits, Zone: zone,
 	}
 	h.Server.Limits.PerAddress, h.Server.Limits.PerAccount = 10_000, 10_000
 	if !o.Sealed {
