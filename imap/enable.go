@@ -1,10 +1,14 @@
 package imap
 
-import "strings"
+import (
+	"strings"
+
+	"sealpost/mailstore"
+)
 
 // enables is what ENABLE turns on (RFC 5161).
 var enables = map[string]func(*session){
-	"IMAP4REV2":   func(s *session) { s.enabled.rev2, s.wire.UTF8 = true, true },
+	"IMAP4REV2":   (*session).speakRev2,
 	"UTF8=ACCEPT": func(s *session) { s.wire.UTF8 = true },
 	"CONDSTORE":   (*session).followModseqs,
 	"QRESYNC": func(s *session) {
@@ -46,4 +50,12 @@ func (s *session) enable(r *request) error {
 		turn(s)
 	}
 	return nil
+}
+
+// speakRev2 is IMAP4rev2 (RFC 9051), which has no \Recent.
+func (s *session) speakRev2() {
+	s.enabled.rev2, s.wire.UTF8 = true, true
+	if s.box != nil {
+		s.box.recent, s.box.recentTold = mailstore.UIDSet{}, 0
+	}
 }

@@ -158,7 +158,7 @@ func (f *fetch) begin(m *message, flags bool) (next string) {
 	if flags && !f.asked["FLAGS"] {
 		w.Str(next)
 		w.Str("FLAGS ")
-		w.Str(m.row.flags.text)
+		w.Str(f.view.flagText(m.row))
 		next = " "
 	}
 	if flags && f.session.enabled.condstore && !f.asked["MODSEQ"] {

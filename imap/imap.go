@@ -77,6 +77,7 @@ type Server struct {
 	once    sync.Once
 	closing atomic.Bool
 	census  census
+	recents recents
 	running sync.WaitGroup
 	mu      sync.Mutex
 	doors   map[net.Listener]struct{}
@@ -93,6 +94,7 @@ func (s *Server) open() {
 		s.doors = map[net.Listener]struct{}{}
 		s.wires = map[*wire.Conn]struct{}{}
 		s.census.open(s.Limits)
+		s.recents.open(s.Now())
 	})
 }
 

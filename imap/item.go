@@ -21,7 +21,7 @@ type item struct {
 // items is what FETCH knows (RFC 9051, section 6.4.5). Each reads what follows
 // its name.
 var items = map[string]func(*fetch, *wire.Parser) (item, bool){
-	"FLAGS":         rowItem(func(f *fetch, m *message) { f.wire.Str(m.row.flags.text) }),
+	"FLAGS":         rowItem(func(f *fetch, m *message) { f.wire.Str(f.view.flagText(m.row)) }),
 	"INTERNALDATE":  rowItem(func(f *fetch, m *message) { f.wire.Time(f.session.server.clock(m.row.received)) }),
 	"RFC822.SIZE":   rowItem(func(f *fetch, m *message) { f.wire.Num(uint64(m.row.size)) }),
 	"MODSEQ":        modseqItem,

@@ -70,7 +70,7 @@ func TestNotifyOverflows(t *testing.T) {
 	}
 	_, err = h.store.Apply(ctx, h.alice.owner(), copies...)
 	h.must(err)
-	for _, want := range []string{"* 1001 EXISTS", "* OK [NOTIFICATIONOVERFLOW]"} {
+	for _, want := range []string{"* 1001 EXISTS", "* 1001 RECENT", "* OK [NOTIFICATIONOVERFLOW]"} {
 		if got := c.next(); !strings.HasPrefix(got, want) {
 			t.Fatalf("said %q, expected %q", got, want)
 		}

@@ -129,8 +129,8 @@ func (p *searchParser) key() (searchKey, bool) {
 	return read(p)
 }
 
-// plainKeys are those without an argument. \Recent is gone from IMAP4rev2 and
-// no message has it.
+// plainKeys are those without an argument. To who speaks IMAP4rev2 no message is
+// recent (RFC 9051, appendix E).
 var plainKeys = map[string]searchKey{
 	"ALL":               func(*candidate) verdict { return fits },
 	"ANSWERED":          flagged(mailstore.Answered),
@@ -143,9 +143,9 @@ var plainKeys = map[string]searchKey{
 	"UNDRAFT":           not(flagged(mailstore.Draft)),
 	"UNFLAGGED":         not(flagged(mailstore.Flagged)),
 	"UNSEEN":            not(flagged(mailstore.Seen)),
-	"RECENT":            func(*candidate) verdict { return misses },
-	"NEW":               func(*candidate) verdict { return misses },
-	"OLD":               func(*candidate) verdict { return fits },
+	"RECENT":            recently,
+	"NEW":               allOf([]searchKey{recently, not(flagged(mailstore.Seen))}),
+	"OLD":               not(recently),
 	"SAVEDATESUPPORTED": func(*candidate) verdict { return fits },
 }
 

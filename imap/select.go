@@ -38,6 +38,7 @@ func (s *session) choose(r *request, readOnly bool) error {
 	}
 	s.box = viewOf(roster, readOnly, s.lister(box.ID, mailstore.Columns{}))
 	s.box.sleep, s.box.modseqs = sleep, s.enabled.condstore
+	s.meet(roster.UIDs)
 	s.present(roster.Mailbox)
 	if q != nil && q.valid == box.UIDValidity {
 		if err := s.resync(q); err != nil {
@@ -58,7 +59,7 @@ func (s *session) present(box mailstore.Mailbox) {
 	v, w := s.box, s.wire
 	s.untagged(v.count(), "EXISTS")
 	if !s.enabled.rev2 {
-		s.untagged(0, "RECENT")
+		s.writeRecent()
 		if n := v.firstUnseen(); n > 0 && !s.enabled.uidOnly {
 			w.Str("* OK [UNSEEN " + strconv.Itoa(n) + "] first unseen message\r\n")
 		}

@@ -13,7 +13,7 @@ import (
 // only one beside (RFC 9208).
 var statusItems = map[string]func(*session, mailstore.Mailbox) string{
 	"MESSAGES":      func(_ *session, b mailstore.Mailbox) string { return decimal(b.Messages) },
-	"RECENT":        func(*session, mailstore.Mailbox) string { return "0" },
+	"RECENT":        func(s *session, b mailstore.Mailbox) string { return decimal(s.countRecent(b)) },
 	"UIDNEXT":       func(_ *session, b mailstore.Mailbox) string { return decimal(b.UIDNext) },
 	"UIDVALIDITY":   func(_ *session, b mailstore.Mailbox) string { return decimal(b.UIDValidity) },
 	"UNSEEN":        func(_ *session, b mailstore.Mailbox) string { return decimal(b.Unseen) },

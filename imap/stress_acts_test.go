@@ -265,6 +265,10 @@ func (a *actor) transfer(how string) {
 
 // search looks for a flag. With nobody else acting the answer is known.
 func (a *actor) search() {
+	if a.rand.IntN(4) == 0 {
+		a.searchRecent()
+		return
+	}
 	flag := map[string]string{"FLAGGED": `\Flagged`, "SEEN": `\Seen`, "KEYWORD $One": "$One"}
 	key := []string{"FLAGGED", "SEEN", "KEYWORD $One"}[a.rand.IntN(3)]
 	var want []uint32
@@ -294,6 +298,23 @@ func (a *actor) search() {
 	if byUID {
 		a.toldAll()
 	}
+}
+
+// searchRecent asks for what is recent to this session, which is so to its end.
+func (a *actor) searchRecent() {
+	a.do("SEARCH RECENT")
+	if a.err != nil {
+		return
+	}
+	var uids []uint32
+	for _, n := range a.now.found {
+		if n < 1 || int(n) > len(a.picture().list) {
+			a.fail("SEARCH found %v of %d", a.now.found, len(a.picture().list))
+			return
+		}
+		uids = append(uids, a.picture().list[n-1].uid)
+	}
+	a.check(a.picture().found(uids))
 }
 
 // idle hears for a moment what others do.

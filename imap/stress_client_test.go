@@ -31,7 +31,8 @@ type actor struct {
 	lines    chan string
 	done     chan struct{}
 	tags     int
-	box      string // selected, or ""
+	box      string // selected, or "",
+	chosen   int    // so many times
 	pictures map[string]*picture
 	now      *exchange
 	script   []string // what was said last
@@ -144,7 +145,7 @@ func (a *actor) say(command string, x *exchange) (tag string) {
 	name, _, _ := strings.Cut(command, " ")
 	x.numbers = slices.Contains([]string{"FETCH", "STORE", "SEARCH"}, name)
 	if name == "SELECT" {
-		x.selecting = &selection{}
+		x.selecting = &selection{recent: -1}
 	}
 	a.now = x
 	a.note("C: " + tag + " " + command)
@@ -217,7 +218,10 @@ func (a *actor) hear(line string) {
 
 func (a *actor) hearNumber(n int, what string) {
 	switch {
+	case what == "RECENT" && a.now.selecting != nil:
+		a.now.selecting.recent = n
 	case what == "RECENT":
+		a.picture().counted = n
 	case a.now.selecting != nil && what == "EXISTS":
 		a.now.selecting.count = n
 	case a.now.selecting != nil || a.box == "":
@@ -260,6 +264,7 @@ func (a *actor) hearFetch(n int, items string) {
 	}
 	if m := flagItem.FindStringSubmatch(items); m != nil {
 		s.flags, s.hasFlags = sortedFlags(strings.Fields(m[1])), true
+		s.recent = slices.Contains(strings.Fields(m[1]), `\Recent`)
 	}
 	if m := modItem.FindStringSubmatch(items); m != nil {
 		s.modseq = uint64(number(m[1]))
@@ -270,6 +275,7 @@ func (a *actor) hearFetch(n int, items string) {
 	if a.now.selecting != nil {
 		a.now.selecting.fetched = append(a.now.selecting.fetched, s)
 		a.check(a.ledger.told(a.box, s, s.uid))
+		a.first(s, s.uid)
 		return
 	}
 	if a.box == "" {
@@ -281,6 +287,7 @@ func (a *actor) hearFetch(n int, items string) {
 		return
 	}
 	uid := p.list[n-1].uid
+	a.first(s, uid)
 	switch {
 	case s.hasFlags && s.modseq != 0 && uid != 0:
 		a.check(a.ledger.told(a.box, s, uid))
@@ -289,6 +296,13 @@ func (a *actor) hearFetch(n int, items string) {
 		a.now.flagged[uid] = true
 	case s.modseq != 0:
 		a.now.stored[uid] = s.modseq
+	}
+}
+
+// first notes that a message is recent to this session.
+func (a *actor) first(s said, uid uint32) {
+	if s.recent && uid != 0 {
+		a.check(a.ledger.first(a.box, uid, fmt.Sprint(a.name, a.chosen)))
 	}
 }
 

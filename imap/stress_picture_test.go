@@ -17,6 +17,8 @@ type picture struct {
 	gone    map[uint32]bool   // UIDs that were told to be gone: they never come back
 	doomed  map[uint32]string // must be gone when all is told, and why
 	refused map[uint32]uint64 // must have a higher MODSEQ by then (UNCHANGEDSINCE)
+	recent  map[uint32]bool   // UIDs whose flags were told since the mailbox was selected: with \Recent or not
+	counted int               // how many are recent, as RECENT has it
 }
 
 // known is one message. Its number is its place in the list.
@@ -29,7 +31,7 @@ type known struct {
 }
 
 func newPicture() *picture {
-	return &picture{gone: map[uint32]bool{}, doomed: map[uint32]string{}, refused: map[uint32]uint64{}}
+	return &picture{gone: map[uint32]bool{}, doomed: map[uint32]string{}, refused: map[uint32]uint64{}, recent: map[uint32]bool{}}
 }
 
 func (p *picture) find(uid uint32) int {
@@ -105,6 +107,7 @@ type said struct {
 	uid      uint32 // 0: not told
 	flags    string
 	hasFlags bool
+	recent   bool   // with \Recent
 	modseq   uint64 // 0: not told
 }
 
@@ -136,6 +139,45 @@ func (p *picture) fetched(s said) error {
 	}
 	if s.hasFlags {
 		k.flags, k.heard = s.flags, true
+		if was, told := p.recent[k.uid]; told && was != s.recent {
+			return fmt.Errorf("UID %d was recent (%v), and is (%v), in one session", k.uid, was, s.recent)
+		}
+		if k.uid != 0 {
+			p.recent[k.uid] = s.recent
+		}
+	}
+	return nil
+}
+
+// recounted compares RECENT with the flags that were told.
+func (p *picture) recounted() error {
+	least, most := 0, 0
+	for _, k := range p.list {
+		recent, told := p.recent[k.uid]
+		if recent {
+			least++
+		}
+		if recent || !told {
+			most++
+		}
+	}
+	if p.counted < least || p.counted > most {
+		return fmt.Errorf("RECENT was %d, and from %d to %d are", p.counted, least, most)
+	}
+	return nil
+}
+
+// found compares SEARCH RECENT with the flags that were told. What it does not find
+// is gone, and must be told so.
+func (p *picture) found(uids []uint32) error {
+	for uid, recent := range p.recent {
+		switch there := slices.Contains(uids, uid); {
+		case p.find(uid) < 0:
+		case there && !recent:
+			return fmt.Errorf("UID %d is not recent, and SEARCH RECENT finds %v", uid, uids)
+		case recent && !there:
+			p.doomed[uid] = "SEARCH RECENT does not find it"
+		}
 	}
 	return nil
 }
@@ -163,6 +205,7 @@ func (p *picture) toldAll() error {
 // selection is what a client is told when it selects a mailbox.
 type selection struct {
 	count    int
+	recent   int
 	valid    uint64
 	highest  uint64
 	vanished []uint32
@@ -203,6 +246,7 @@ func (p *picture) resume(s selection) error {
 
 // ledger is what all clients together were told of the mailboxes.
 type ledger struct {
+	recent map[spot]string // which session a message is recent to
 	mu     sync.Mutex
 	flags  map[stamp]string // of a message at a MODSEQ: one for all clients
 	born   map[spot]bool
@@ -228,7 +272,7 @@ type claim struct {
 }
 
 func newLedger() *ledger {
-	return &ledger{flags: map[stamp]string{}, born: map[spot]bool{}, moved: map[spot]bool{}, marked: map[spot]bool{}}
+	return &ledger{recent: map[spot]string{}, flags: map[stamp]string{}, born: map[spot]bool{}, moved: map[spot]bool{}, marked: map[spot]bool{}}
 }
 
 func (l *ledger) told(box string, s said, uid uint32) error {
@@ -239,6 +283,19 @@ func (l *ledger) told(box string, s said, uid uint32) error {
 		return fmt.Errorf("UID %d at MODSEQ %d is %q to one client and %q to another", uid, s.modseq, before, s.flags)
 	}
 	l.flags[at] = s.flags
+	return nil
+}
+
+// first is told of a message that is recent: to one session alone (RFC 3501, section
+// 2.3.2).
+func (l *ledger) first(box string, uid uint32, session string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at := spot{box, uid}
+	if other := l.recent[at]; other != "" && other != session {
+		return fmt.Errorf("UID %d is recent to %s and to %s", uid, other, session)
+	}
+	l.recent[at] = session
 	return nil
 }
 

@@ -65,6 +65,9 @@ func manyClients(t *testing.T, seed uint64) {
 			return
 		}
 	}
+	if len(s.ledger.recent) == 0 {
+		t.Error("nobody was told of a message that is recent")
+	}
 	s.wake()
 	for _, a := range s.actors {
 		a.leave(true)
@@ -199,6 +202,7 @@ func (a *actor) agree() {
 	if a.err != nil || a.box == "" {
 		return
 	}
+	a.check(a.picture().recounted())
 	got, want := a.picture().list, a.truth(a.box)
 	for i := range max(len(got), len(want)) {
 		if i >= len(got) || i >= len(want) || got[i].uid != want[i].uid || got[i].flags != want[i].flags ||
@@ -259,7 +263,11 @@ func (a *actor) choose(box string) {
 		return
 	}
 	a.box = box
+	a.chosen++
 	p := a.pictures[box]
+	if p != nil {
+		p.recent = map[uint32]bool{}
+	}
 	command := "SELECT " + box
 	switch {
 	case a.kind == condstoreKind:
@@ -276,6 +284,12 @@ func (a *actor) choose(box string) {
 		return
 	}
 	got := *a.now.selecting
+	if got.recent < 0 {
+		a.fail("SELECT without RECENT")
+	}
+	if p != nil {
+		p.counted = got.recent
+	}
 	if a.kind == qresyncKind && p != nil && p.valid == got.valid {
 		err := p.resume(got)
 		if err == nil || a.inTurn {
@@ -284,7 +298,7 @@ func (a *actor) choose(box string) {
 		} // a message came and went while SELECT was answered
 	}
 	p = newPicture()
-	p.valid, p.highest, p.top = got.valid, 0, got.highest
+	p.valid, p.highest, p.top, p.counted = got.valid, 0, got.highest, got.recent
 	a.pictures[box] = p
 	if got.count > 0 {
 		a.check(p.exists(got.count))

@@ -54,6 +54,9 @@ func (s *session) tellSelected(expunge bool, want events) error {
 	if n.fresh.Len() > 0 {
 		s.untagged(v.count(), "EXISTS")
 	}
+	if v.recent.Len() != v.recentTold {
+		s.writeRecent()
+	}
 	for _, uid := range n.flagged {
 		if at, ok := v.find(uid); ok && want&flagChange != 0 {
 			s.writeFlags(at)
@@ -114,6 +117,7 @@ func (s *session) look() (news, error) {
 	if err != nil {
 		v.looked = time.Time{} // the wake-up was not used
 	}
+	s.meet(n.fresh)
 	return n, err
 }
 
@@ -179,7 +183,7 @@ func (s *session) writeFlags(at int) {
 	}
 	s.wire.Str(s.head(at, r, true))
 	s.wire.Str("FLAGS ")
-	s.wire.Str(r.flags.text)
+	s.wire.Str(s.box.flagText(r))
 	if s.enabled.condstore {
 		s.wire.Mark(' ')
 		s.writeModseq(r)

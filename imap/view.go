@@ -23,6 +23,7 @@ type view struct {
 	set      mailstore.UIDSet
 	gone     mailstore.UIDSet // of set, expunged: the client has yet to be told
 	unseen   mailstore.UID    // the first one when the mailbox was selected, or 0
+	recent   mailstore.UIDSet // of set: the client is the first that is told of them (recent.go)
 	flags    flagTable
 	spoken   int                    // keywords that the client was told of
 	told     map[mailstore.UID]told // what the client knows of messages that changed since the last read
@@ -34,6 +35,8 @@ type view struct {
 	page  []row // of the places from start on
 	start int
 	fault error // of the last reading of rows
+
+	recentTold int // how many recent ones the client was told there are
 
 	sleep  func() // ends the wake-ups
 	looked time.Time
@@ -242,7 +245,7 @@ func (v *view) drop() (numbers []uint32) {
 		numbers = append(numbers, uint32(at+1))
 	}
 	v.forget()
-	v.set, v.gone = v.set.Minus(v.gone), mailstore.UIDSet{}
+	v.set, v.recent, v.gone = v.set.Minus(v.gone), v.recent.Minus(v.gone), mailstore.UIDSet{}
 	slices.Reverse(numbers)
 	return numbers
 }

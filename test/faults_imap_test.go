@@ -37,4 +37,8 @@ var faultsIMAP = []fault{
 	{"D13", "mailstore/stamp.go", "if d.books.Quota > 0 && d.books.Bytes+w > d.books.Quota {", "if d.books.Quota < 0 {", "./imap", "^TestAppendsAtTheEdge$", ""},
 	{"D10", "imap/idle.go", "		s.wire.Goodbye(\"expected DONE\")\n", "		err = bad(\"expected DONE\")\n", "./imap", "^TestIdleHearsOnlyDone$", ""},
 	{"D10", "imap/auth.go", "return nil, w.Goodbye(\"response is too long\")", "return nil, errBase64", "./imap", "^TestSASLIsBounded$", ""},
+	{"D10", "imap/recent.go", "len(r.young) >= maxRecents", "false", "./imap", "^TestRecentsAreBounded$", ""},
+	{"D12", "imap/recent.go", "k, r := recentKey{s.owner, box}", "k, r := recentKey{box: box}", "./imap", "^TestRecentIsOfOneAccount$", ""},
+	{"D13", "imap/recent.go", "r.put(k, max(first, next), now)", "r.put(k, first, now)", "./imap", "^TestRecentIsOfOneSession$", ""},
+	{"D13", "imap/recent.go", "next = uids.Last() + 1", "next = uids.Last()", "./imap", "^TestManyClientsAgree$", ""},
 }
