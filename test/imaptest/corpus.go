@@ -14,10 +14,11 @@ type Group struct {
 	Mails  []Mail
 }
 
-// links are mailbox files that are symbolic links in imaptest's own folder, which
-// copies of it lose.
+// links are mailbox files that scripts share with others: symbolic links in
+// imaptest's own folder, which copies of it lose.
 var links = map[string]string{
 	"fetch-body-mime":       "fetch-binary-mime.mbox",
+	"sort-partial":          "search-partial.mbox",
 	"thread-orderedsubject": "sort-subject.mbox",
 }
 
