@@ -20,8 +20,9 @@ type watch struct {
 }
 
 // Watch calls gone, once and at most, when the app password of that name is
-// revoked or its account removed, on a goroutine that gone must not hold up; at
-// once if that happened before. It watches until ctx ends.
+// revoked or its account removed, and at once if that happened before. Whoever
+// revokes waits for it, so gone must hold nobody up and ask nothing of the book.
+// It watches until ctx ends.
 func (b *Book) Watch(ctx context.Context, id ID, password string, gone func()) error {
 	w := &watch{password, sync.OnceFunc(gone)}
 	b.watched.add(id, w)
@@ -61,13 +62,22 @@ func (w *watched) remove(id ID, one *watch) {
 	}
 }
 
-// review tells those whose app password an account has no more.
+// review tells those whose app password an account has no more. They know when it
+// returns: nothing more is begun with a password whose owner hears that it is gone.
 func (w *watched) review(a Account) {
+	for _, one := range w.without(a) {
+		one.gone()
+	}
+}
+
+// without are those who watch an app password that an account does not have.
+func (w *watched) without(a Account) (out []*watch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for one := range w.all[a.ID] {
 		if !one.holds(a) {
-			go one.gone()
+			out = append(out, one)
 		}
 	}
+	return out
 }
