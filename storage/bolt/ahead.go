@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	aheadFirst = 128 << 10 // asked for where a walk comes to
-	aheadMost  = 1 << 20   // and, as long as it goes straight on, at once
-	aheadFrom  = 32        // messages in a list, that make it worth while
+	aheadFirst = 64 << 10 // asked for where a walk comes to
+	aheadMost  = 1 << 20  // and, as long as it goes straight on, at once
+	aheadFrom  = 32       // messages in a list, that make it worth while
 )
 
 // ahead asks the kernel for the pages that a walk will come to. bbolt maps its file
