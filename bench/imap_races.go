@@ -107,6 +107,7 @@ func (r *record) raceFetch(ctx context.Context, s *site, doors []*door) error {
 				return err
 			}
 		}
+		r.say("%s", first.progress(d.name))
 		r.say("%s", again.progress(d.name))
 		return nil
 	})
