@@ -382,3 +382,43 @@ func TestMovesAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// A move that has put a file into its new place when another device deletes the old folder
+// for good, and wants to take it out of there while its objects go, takes it back.
+func TestRemoveMeetsMove(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.device(), w.device()
+	w.fill(a, "/old", 2)
+	w.fill(a, "/new", 1)
+	old := must(a.Entry(t.Context(), "/old")).ID
+	var held atomic.Bool
+	reached, on, moved := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	meet := func(r *http.Request) (bool, bool) {
+		switch {
+		case r.Method == "PUT" && strings.HasSuffix(r.URL.Path, "/"+old) && held.CompareAndSwap(false, true):
+			close(reached)
+			<-on
+		case r.Method == "DELETE" && strings.HasSuffix(r.URL.Path, "/"+old): // its objects are gone
+			select {
+			case <-on:
+			default:
+				close(on)
+				moved <- <-moved
+			}
+		}
+		return false, false
+	}
+	w.touch.Store(&meet)
+	go func() { moved <- b.Move(t.Context(), "/old/0.txt", "/new/moved.txt") }()
+	<-reached
+	if err := a.Remove(t.Context(), "/old", nil); err != nil {
+		t.Error(err)
+	}
+	err := <-moved
+	w.touch.Store(nil)
+	w.whole(fmt.Sprintf("the move says %v", err))
+	if got := w.totals(); got.Objects != 1 || w.boxes() != 2 {
+		t.Errorf("%+v and %d folders are left", got, w.boxes())
+	}
+}

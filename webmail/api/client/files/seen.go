@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"sealpost/filestore/sealed"
 )
 
@@ -112,7 +114,20 @@ func (s *Seen) forget(id string) error {
 	return s.save()
 }
 
+// save waits for other programs of this device that note something at the same time: what
+// one of them read before another wrote would be forgotten.
 func (s *Seen) save() error {
+	if s.file == "" {
+		return nil
+	}
+	turn, err := os.OpenFile(s.file+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("note what was seen: %w", err)
+	}
+	defer turn.Close() // and so lets go of it
+	if err := unix.Flock(int(turn.Fd()), unix.LOCK_EX); err != nil && !errors.Is(err, unix.ENOTSUP) && !errors.Is(err, unix.ENOSYS) {
+		return fmt.Errorf("note what was seen: %w", err)
+	}
 	if err := s.merge(); err != nil {
 		return err
 	}
@@ -120,9 +135,6 @@ func (s *Seen) save() error {
 }
 
 func (s *Seen) write() error {
-	if s.file == "" {
-		return nil
-	}
 	text, err := json.Marshal(s.versions)
 	if err != nil {
 		return fmt.Errorf("note what was seen: %w", err)

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -357,11 +358,13 @@ func sweep(cache string, now time.Time) {
 	}
 	for _, e := range all {
 		info, err := e.Info()
-		ours := strings.HasSuffix(e.Name(), ".sealed") || strings.HasSuffix(e.Name(), ".upload")
-		if err == nil && ours && info.Mode().IsRegular() && now.Sub(info.ModTime()) > cacheTime {
+		if err == nil && ours.MatchString(e.Name()) && info.Mode().IsRegular() && now.Sub(info.ModTime()) > cacheTime {
 			os.Remove(filepath.Join(cache, e.Name()))
 		}
 	}
 }
+
+// ours are names that this program gave: the folder may be anybody's, and hold other files.
+var ours = regexp.MustCompile(`^(?:[0-9]+\.sealed|[0-9a-f]{32}\.upload)$`)
 
 const cacheTime = 7 * 24 * time.Hour

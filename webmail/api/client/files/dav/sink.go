@@ -121,7 +121,7 @@ func (k *sink) Close() error {
 	}
 	over, err := k.add()
 	if err != nil {
-		if errors.Is(err, errFolder) || errors.Is(err, errFull) || errors.Is(err, errMatch) {
+		if errors.Is(err, errFolder) || errors.Is(err, errFull) || errors.Is(err, errMatch) || errors.Is(err, errNever) {
 			_ = k.s.Drive.Drop(context.WithoutCancel(k.ctx), sealed.IsFile, k.entry.ID) // in no folder; else it may be in one by now
 		}
 		return a.failed(err)

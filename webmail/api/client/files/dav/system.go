@@ -72,8 +72,8 @@ func (s *system) mkdir(ctx context.Context, name string) error {
 		}
 		return enter(f, made)
 	})
-	if errors.Is(err, errTaken) || errors.Is(err, errFull) {
-		err = errors.Join(err, s.Drive.Drop(ctx, sealed.IsFolder, made.ID))
+	if errors.Is(err, errTaken) || errors.Is(err, errFull) || errors.Is(err, errNever) {
+		err = errors.Join(err, s.Drive.Drop(context.WithoutCancel(ctx), sealed.IsFolder, made.ID))
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package dav
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -199,11 +200,14 @@ func (t *tree) change(ctx context.Context, id string, do func(*sealed.Folder) er
 		return err
 	case <-ctx.Done():
 		if t.takeBack(q, w) {
-			return context.Cause(ctx)
+			return errors.Join(errNever, context.Cause(ctx))
 		}
 		return <-w.done
 	}
 }
+
+// errNever says that a change was given up before anything of it was asked for.
+var errNever = errors.New("the folder was not changed")
 
 // takeBack takes a wish out of its queue, unless it is being carried out.
 func (t *tree) takeBack(q *queue, w *wish) bool {

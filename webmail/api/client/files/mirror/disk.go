@@ -150,6 +150,11 @@ func (s *Session) back(from, to string) error {
 // trashTime is how long files stay in the trash of this folder.
 const trashTime = 30 * 24 * time.Hour
 
+// due marks what lay in the trash so long once. A clock that was wrong on one of two days,
+// as that of a machine without a battery is until it has asked, must not empty the trash at
+// once: what is due stays as long again.
+const due = "due"
+
 // sweep empties the trash of what lies there long.
 func (s *Session) sweep() error {
 	days, err := fs.ReadDir(s.root.FS(), trash)
@@ -157,15 +162,32 @@ func (s *Session) sweep() error {
 		return nil // it is emptied when it can be read
 	}
 	for _, d := range days {
-		day, _, _ := strings.Cut(d.Name(), ".")
+		day, more, _ := strings.Cut(d.Name(), ".")
 		at, err := time.Parse("2006-01-02", day)
-		if err == nil && s.Drive.Now().Sub(at) > trashTime {
-			if err := s.root.RemoveAll(trash + "/" + d.Name()); err != nil {
-				return fmt.Errorf("empty the trash: %w", err)
-			}
+		if err != nil || s.Drive.Now().Sub(at) <= trashTime {
+			continue
+		}
+		if strings.HasPrefix(more, due) {
+			err = s.root.RemoveAll(trash + "/" + d.Name())
+		} else {
+			err = s.postpone(d.Name())
+		}
+		if err != nil {
+			return fmt.Errorf("empty the trash: %w", err)
 		}
 	}
 	return nil
+}
+
+// postpone marks a day of the trash as due.
+func (s *Session) postpone(name string) error {
+	for try := 1; ; try++ {
+		to := fmt.Sprintf("%s/%s.%s.%d", trash, s.Drive.Now().Format("2006-01-02"), due, try)
+		if _, err := s.root.Lstat(to); err == nil && try < 1000 {
+			continue
+		}
+		return s.root.Rename(trash+"/"+name, to)
+	}
 }
 
 // part begins the names of files on their way here.

@@ -262,6 +262,8 @@ func TestKilled(t *testing.T) {
 		d.sync()
 		d.want(want)
 	}
+	a.sync() // where something still moved after the kill, what was left is looked after now
+	b.sync()
 	totals := must(w.files.Store.Totals(t.Context(), w.owner()))
 	if totals.Objects != 200 {
 		t.Errorf("%d objects are stored, want 200", totals.Objects)

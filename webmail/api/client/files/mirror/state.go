@@ -45,6 +45,7 @@ type state struct {
 	all     map[string]*agreed
 	here    map[string]string // key of each path of this disk
 	pending map[string]bool   // objects that are stored, or may be, and stand in no folder
+	earlier []string          // those of them that an earlier call left, and nobody could look after yet
 }
 
 const (
@@ -197,12 +198,12 @@ func (s *state) note(e entry) error {
 	return nil
 }
 
-// settle says that nothing is pending.
+// settle says that nothing is pending but what is of earlier calls.
 func (s *state) settle() error {
-	if len(s.pending) == 0 {
+	if len(s.pending) == len(s.earlier) {
 		return nil
 	}
-	return s.note(entry{Told: true})
+	return s.note(entry{Told: true, Sent: s.earlier})
 }
 
 func (s *state) close() error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"sync"
@@ -188,6 +189,7 @@ func (s *Session) orphans(ctx context.Context) error {
 	if len(s.state.pending) == 0 {
 		return nil
 	}
+	s.state.earlier = slices.Collect(maps.Keys(s.state.pending))
 	if err := s.refresh(ctx); err != nil {
 		return err
 	}
@@ -226,5 +228,6 @@ func (s *Session) orphans(ctx context.Context) error {
 			}
 		}
 	}
+	s.state.earlier = nil
 	return s.state.settle()
 }
