@@ -13,7 +13,7 @@ import (
 )
 
 type fileDropCommand struct {
-	Link  string   `arg:"" help:"The link whole: https://host/r/ID#SECRET, in quotes."`
+	Link  string   `arg:"" help:"The link whole: https://host/r/ID#SECRET, in quotes; - reads it from the standard input."`
 	File  []string `arg:"" optional:"" help:"Files of this device; without any, it says what is asked for."`
 	Cache string   `placeholder:"DIR" type:"path" help:"Where sealed files wait until they are stored (default: sealpost in your cache folder)."`
 	CA    string   `name:"ca" type:"existingfile" placeholder:"FILE" help:"Trust this authority alone to name the server (PEM)."`
@@ -21,7 +21,7 @@ type fileDropCommand struct {
 
 func (cmd fileDropCommand) Help() string {
 	return "Names, types and contents are sealed here, to the key that stands under the link's secret; the server sees padded sizes. Broken off, the same command " +
-		"goes on. You get no copy, and cannot take back what is complete. Who gets the files is whoever made the link: its words prove nothing."
+		"goes on. You get no copy, and cannot take back what is complete. Who gets the files is whoever made the link: its words prove nothing. " + linkAside
 }
 
 func (cmd fileDropCommand) Run(ctx context.Context, c console) error {
@@ -35,7 +35,11 @@ func (cmd fileDropCommand) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	asked, err := files.Visit(cmd.Link, ca)
+	link, err := linkIn(c, cmd.Link)
+	if err != nil {
+		return err
+	}
+	asked, err := files.Visit(link, ca)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 
 type fileGetCommand struct {
 	fileProfile
-	Remote       string `arg:"" help:"A file or folder of the drive, or a link whole: https://host/f/ID#SECRET, in quotes."`
+	Remote       string `arg:"" help:"A file or folder of the drive, or a link whole: https://host/f/ID#SECRET, in quotes; - reads the link from the standard input."`
 	Local        string `arg:"" optional:"" type:"path" help:"A folder that it comes into or, of a file, the name it gets (default: its own, made safe, in this folder)."`
 	Force        bool   `help:"Overwrite what has that name."`
 	PasswordFile string `type:"existingfile" placeholder:"FILE" help:"The password of a link; without it the terminal is asked."`
@@ -27,7 +27,7 @@ type fileGetCommand struct {
 
 func (cmd fileGetCommand) Help() string {
 	return "Nothing has its name here before all of it was verified. Broken off, the same command goes on. Of a folder, " +
-		"what is here already is not fetched again, and nothing is deleted. A link needs no account and no login."
+		"what is here already is not fetched again, and nothing is deleted. A link needs no account and no login. " + linkAside
 }
 
 func (cmd fileGetCommand) Run(ctx context.Context, c console) error {
@@ -38,6 +38,10 @@ func (cmd fileGetCommand) Run(ctx context.Context, c console) error {
 	g := files.Get{To: cmd.Local, Force: cmd.Force, Tell: func(done, of int64) {
 		bar.show(step{What: "fetching", Done: done, Of: of})
 	}}
+	var err error
+	if cmd.Remote, err = linkIn(c, cmd.Remote); err != nil {
+		return err
+	}
 	fetch := cmd.fromDrive
 	if strings.Contains(cmd.Remote, "://") {
 		fetch = cmd.fromLink

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -12,6 +14,26 @@ import (
 	"sealpost/pgp/keyring"
 	"sealpost/webmail/api/client/files"
 )
+
+const linkAside = "What stands on a command line is seen by others who use this machine, and kept by the shell: with - in its place a link is read from the standard input."
+
+// linkIn is a link that was named, or for - the first line that comes.
+func linkIn(c console, named string) (string, error) {
+	if named != "-" {
+		return named, nil
+	}
+	if terminal(c.Err) {
+		fmt.Fprint(c.Err, "The link: ")
+	}
+	line, err := bufio.NewReader(io.LimitReader(c.In, 4<<10)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	if line = strings.TrimSpace(line); !strings.Contains(line, "://") {
+		return "", errors.New("expected a whole link on the standard input")
+	}
+	return line, nil
+}
 
 type fileLinkGroup struct {
 	Make   fileLinkMakeCommand   `cmd:"" help:"Make a link to a file, and print it."`

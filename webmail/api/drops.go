@@ -159,7 +159,7 @@ func dropOperations(s service) {
 			return nil, err
 		}
 		defer leave()
-		return &body[Drop]{Drop{Box: r.Box, Expires: r.Expires, Files: r.MostFiles - r.Files, Bytes: r.MostBytes - r.Bytes, Report: s.Report}}, nil
+		return &body[Drop]{Drop{Box: r.Box, Expires: r.Expires, Files: max(r.MostFiles-r.Files, 0), Bytes: max(r.MostBytes-r.Bytes, 0), Report: s.Report}}, nil
 	})
 	route(s, op{
 		name: "begin-drop", method: http.MethodPost, path: one + "/files", tag: tagRequests, access: forAnybody, status: http.StatusCreated,

@@ -51,6 +51,7 @@ type download struct {
 	shown  string // and as it is told
 	part   string // while it comes
 	record string
+	link   string // name of a link's note; empty: there is none
 	file   *os.File
 
 	mu      sync.Mutex
@@ -173,6 +174,9 @@ func (d *download) pieceLength(i int) int64 {
 func (d *download) drop() {
 	_ = d.dir.Remove(d.part)
 	_ = d.dir.Remove(d.record)
+	if d.link != "" {
+		_ = d.dir.Remove(d.link)
+	}
 }
 
 // saveEvery is after how many pieces what came is made sure of.

@@ -173,65 +173,6 @@ func parseLink(page, link string) (server, id string, secret sealed.LinkSecret, 
 	return "https://" + at.Host, id, secret, nil
 }
 
-// Get fetches what a link leads to. password is asked for where the link has one.
-func (s Shared) Get(ctx context.Context, c *client.Client, password func() (keyring.Passphrase, error), g Get) (string, error) {
-	about, err := c.Shared(ctx, s.ID, nil)
-	if err != nil {
-		return "", linkError(err)
-	}
-	var word keyring.Passphrase
-	if len(about.KDF) > 0 {
-		if word, err = password(); err != nil {
-			return "", err
-		}
-	}
-	unlocked, err := sealed.Unlock(s.secret, word, about.KDF)
-	if err != nil {
-		return "", ErrLink
-	}
-	if about, err = c.Shared(ctx, s.ID, unlocked.Proof()); err != nil {
-		return "", linkError(err)
-	}
-	head, err := unlocked.Open(sealed.Object{ID: about.File, Size: about.Size}, about.Box)
-	if err != nil {
-		return "", err
-	}
-	d, err := g.begin(head)
-	if err != nil {
-		return "", err
-	}
-	src, err := s.ticketed(ctx, c, unlocked.Proof(), about.Size, d)
-	if err != nil {
-		d.file.Close()
-		if !d.resumed {
-			d.drop()
-		}
-		return "", linkError(err)
-	}
-	to, err := d.run(ctx, src)
-	return to, linkError(err)
-}
-
-// ticketed goes on with the ticket of a download that was broken off, which is not
-// counted again; else it begins one.
-func (s Shared) ticketed(ctx context.Context, c *client.Client, proof []byte, size int64, d *download) (io.ReaderAt, error) {
-	if d.note.Ticket != "" {
-		src := c.SharedContent(ctx, s.ID, d.note.Ticket, size)
-		if _, err := src.ReadAt(make([]byte, 1), 0); err == nil {
-			return src, nil
-		}
-	}
-	begun, err := c.BeginDownload(ctx, s.ID, proof)
-	if err != nil {
-		return nil, err
-	}
-	d.note.Ticket = begun.Ticket
-	if err := d.save(); err != nil {
-		return nil, err
-	}
-	return c.SharedContent(ctx, s.ID, begun.Ticket, size), nil
-}
-
 // Copy writes what a link without a password leads to. Each piece is verified before it
 // is written; that it is all of it the caller finds out.
 func (s Shared) Copy(ctx context.Context, c *client.Client, w io.Writer) error {
