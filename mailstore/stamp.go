@@ -61,12 +61,13 @@ type Writes struct {
 
 // Message is what becomes of one message.
 type Message struct {
-	Box   MailboxID
-	Was   Modseq // of the stored row; 0: there is none, and
-	Born  Modseq // is the MODSEQ the message entered the mailbox with: it never falls as UIDs rise
-	Entry Entry  // to put; Gone: to delete, with its mail, and to remember
-	Mail  *Mail  // to put
-	From  Place  // when it is set: put a copy of the mail that is stored there
+	Box    MailboxID
+	Was    Modseq // of the stored row; 0: there is none, and
+	Born   Modseq // is the MODSEQ the message entered the mailbox with: it never falls as UIDs rise
+	Stored Entry  // what the stored row says
+	Entry  Entry  // to put; Gone: to delete, with its mail, and to remember
+	Mail   *Mail  // to put
+	From   Place  // when it is set: put a copy of the mail that is stored there
 	// Letters, when it is set, are those of the stored mail from now on (or of its
 	// copy, with From). Copies are to be made before stored mails are changed.
 	Letters []Stored
@@ -88,21 +89,60 @@ type Clerk struct {
 // Stamp works out what changes do to rows. It reads rows and changes nothing;
 // if it fails, nothing must be written.
 func (c Clerk) Stamp(rows Rows, changes []Change) (Writes, []Event, error) {
-	d := desk{rows: rows, clerk: c}
-	var err error
-	if d.books, err = rows.Books(); err != nil {
-		return Writes{}, nil, fmt.Errorf("read books: %w", err)
+	w, answers, err := c.StampEach(rows, [][]Change{changes})
+	if err == nil {
+		err = answers[0].Err
 	}
-	events := make([]Event, len(changes))
-	for i, change := range changes {
-		if events[i], err = d.apply(change); err != nil {
-			return Writes{}, nil, err
-		}
-	}
-	if err := d.prune(); err != nil {
+	if err != nil {
 		return Writes{}, nil, err
 	}
-	return d.writes(), events, nil
+	return w, answers[0].Events, nil
+}
+
+// Answer is what became of one caller's changes.
+type Answer struct {
+	Events []Event
+	Err    error // none of the changes is made
+}
+
+// StampEach is Stamp for the changes of many callers, as if those of each were written
+// before the next one's: whoever is refused changes nothing for the others. Only when
+// it fails itself must nothing at all be written.
+func (c Clerk) StampEach(rows Rows, calls [][]Change) (Writes, []Answer, error) {
+	answers := make([]Answer, len(calls))
+	for {
+		d := desk{rows: rows, clerk: c}
+		var err error
+		if d.books, err = rows.Books(); err != nil {
+			return Writes{}, nil, fmt.Errorf("read books: %w", err)
+		}
+		if d.each(calls, answers) {
+			if err := d.prune(); err != nil {
+				return Writes{}, nil, err
+			}
+			return d.writes(), answers, nil
+		}
+	}
+}
+
+// each stamps the calls that were not refused before. When one is refused now the
+// desk is no longer good: what comes before that one will come out the same again.
+func (d *desk) each(calls [][]Change, answers []Answer) bool {
+	for i, changes := range calls {
+		if answers[i].Err != nil {
+			continue
+		}
+		events := make([]Event, len(changes))
+		for j, change := range changes {
+			var err error
+			if events[j], err = d.apply(change); err != nil {
+				answers[i] = Answer{Err: err}
+				return false
+			}
+		}
+		answers[i].Events = events
+	}
+	return true
 }
 
 // Empty says whether there is nothing to write.

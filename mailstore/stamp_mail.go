@@ -95,7 +95,7 @@ func (d *desk) message(b *box, uid UID) (*Message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read entry %d of mailbox %d: %w", uid, b.ID, err)
 	}
-	return &Message{Box: b.ID, Was: e.Modseq, Entry: e}, nil
+	return &Message{Box: b.ID, Was: e.Modseq, Stored: e, Entry: e}, nil
 }
 
 // chosen are those of the messages that exist, each once, in that order. They

@@ -159,26 +159,20 @@ func checkSets(t storagetest.TB, r *rows, box mailstore.MailboxID) error {
 	if !r.keepsSets() {
 		t.Errorf("the file keeps no sets")
 	}
-	var build [3]mailstore.UIDSetBuilder
-	words := rollOf{words: map[string]*wordChange{}}
+	var tally mailstore.Tally
 	for e, err := range r.Entries(box) {
 		if err != nil {
 			return err
 		}
-		words.count(e.Flags, 1)
-		for i, m := range sets() {
-			if belongs(e, m) {
-				build[i].Add(e.UID)
-			}
-		}
+		tally.Note(nil, &e)
 	}
 	pages := 0
-	for i, m := range sets() {
+	for _, m := range mailstore.Marks() {
 		kept, err := r.Marked(box, m)
 		if err != nil {
 			return err
 		}
-		want := build[i].Set()
+		want, _ := tally.Sets(m)
 		if !kept.Equal(want) {
 			t.Errorf("mailbox %d: set %d is %v, its entries %v", box, m, kept, want)
 		}
@@ -194,13 +188,13 @@ func checkSets(t storagetest.TB, r *rows, box mailstore.MailboxID) error {
 	}
 	for k, v := range under(r.in(tableKeywords), boxKey(r.num, box)) {
 		n, spelling, ok := decodeKeyword(k, v)
-		if w := words.words[string(k[8:])]; !ok || w == nil || w.more != n || strings.ToLower(spelling) != string(k[8:]) {
+		if w := tally.Words[string(k[8:])]; !ok || w.More != n || strings.ToLower(spelling) != string(k[8:]) {
 			t.Errorf("mailbox %d: a keyword is counted %d times and is not", box, n)
 		}
-		delete(words.words, string(k[8:]))
+		delete(tally.Words, string(k[8:]))
 	}
-	if len(words.words) > 0 {
-		t.Errorf("mailbox %d: %d keywords are not counted", box, len(words.words))
+	if len(tally.Words) > 0 {
+		t.Errorf("mailbox %d: %d keywords are not counted", box, len(tally.Words))
 	}
 	return nil
 }

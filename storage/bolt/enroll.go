@@ -152,25 +152,14 @@ func enrollBox(t *tables, p *put, key []byte) (n int, err error) {
 	}
 	r := &rows{tables: t, owner: owner{num: binary.BigEndian.Uint32(key)}}
 	box := mailstore.MailboxID(binary.BigEndian.Uint32(key[4:]))
-	c := &rollOf{words: map[string]*wordChange{}}
-	var build [3]mailstore.UIDSetBuilder
+	var tally mailstore.Tally
 	for e, err := range r.Entries(box) {
 		if err != nil {
 			return n, err
 		}
-		for i, m := range sets() {
-			if belongs(e, m) {
-				build[i].Add(e.UID)
-			}
-		}
-		c.count(e.Flags, 1)
+		tally.Note(nil, &e)
 		n++
 	}
-	for i, m := range sets() {
-		r.putSet(p, box, m, build[i].Set(), mailstore.UIDSet{})
-	}
-	for folded, w := range c.words {
-		r.putKeyword(p, keywordKey(r.num, box, folded), w)
-	}
+	r.putTally(p, box, &tally)
 	return n, p.err
 }

@@ -15,33 +15,6 @@ import (
 // keywords in use, counted. Every write that changes an entry changes these in the
 // same transaction.
 
-// setUIDs is the set of all that are there; those of mailstore.Mark are beside it.
-const setUIDs mailstore.Mark = 0
-
-// sets are all that are kept.
-func sets() []mailstore.Mark {
-	return []mailstore.Mark{setUIDs, mailstore.MarkUnseen, mailstore.MarkDeleted}
-}
-
-// belongs says whether an entry is in a set.
-func belongs(e mailstore.Entry, m mailstore.Mark) bool {
-	switch m {
-	case mailstore.MarkUnseen:
-		return !slices.Contains(e.Flags, mailstore.Seen)
-	case mailstore.MarkDeleted:
-		return slices.Contains(e.Flags, mailstore.Deleted)
-	}
-	return m == setUIDs
-}
-
-func keywords(flags []string) []string {
-	at := slices.IndexFunc(flags, func(f string) bool { return f[0] != '\\' })
-	if at < 0 {
-		return nil
-	}
-	return flags[at:]
-}
-
 func setKey(num uint32, box mailstore.MailboxID, m mailstore.Mark, page uint32) []byte {
 	return binary.BigEndian.AppendUint32(append(boxKey(num, box), byte(m)), page)
 }
@@ -50,65 +23,14 @@ func keywordKey(num uint32, box mailstore.MailboxID, folded string) []byte {
 	return append(boxKey(num, box), folded...)
 }
 
-// roll is what a write does to what is kept beside the entries.
-type roll map[mailstore.MailboxID]*rollOf
-
-type rollOf struct {
-	in, out [3][]mailstore.UID // by set
-	words   map[string]*wordChange
-}
-
-type wordChange struct {
-	spelling string
-	more     int
-}
-
-func (r roll) of(box mailstore.MailboxID) *rollOf {
-	if r[box] == nil {
-		r[box] = &rollOf{words: map[string]*wordChange{}}
+// putTally writes what a mailbox's tally says.
+func (r *rows) putTally(p *put, box mailstore.MailboxID, t *mailstore.Tally) {
+	for _, m := range mailstore.Marks() {
+		in, out := t.Sets(m)
+		r.putSet(p, box, m, in, out)
 	}
-	return r[box]
-}
-
-// note takes down that an entry came, changed or went. Either may be nil.
-func (r roll) note(box mailstore.MailboxID, was, is *mailstore.Entry) {
-	c := r.of(box)
-	for i, m := range sets() {
-		before, after := was != nil && belongs(*was, m), is != nil && belongs(*is, m)
-		switch {
-		case after && !before:
-			c.in[i] = append(c.in[i], is.UID)
-		case before && !after:
-			c.out[i] = append(c.out[i], was.UID)
-		}
-	}
-	if was != nil {
-		c.count(was.Flags, -1)
-	}
-	if is != nil {
-		c.count(is.Flags, 1)
-	}
-}
-
-func (c *rollOf) count(flags []string, n int) {
-	for _, k := range keywords(flags) {
-		folded := strings.ToLower(k)
-		if c.words[folded] == nil {
-			c.words[folded] = &wordChange{spelling: k}
-		}
-		c.words[folded].more += n
-	}
-}
-
-// putRoll writes what was noted.
-func (r *rows) putRoll(p *put, noted roll) {
-	for box, c := range noted {
-		for i, m := range sets() {
-			r.putSet(p, box, m, mailstore.UIDsOf(c.in[i]...), mailstore.UIDsOf(c.out[i]...))
-		}
-		for folded, w := range c.words {
-			r.putKeyword(p, keywordKey(r.num, box, folded), w)
-		}
+	for folded, w := range t.Words {
+		r.putKeyword(p, keywordKey(r.num, box, folded), w)
 	}
 }
 
@@ -134,11 +56,11 @@ func (r *rows) putSet(p *put, box mailstore.MailboxID, m mailstore.Mark, in, out
 	}
 }
 
-func (r *rows) putKeyword(p *put, key []byte, w *wordChange) {
-	if w.more == 0 {
+func (r *rows) putKeyword(p *put, key []byte, w mailstore.Word) {
+	if w.More == 0 {
 		return
 	}
-	n, spelling := 0, w.spelling
+	n, spelling := 0, w.Spelling
 	if row := r.get(tableKeywords, key); row != nil {
 		var ok bool
 		if n, spelling, ok = decodeKeyword(key, row); !ok {
@@ -146,7 +68,7 @@ func (r *rows) putKeyword(p *put, key []byte, w *wordChange) {
 			return
 		}
 	}
-	switch n += w.more; {
+	switch n += w.More; {
 	case n > 0:
 		p.put(r.in(tableKeywords), key, encodeKeyword(key, n, spelling))
 	case n == 0:
@@ -169,7 +91,9 @@ func decodeKeyword(key, row []byte) (n int, spelling string, ok bool) {
 }
 
 // UIDs is the set of all that are in a mailbox.
-func (r *rows) UIDs(box mailstore.MailboxID) (mailstore.UIDSet, error) { return r.Marked(box, setUIDs) }
+func (r *rows) UIDs(box mailstore.MailboxID) (mailstore.UIDSet, error) {
+	return r.Marked(box, mailstore.MarkThere)
+}
 
 // Marked reads a set; in a file that keeps none yet it goes through the entries.
 func (r *rows) Marked(box mailstore.MailboxID, m mailstore.Mark) (mailstore.UIDSet, error) {
@@ -216,7 +140,7 @@ func (r *rows) counted(box mailstore.MailboxID, m mailstore.Mark) (mailstore.UID
 		if err != nil {
 			return mailstore.UIDSet{}, err
 		}
-		if belongs(e, m) {
+		if e.Marked(m) {
 			b.Add(e.UID)
 		}
 	}
@@ -238,15 +162,15 @@ func (r *rows) keywords(box mailstore.MailboxID) (all []string, err error) {
 }
 
 func (r *rows) countedKeywords(box mailstore.MailboxID) (all []string, err error) {
-	c := rollOf{words: map[string]*wordChange{}}
+	var t mailstore.Tally
 	for e, err := range r.Entries(box) {
 		if err != nil {
 			return nil, err
 		}
-		c.count(e.Flags, 1)
+		t.Note(nil, &e)
 	}
-	for _, w := range c.words {
-		all = append(all, w.spelling)
+	for _, w := range t.Words {
+		all = append(all, w.Spelling)
 	}
 	slices.SortFunc(all, func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
 	return all, nil

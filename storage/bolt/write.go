@@ -41,6 +41,11 @@ func (r *rows) write(w mailstore.Writes) error {
 		p.put(r.in(tableMailboxes), key, encodeMailbox(key, m))
 	}
 	r.putMessages(&p, w.Messages)
+	if r.keepsSets() {
+		for box, t := range w.Tallies() {
+			r.putTally(&p, box, t)
+		}
+	}
 	for _, box := range w.Dropped {
 		r.drop(&p, boxKey(r.num, box))
 	}
@@ -65,24 +70,20 @@ func (r *rows) write(w mailstore.Writes) error {
 }
 
 func (r *rows) putMessages(p *put, messages []mailstore.Message) {
-	noted := roll{}
 	for _, m := range messages {
 		if !m.Entry.Gone && !inPlace(m) {
-			r.putMessage(p, m, noted)
+			r.putMessage(p, m)
 		}
 	}
 	for _, m := range messages { // when all copies of them are made
 		if !m.Entry.Gone && inPlace(m) {
-			r.putMessage(p, m, noted)
+			r.putMessage(p, m)
 		}
 	}
 	for _, m := range messages {
 		if m.Entry.Gone {
-			r.expunge(p, m, noted)
+			r.expunge(p, m)
 		}
-	}
-	if r.keepsSets() {
-		r.putRoll(p, noted)
 	}
 }
 
@@ -131,7 +132,7 @@ func (r *rows) putOwner(p *put, books mailstore.Books) {
 // inPlace says whether the stored mail itself gets other letters.
 func inPlace(m mailstore.Message) bool { return m.Letters != nil && m.From == (mailstore.Place{}) }
 
-func (r *rows) putMessage(p *put, m mailstore.Message, noted roll) {
+func (r *rows) putMessage(p *put, m mailstore.Message) {
 	uid := m.Entry.UID
 	key := uidKey(r.num, m.Box, uid)
 	switch {
@@ -143,13 +144,10 @@ func (r *rows) putMessage(p *put, m mailstore.Message, noted roll) {
 		r.copyMail(p, mailstore.Place{Box: m.Box, UID: uid}, key, m.Letters)
 	}
 	row := entry{Entry: m.Entry, born: m.Born}
-	if m.Was == 0 {
-		noted.note(m.Box, nil, &m.Entry)
-	} else {
+	if m.Was != 0 {
 		stored, err := r.entry(m.Box, uid)
 		p.note(err)
 		row.born = stored.born
-		noted.note(m.Box, &stored.Entry, &m.Entry)
 		p.delete(r.in(tableChanges), modseqKey(r.num, m.Box, m.Was, uid)) // there is one unless it was born so
 	}
 	if row.Modseq != row.born {
@@ -168,13 +166,10 @@ func (r *rows) copyMail(p *put, from mailstore.Place, key []byte, letters []mail
 	p.put(r.in(tableMails), key, encodeMail(key, &m))
 }
 
-func (r *rows) expunge(p *put, m mailstore.Message, noted roll) {
+func (r *rows) expunge(p *put, m mailstore.Message) {
 	uid := m.Entry.UID
 	key := uidKey(r.num, m.Box, uid)
 	if m.Was != 0 {
-		stored, err := r.entry(m.Box, uid)
-		p.note(err)
-		noted.note(m.Box, &stored.Entry, nil)
 		p.delete(r.in(tableEntries), key)
 		p.delete(r.in(tableMails), key)
 		p.delete(r.in(tableChanges), modseqKey(r.num, m.Box, m.Was, uid))
