@@ -1,0 +1,99 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"sealpost/mailstore/storagetest"
+)
+
+// broken are questions of which each row of an answer is a fault: what no listing shows must
+// agree with the entries too.
+var brokenRows = map[string]string{
+	"entries and mails": `select owner, box, uid from entries full join mails using (owner, box, uid)
+		where entries.owner is null or mails.owner is null`,
+	"entries of no mailbox": `select e.owner, e.box from entries e left join mailboxes m using (owner, box) where m.owner is null`,
+	"expunged of no mailbox, or still there": `select x.owner, x.box, x.uid from expunged x left join mailboxes m using (owner, box)
+		left join entries e on e.owner = x.owner and e.box = x.box and e.uid = x.uid where m.owner is null or e.owner is not null`,
+	"mailboxes of no owner":     `select m.owner, m.box from mailboxes m left join owners o using (owner) where o.owner is null or m.box > o.box or m.modseq > o.modseq`,
+	"subscriptions of no owner": `select s.owner from subscriptions s left join owners o using (owner) where o.owner is null`,
+	"notes of no mailbox": `select n.owner, n.box from notes n left join owners o on o.owner = n.owner left join mailboxes m on m.owner = n.owner and m.box = n.box
+		where o.owner is null or (m.owner is null and n.box <> 0) or n.note = ''`,
+	"sets of no mailbox": `select s.owner, s.box from sets s left join mailboxes m using (owner, box) where m.owner is null or s.mark not in (0, 1, 2) or s.uids = ''`,
+	"keywords": `with counted as (select owner, box, lower(k) as keyword, count(*) as n from entries, unnest(string_to_array(keywords, ' ')) k
+		where entries.keywords <> '' group by 1, 2, 3)
+		select owner, box, keyword, n, messages from keywords full join counted using (owner, box, keyword)
+		where n is distinct from messages or lower(spelling) <> keyword`,
+	"pages of sets that hold nothing": `select s.owner, s.box, s.mark, s.page from sets s where not exists (
+		select from entries e where e.owner = s.owner and e.box = s.box and e.uid / 4096 = s.page
+		and case s.mark when 0 then true when 1 then e.flags & 1 = 0 else e.flags & 8 <> 0 end)`,
+}
+
+// checkRows looks for rows that are left over or do not agree with each other.
+func checkRows(t storagetest.TB, d *DB) {
+	t.Helper()
+	for what, sql := range brokenRows {
+		found, err := d.pool.Query(context.Background(), sql)
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		rows, err := pgx.CollectRows(found, pgx.RowToMap)
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if len(rows) > 0 {
+			t.Errorf("%s: %d rows, such as %v", what, len(rows), rows[0])
+		}
+	}
+	checkShares(t, d)
+}
+
+func checkShares(t storagetest.TB, d *DB) {
+	t.Helper()
+	points, kept := map[string]int{}, map[string]int{}
+	err := d.view(context.Background(), func(b *pgx.Batch) {
+		b.Queue(`select owner, letters from mails`).Query(func(found pgx.Rows) error {
+			var owner string
+			var encoded []byte
+			_, err := pgx.ForEachRow(found, []any{&owner, &encoded}, func() error {
+				letters, ok := decodeLetters(encoded)
+				if !ok {
+					return ErrDamaged
+				}
+				for _, l := range letters {
+					points[fmt.Sprintf("%s %x", owner, l.ID[:])]++
+				}
+				return nil
+			})
+			return err
+		})
+		b.Queue(`select owner, blob, entries from shares`).Query(func(found pgx.Rows) error {
+			var owner string
+			var blob []byte
+			var n int
+			_, err := pgx.ForEachRow(found, []any{&owner, &blob, &n}, func() error {
+				kept[fmt.Sprintf("%s %x", owner, blob)] = n
+				return nil
+			})
+			return err
+		})
+	})
+	if err != nil {
+		t.Fatalf("read shares: %v", err)
+	}
+	for id, n := range points {
+		if n == 1 {
+			n = 0
+		}
+		if kept[id] != n {
+			t.Errorf("blob %s: row of shares says %d, entries %d", strings.TrimSpace(id), kept[id], n)
+		}
+		delete(kept, id)
+	}
+	if len(kept) > 0 {
+		t.Errorf("%d rows of shares of no blob", len(kept))
+	}
+}

@@ -1,0 +1,12 @@
+package test
+
+// faultsCluster are sown into what many nodes share.
+var faultsCluster = []fault{
+	{"D13", "storage/postgres/ask.go", "from owners where owner = $1 for update`", "from owners where owner = $1`", "./storage/postgres", "^TestNodes$", ""},
+	{"D13", "storage/postgres/commit.go", "if t.sent && err != nil && !lost(err) {", "if t.sent && err == nil {", "./storage/postgres", "^TestConnectionCut$", ""},
+	{"D13", "storage/postgres/commit.go", "case now.tokens.has(t.token):", "case now.there:", "./storage/postgres", "^TestConnectionCut$", ""},
+	{"D13", "mailstore/stamp.go", "answers[i] = Answer{Err: err}\n\t\t\t\treturn false\n", "answers[i] = Answer{Err: err}\n\t\t\t\tbreak\n", "./storage/postgres", "^TestOneBatch$", ""},
+	{"D12", "storage/postgres/list.go", "where e.owner = $1 and e.box = $2 and e.uid between", "where e.owner >= $1 and e.box = $2 and e.uid between", "./storage/postgres", "^TestIndex$", ""},
+	{"F01", "storage/postgres/errors.go", "text := \"database: SQLSTATE \" + f.Code", "text := \"database: SQLSTATE \" + f.Code + f.Message", "./storage/postgres", "^TestErrorsAreQuiet$", ""},
+	{"F01", "storage/postgres/write.go", "\"keywords\", \"notes\"}", "\"keywords\"}", "./storage/postgres", "^TestIndex$", ""},
+}
