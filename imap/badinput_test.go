@@ -141,6 +141,15 @@ func TestBytesBeforeTLS(t *testing.T) {
 		}
 		c.Close()
 	}
+	// Between STARTTLS and TLS, in a segment of their own, they are no TLS either.
+	l := h.line(t, false)
+	l.until("* OK")
+	l.say("a STARTTLS\r\n")
+	l.until("a OK")
+	l.say("b NOOP\r\nc LOGIN " + h.alice.address + " " + h.alice.password + "\r\n")
+	if said, _ := io.ReadAll(l.in); strings.Contains(string(said), "OK") || strings.Contains(string(said), "BAD") {
+		t.Errorf("what came in place of TLS was answered: %q", said)
+	}
 	home.say("b NOOP\r\n")
 	home.until("b OK")
 }

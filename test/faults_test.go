@@ -104,8 +104,9 @@ var aTest = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w*)\(`)
 func (f fault) guard(t *testing.T) (string, error) {
 	t.Helper()
 	overlay := f.overlay(t)
-	// Most of the time goes to the compiler, and what it would make faster runs once.
-	cmd := exec.Command("go", "test", "-count=1", "-vet=off", "-gcflags=-N -l", "-timeout=5m", "-overlay", overlay, "-run", f.run, f.pkg)
+	// Most of the time goes to the compiler, and what it would make faster runs once. A
+	// guard may have to build all of cmd/sealpost first, beside others that do.
+	cmd := exec.Command("go", "test", "-count=1", "-vet=off", "-gcflags=-N -l", "-timeout=15m", "-overlay", overlay, "-run", f.run, f.pkg)
 	cmd.Dir = ".."
 	cmd.Env = append(os.Environ(), "SEALPOST_OVERLAY="+overlay)
 	out, err := cmd.CombinedOutput()
