@@ -157,6 +157,17 @@ func BenchmarkSearch100000(b *testing.B) {
 	}
 }
 
+// BenchmarkSort100000 names all of a mailbox, the newest first.
+func BenchmarkSort100000(b *testing.B) {
+	h := build(b)
+	h.fill(h.alice, 100_000)
+	x := h.probe(b, h.alice)
+	x.do("a SELECT INBOX")
+	for b.Loop() {
+		x.do("a UID SORT (REVERSE ARRIVAL SIZE) UTF-8 ALL")
+	}
+}
+
 func BenchmarkSignIn(b *testing.B) {
 	h := build(b, func(s *imap.Server) { s.Throttle = nil })
 	for b.Loop() {

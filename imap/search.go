@@ -253,17 +253,17 @@ func (s *session) writePart(x *part, found []int, number func(int) uint32) {
 // highest is the highest MODSEQ among what is told of a result (RFC 7162,
 // section 3.1.10).
 func (s *session) highest(found []int, ask searchReturn) (m mailstore.Modseq) {
+	v := s.box
+	told := v.named(found)
 	if (ask.min || ask.max) && !ask.all && !ask.count && ask.part == nil {
-		if ask.min {
-			m = s.box.at(found[0]).modseq
-		}
-		if ask.max {
-			m = max(m, s.box.at(found[len(found)-1]).modseq)
-		}
-		return m
+		told = v.pick(found, ask)
 	}
-	for _, at := range found {
-		m = max(m, s.box.at(at).modseq)
+	for line, err := range v.list(mailstore.UIDsOf(told...)) {
+		if err != nil {
+			_ = s.fault("read MODSEQs", err) // logged there; a low one makes the client ask again
+			break
+		}
+		m = max(m, v.rowOf(line).modseq)
 	}
 	return m
 }

@@ -66,7 +66,7 @@ func (s *session) sort(r *request) error {
 // named is how a client that asked by UID, or not, names the message at a place.
 func (s *session) named(at int, byUID bool) uint32 {
 	if byUID {
-		return uint32(s.box.at(at).uid)
+		return uint32(s.box.uid(at))
 	}
 	return uint32(at + 1)
 }
