@@ -265,10 +265,6 @@ func (a *actor) transfer(how string) {
 
 // search looks for a flag. With nobody else acting the answer is known.
 func (a *actor) search() {
-	if a.rand.IntN(4) == 0 {
-		a.searchRecent()
-		return
-	}
 	flag := map[string]string{"FLAGGED": `\Flagged`, "SEEN": `\Seen`, "KEYWORD $One": "$One"}
 	key := []string{"FLAGGED", "SEEN", "KEYWORD $One"}[a.rand.IntN(3)]
 	var want []uint32
@@ -298,6 +294,7 @@ func (a *actor) search() {
 	if byUID {
 		a.toldAll()
 	}
+	a.searchRecent()
 }
 
 // searchRecent asks for what is recent to this session, which is so to its end.
