@@ -47,24 +47,26 @@ type transaction struct {
 }
 
 // run tries until the batch is committed or refused, or nothing more can be done.
-func (t *transaction) run(ctx context.Context) (err error) {
-	for i := range attempts {
-		if i > 0 && pause(ctx, i) != nil {
-			break
-		}
-		t.sent = false
-		err = t.d.with(ctx, func(c *pgxpool.Conn) error { return t.attempt(ctx, c) })
-		if t.sent && err != nil && !lost(err) {
-			var done bool
-			if done, err = t.settle(ctx, err); done {
-				return nil
-			}
-		}
-		if !lost(err) && !broken(err) {
-			break
-		}
+func (t *transaction) run(ctx context.Context) error {
+	var tried tries
+	err := t.once(ctx)
+	for tried.more(ctx, err) {
+		err = t.once(ctx)
 	}
 	return quiet(err)
+}
+
+// once tries once, and finds out whether that succeeded.
+func (t *transaction) once(ctx context.Context) error {
+	t.sent = false
+	err := t.d.with(ctx, func(c *pgxpool.Conn) error { return t.attempt(ctx, c) })
+	if t.sent && err != nil && !lost(err) {
+		var done bool
+		if done, err = t.settle(ctx, err); done {
+			return nil
+		}
+	}
+	return err
 }
 
 // attempt is one transaction: a round trip that takes the owner's lock and reads what the

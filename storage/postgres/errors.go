@@ -101,13 +101,35 @@ func broken(err error) bool {
 	return true
 }
 
-// attempts bounds how often one thing is tried.
-const attempts = 12
+// A transaction that loses against others on a busy owner at serializable wins one time in
+// as many as there are nodes, so it may try often; a server that went away comes back
+// within seconds, or later than anybody waits.
+const (
+	maxLost   = 100
+	maxBroken = 12
+)
 
-// pause waits before another attempt: 2 ms, then about twice as long each time up to
-// half a second, and by chance up to half of it less, so that two who met do not meet again.
-func pause(ctx context.Context, attempt int) error {
-	longest := min(2*time.Millisecond<<attempt, 500*time.Millisecond)
+// tries counts what did not work.
+type tries struct{ lost, broken int }
+
+// more waits before another try, if there is to be one after err: who lost, up to 16 ms, so
+// that its turn comes; over broken connections up to half a second.
+func (t *tries) more(ctx context.Context, err error) bool {
+	switch {
+	case lost(err):
+		t.lost++
+		return t.lost < maxLost && pause(ctx, min(t.lost, 3)) == nil
+	case broken(err):
+		t.broken++
+		return t.broken < maxBroken && pause(ctx, t.broken) == nil
+	}
+	return false
+}
+
+// pause waits 2 ms, twice as long for each step up to half a second, and by chance up to
+// half of it less, so that two who met do not meet again.
+func pause(ctx context.Context, step int) error {
+	longest := min(2*time.Millisecond<<step, 500*time.Millisecond)
 	t := time.NewTimer(longest - rand.N(longest/2))
 	defer t.Stop()
 	select {
@@ -119,14 +141,11 @@ func pause(ctx context.Context, attempt int) error {
 }
 
 // again runs what can be done twice until it neither lost nor met a broken connection.
-func again(ctx context.Context, fn func() error) (err error) {
-	for i := range attempts {
-		if i > 0 && pause(ctx, i) != nil {
-			break
-		}
-		if err = fn(); !lost(err) && !broken(err) {
-			break
-		}
+func again(ctx context.Context, fn func() error) error {
+	var t tries
+	err := fn()
+	for t.more(ctx, err) {
+		err = fn()
 	}
 	return quiet(err)
 }
