@@ -113,6 +113,7 @@ var faultsWeb = []fault{
 	{"D12", "filestore/drive/stamp.go", "case quota > 0 && quota-used < r.step(w.Size):", "case quota > 0 && quota-used < w.Size:", "./storage/bolt", "^TestDrive$", ""},
 	{"D12", "filestore/drive/stamp.go", " || r.Coming >= maxComing", "", "./storage/bolt", "^TestDrive$", ""},
 	{"D13", "webmail/api/batch.go", "(len(ids)-1)/perCall)", "0/perCall)", "./webmail/api", "^TestFilesRemovedTogether$", ""},
+	{"D13", "filestore/drive/stamp.go", "if w.Brought && o.Request == (ID{}) {", "if w.Brought && o.Request == w.Object {", "./storage/bolt", "^TestDrive$", ""},
 	{"D13", "filestore/drive/stamp.go", "case freed > 0 && freed+o.Parts() > MaxFreed:", "case freed > 1<<40:", "./storage/bolt", "^TestDrive$", ""},
 	{"D13", "filestore/drive/stamp.go", "for _, r := range d.out.Requests {", "for _, r := range d.out.Requests[len(d.out.Requests):] {", "./storage/bolt", "^TestDrive$", ""},
 	{"A06", "webmail/api/client/files/remove.go", "\t\t\tx.d.doom(&f.Entries[i])\n", "", "./webmail/api/client/files", "^TestRemoveMeetsMove$", ""},

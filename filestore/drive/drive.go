@@ -226,11 +226,12 @@ type (
 	// Remove deletes an object and its links. With Before, only one on its way that
 	// nothing came of since then; with a Request, one on its way that came by it. With
 	// Unused, only one that this server made, that its owner did not take over and, of
-	// what was sent, that no link leads to.
+	// what was sent, that no link leads to. With Brought, only one that its owner did not
+	// take over.
 	Remove struct {
 		Object, Request ID
 		Before          time.Time
-		Unused          bool
+		Unused, Brought bool
 	}
 	// RemoveMany deletes objects and their links, at most MaxBatch. One that is not there
 	// went before. With the first that has more parts than go at once, and those after

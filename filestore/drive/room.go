@@ -267,6 +267,12 @@ func (d *Drive) Remove(ctx context.Context, by By, id ID) error {
 	return err
 }
 
+// Refuse deletes what was brought and not taken over.
+func (d *Drive) Refuse(ctx context.Context, o Owner, id ID) error {
+	_, err := d.apply(ctx, o, Remove{Object: id, Brought: true})
+	return err
+}
+
 // RemoveMany deletes objects of an owner, their octets and their links, all of them or
 // none. later are those that it left, because one request frees no more at once: ask
 // again.

@@ -321,6 +321,9 @@ func (d *desk) remove(w Remove) error {
 	if w.Request != (ID{}) && (o.Whole || o.Request != w.Request) {
 		return ErrNone // a stranger's no more, or never his
 	}
+	if w.Brought && o.Request == (ID{}) {
+		return ErrNone // another device took it over, and a folder leads there by now
+	}
 	links, err := d.rows.LinksTo(o.ID)
 	if err != nil {
 		return err

@@ -95,9 +95,16 @@ func fileOperations(s service) {
 	route(s, op{
 		name: "remove-file", method: http.MethodDelete, path: one, tag: tagFiles, access: forAccount,
 		about: "Deletes a file, its octets and its links, for good.",
-	}, func(ctx context.Context, in *fileAsked) (*struct{}, error) {
+	}, func(ctx context.Context, in *struct {
+		InFile
+		Brought bool `query:"brought" doc:"only if it was brought and not taken over"`
+	}) (*struct{}, error) {
 		id, err := in.file()
-		if err == nil {
+		switch {
+		case err != nil:
+		case in.Brought:
+			err = s.Files.Refuse(ctx, driveOwner(ctx), id)
+		default:
 			err = s.Files.Remove(ctx, mine(ctx), id)
 		}
 		return nil, err

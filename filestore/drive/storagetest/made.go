@@ -40,6 +40,11 @@ func testMade(f *fixture) {
 	own := make(drive.Begin{}, "")
 	f.apply(alice, drive.Take{Object: other.ID})
 	f.refuse(drive.ErrNone, alice, drive.Remove{Object: other.ID, Unused: true})
+	taken, refused := make(drive.Begin{Request: drive.Outgoing}, "h"), make(drive.Begin{Request: drive.Outgoing}, "h")
+	f.apply(alice, drive.Take{Object: taken.ID})
+	f.refuse(drive.ErrNone, alice, drive.Remove{Object: taken.ID, Brought: true}) // a folder leads there by now
+	f.apply(alice, drive.Remove{Object: taken.ID})
+	f.apply(alice, drive.Remove{Object: refused.ID, Brought: true})
 	f.refuse(drive.ErrNone, alice, drive.Remove{Object: own.ID, Unused: true})
 	f.apply(alice, drive.Remove{Object: cut.ID, Unused: true})
 	f.apply(alice, drive.Remove{Object: sent.ID, Unused: true})

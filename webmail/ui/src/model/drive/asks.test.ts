@@ -24,7 +24,7 @@ class Drops {
     mutate: async (method: string, path: string, body?: object) => {
       this.said += JSON.stringify(body ?? "");
       this.did.push(`${method} ${path}`);
-      const id = path.split("/")[2];
+      const id = path.split("?")[0]!.split("/")[2];
       if (path.startsWith("/files")) return void (this.files = this.files.filter((f) => f.id !== id));
       if (method === "DELETE") return void (this.asks = this.asks.filter((a) => a.id !== id));
       if (method === "PATCH") return Object.assign(this.asks.find((a) => a.id === id)!, { state: "revoked" });
@@ -99,6 +99,7 @@ test("what another key sealed, or another request got, does not open, and may be
   expect(asks.came.value).toMatchObject([{ head: null }]);
   await expect(asks.take(asks.came.value![0]!)).rejects.toThrow();
   await asks.refuse(asks.came.value![0]!);
+  expect(drops.did).toContain(`DELETE /files/${object.id}?brought=true`); // not one that another device took over
   expect([drops.files, asks.came.value]).toEqual([[], []]);
 });
 

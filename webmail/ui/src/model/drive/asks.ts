@@ -163,9 +163,11 @@ export class Asks {
     return placed;
   }
 
-  /** Deletes what came, for good. */
+  /** Deletes what came, for good; not what another device took over meanwhile: a folder leads there. */
   async refuse(c: Came): Promise<void> {
-    await this.parts.api.mutate("DELETE", `/files/${c.id}`);
+    await this.parts.api.mutate("DELETE", `/files/${c.id}?brought=true`).catch((e: unknown) => {
+      if (!(e instanceof ApiError) || e.status !== 404) throw e;
+    });
     this.#gone(c);
   }
 
