@@ -187,12 +187,15 @@ func (s *session) file(drafts []draft, instead mailstore.Place) (mailstore.Event
 	if s.server.Keeping != nil {
 		return s.keepAll(drafts, instead)
 	}
+	p := s.progress()
+	defer p.end()
 	a, to, err := s.recipient()
 	if err != nil {
 		return mailstore.Event{}, err
 	}
 	deliveries := make([]mailstore.Delivery, len(drafts))
 	for i, d := range drafts {
+		p.done(i, len(drafts))
 		gist := mail.Look(s.ctx, d.mail, mail.DefaultLimits)
 		if len(drafts) == 1 && instead.UID == 0 {
 			if e, found, err := s.filed(a, d.box, gist.MessageID); found || err != nil {

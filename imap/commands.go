@@ -84,6 +84,8 @@ type request struct {
 	wire.Command
 	code     string // of the tagged OK, without its brackets
 	quiet    bool   // what is new is not told at its end
+	counted  bool   // the UID form names messages by number all the same: numbers stay
+	went     bool   // messages went from the mailbox: the tagged OK says where it stands
 	answered bool   // the handler has said all itself
 }
 

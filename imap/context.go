@@ -52,6 +52,17 @@ func (s *session) noUpdate(tag string) {
 	s.wire.Str("] its result is not kept up to date\r\n")
 }
 
+// endNumbered ends the searches whose results are message numbers: after ENABLE UIDONLY
+// none may be told (RFC 9586, section 3).
+func (s *session) endNumbered() {
+	s.live = slices.DeleteFunc(s.live, func(l *live) bool {
+		if !l.byUID {
+			s.noUpdate(l.tag)
+		}
+		return !l.byUID
+	})
+}
+
 // liveAt is the place of the context that a tag names, or -1.
 func (s *session) liveAt(tag string) int {
 	return slices.IndexFunc(s.live, func(l *live) bool { return l.tag == tag })
@@ -142,7 +153,7 @@ func (s *session) addTo(l *live, uids mailstore.UIDSet) error {
 		return no("LIMIT", "too many messages to keep in order")
 	}
 	found := slices.Collect(each(s.box.only([]span{{0, s.box.count()}}, l.found)))
-	messages, err := s.ordering(found, order.NeedsHeader(l.keys), func(at int) uint32 { return uint32(at) })
+	messages, err := s.ordering(found, order.NeedsHeader(l.keys), func(at int) uint32 { return uint32(at) }, nil)
 	if err != nil {
 		return err
 	}

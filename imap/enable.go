@@ -15,7 +15,10 @@ var enables = map[string]func(*session){
 		s.enabled.qresync = true
 		s.followModseqs()
 	},
-	"UIDONLY": func(s *session) { s.enabled.uidOnly = true },
+	"UIDONLY": func(s *session) {
+		s.enabled.uidOnly = true
+		s.endNumbered()
+	},
 }
 
 // spelled is how we write the names of those whose case matters to some.

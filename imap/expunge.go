@@ -22,8 +22,8 @@ func (s *session) expunge(r *request) error {
 		return bad("EXPUNGE takes no argument")
 	}
 	e, err := s.apply(change)
-	if err == nil && s.enabled.condstore && e.Modseq > 0 {
-		r.code = "HIGHESTMODSEQ " + modseqText(e.Modseq) // RFC 7162, section 3.2.7
+	if err == nil {
+		r.went = e.Modseq > 0
 	}
 	return s.fault("expunge", err)
 }

@@ -151,10 +151,17 @@ func (f *fetch) miss(uid mailstore.UID, err error) {
 }
 
 // begin writes the head of a response and the items that come from the row.
-// flags says that FLAGS is to be told although nobody asked.
+// flags says that FLAGS is to be told although nobody asked, and to whoever follows
+// MODSEQs those and the UID (RFC 7162, section 3.2.4). Who counts no more has the UID in
+// front, and as an item only by asking (RFC 9586, section 3.3).
 func (f *fetch) begin(m *message, flags bool) (next string) {
 	w := f.wire
-	next = f.session.head(m.at, m.row, f.uid)
+	next = f.session.head(m.at, m.row, f.uid || flags && f.session.enabled.condstore)
+	if f.session.enabled.uidOnly && f.asked["UID"] {
+		w.Str("UID ")
+		w.Num(uint64(m.row.uid))
+		next = " "
+	}
 	if flags && !f.asked["FLAGS"] {
 		w.Str(next)
 		w.Str("FLAGS ")

@@ -41,6 +41,7 @@ type Limits struct {
 	Idle        time.Duration // between two commands (RFC 9051, section 5.4: not under 30 minutes)
 	Read        time.Duration // between two reads inside a command
 	Write       time.Duration // for the client to take one piece of output
+	Progress    time.Duration // between two words to who waits for a long command (RFC 9585: 10 to 15 seconds)
 }
 
 // DefaultLimits suit one small machine.
@@ -53,6 +54,7 @@ var DefaultLimits = Limits{
 	Idle:        31 * time.Minute,
 	Read:        time.Minute,
 	Write:       time.Minute,
+	Progress:    10 * time.Second,
 }
 
 // Server is the IMAP door. Its fields are set once, before Serve.

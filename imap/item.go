@@ -165,7 +165,7 @@ func (f *fetch) item(p *wire.Parser) bool {
 		return false
 	}
 	if name == "UID" {
-		f.uid = true
+		f.uid, f.asked[name] = true, true
 		return true
 	}
 	read := items[name]

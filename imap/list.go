@@ -61,7 +61,7 @@ func (s *session) listAll(l *listing) error {
 			continue
 		}
 		s.writeList(l, b, attrs)
-		if b.real {
+		if b.real && l.selects(b) {
 			if err := s.writeMore(l, b.box); err != nil {
 				return err
 			}
@@ -69,6 +69,10 @@ func (s *session) listAll(l *listing) error {
 	}
 	return nil
 }
+
+// selects says whether a branch is listed for itself, not only for what is below it: of
+// the others nothing more is told (RFC 5819, section 2; RFC 9590, section 4).
+func (l *listing) selects(b *branch) bool { return !l.subscribed || b.subscribed }
 
 // writeMore tells what was asked for beside the mailbox itself.
 func (s *session) writeMore(l *listing, b mailstore.Mailbox) error {

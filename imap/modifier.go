@@ -31,7 +31,7 @@ func (f *fetch) changedSince(p *wire.Parser) bool {
 }
 
 func (f *fetch) partial(p *wire.Parser) (ok bool) {
-	if ok = p.Space(); ok {
+	if ok = p.Space() && f.part == nil; ok {
 		f.part, ok = parsePart(p)
 	}
 	return ok
@@ -57,6 +57,9 @@ func (f *fetch) modifiers(p *wire.Parser, uid bool) error {
 
 // choose applies the modifiers to the messages of a set, which p still has.
 func (f *fetch) choose(spans []span, p wire.Parser, uid bool) ([]span, error) {
+	if f.part != nil { // before CHANGEDSINCE, however they stand (RFC 9394, section 3.4)
+		spans = f.part.of(spans)
+	}
 	if f.changed {
 		set := everyUID
 		if asked, ok := p.Set(); ok && uid && !asked.Saved {
@@ -67,9 +70,6 @@ func (f *fetch) choose(spans []span, p wire.Parser, uid bool) ([]span, error) {
 			return nil, err
 		}
 		spans = f.view.only(spans, changed)
-	}
-	if f.part != nil {
-		spans = f.part.of(spans)
 	}
 	return spans, nil
 }
@@ -99,7 +99,9 @@ type part struct {
 	spelled  string
 }
 
-// parsePart reads a partial range.
+// parsePart reads a partial range. It is answered with the number first that is nearer
+// to where counting begins, in whichever order they came: both are the same range (RFC 9394,
+// section 4), and imaptest wants this one.
 func parsePart(p *wire.Parser) (*part, bool) {
 	x := &part{last: p.Special("-")}
 	from, ok1 := p.Number()
@@ -112,7 +114,7 @@ func parsePart(p *wire.Parser) (*part, bool) {
 		sign = "-"
 	}
 	x.spelled = sign + strconv.FormatInt(x.from, 10) + ":" + sign + strconv.FormatInt(x.to, 10)
-	return x, ok1 && ok2 && ok3 && ok4 && x.from > 0
+	return x, ok1 && ok2 && ok3 && ok4 && x.from > 0 && x.to < 1<<32
 }
 
 // bounds are where the part lies among n results.

@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"slices"
 	"strconv"
 
 	"sealpost/imap/wire"
@@ -29,6 +30,8 @@ type resync struct {
 	valid uint32
 	since mailstore.Modseq
 	known *wire.Set // nil: all
+
+	numbers, uids wire.Set // which number had which UID, when it knew
 }
 
 // selectParams reads what may stand behind SELECT's mailbox (RFC 4466).
@@ -69,8 +72,8 @@ func (s *session) parseResync(p *wire.Parser) (*resync, *status) {
 	q := &resync{valid: uint32(valid), since: mailstore.Modseq(since)}
 	if p.Space() {
 		if !p.Next("(") {
-			known, ok := p.Set()
-			if !ok || known.Saved {
+			known, ok := knownSet(p)
+			if !ok {
 				return nil, wrong
 			}
 			q.known = &known
@@ -81,7 +84,7 @@ func (s *session) parseResync(p *wire.Parser) (*resync, *status) {
 		if s.enabled.uidOnly {
 			return nil, uidRequired
 		}
-		if !matchData(p) {
+		if !q.matchData(p) {
 			return nil, wrong
 		}
 	}
@@ -95,16 +98,44 @@ func closing(p *wire.Parser, wrong *status) *status {
 	return wrong
 }
 
-// matchData reads what a client says of numbers that it still knows. It could
-// only shorten our answer when expunges are forgotten, and is not used.
-func matchData(p *wire.Parser) bool {
-	if !p.Special("(") {
-		return false
+// matchData reads what a client says of numbers that it still knows.
+func (q *resync) matchData(p *wire.Parser) bool {
+	var ok1, ok2 bool
+	ok := p.Special("(")
+	q.numbers, ok1 = knownSet(p)
+	ok = ok && p.Space()
+	q.uids, ok2 = knownSet(p)
+	return ok && ok1 && ok2 && p.Special(")")
+}
+
+// knownSet reads a set in which neither "*" nor "$" may stand (RFC 7162, section 7).
+func knownSet(p *wire.Parser) (set wire.Set, ok bool) {
+	set, ok = p.Set()
+	return set, ok && !set.Saved && !slices.ContainsFunc(set.Ranges, func(r wire.Range) bool {
+		return r.Start == wire.Star || r.Stop == wire.Star
+	})
+}
+
+// certain is the UID up to which a client knows of all expunges, for the messages have
+// the numbers that it says (RFC 7162, section 3.2.5.2); 0: of none.
+func (v *view) certain(numbers, uids []wire.Range) (last mailstore.UID) {
+	for len(numbers) > 0 && len(uids) > 0 {
+		n, u := &numbers[0], &uids[0]
+		if at := int64(n.Start) - 1; at >= int64(v.count()) || v.uid(int(at)) != mailstore.UID(u.Start) {
+			break
+		}
+		last = mailstore.UID(u.Start)
+		numbers, uids = step(numbers), step(uids)
 	}
-	_, ok1 := p.Set()
-	ok2 := p.Space()
-	_, ok3 := p.Set()
-	return ok1 && ok2 && ok3 && p.Special(")")
+	return last
+}
+
+// step takes the first number out of ascending ranges.
+func step(ranges []wire.Range) []wire.Range {
+	if ranges[0].Start++; ranges[0].Start > ranges[0].Stop || ranges[0].Start == 0 {
+		return ranges[1:]
+	}
+	return ranges
 }
 
 // resync tells all that changed since a client was here last, in one answer.
@@ -113,10 +144,16 @@ func (s *session) resync(q *resync) error {
 	if q.known != nil {
 		known = q.known.Ordered(lastUID)
 	}
-	changed, err := s.missed(q.since, known, true)
+	c, err := s.server.Store.Index.Changes(s.ctx, s.owner, s.box.id, q.since)
 	if err != nil {
 		return err
 	}
+	gone := s.vanished(c, known)
+	if past := s.box.certain(q.numbers.Ranges, q.uids.Ranges); past > 0 {
+		gone = gone.Between(past+1, lastUID)
+	}
+	s.writeVanished(gone)
+	changed := among(c.Changed.Common(s.box.set), known)
 	for uid := range changed.All() {
 		at, _ := s.box.find(uid)
 		s.writeFlags(at)
@@ -130,17 +167,23 @@ const lastUID = 1<<32 - 1
 var everyUID = []wire.Range{{Start: 1, Stop: lastUID}}
 
 // missed gives the UIDs that changed since a MODSEQ, ascending, and with vanished
-// tells which of some UIDs are gone. Where the index has forgotten expunges, all
-// that could be gone is told (RFC 7162, section 3.2.5.2).
+// tells which of some UIDs are gone.
 func (s *session) missed(since mailstore.Modseq, known []wire.Range, vanished bool) (changed mailstore.UIDSet, err error) {
 	c, err := s.server.Store.Index.Changes(s.ctx, s.owner, s.box.id, since)
 	if err != nil {
 		return mailstore.UIDSet{}, err
 	}
-	if vanished { // what the client still counts goes with its number, at its moment
-		s.writeVanished(among(c.Vanished.Minus(s.box.set), known))
+	if vanished {
+		s.writeVanished(s.vanished(c, known))
 	}
 	return among(c.Changed.Common(s.box.set), known), nil
+}
+
+// vanished are those of some UIDs that are gone; where the index has forgotten expunges,
+// all that could be (RFC 7162, section 3.2.6). What the client still counts goes with its
+// number, at its moment.
+func (s *session) vanished(c mailstore.Changes, known []wire.Range) mailstore.UIDSet {
+	return among(c.Vanished.Minus(s.box.set), known)
 }
 
 // among are those of a set that are in some ranges.

@@ -19,5 +19,6 @@ func (s *session) move(r *request) error {
 	if code := copied(e); code != "" {
 		s.wire.Str("* OK [" + code + "] moved\r\n")
 	}
+	r.went = e.Modseq > 0
 	return nil
 }

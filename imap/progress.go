@@ -2,36 +2,73 @@ package imap
 
 import (
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"sealpost/imap/wire"
 )
 
-// progressEvery is how often a client hears of a command that takes long.
-const progressEvery = 5 * time.Second
-
-// progress is INPROGRESS (RFC 9585): who waits long is told that it goes on.
+// progress is INPROGRESS (RFC 9585): while a command works and has nothing to say, its
+// client is told from time to time that it goes on, and how far it is where that is known.
 type progress struct {
 	session *session
-	tag     string
-	told    time.Time
+	mu      sync.Mutex // the connection is the timer's while it has it, until over
+	timer   *time.Timer
+	over    bool
+	some    int // messages of
+	all     int // so many; 0: nobody knows
 }
 
-func (s *session) progress(tag string) *progress {
-	return &progress{session: s, tag: tag, told: s.server.Now()}
+// progress begins to tell of the command that is under way. Until its end nobody else
+// writes to the client.
+func (s *session) progress() *progress {
+	p := &progress{session: s}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.timer = time.AfterFunc(s.server.Limits.Progress, p.tell)
+	return p
 }
 
-// done tells how far a command is, if it was quiet for long.
+// done notes how far the command is.
 func (p *progress) done(some, all int) {
-	if p == nil { // no command is under way
+	if p == nil { // nobody waits for it
 		return
 	}
-	now := p.session.server.Now()
-	if now.Sub(p.told) < progressEvery {
+	p.mu.Lock()
+	p.some, p.all = some, all
+	p.mu.Unlock()
+}
+
+// end gives the connection back.
+func (p *progress) end() {
+	p.mu.Lock()
+	p.over = true
+	p.mu.Unlock()
+	p.timer.Stop()
+}
+
+func (p *progress) tell() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := p.session.wire
+	if p.over || w.Over() {
 		return
 	}
-	p.told = now
-	code := string(wire.AppendQuoted(nil, p.tag)) + " " + strconv.Itoa(some) + " " + strconv.Itoa(all)
-	p.session.wire.Str("* OK [INPROGRESS (" + code + ")] still at it\r\n")
-	p.session.wire.Flush()
+	w.Str("* OK [INPROGRESS (" + p.detail() + ")] still at it\r\n")
+	w.Flush()
+	p.timer.Reset(p.session.server.Limits.Progress)
+}
+
+// detail is the tag, which a "]" would cut off, and how far the command is: what is not
+// known is NIL, and what is done is not in progress (RFC 9585, section 4).
+func (p *progress) detail() string {
+	tag, state := "NIL", "NIL NIL"
+	if t := p.session.tag; t != "" && !strings.Contains(t, "]") {
+		tag = string(wire.AppendQuoted(nil, t))
+	}
+	if p.some < p.all {
+		state = strconv.Itoa(p.some) + " " + strconv.Itoa(p.all)
+	}
+	return tag + " " + state
 }

@@ -40,5 +40,6 @@ func (s *session) replace(r *request) error {
 	}
 	s.watch.put(e)
 	s.wire.Str("* OK [" + appended(e) + "] it has come\r\n")
+	r.went = true
 	return nil
 }

@@ -2,6 +2,7 @@ package imap
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"sealpost/imap/wire"
@@ -32,10 +33,11 @@ func (s *session) search(r *request) error {
 	if err == nil && ask.update && s.liveAt(r.Tag) >= 0 {
 		err = sameTag
 	}
+	r.counted = p.counted
 	if err != nil {
 		return s.unsaved(ask, err)
 	}
-	found, err := s.evaluate(p, tree, r.Tag)
+	found, err := s.evaluate(p, tree)
 	if err != nil {
 		return s.unsaved(ask, s.fault("search", err))
 	}
@@ -98,7 +100,8 @@ var returnOptions = map[string]func(*searchReturn, *wire.Parser) bool{
 	"SAVE":    func(r *searchReturn, _ *wire.Parser) bool { r.save = true; return true },
 	"CONTEXT": func(*searchReturn, *wire.Parser) bool { return true }, // that more is to come of it
 	"PARTIAL": func(r *searchReturn, p *wire.Parser) (ok bool) {
-		if ok = p.Space(); ok {
+		ok = p.Space() && r.part == nil
+		if ok {
 			r.part, ok = parsePart(p)
 		}
 		return ok
@@ -160,24 +163,26 @@ func knownCharset(name string) error {
 	return no("BADCHARSET (US-ASCII UTF-8)", "unknown charset")
 }
 
-// pick is what SAVE keeps of a result: only what MIN and MAX name if nothing
-// more was asked for (RFC 5182, section 2.4).
+// pick is what SAVE keeps of a result: only what MIN, MAX and PARTIAL name, if they
+// are all that was asked for (RFC 5182, section 2.4; RFC 9394, section 3.2).
 func (v *view) pick(found []int, ask searchReturn) []mailstore.UID {
-	if (ask.min || ask.max) && !ask.all && !ask.count {
-		var uids []mailstore.UID
-		if ask.min && len(found) > 0 {
-			uids = append(uids, v.uid(found[0]))
-		}
-		if last := len(found) - 1; ask.max && last >= 0 && !(ask.min && last == 0) {
-			uids = append(uids, v.uid(found[last]))
-		}
-		return uids
+	if ask.all || ask.count || !ask.min && !ask.max && ask.part == nil {
+		return v.named(found)
 	}
-	if ask.part != nil && !ask.count {
+	var kept []int
+	if ask.part != nil {
 		lo, hi := ask.part.bounds(len(found))
-		found = found[lo:hi]
+		kept = append(kept, found[lo:hi]...)
 	}
-	return v.named(found)
+	if ask.min && len(found) > 0 {
+		kept = append(kept, found[0])
+	}
+	if ask.max && len(found) > 0 {
+		kept = append(kept, found[len(found)-1])
+	}
+	uids := v.named(kept)
+	slices.Sort(uids)
+	return slices.Compact(uids)
 }
 
 // writeFound writes SEARCH or ESEARCH.

@@ -31,12 +31,14 @@ type searchHeader struct {
 }
 
 // evaluate finds the places that fit, ascending.
-func (s *session) evaluate(p *searchParser, tree searchKey, tag string) ([]int, error) {
+func (s *session) evaluate(p *searchParser, tree searchKey) ([]int, error) {
+	going := s.progress()
+	defer going.end()
 	uids, err := p.narrowed()
 	if err != nil {
 		return nil, err
 	}
-	return s.evaluateAmong(tree, uids, s.progress(tag))
+	return s.evaluateAmong(tree, uids, going)
 }
 
 // narrowed are the messages that are left by keys which all must fit: sets, and marks

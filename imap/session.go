@@ -37,6 +37,7 @@ type session struct {
 	box     *view           // the selected mailbox, or nil
 	saved   []mailstore.UID // what "$" stands for (SEARCHRES), ascending
 	stirred bool            // a wait was nudged, and nobody looked yet
+	tag     string          // of the command that is under way
 	watch   *watch          // what NOTIFY asked for, or nil
 	live    []*live         // searches of the mailbox that are kept up to date
 
@@ -127,6 +128,7 @@ func (s *session) command() {
 // run does one command and answers it.
 func (s *session) run(r *request) {
 	c, known := commands[r.Name]
+	s.tag = r.Tag
 	var err error
 	switch {
 	case !known || r.UID && !c.uid:
@@ -141,6 +143,7 @@ func (s *session) run(r *request) {
 	if s.decline(r) && !s.wire.Over() && !r.answered {
 		s.answer(r, c, err)
 	}
+	s.tag = ""
 }
 
 // decline reads and forgets mails that nobody took and that are on their way all
@@ -190,11 +193,12 @@ func (s *session) answer(r *request, c command, err error) {
 		if !r.quiet {
 			// The command is done by now, so an index that fails here only delays
 			// what is new. It was logged where it was classified.
-			_ = s.tell(!c.numbers || r.UID, c.shows)
+			_ = s.tell(!c.numbers || r.UID && !r.counted, c.shows)
 			if c.numbers && r.code == "" && s.box != nil && s.box.gone.Len() > 0 {
 				r.code = "EXPUNGEISSUED" // a NOOP tells which (RFC 5530, section 3)
 			}
 		}
+		s.stand(r)
 		if !s.wire.Over() {
 			s.wire.Reply(r.Tag, "OK", r.code, r.name()+" completed")
 		}
@@ -211,6 +215,15 @@ func (s *session) answer(r *request, c command, err error) {
 		s.guessed()
 	default:
 		s.mistake()
+	}
+}
+
+// stand says where the mailbox stands after messages went from it (RFC 7162, sections
+// 3.2.7 and 3.2.9; RFC 6851, section 4.4; RFC 8508, section 4.5): up to there all was
+// told.
+func (s *session) stand(r *request) {
+	if r.went && s.enabled.condstore && s.box != nil {
+		r.code = "HIGHESTMODSEQ " + modseqText(s.box.since)
 	}
 }
 
@@ -254,6 +267,7 @@ func (s *session) mailbox(name string) (mailstore.Mailbox, error) {
 
 // apply runs one change.
 func (s *session) apply(c mailstore.Change) (mailstore.Event, error) {
+	defer s.progress().end()
 	events, err := s.server.Store.Apply(s.ctx, s.owner, c)
 	if err != nil {
 		return mailstore.Event{}, err

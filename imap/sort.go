@@ -26,22 +26,19 @@ func (s *session) sort(r *request) error {
 		err = sameTag
 	}
 	if err != nil {
-		return err
+		return s.unsaved(ask, err)
 	}
 	keys, ok := p.sortKeys()
 	if !ok {
 		return bad("expected SORT [RETURN (...)] (criteria) charset keys, of those that this server knows")
 	}
-	tree, found, err := s.foundBy(p, r.Tag)
+	tree, found, err := s.foundBy(p, r)
+	ask.modseq = p.modseq
 	if err != nil {
 		return s.unsaved(ask, err)
 	}
-	messages, err := s.ordering(found, order.NeedsHeader(keys), func(at int) uint32 { return uint32(at) })
-	if err != nil {
+	if err := s.inOrder(found, keys); err != nil {
 		return s.unsaved(ask, s.fault("sort", err))
-	}
-	for i, at := range order.Sort(messages, keys) {
-		found[i] = int(at)
 	}
 	if ask.save {
 		s.saved = s.box.pick(found, ask)
@@ -59,7 +56,24 @@ func (s *session) sort(r *request) error {
 		s.wire.Mark(' ')
 		s.wire.Num(uint64(s.named(at, r.UID)))
 	}
+	if ask.modseq && len(found) > 0 { // RFC 7162, section 3.1.9
+		s.wire.Str(" (MODSEQ " + modseqText(s.highest(found, ask)) + ")")
+	}
 	s.wire.Line()
+	return nil
+}
+
+// inOrder sorts places by what stands at them.
+func (s *session) inOrder(found []int, keys []order.Key) error {
+	p := s.progress()
+	defer p.end()
+	messages, err := s.ordering(found, order.NeedsHeader(keys), func(at int) uint32 { return uint32(at) }, p)
+	if err != nil {
+		return err
+	}
+	for i, at := range order.Sort(messages, keys) {
+		found[i] = int(at)
+	}
 	return nil
 }
 
@@ -92,7 +106,7 @@ func (p *searchParser) sortKeys() (keys []order.Key, ok bool) {
 }
 
 // foundBy reads "charset keys" up to the end, and finds what fits.
-func (s *session) foundBy(p *searchParser, tag string) (searchKey, []int, error) {
+func (s *session) foundBy(p *searchParser, r *request) (searchKey, []int, error) {
 	name, ok := p.Astring()
 	if !ok || !p.Space() {
 		return nil, nil, bad("expected a charset and search keys")
@@ -101,6 +115,7 @@ func (s *session) foundBy(p *searchParser, tag string) (searchKey, []int, error)
 		return nil, nil, err
 	}
 	tree, ok := p.keys()
+	r.counted = p.counted
 	if !ok || !p.End() {
 		return nil, nil, bad("expected search keys that this server knows")
 	}
@@ -110,13 +125,13 @@ func (s *session) foundBy(p *searchParser, tag string) (searchKey, []int, error)
 	if p.modseq {
 		s.followModseqs()
 	}
-	found, err := s.evaluate(p, tree, tag)
+	found, err := s.evaluate(p, tree)
 	return tree, found, s.fault("search", err)
 }
 
 // ordering reads what is compared of the messages at some places. Of one that was
 // expunged meanwhile little is known, but it has its number still.
-func (s *session) ordering(found []int, headers bool, number func(at int) uint32) ([]order.Message, error) {
+func (s *session) ordering(found []int, headers bool, number func(at int) uint32, p *progress) ([]order.Message, error) {
 	if headers && len(found) > maxOrdered {
 		return nil, no("LIMIT", "too many messages at once: narrow the search")
 	}
@@ -127,6 +142,7 @@ func (s *session) ordering(found []int, headers bool, number func(at int) uint32
 	}
 	wanted := mailstore.UIDsOf(v.named(found)...)
 	for line, err := range s.lister(v.id, mailstore.Columns{Whole: headers})(wanted) {
+		p.done(got, len(found))
 		if err != nil {
 			return nil, fmt.Errorf("read what is compared: %w", err)
 		}

@@ -12,6 +12,21 @@ var algorithms = map[string]func([]order.Message) ([]*order.Thread, error){
 	},
 }
 
+// threads puts the messages at some places into threads.
+func (s *session) threads(found []int, byUID bool, by func([]order.Message) ([]*order.Thread, error)) ([]*order.Thread, error) {
+	p := s.progress()
+	defer p.end()
+	messages, err := s.ordering(found, true, func(at int) uint32 { return s.named(at, byUID) }, p)
+	if err != nil {
+		return nil, err
+	}
+	threads, err := by(messages)
+	if err != nil {
+		return nil, no("LIMIT", "messages refer to each other in too many ways: narrow the search")
+	}
+	return threads, nil
+}
+
 // thread is THREAD and UID THREAD (RFC 5256), over what is visible: ids are, but at
 // the strictest level as pseudonyms of the account's own, which thread as well;
 // subjects are only where the account shows them.
@@ -22,17 +37,13 @@ func (s *session) thread(r *request) error {
 	if by == nil || !p.Space() {
 		return bad("expected THREAD algorithm charset keys, of algorithms that this server knows")
 	}
-	_, found, err := s.foundBy(&p, r.Tag)
+	_, found, err := s.foundBy(&p, r)
 	if err != nil {
 		return err
 	}
-	messages, err := s.ordering(found, true, func(at int) uint32 { return s.named(at, r.UID) })
+	threads, err := s.threads(found, r.UID, by)
 	if err != nil {
 		return s.fault("thread", err)
-	}
-	threads, err := by(messages)
-	if err != nil {
-		return no("LIMIT", "messages refer to each other in too many ways: narrow the search")
 	}
 	s.wire.Str("* THREAD")
 	if len(threads) > 0 {

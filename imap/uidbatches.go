@@ -6,13 +6,14 @@ import (
 )
 
 const (
-	leastBatch = 500     // messages, RFC 10022, section 3.1.1
+	leastBatch = 500     // messages, RFC 10022, section 3.1.3.2
 	mostBatch  = 100_000 // messages that a range of batches may have (section 3.1.5)
 )
 
 // uidBatches is UIDBATCHES (RFC 10022): ranges of UIDs, newest first, that have as
 // many messages each as were asked for. They leave no UID out: what is expunged
-// later only makes one smaller.
+// later only makes one smaller. Who asks again is answered again, though the client must
+// not (section 3.1.1): an answer costs a look for each batch, and never a message.
 func (s *session) uidBatches(r *request) error {
 	p := &r.Args
 	size, ok := p.Number()

@@ -4,7 +4,7 @@
 //
 // It never knows what a command does, who sent it, or what a mail is.
 //
-// Invariants: one goroutine reads and writes, and others may only nudge, send
+// Invariants: one goroutine at a time reads and writes, and others may only nudge, send
 // off or cut; the first read error is the last read; a client's octets are read
 // as a command only where a command begins; every wait has an end; a connection
 // that waits holds no buffer.

@@ -1,0 +1,94 @@
+package imap_test
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"sealpost/imap"
+	"sealpost/mailstore"
+)
+
+// slow is an index that takes its time once it is told to.
+type slow struct {
+	mailstore.Index
+	pause atomic.Int64 // nanoseconds
+}
+
+func (s *slow) wait() { time.Sleep(time.Duration(s.pause.Load())) }
+
+func (s *slow) Apply(ctx context.Context, o mailstore.Owner, changes []mailstore.Change) ([]mailstore.Event, error) {
+	s.wait()
+	return s.Index.Apply(ctx, o, changes)
+}
+
+func (s *slow) Mails(ctx context.Context, o mailstore.Owner, b mailstore.MailboxID, uids []mailstore.UID) iter.Seq2[mailstore.Mail, error] {
+	s.wait()
+	return s.Index.Mails(ctx, o, b, uids)
+}
+
+// Whoever waits for a command is told that it goes on, and how far it is where that is
+// known (RFC 9585, section 4).
+func TestLongCommandsTellTheirProgress(t *testing.T) {
+	t.Parallel()
+	index := &slow{}
+	h := build(t, func(s *imap.Server) {
+		index.Index = s.Store.Index
+		s.Store.Index = index
+		s.Limits.Progress = 20 * time.Millisecond
+	})
+	for range 130 { // one more than two batches of headers
+		h.deliver(h.alice, "INBOX", letter("one", "x"))
+	}
+	c := h.line(t, true)
+	c.say(fmt.Sprintf("a LOGIN %s %s\r\nb SELECT INBOX\r\n", h.alice.address, h.alice.password))
+	c.until("b OK")
+	index.pause.Store(int64(90 * time.Millisecond))
+
+	const known = `"%s" \d+ 130|"%s" NIL NIL`
+	for _, test := range []struct{ tag, command, detail string }{
+		{"search", "SEARCH SUBJECT one", known},
+		{"sort", "SORT (SUBJECT) UTF-8 ALL", known},
+		{"thread", "UID THREAD REFERENCES UTF-8 ALL", known},
+		{"store", `STORE 1 +FLAGS (\Seen)`, `"%s" NIL NIL`},
+		{"copy", "COPY 1:3 Archive", `"%s" NIL NIL`},
+		{"move", "MOVE 1 Archive", `"%s" NIL NIL`},
+		{"expunge", "UID EXPUNGE 1:9", `"%s" NIL NIL`},
+		{"append", "APPEND Archive {4+}\r\nA:b\n {4+}\r\nA:c\n", `"%s" NIL NIL|"%s" [01] 2`},
+		{"delete", "DELETE Archive", `"%s" NIL NIL`},
+		{"a]b", "CREATE x", "NIL NIL NIL"}, // the bracket would end the code
+	} {
+		c.say(test.tag + " " + test.command + "\r\n")
+		want := regexp.MustCompile(`^\* OK \[INPROGRESS \((` + strings.ReplaceAll(test.detail, "%s", test.tag) + `)\)\] `)
+		told := 0
+		for {
+			line := c.next()
+			if strings.HasPrefix(line, test.tag+" ") {
+				if !strings.HasPrefix(line, test.tag+" OK") {
+					t.Errorf("%s: %q", test.tag, line)
+				}
+				break
+			}
+			if !strings.Contains(line, "INPROGRESS") {
+				continue
+			}
+			if told++; !want.MatchString(line) {
+				t.Errorf("%s: said %q", test.tag, line)
+			}
+		}
+		if told < 2 {
+			t.Errorf("%s was said to go on %d times", test.tag, told)
+		}
+	}
+	// what is quick is not talked about
+	index.pause.Store(0)
+	c.say("quick NOOP\r\n")
+	if line := c.next(); !strings.HasPrefix(line, "quick OK") {
+		t.Errorf("said %q", line)
+	}
+}
