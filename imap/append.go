@@ -61,7 +61,7 @@ func (s *session) append(r *request) error {
 	if err != nil {
 		return s.fault("append", err)
 	}
-	s.watch.put(e)
+	s.put(e)
 	r.code = appended(e)
 	return nil
 }

@@ -24,9 +24,10 @@ type live struct {
 	byUID  bool
 	tree   searchKey
 	found  mailstore.UIDSet
-	fetch  *fetch          // what is told of messages that come to it, or nil
-	keys   []order.Key     // of a SORT, and
-	sorted []mailstore.UID // its result
+	fetch  *fetch           // what is told of new messages that come to it, or nil
+	came   mailstore.UIDSet // those that just did
+	keys   []order.Key      // of a SORT, and
+	sorted []mailstore.UID  // its result
 }
 
 // keepLive keeps a search up to date from here on, or says that it will not.
@@ -77,13 +78,13 @@ func (s *session) tellGone() {
 }
 
 // tellContexts tells how messages that changed or are new change the results.
-func (s *session) tellContexts(changed mailstore.UIDSet) {
-	if changed.Len() == 0 || len(s.live) == 0 {
+func (s *session) tellContexts(n news) {
+	if n.changed.Len() == 0 || len(s.live) == 0 {
 		return
 	}
-	changed = changed.Common(s.box.set)
+	changed := n.changed.Common(s.box.set)
 	s.live = slices.DeleteFunc(s.live, func(l *live) bool {
-		err := s.refresh(l, changed)
+		err := s.refresh(l, changed, n.fresh)
 		if err != nil {
 			_ = s.fault("refresh a search", err) // logged there; the client is told
 			s.noUpdate(l.tag)
@@ -92,8 +93,9 @@ func (s *session) tellContexts(changed mailstore.UIDSet) {
 	})
 }
 
-// refresh looks at messages again that a result may have lost or won.
-func (s *session) refresh(l *live, changed mailstore.UIDSet) error {
+// refresh looks at messages again that a result may have lost or won. Attributes are
+// told of those that are new, not of those that came by their flags (RFC 5465, section 7).
+func (s *session) refresh(l *live, changed, fresh mailstore.UIDSet) error {
 	found, err := s.evaluateAmong(l.tree, changed, nil)
 	if err != nil {
 		return err
@@ -104,13 +106,8 @@ func (s *session) refresh(l *live, changed mailstore.UIDSet) error {
 	if added.Len() == 0 {
 		return nil
 	}
-	l.found = l.found.Union(added)
-	if err := s.addTo(l, added); err != nil || l.fetch == nil {
-		return err
-	}
-	f := *l.fetch
-	f.wire, f.view = s.wire, s.box
-	return f.answer(s.box.only([]span{{0, s.box.count()}}, added))
+	l.found, l.came = l.found.Union(added), added.Common(fresh)
+	return s.addTo(l, added)
 }
 
 // removeFrom is REMOVEFROM (RFC 5267, section 4.3.4). Of a SORT each is named with

@@ -19,7 +19,7 @@ func (s *session) copy(r *request) error {
 	if err != nil {
 		return s.fault("copy", err)
 	}
-	s.watch.put(e)
+	s.put(e)
 	r.code = copied(e)
 	return nil
 }

@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"strconv"
 	"strings"
 
 	"sealpost/imap/wire"
@@ -16,6 +17,21 @@ type item struct {
 
 	write func(*fetch, *message)       // what is told in a word, or nil
 	send  func(*fetch, *message) error // what is sent behind these: it names itself and may fail
+}
+
+// spelled is what it is asked by, with all that makes it another.
+func (i *item) spelled() string {
+	s := i.name
+	if i.want != nil {
+		s += "[" + i.want.spelled + "]" + i.want.origin()
+		if i.want.partial {
+			s += "." + strconv.FormatInt(i.want.size, 10)
+		}
+	}
+	if i.marks {
+		s += " \\Seen" // BODY, and not BODY.PEEK
+	}
+	return s
 }
 
 // items is what FETCH knows (RFC 9051, section 6.4.5). Each reads what follows

@@ -97,13 +97,14 @@ func (s *session) noteBox(name string) (mailstore.Mailbox, error) {
 }
 
 // entryName checks and folds the name of an entry. Whole asks for more than
-// "/private" and "/shared", which are where names begin.
+// "/private" and "/shared", which are where names begin, and for more than the name of a
+// vendor below those (RFC 5464, section 3.2).
 func entryName(name string, whole bool) (folded string, ok bool) {
 	folded = strings.ToLower(name)
 	top, rest, deep := strings.Cut(strings.TrimPrefix(folded, "/"), "/")
 	switch {
 	case !strings.HasPrefix(folded, "/") || top != "private" && top != "shared" || len(name) > maxEntryName,
-		whole && !deep, deep && (rest == "" || strings.HasSuffix(rest, "/") || strings.Contains(rest, "//")):
+		whole && (!deep || strings.HasPrefix(rest+"/", "vendor/") && strings.Count(rest, "/") < 2), deep && (rest == "" || strings.HasSuffix(rest, "/") || strings.Contains(rest, "//")):
 		return "", false
 	}
 	for i := range len(name) {

@@ -15,7 +15,7 @@ func (s *session) move(r *request) error {
 	if err != nil {
 		return s.fault("move", err)
 	}
-	s.watch.put(e)
+	s.put(e)
 	if code := copied(e); code != "" {
 		s.wire.Str("* OK [" + code + "] moved\r\n")
 	}

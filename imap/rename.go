@@ -23,9 +23,25 @@ func (s *session) rename(r *request) error {
 	case err != nil:
 	case strings.EqualFold(from, mailstore.Inbox): // it stays, and its mail is in a new mailbox
 		s.watch.created(to, e)
-		s.watch.put(e)
+		s.put(e)
+		_ = s.fault("copy metadata", s.copyNotes(e.Box)) // logged there; the mail has moved
 	default:
 		s.watch.renamed(from, to)
 	}
 	return s.fault("rename", err)
+}
+
+// copyNotes puts what stands beside INBOX beside the mailbox that its mail went to, too
+// (RFC 5464, section 4.1).
+func (s *session) copyNotes(to mailstore.MailboxID) error {
+	inbox, err := s.mailbox(mailstore.Inbox)
+	if err != nil {
+		return err
+	}
+	all, _, err := s.noted(inbox.ID)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	_, err = s.apply(mailstore.Note{Box: to, Now: s.sealEntries(to, all)})
+	return err
 }

@@ -38,7 +38,7 @@ func (s *session) replace(r *request) error {
 	if err != nil {
 		return s.fault("replace", err)
 	}
-	s.watch.put(e)
+	s.put(e)
 	s.wire.Str("* OK [" + appended(e) + "] it has come\r\n")
 	r.went = true
 	return nil

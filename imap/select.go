@@ -88,5 +88,5 @@ func (s *session) deselect() {
 		s.box.sleep()
 		s.watch.left(s.box)
 	}
-	s.box, s.saved, s.live = nil, nil, nil
+	s.box, s.saved, s.live, s.own = nil, nil, nil, mailstore.UIDSet{}
 }

@@ -34,12 +34,13 @@ type session struct {
 	ctx context.Context
 
 	enabled enabled
-	box     *view           // the selected mailbox, or nil
-	saved   []mailstore.UID // what "$" stands for (SEARCHRES), ascending
-	stirred bool            // a wait was nudged, and nobody looked yet
-	tag     string          // of the command that is under way
-	watch   *watch          // what NOTIFY asked for, or nil
-	live    []*live         // searches of the mailbox that are kept up to date
+	box     *view            // the selected mailbox, or nil
+	saved   []mailstore.UID  // what "$" stands for (SEARCHRES), ascending
+	stirred bool             // a wait was nudged, and nobody looked yet
+	tag     string           // of the command that is under way
+	watch   *watch           // what NOTIFY asked for, or nil
+	live    []*live          // searches of the mailbox that are kept up to date
+	own     mailstore.UIDSet // what this client put into the mailbox, and nobody told yet
 
 	idling    string // tag of the IDLE that is under way
 	idleUntil time.Time

@@ -62,31 +62,10 @@ func (s *session) tellSelected(expunge bool, want events) error {
 			s.writeFlags(at)
 		}
 	}
-	s.tellContexts(n.changed)
+	s.tellContexts(n)
 	err = s.tellNew(n.fresh)
 	v.forget() // the next command reads what is there by then
 	return err
-}
-
-// tellNew tells of new messages what NOTIFY asked for, but of those that this
-// client put there itself (RFC 5465, section 5.2).
-func (s *session) tellNew(fresh mailstore.UIDSet) error {
-	w := s.watch
-	if w == nil {
-		return nil
-	}
-	fresh = fresh.Minus(w.mine[s.box.id])
-	delete(w.mine, s.box.id)
-	switch {
-	case w.fetch == nil || fresh.Len() == 0:
-		return nil
-	case fresh.Len() > maxToldNew:
-		s.overflow()
-		return nil
-	}
-	f := *w.fetch
-	f.view = s.box
-	return f.answer(s.box.only([]span{{0, s.box.count()}}, fresh))
 }
 
 // hear notes a wake-up for all who have to look.

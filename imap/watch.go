@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"hash/maphash"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -36,12 +35,14 @@ type watch struct {
 	known      []seen   // by id
 	subscribed []string // sorted
 	mine       map[mailstore.MailboxID]mailstore.UIDSet
-	notes      map[mailstore.MailboxID]marks
+	made       []string // above what it made itself, and maybe with it
+	notes      map[mailstore.MailboxID]noted
 	seed       maphash.Seed // of marks
 
 	sleep   func() // ends the wake-ups
 	stirred bool   // there was one, and nobody looked yet
 	looked  time.Time
+	stands  mailstore.Modseq // of the account: up to there all was told; 0: nobody knows
 }
 
 // watchGroup is some mailboxes and what is told of them.
@@ -91,7 +92,11 @@ func (s *session) keepWatch(w *watch, status bool) error {
 		return nil
 	}
 	w.sleep, w.seed = s.server.Store.Bus.Watch(string(s.owner), s.wire.Nudge), maphash.MakeSeed()
-	t, err := s.tree()
+	stands, err := s.server.Store.Index.Modseq(s.ctx, s.owner)
+	var t *tree
+	if err == nil {
+		t, err = s.tree()
+	}
 	if err == nil && !w.learn(t) {
 		err = tooMuch
 	}
@@ -103,7 +108,7 @@ func (s *session) keepWatch(w *watch, status bool) error {
 		s.watch = &watch{}
 		return err
 	}
-	s.watch, w.looked = w, time.Now()
+	s.watch, w.looked, w.stands = w, time.Now(), stands
 	for _, b := range t.branches {
 		if want := w.events(b.name, b.subscribed); status && b.real && want&ofMessages != 0 && !s.isSelected(b.box.ID) {
 			s.writeStatus(b.box, statusOf(want&flagChange != 0))
@@ -188,7 +193,8 @@ func (w *watch) find(id mailstore.MailboxID) (seen, bool) {
 	return w.known[at], true
 }
 
-// tellWatched tells what is new of mailboxes that are not selected.
+// tellWatched tells what is new of mailboxes that are not selected. All that can be told
+// has a MODSEQ, and those of an account are one row of numbers: most wake-ups end there.
 func (s *session) tellWatched() error {
 	w := s.watch
 	if !w.awake() || w.wanted == 0 {
@@ -199,7 +205,14 @@ func (s *session) tellWatched() error {
 		return nil
 	}
 	w.stirred, w.looked = false, time.Now()
-	t, err := s.tree()
+	stands, err := s.server.Store.Index.Modseq(s.ctx, s.owner)
+	if err == nil && stands == w.stands {
+		return nil
+	}
+	var t *tree
+	if err == nil {
+		t, err = s.tree()
+	}
 	if err != nil {
 		w.looked = time.Time{} // the wake-up was not used
 		return s.fault("read changes", err)
@@ -207,6 +220,7 @@ func (s *session) tellWatched() error {
 	if len(t.branches) == 0 { // nobody is without INBOX
 		return s.wire.Bye("this account is gone")
 	}
+	w.adopt(t)
 	before := *w
 	err = s.learnNotes(w, t)
 	if !w.learn(t) || errors.Is(err, tooMuch) {
@@ -221,7 +235,7 @@ func (s *session) tellWatched() error {
 	s.tellSubscriptions(before.subscribed, t)
 	s.tellStatus(&before, t)
 	s.tellNotes(before.notes, t)
-	maps.DeleteFunc(w.mine, func(id mailstore.MailboxID, _ mailstore.UIDSet) bool { return !s.isSelected(id) })
+	w.mine, w.stands = nil, stands
 	return nil
 }
 
@@ -229,99 +243,6 @@ func (s *session) tellWatched() error {
 func (s *session) overflow() {
 	s.unwatch(&watch{})
 	s.wire.Str("* OK [NOTIFICATIONOVERFLOW] too much happens: nothing more is told\r\n")
-}
-
-// tellNames tells which mailboxes were made, renamed or deleted (RFC 5465, section
-// 5.4). What stands below one that was renamed goes with it, untold.
-func (s *session) tellNames(before *watch, t *tree) {
-	w, told := s.watch, map[string]string{}
-	for _, b := range t.branches {
-		if !b.real {
-			continue
-		}
-		was, there := before.find(b.box.ID)
-		switch {
-		case there && was.name != b.name:
-			want := w.events(was.name, before.follow(was.name)) | w.events(b.name, b.subscribed)
-			if want&mailboxName != 0 && !implied(told, was.name, b.name) {
-				told[b.name] = was.name
-				s.writeName(b, was.name)
-			}
-		case !there && w.events(b.name, b.subscribed)&mailboxName != 0:
-			s.writeName(b, "")
-		}
-	}
-	for _, was := range before.known {
-		if _, there := w.find(was.id); there || w.events(was.name, before.follow(was.name))&mailboxName == 0 {
-			continue
-		}
-		if b := t.named[was.name]; b == nil || !b.real {
-			s.writeName(orGone(b, was.name), "")
-		}
-	}
-}
-
-// follow says whether a name was subscribed.
-func (w *watch) follow(name string) bool {
-	_, is := slices.BinarySearch(w.subscribed, name)
-	return is
-}
-
-// orGone is a branch, or one that is not in the tree any more.
-func orGone(b *branch, name string) *branch {
-	if b == nil {
-		return &branch{name: name}
-	}
-	return b
-}
-
-// implied says whether a mailbox was renamed with one above it.
-func implied(renamed map[string]string, was, name string) bool {
-	for i := range name {
-		if above, ok := renamed[name[:i]]; ok && name[i] == '/' && was == above+name[i:] {
-			return true
-		}
-	}
-	return false
-}
-
-// writeName tells a name as it is now, and what it was.
-func (s *session) writeName(b *branch, was string) {
-	w := s.wire
-	w.Str("* LIST (" + strings.Join(b.attributes(&listing{showSubscribed: true}), " ") + `) "/" `)
-	w.Box(b.name)
-	if was != "" {
-		w.Str(` ("OLDNAME" (`)
-		w.Box(was)
-		w.Str("))")
-	}
-	w.Line()
-}
-
-// tellSubscriptions tells which names were subscribed or not any more (RFC 5465,
-// section 5.5).
-func (s *session) tellSubscriptions(before []string, t *tree) {
-	if s.watch.wanted&subscriptionChange == 0 {
-		return
-	}
-	now := s.watch.subscribed
-	tell := func(name string) {
-		if s.watch.events(name, true)&subscriptionChange != 0 {
-			s.writeName(orGone(t.named[name], name), "")
-		}
-	}
-	for len(before) > 0 || len(now) > 0 {
-		switch {
-		case len(now) == 0 || len(before) > 0 && before[0] < now[0]:
-			tell(before[0])
-			before = before[1:]
-		case len(before) == 0 || now[0] < before[0]:
-			tell(now[0])
-			now = now[1:]
-		default:
-			before, now = before[1:], now[1:]
-		}
-	}
 }
 
 // tellStatus tells what happened to messages (RFC 5465, sections 5.1 to 5.3).
@@ -332,10 +253,7 @@ func (s *session) tellStatus(before *watch, t *tree) {
 			continue
 		}
 		items := s.changed(before, seenNow(b.box), want)
-		if len(items) == 0 {
-			continue
-		}
-		if !s.onlyMine(before, b.box.ID) {
+		if len(items) > 0 && !s.onlyMine(before, b.box) {
 			s.writeStatus(b.box, items)
 		}
 	}
@@ -366,82 +284,14 @@ func (s *session) changed(before *watch, now seen, want events) []string {
 }
 
 // onlyMine says whether a mailbox has changed by nothing but what this client put
-// there: that is not told (RFC 5465, section 5).
-func (s *session) onlyMine(before *watch, id mailstore.MailboxID) bool {
-	was, there := before.find(id)
-	mine := s.watch.mine[id]
-	if mine.Len() == 0 || !there {
+// there, which is not told (RFC 5465, section 5), or what is kept beside it, which is no
+// event of messages although it has a MODSEQ (RFC 7162, section 3.2).
+func (s *session) onlyMine(before *watch, b mailstore.Mailbox) bool {
+	was, there := before.find(b.ID)
+	mine := s.watch.mine[b.ID]
+	if !there || !was.counted || mine.Len() == 0 && was.next != b.UIDNext {
 		return false
 	}
-	c, err := s.server.Store.Index.Changes(s.ctx, s.owner, id, was.modseq)
+	c, err := s.server.Store.Index.Changes(s.ctx, s.owner, b.ID, was.modseq)
 	return err == nil && c.Changed.Minus(mine).Len() == 0 && c.Vanished.Len() == 0
-}
-
-// What follows notes what this client did itself.
-
-// put: it put messages into a mailbox.
-func (w *watch) put(e mailstore.Event) {
-	if !w.awake() || len(e.UIDs) == 0 {
-		return
-	}
-	if w.mine == nil {
-		w.mine = map[mailstore.MailboxID]mailstore.UIDSet{}
-	}
-	w.mine[e.Box] = w.mine[e.Box].With(e.UIDs...)
-}
-
-// created: it made a mailbox.
-func (w *watch) created(name string, e mailstore.Event) {
-	name, err := mailstore.CleanName(strings.TrimSuffix(name, delimiter))
-	if err == nil && w.awake() && w.wanted != 0 {
-		w.know(seen{id: e.Box, name: name, next: 1, modseq: e.Modseq, counted: true})
-	}
-}
-
-// removed: it deleted one.
-func (w *watch) removed(id mailstore.MailboxID) {
-	if w.awake() {
-		w.known = slices.DeleteFunc(w.known, func(x seen) bool { return x.id == id })
-	}
-}
-
-// renamed: it renamed one, and all below it.
-func (w *watch) renamed(from, to string) {
-	from, err1 := mailstore.CleanName(from)
-	to, err2 := mailstore.CleanName(strings.TrimSuffix(to, delimiter))
-	if err1 != nil || err2 != nil || !w.awake() {
-		return
-	}
-	for i := range w.known {
-		if rest, below := strings.CutPrefix(w.known[i].name, from); below && (rest == "" || strings.HasPrefix(rest, delimiter)) {
-			w.known[i].name = to + rest
-		}
-	}
-}
-
-// followed: it subscribed a name, or not any more.
-func (w *watch) followed(name string, on bool) {
-	name, err := mailstore.CleanName(name)
-	if err != nil || !w.awake() || !w.follows {
-		return
-	}
-	at, there := slices.BinarySearch(w.subscribed, name)
-	switch {
-	case on && !there:
-		w.subscribed = slices.Insert(w.subscribed, at, name)
-	case !on && there:
-		w.subscribed = slices.Delete(w.subscribed, at, at+1)
-	}
-}
-
-// left: it is no longer in the mailbox that was selected, of which it knows what
-// it was told until then.
-func (w *watch) left(v *view) {
-	if !w.awake() {
-		return
-	}
-	delete(w.mine, v.id)
-	if at, there := w.place(v.id); there {
-		w.known[at].modseq = v.since
-	}
 }

@@ -14,6 +14,12 @@ const maxMarks = 5000
 // marks tell whether entries of metadata changed, without keeping what they say.
 type marks map[string]uint64
 
+// noted is what stands beside a mailbox, or beside the account, as its client knows it.
+type noted struct {
+	marks marks
+	at    mailstore.Modseq // of the mailbox: while that is the same, this is
+}
+
 func (w *watch) mark(value string) uint64 { return maphash.String(w.seed, value) }
 
 // notesWanted are the mailboxes of which changes of metadata are told (RFC 5465,
@@ -33,25 +39,30 @@ func (w *watch) notesWanted(t *tree) (boxes []mailstore.Mailbox) {
 	return boxes
 }
 
-// learnNotes takes down what stands beside the mailboxes, unless that is too much.
+// learnNotes takes down what stands beside the mailboxes, unless that is too much. It
+// reads only what may have changed: setting an entry gives its mailbox a MODSEQ.
 func (s *session) learnNotes(w *watch, t *tree) error {
-	w.notes = map[mailstore.MailboxID]marks{}
+	known := w.notes
+	w.notes = map[mailstore.MailboxID]noted{}
 	boxes := w.notesWanted(t)
 	if len(boxes) > maxWatched {
 		return tooMuch
 	}
 	sum := 0
 	for _, b := range boxes {
-		all, _, err := s.noted(b.ID)
-		if err != nil {
-			return err
+		n, there := known[b.ID]
+		if !there || b.ID == 0 || n.at != b.Modseq {
+			all, _, err := s.noted(b.ID)
+			if err != nil {
+				return err
+			}
+			n = noted{marks: marks{}, at: b.Modseq}
+			for name, value := range all {
+				n.marks[name] = w.mark(value)
+			}
 		}
-		m := marks{}
-		for name, value := range all {
-			m[name] = w.mark(value)
-		}
-		w.notes[b.ID] = m
-		if sum += len(m); sum > maxMarks {
+		w.notes[b.ID] = n
+		if sum += len(n.marks); sum > maxMarks {
 			return tooMuch
 		}
 	}
@@ -60,9 +71,9 @@ func (s *session) learnNotes(w *watch, t *tree) error {
 
 // tellNotes tells which entries of metadata changed, without their values (RFC
 // 5464, section 4.4.2).
-func (s *session) tellNotes(before map[mailstore.MailboxID]marks, t *tree) {
+func (s *session) tellNotes(before map[mailstore.MailboxID]noted, t *tree) {
 	for _, b := range s.watch.notesWanted(t) {
-		was, now := before[b.ID], s.watch.notes[b.ID]
+		was, now := before[b.ID].marks, s.watch.notes[b.ID].marks
 		changed := map[string]bool{}
 		for _, m := range []marks{was, now} {
 			for name := range m {
@@ -90,7 +101,7 @@ func (w *watch) noted(box mailstore.MailboxID, changes []entryChange) {
 	if !w.awake() {
 		return
 	}
-	m := w.notes[box]
+	m := w.notes[box].marks
 	for _, c := range changes {
 		switch {
 		case m == nil:

@@ -129,7 +129,8 @@ type (
 	Rename struct{ From, To string }
 	// Remove deletes a mailbox and what is in it, but nothing below it.
 	Remove struct{ Name string }
-	// Subscribe sets or clears a subscription; the name need not exist.
+	// Subscribe sets or clears a subscription; the name need not exist. Only the owner gets
+	// a MODSEQ.
 	Subscribe struct {
 		Name string
 		On   bool
@@ -195,7 +196,8 @@ type (
 	// Note puts octets beside a mailbox, or with Box 0 beside the owner, in the place
 	// of Was; empty is none. What was put there by somebody else meanwhile is not lost:
 	// ErrChanged. They stay with a mailbox that is renamed, go when it goes, and count
-	// towards no quota. Whoever puts them has sealed them.
+	// towards no quota. The mailbox gets a MODSEQ (RFC 7162, section 3.2). Whoever puts
+	// them has sealed them.
 	Note struct {
 		Box      MailboxID
 		Was, Now []byte
@@ -240,7 +242,7 @@ type Event struct {
 	Sources []UID          // Copy, Move and Reseal: the UIDs they came from, aligned with UIDs
 	Failed  []UID          // SetFlags: those past Unless
 	Valid   uint32         // UIDVALIDITY of Box
-	Modseq  Modseq         // given to this change; 0 when it changed no message or mailbox
+	Modseq  Modseq         // given to this change; 0 when it changed no message, mailbox or note
 	Freed   []filestore.ID // blobs that no entry points at any more
 }
 

@@ -253,6 +253,7 @@ func (d *desk) subscribe(c Subscribe) (Event, error) {
 		d.subs = make(map[string]bool)
 	}
 	d.subs[name] = c.On
+	d.next() // whoever watches the account sees that something happened
 	if !c.On {
 		return Event{}, nil
 	}

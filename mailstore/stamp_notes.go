@@ -12,8 +12,10 @@ const (
 )
 
 func (d *desk) note(c Note) (Event, error) {
+	var b *box
 	if c.Box != 0 {
-		if _, err := d.box(c.Box); err != nil {
+		var err error
+		if b, err = d.box(c.Box); err != nil {
 			return Event{}, err
 		}
 	}
@@ -34,7 +36,11 @@ func (d *desk) note(c Note) (Event, error) {
 	if len(c.Now) > len(was) {
 		err = d.affordNotes()
 	}
-	return Event{Box: c.Box}, err
+	e := Event{Box: c.Box, Modseq: d.next()}
+	if b != nil { // a client that was away finds it (RFC 7162, section 3.2)
+		b.Modseq, b.dirty = e.Modseq, true
+	}
+	return e, err
 }
 
 // noteOf is what the changes so far have made of a note.

@@ -33,6 +33,7 @@ func (m *Model) change(o *modelOwner, change mailstore.Change) (mailstore.Event,
 		if delete(o.subs, name); c.On {
 			o.subs[name] = true
 		}
+		o.modseq++
 		return mailstore.Event{}, nil
 	case mailstore.Append:
 		return m.append(o, c)

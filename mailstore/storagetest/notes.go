@@ -42,13 +42,36 @@ func (o *modelOwner) putNote(c mailstore.Note) (mailstore.Event, error) {
 	if len(c.Now) > 256<<10 || more && sum > 2<<20 {
 		return mailstore.Event{}, mailstore.ErrNotes
 	}
-	return mailstore.Event{Box: c.Box}, nil
+	o.modseq++
+	if b := o.byID(c.Box); b != nil {
+		b.modseq = o.modseq
+	}
+	return mailstore.Event{Box: c.Box, Modseq: o.modseq}, nil
 }
 
 func (f *fixture) note(o mailstore.Owner, box mailstore.MailboxID, want string) {
 	f.t.Helper()
 	if got, err := f.Note(context.Background(), o, box); string(got) != want || err != nil {
 		f.t.Errorf("note of mailbox %d: %d octets, %v; want %d", box, len(got), err, len(want))
+	}
+}
+
+// seen makes a change that whoever watches the MODSEQ of the owner sees, and of a mailbox
+// its own.
+func (f *fixture) seen(o mailstore.Owner, c mailstore.Change, box mailstore.MailboxID) {
+	f.t.Helper()
+	ctx := context.Background()
+	before, err1 := f.Modseq(ctx, o)
+	f.apply(o, c)
+	after, err2 := f.Modseq(ctx, o)
+	if err1 != nil || err2 != nil || after <= before {
+		f.t.Errorf("%T: from MODSEQ %d to %d; %v, %v", c, before, after, err1, err2)
+	}
+	if box == 0 {
+		return
+	}
+	if r, err := f.Roster(ctx, o, box); err != nil || r.Modseq != after {
+		f.t.Errorf("%T: mailbox %d is at MODSEQ %d, its owner at %d; %v", c, box, r.Modseq, after, err)
 	}
 }
 
@@ -64,6 +87,10 @@ func testNotes(t *testing.T, open Open) {
 	f.refuse(mailstore.ErrNoOwner, bob, mailstore.Note{Now: one})
 	f.apply(alice, mailstore.Note{Box: inbox, Was: one, Now: two}, mailstore.Note{Box: inbox, Was: two, Now: one}, mailstore.Rename{From: "Other", To: "Else"})
 	f.note(alice, inbox, "one")
+	f.seen(alice, mailstore.Note{Box: other, Was: two, Now: two}, other)
+	f.seen(alice, mailstore.Note{Was: two, Now: two}, 0)
+	f.seen(alice, mailstore.Subscribe{Name: "any", On: true}, 0)
+	f.seen(alice, mailstore.Subscribe{Name: "any"}, 0)
 	f.note(alice, 0, "two")
 	f.note(alice, other, "two") // it stays with what was renamed
 	f.note(bob, inbox, "")

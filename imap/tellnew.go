@@ -1,0 +1,78 @@
+package imap
+
+import "sealpost/mailstore"
+
+// asking is who wants to know what of which new messages.
+type asking struct {
+	what *fetch
+	of   mailstore.UIDSet
+}
+
+// tellNew tells of new messages what NOTIFY asked for (RFC 5465, section 5.2), and the
+// searches that they came to (section 7): in one FETCH each, behind all ADDTO. Of those
+// that this client put there itself it knows.
+func (s *session) tellNew(fresh mailstore.UIDSet) error {
+	own := s.own.Common(fresh)
+	fresh, s.own = fresh.Minus(own), s.own.Minus(own)
+	var all []asking
+	for _, l := range s.live {
+		if l.fetch != nil {
+			all = append(all, asking{l.fetch, l.came.Common(fresh)})
+		}
+		l.came = mailstore.UIDSet{}
+	}
+	if w := s.watch; w != nil && w.fetch != nil {
+		if fresh.Len() > maxToldNew {
+			s.overflow()
+		} else {
+			all = append(all, asking{w.fetch, fresh})
+		}
+	}
+	return s.tellAsked(all)
+}
+
+// tellAsked answers all askings together: messages that the same want to know of have
+// the same items.
+func (s *session) tellAsked(all []asking) error {
+	var left mailstore.UIDSet
+	for _, a := range all {
+		left = left.Union(a.of)
+	}
+	for left.Len() > 0 {
+		first, same := left.First(), left
+		var wanted []*fetch
+		for _, a := range all {
+			if a.of.Has(first) {
+				wanted, same = append(wanted, a.what), same.Common(a.of)
+			} else {
+				same = same.Minus(a.of)
+			}
+		}
+		f := together(wanted)
+		f.view = s.box
+		if err := f.answer(s.box.only([]span{{0, s.box.count()}}, same)); err != nil {
+			return err
+		}
+		left = left.Minus(same)
+	}
+	return nil
+}
+
+// together asks for all that some ask for, and for nothing twice.
+func together(wanted []*fetch) *fetch {
+	f := &fetch{session: wanted[0].session, wire: wanted[0].wire, asked: map[string]bool{}}
+	spelled := map[string]bool{}
+	for _, w := range wanted {
+		f.uid = f.uid || w.uid
+		for name := range w.asked {
+			f.asked[name] = true
+		}
+		for _, i := range w.items {
+			if name := i.spelled(); !spelled[name] {
+				spelled[name] = true
+				f.items = append(f.items, i)
+			}
+		}
+	}
+	return f
+}
