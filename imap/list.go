@@ -8,8 +8,13 @@ import (
 	"sealpost/mailstore"
 )
 
-// maxPatterns bounds what one LIST may ask (ATTACKS D10).
-const maxPatterns = 100
+const (
+	// maxPatterns bounds what one LIST may ask (ATTACKS D10).
+	maxPatterns = 100
+
+	// maxSteps bounds what comparing them with all names may take: seconds.
+	maxSteps = 1 << 30
+)
 
 // listing is what one LIST asks for (RFC 9051, section 6.3.9; RFC 5258).
 type listing struct {
@@ -49,6 +54,9 @@ func (s *session) listAll(l *listing) error {
 	t, err := s.tree()
 	if err != nil {
 		return s.fault("list", err)
+	}
+	if t.steps(l.ref, l.patterns) > maxSteps {
+		return no("LIMIT", "too many patterns for so many mailboxes")
 	}
 	t.hide(l.ref, l.patterns)
 	s.heed(l.status)

@@ -125,6 +125,22 @@ func TestSilentStoreHidesOnlyItsOwn(t *testing.T) {
 	}
 }
 
+// Patterns as long as a command over as many mailboxes as there may be are refused,
+// and what a client asks for is not.
+func TestLongPatternsAreRefused(t *testing.T) {
+	t.Parallel()
+	all := tree{named: map[string]*branch{}}
+	for n := range 5000 {
+		all.at(strings.Repeat("a", 200) + fmt.Sprint(n))
+	}
+	if n := all.steps("", []string{strings.Repeat("*a", 30_000)}); n <= maxSteps {
+		t.Errorf("%d steps are not too many", n)
+	}
+	if n := all.steps("", []string{"*", "%", "Archive/%"}); n > maxSteps {
+		t.Errorf("%d steps are too many", n)
+	}
+}
+
 // What a client is taken to believe after a STORE is what mailstore will say.
 func TestFlagArithmetic(t *testing.T) {
 	t.Parallel()

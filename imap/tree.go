@@ -124,6 +124,18 @@ func (b *branch) attributes(l *listing) (attrs []string) {
 	return attrs
 }
 
+// steps is how many matching the names takes.
+func (t *tree) steps(ref string, patterns []string) (n int64) {
+	length := int64(0)
+	for _, p := range patterns {
+		length += int64(len(ref) + len(p))
+	}
+	for _, b := range t.branches {
+		n += int64(len(b.name)) * length
+	}
+	return n
+}
+
 func matches(name, ref string, patterns []string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool {
 		p = ref + p

@@ -46,4 +46,7 @@ var faultsIMAP = []fault{
 	{"D12", "imap/recent.go", "k, r := recentKey{s.owner, box}", "k, r := recentKey{box: box}", "./imap", "^TestRecentIsOfOneAccount$", ""},
 	{"D13", "imap/recent.go", "r.put(k, max(first, next), now)", "r.put(k, first, now)", "./imap", "^TestRecentIsOfOneSession$", ""},
 	{"D13", "imap/recent.go", "next = uids.Last() + 1", "next = uids.Last()", "./imap", "^TestManyClientsAgree$", ""},
+	{"D10", "imap/append.go", "room, memory = room-r.Mail.Size, max(memory-r.Mail.Size, 0)", "room -= r.Mail.Size", "./imap", "^TestManyMailsAtOnceTakeLittleMemory$", ""},
+	{"D10", "imap/flags.go", "if len(t.sets) >= maxFlagSets {", "if false {", "./imap", "^TestFlagSetsAreForgotten$", ""},
+	{"D10", "imap/flags.go", " && t.keywords < maxLearned", "", "./imap", "^TestFlagSetsAreForgotten$", ""},
 }
