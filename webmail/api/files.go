@@ -95,20 +95,7 @@ func fileOperations(s service) {
 	route(s, op{
 		name: "remove-file", method: http.MethodDelete, path: one, tag: tagFiles, access: forAccount,
 		about: "Deletes a file, its octets and its links, for good.",
-	}, func(ctx context.Context, in *struct {
-		InFile
-		Brought bool `query:"brought" doc:"only if it was brought and not taken over"`
-	}) (*struct{}, error) {
-		id, err := in.file()
-		switch {
-		case err != nil:
-		case in.Brought:
-			err = s.Files.Refuse(ctx, driveOwner(ctx), id)
-		default:
-			err = s.Files.Remove(ctx, mine(ctx), id)
-		}
-		return nil, err
-	})
+	}, s.removeFile)
 	route(s, op{
 		name: "put-part", method: http.MethodPut, path: one + "/parts/{n}", tag: tagFiles, access: forAccount, time: partTime, body: drive.PartSize,
 		accept: octets("application/octet-stream"),
@@ -151,6 +138,21 @@ func fileOperations(s service) {
 		o, err := s.Files.Take(ctx, driveOwner(ctx), id)
 		return &body[File]{s.fileOf(o)}, err
 	})
+}
+
+func (s service) removeFile(ctx context.Context, in *struct {
+	InFile
+	Brought bool `query:"brought" doc:"only if it was brought and not taken over"`
+}) (*struct{}, error) {
+	id, err := in.file()
+	switch {
+	case err != nil:
+	case in.Brought:
+		err = s.Files.Refuse(ctx, driveOwner(ctx), id)
+	default:
+		err = s.Files.Remove(ctx, mine(ctx), id)
+	}
+	return nil, err
 }
 
 func (a *API) fileOf(o drive.Object) File {
