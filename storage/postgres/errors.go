@@ -101,24 +101,30 @@ func broken(err error) bool {
 	return true
 }
 
-// A transaction that loses against others on a busy owner at serializable wins one time in
-// as many as there are nodes, so it may try often; a server that went away comes back
-// within seconds, or later than anybody waits.
+// At serializable who meets others on a busy owner wins one time in as many as there are
+// nodes; and while any transaction of the server is at work for long, of whatever database,
+// PostgreSQL takes those that ended since for concurrent. So there are many tries, the first
+// ones soon. A server that went away comes back within seconds, or later than anybody waits.
 const (
-	maxLost   = 100
+	maxLost   = 160
+	soonLost  = 40
 	maxBroken = 12
 )
 
 // tries counts what did not work.
 type tries struct{ lost, broken int }
 
-// more waits before another try, if there is to be one after err: who lost, up to 16 ms, so
-// that its turn comes; over broken connections up to half a second.
+// more waits before another try, if there is to be one after err: who lost, up to 16 ms at
+// first and a quarter of a second later; over broken connections up to half a second.
 func (t *tries) more(ctx context.Context, err error) bool {
 	switch {
 	case lost(err):
 		t.lost++
-		return t.lost < maxLost && pause(ctx, min(t.lost, 3)) == nil
+		step := min(t.lost, 3)
+		if t.lost > soonLost {
+			step = 7
+		}
+		return t.lost < maxLost && pause(ctx, step) == nil
 	case broken(err):
 		t.broken++
 		return t.broken < maxBroken && pause(ctx, t.broken) == nil

@@ -146,7 +146,7 @@ func sinceNumber(m mailstore.Modseq) int64 { return int64(min(m, math.MaxInt64))
 func (x index) Blobs(ctx context.Context) iter.Seq2[filestore.ID, error] {
 	return func(yield func(filestore.ID, error) bool) {
 		err := x.d.with(ctx, func(c *pgxpool.Conn) error {
-			return pgx.BeginTxFunc(ctx, c, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+			return pgx.BeginTxFunc(ctx, c, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 				if _, err := tx.Exec(ctx, `set local enable_seqscan = on`); err != nil {
 					return err
 				}

@@ -168,7 +168,7 @@ func (d *DB) view(ctx context.Context, queue func(*pgx.Batch)) error {
 		asked := &pgx.Batch{}
 		queue(asked)
 		b := asked
-		if asked.Len() > 1 {
+		if asked.Len() > 1 || d.o.Isolation == "serializable" { // which would make writers lose against readers
 			b = &pgx.Batch{}
 			b.Queue("begin isolation level repeatable read, read only")
 			b.QueuedQueries = append(b.QueuedQueries, asked.QueuedQueries...)
