@@ -20,10 +20,10 @@ func TestSeenByMany(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "seen")
 	var all sync.WaitGroup
 	for range 6 {
-		d := w.device()
-		d.Seen = must(files.OpenSeen(file)) // a program of its own
 		all.Go(func() {
 			for range 8 {
+				d := w.device()
+				d.Seen = must(files.OpenSeen(file)) // a program of its own, which ends then
 				if _, err := d.NewFolder(t.Context(), "x"); err != nil {
 					t.Error(err)
 				}
