@@ -158,7 +158,7 @@ func TestSilenceEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	time.Sleep(400 * time.Millisecond)
+	time.Sleep(1500 * time.Millisecond) // longer than patience: it is the reader who waits
 	if b, err := io.ReadAll(resp.Body); err != nil || len(b) != 16<<20 {
 		t.Errorf("a slow reader: %d octets, %v", len(b), err)
 	}
