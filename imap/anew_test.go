@@ -68,7 +68,7 @@ func TestWhatIsShownIsNeverAheadOfWhatIsTold(t *testing.T) {
 }
 
 // What a client was told when it came back is looked up again by its next command.
-func TestSearchSeesWhatChangedSinceQRESYNC(t *testing.T) {
+func TestWhatChangedSinceQRESYNCIsSeen(t *testing.T) {
 	t.Parallel()
 	h := build(t)
 	h.deliver(h.alice, "INBOX", letter("one", "hello"), mailstore.Flagged)
@@ -79,7 +79,11 @@ func TestSearchSeesWhatChangedSinceQRESYNC(t *testing.T) {
 	l.until("b OK")
 	_, err := h.store.Apply(context.Background(), h.alice.owner(), mailstore.SetFlags{Box: box.ID, UIDs: []mailstore.UID{1}, Op: mailstore.Replace})
 	h.must(err)
-	l.say("c SEARCH FLAGGED\r\n")
+	l.say("c FETCH 1 FLAGS\r\n")
+	if said := l.until("* 1 FETCH"); strings.Contains(said, `\Flagged`) {
+		t.Errorf("%q: it was flagged before", said)
+	}
+	l.say("d SEARCH FLAGGED\r\n")
 	if found := l.until("* SEARCH"); found != "* SEARCH\r\n" {
 		t.Errorf("%q: it was flagged before", found)
 	}

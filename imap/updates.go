@@ -20,7 +20,8 @@ const lookIdle = time.Minute
 // this moment; if not, expunges wait for one at which they may. due says that a
 // command answers by it: then it is told, whatever NOTIFY asked for.
 func (s *session) tell(expunge, due bool) error {
-	if want := s.watch.ofSelected(); want != 0 || due {
+	want := s.watch.ofSelected()
+	for turn := 0; turn == 0 && (want != 0 || due) || s.overtaken() && turn < maxTurns; turn++ {
 		if err := s.tellSelected(expunge, want); err != nil {
 			return err
 		}
@@ -29,6 +30,14 @@ func (s *session) tell(expunge, due bool) error {
 		return nil
 	}
 	return s.tellWatched()
+}
+
+// maxTurns bounds how often is looked again because others changed what is being told.
+const maxTurns = 4
+
+// overtaken says that others changed what was being told, so that not all of it was.
+func (s *session) overtaken() bool {
+	return s.box != nil && s.box.behind && !s.box.dead && !s.wire.Over()
 }
 
 // tellSelected brings the selected mailbox up to date and writes what is new.
@@ -58,7 +67,9 @@ func (s *session) tellSelected(expunge bool, want events) error {
 		s.writeRecent()
 	}
 	for _, uid := range n.flagged {
-		if at, ok := v.find(uid); ok && want&flagChange != 0 {
+		// What was changed again since the look waits for the next one: a client takes the
+		// highest MODSEQ it is told for how far it knows all, and others may lie between.
+		if at, ok := v.find(uid); ok && want&flagChange != 0 && v.at(at).modseq <= v.since {
 			s.writeFlags(at)
 		}
 	}

@@ -25,7 +25,7 @@ var faultsIMAP = []fault{
 	{"D13", "imap/modseq.go", "among(c.Vanished.Minus(s.box.set), known)", "among(c.Vanished, known)", "./imap", "^TestManyClientsAgree$", ""},
 	{"D13", "imap/store.go", "if line.Modseq <= v.since {", "if v.since > 0 {", "./imap", "^TestManyClientsAgree$", ""},
 	{"D13", "imap/updates.go", "!woken && !v.behind && ", "!woken && ", "./imap", "^TestWhatIsShownIsNeverAheadOfWhatIsTold$", ""},
-	{"D13", "imap/modseq.go", "	s.box.forget() // the next command reads what is there by then\n", "", "./imap", "^TestSearchSeesWhatChangedSinceQRESYNC$", ""},
+	{"D13", "imap/modseq.go", "	s.box.forget() // the next command reads what is there by then\n", "", "./imap", "^TestWhatChangedSinceQRESYNCIsSeen$", ""},
 	{"D10", "imap/wire/rest.go", "case n > 0:", "case n < 0:", "./imap/wire", "^TestRestFindsWhatTLSHolds$", ""},
 	{"F04", "imap/wire/rest.go", "	empty(secure)\n", "", "./imap/wire", "^TestRestForgets$", ""},
 	{"D10", "imap/wire/ready_unix.go", "return err != syscall.EAGAIN", "return err == nil", "./imap/wire", "^TestAwaitEndsWithTheSocket$", ""},
@@ -49,4 +49,5 @@ var faultsIMAP = []fault{
 	{"D10", "imap/append.go", "room, memory = room-r.Mail.Size, max(memory-r.Mail.Size, 0)", "room -= r.Mail.Size", "./imap", "^TestManyMailsAtOnceTakeLittleMemory$", ""},
 	{"D10", "imap/flags.go", "if len(t.sets) >= maxFlagSets {", "if false {", "./imap", "^TestFlagSetsAreForgotten$", ""},
 	{"D10", "imap/flags.go", " && t.keywords < maxLearned", "", "./imap", "^TestFlagSetsAreForgotten$", ""},
+	{"news", "imap/updates.go", " && v.at(at).modseq <= v.since {", " {", "./imap", "^TestNothingIsToldBeforeWhatIsOlder$", ""},
 }

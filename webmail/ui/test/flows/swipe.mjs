@@ -35,6 +35,7 @@ export async function swipe(stage) {
   const d = await pocketOf(stage), { page } = d;
   await place(page, "#/inbox"); // from wherever the last one left it
   for (const s of subjects) await arrives(page, s);
+  await until("what others did is said no more", async () => (await page.locator(".toast").count()) === 0);
   const f = await finger(page);
   await aside(stage, page, f, subjects[0], stage.desk.page);
   await otherwise(stage, page, f, subjects[1]);
@@ -118,8 +119,11 @@ async function otherwise(stage, page, f, subject) {
 // A small phone: the list scrolls under a finger, and mail that comes meanwhile is not taken for another.
 async function small(stage, page, f, subject, below) {
   const list = page.locator(".list-scroll");
-  await row(page, below).first().locator(".row-main").tap(); // where the cursor is then: further down than this phone shows
-  await page.locator(".mail-open").waitFor();
+  // Where the cursor is then: further down than this phone shows.
+  await until("it opens", async () => {
+    await row(page, below).first().locator(".row-main").tap({ timeout: 1000 }).catch(() => undefined);
+    return (await page.locator(".mail-open").count()) > 0;
+  });
   await page.goBack();
   await row(page, subject).first().waitFor();
   const top = () => list.evaluate((el) => el.scrollTop);
