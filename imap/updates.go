@@ -21,7 +21,7 @@ const lookIdle = time.Minute
 // command answers by it: then it is told, whatever NOTIFY asked for.
 func (s *session) tell(expunge, due bool) error {
 	want := s.watch.ofSelected()
-	for turn := 0; turn == 0 && (want != 0 || due) || s.overtaken() && turn < maxTurns; turn++ {
+	for turn := 0; (want != 0 || due) && (turn == 0 || turn < maxTurns && s.overtaken()); turn++ {
 		if err := s.tellSelected(expunge, want); err != nil {
 			return err
 		}

@@ -91,7 +91,7 @@ func (a *Asked) Bring(ctx context.Context, now func() time.Time, p Put) (sealed.
 	p.Folder = "request " + a.ID // for the note of what waits here
 	u := &upload{d: &Drive{Server: a.from, Boxes: key, Now: now}, put: p, name: nameOf(p), asked: a}
 	e, err := u.stage(ctx)
-	if err = requestError(err); err == nil || errors.Is(err, ErrRequest) {
+	if err = requestError(err); err == nil || errors.Is(err, ErrRequest) || u.begun() == "" {
 		u.forget() // there is nothing to go on with
 	}
 	return e, err
