@@ -30,6 +30,10 @@ var brokenRows = map[string]string{
 	"pages of sets that hold nothing": `select s.owner, s.box, s.mark, s.page from sets s where not exists (
 		select from entries e where e.owner = s.owner and e.box = s.box and e.uid / 4096 = s.page
 		and case s.mark when 0 then true when 1 then e.flags & 1 = 0 else e.flags & 8 <> 0 end)`,
+	"blobs of no object": `select e.id, e.key from packs_entries e left join packs_objects o using (key) where o.key is null or o.retired is not null`,
+	"what objects say that lies in them": `select o.key from packs_objects o left join packs_entries e using (key) group by o.key
+		having o.living <> count(e.id) filter (where e.deleted is null) or o.octets <> coalesce(sum(e.size) filter (where e.deleted is null), 0)
+		or o.first_deleted is distinct from min(e.deleted) or o.last_deleted is distinct from max(e.deleted)`,
 }
 
 // checkRows looks for rows that are left over or do not agree with each other.

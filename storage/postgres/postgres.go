@@ -1,5 +1,5 @@
 // Package postgres keeps the index of mailboxes in a PostgreSQL database, for many
-// nodes at once.
+// nodes at once, and which blob lies where at remote stores (packs.go).
 //
 // It never knows what a mail says: it holds what stays visible of one, and ids.
 //
@@ -175,6 +175,19 @@ func (d *DB) view(ctx context.Context, queue func(*pgx.Batch)) error {
 			b.Queue("commit")
 		}
 		return d.with(ctx, func(c *pgxpool.Conn) error { return c.SendBatch(ctx, b).Close() })
+	})
+}
+
+// write is one statement that can be done twice.
+func (d *DB) write(ctx context.Context, sql string, args ...any) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return again(ctx, func() error {
+		return d.with(ctx, func(c *pgxpool.Conn) error {
+			_, err := c.Exec(ctx, sql, args...)
+			return err
+		})
 	})
 }
 
