@@ -86,7 +86,6 @@ var faultsWeb = []fault{
 	{"C08", "webmail/api/client/files/dav/guard.go", "got[:], g.want[:]) == 1 && ok", "got[:], g.want[:]) >= 0 && ok", "./webmail/api/client/files/dav", "^TestStrangersAreRefused$", ""},
 	{"F01", "webmail/api/client/files/writer.go", "\tw.sum.Write(p)\n", "\tw.sum.Write(p)\n\tif w.held != nil {\n\t\tw.held.Write(p)\n\t}\n", "./webmail/api/client/files/dav", "^TestNothingReadableOnDisk$", ""},
 	{"D13", "webmail/api/client/files/dav/asked.go", "d != \"0\" && d != \"1\"", "d == \"\"", "./webmail/api/client/files/dav", "^TestHostileRequests$", ""},
-	{"A06", "webmail/api/client/files/dav/sink.go", "if k.failed || a.fault() != nil {", "if false {", "./webmail/api/client/files/dav", "^TestBrokenBodies$", ""},
 	{"D12", "webmail/api/shares.go", "if err == nil && l.Owner != driveOwner(ctx) {", "if err == nil && l.Owner == \"\" {", "./webmail/api", "^TestD12EveryFileOperation$", ""},
 	{"D12", "filestore/drive/links.go", "\tif !l.Open(d.Now()) || len(proof) > 0 && !proven {", "\tif !l.Open(d.Now()) {\n\t\ttime.Sleep(2 * time.Millisecond)\n\t}\n\tif !l.Open(d.Now()) || len(proof) > 0 && !proven {", "./webmail/api", "^TestNothingTellsByTime$", ""},
 	{"D12", "filestore/drive/links.go", "\t\tc.may = func(ctx context.Context) error {", "\t\t_ = func(ctx context.Context) error {", "./webmail/api", "^TestDownloadsEndMidway$", ""},

@@ -7,7 +7,7 @@ import { closeSync, createReadStream, mkdtempSync, openSync, rmSync, statSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { watchMemory } from "./memory.mjs";
-import { expect, signInByKit, wait } from "./stage.mjs";
+import { expect, signInByKit, until, wait } from "./stage.mjs";
 import { forms, openWire } from "./wire.mjs";
 
 const size = Number(process.env.SEALPOST_FILM_BYTES ?? 12 << 20);
@@ -94,7 +94,8 @@ async function bringIt(stage, wire, file) {
 }
 
 async function fetchIt(page, wire, { breaks, sum }) {
-  if (breaks) wire.cutAt.down = wire.down + size / 2;
+  const before = wire.down;
+  if (breaks) wire.cutAt.down = before + size / 2;
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download" }).click()]);
   if (breaks) {
     await page.getByText("The connection is gone").waitFor({ timeout: patience });
@@ -102,7 +103,10 @@ async function fetchIt(page, wire, { breaks, sum }) {
     wire.mend();
     void page.getByRole("button", { name: "Try again" }).click({ timeout: 2000 }).catch(() => undefined); // or it goes on by itself
   }
-  if (!breaks) return void await download.cancel(); // once is enough: the others are begun
+  if (!breaks) { // once is enough: the others are begun, and count when octets come
+    await until("the film comes", () => wire.down - before > size / 8);
+    return void await download.cancel();
+  }
   await page.getByText("It is here, and whole").waitFor({ timeout: patience });
   const file = await download.path();
   expect(statSync(file).size === size && await sha(file) === sum, "the film as it was");

@@ -58,7 +58,7 @@ export async function openStage() {
     check: () => { for (const d of open) d.check({ ignore: [/status of 4|net::ERR_|Failed to fetch/] }); },
     picture: async (name) => {
       const folder = process.env.SEALPOST_SCREENSHOTS;
-      for (const d of folder ? open : []) await d.page.screenshot({ path: join(folder, `${name}-${open.indexOf(d)}.png`) }).catch(() => undefined);
+      for (const d of folder ? open : []) await d.page.screenshot({ path: join(folder, `${name}-${open.indexOf(d)}.png`), timeout: 10_000 }).catch(() => undefined);
     },
     leaveAll: async () => { while (open.length) await open.pop().close(); },
     close: async () => { await browser.close(); await sink.close(); await dns.close(); await door.close(); await stage.way?.close(); stage.gus?.gpg.end(); },
