@@ -52,15 +52,9 @@ func TestPatienceEndsWithTheServer(t *testing.T) {
 	addr := start(t, s)
 	waiting, leaving := dial(t, addr), dial(t, addr)
 	leaving.conn.Close()
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
-		s.mu.Lock()
-		left := len(s.guards)
-		s.mu.Unlock()
-		if left == 1 {
-			break
-		}
+	for deadline := time.Now().Add(5 * time.Second); s.Connections() != 1; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d guards", left)
+			t.Fatalf("%d connections", s.Connections())
 		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)

@@ -22,6 +22,7 @@ var (
 	errExists  = errors.New("object is there already")
 	errRefused = errors.New("request was refused") // and would be again
 	errNotS3   = errors.New("its answer is not S3's")
+	errLate    = errors.New("no answer in time")
 )
 
 // asAnswer turns an error of the client's into one of ours. An endpoint's own words stay out
@@ -63,7 +64,7 @@ func withoutURL(err error) error {
 	case errors.As(err, &n):
 		return n
 	case errors.As(err, &u) && u.Timeout():
-		return errors.New("no answer in time")
+		return errLate
 	case errors.As(err, &u) && !errors.Is(err, context.Canceled):
 		return errors.New("the request failed on its way")
 	}

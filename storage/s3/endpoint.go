@@ -221,10 +221,20 @@ func (e *endpoint) put(ctx context.Context, key packs.Key, body []byte) error {
 		stored, err := e.core.PutObject(ctx, e.Bucket, e.name(key), sent, int64(len(body)), m, s, putOptions())
 		return tagged(stored.ETag, err)
 	})
-	if errors.Is(err, errExists) {
+	switch {
+	case errors.Is(err, errExists):
 		return e.same(ctx, key, body)
+	case err != nil && worthAnother(err) && !errors.Is(err, errLate) && ctx.Err() == nil && e.stands(ctx, key, body):
+		return nil
 	}
 	return err
+}
+
+// stands says whether an object is there as it should be. A server may refuse to write it over
+// before it has read the request, and end the connection: the client sees the end alone.
+func (e *endpoint) stands(ctx context.Context, key packs.Key, body []byte) bool {
+	there := make([]byte, len(body))
+	return e.read(ctx, key, 0, there) == nil && bytes.Equal(there, body)
 }
 
 // tagged takes no answer for a success that does not have what S3 answers.

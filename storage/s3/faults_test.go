@@ -108,6 +108,33 @@ func (p *provider) lostAnswer(method string) fault {
 	}
 }
 
+// unreadAgain carries the first request out and drops the answer, and the same requests after
+// it at once: as a server that refuses a second PUT before it has read it.
+func (p *provider) unreadAgain() fault {
+	carried := false
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != "PUT" || r.URL.Query().Has("uploadId") {
+			return false
+		}
+		if !carried {
+			p.through(httptest.NewRecorder(), r)
+			carried = true
+		}
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// TestUnreadRefusal: what an endpoint took counts, although it then only breaks off.
+func TestUnreadRefusal(t *testing.T) {
+	t.Parallel()
+	h := build(t, quick, s3.Rule{}, "east")
+	p, c := h.providers[0], storagetest.Content(1, 2<<20)
+	p.fails(p.unreadAgain())
+	ref := put(t, h, c)[0]
+	p.fails(nil)
+	storagetest.Check(t, h, ref, c)
+}
+
 // TestPassingFaults: what happens once or twice nobody notices.
 func TestPassingFaults(t *testing.T) {
 	t.Parallel()
