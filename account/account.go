@@ -24,11 +24,14 @@ var (
 	ErrUnknown = errors.New("no such account")
 	ErrTaken   = errors.New("address is taken")
 	ErrLogin   = errors.New("user name or password is wrong")
+	// ErrConflict says that an account was changed by somebody else meanwhile.
+	ErrConflict = errors.New("account was changed meanwhile")
 )
 
 // Account is one person (or role) and how their mail is sealed.
 type Account struct {
 	ID        ID
+	Revision  uint64         // how often it was stored; it grows by one with each Put
 	Addresses []mail.Address // the first is the account's name, the others are aliases
 	Former    []mail.Address // aliases that it gave up, and that nobody else gets
 	CatchAll  []string       // domains whose unknown addresses come here
@@ -73,8 +76,10 @@ func (p EncryptPolicy) known() bool {
 	return p == "" || p == EncryptWhenKeys || p == EncryptRequire || p == EncryptNever
 }
 
-// Store is what the book asks of a database. Put is atomic and durable and
-// fails with ErrTaken when an address or catch-all is another account's, and with
+// Store is what the book asks of a database, which several processes may share. Each call
+// is atomic, and durable when it returns. Put fails with ErrConflict unless the account that
+// is stored has a's revision (0: none is), so that nobody undoes what somebody else did since
+// a was read, with ErrTaken when an address or catch-all is another account's, and with
 // ErrFormer when an address was: one that it gave up (Former), or that had it when it
 // was deleted.
 type Store interface {

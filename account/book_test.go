@@ -75,6 +75,9 @@ func (s *shelf) Accounts(context.Context) ([]Account, error) {
 func (s *shelf) Put(_ context.Context, a Account) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.all[a.ID].Revision != a.Revision {
+		return ErrConflict
+	}
 	for _, other := range s.all {
 		for _, m := range a.Addresses {
 			if other.ID != a.ID && slices.ContainsFunc(other.Addresses, sameAddress(m)) {
@@ -88,6 +91,7 @@ func (s *shelf) Put(_ context.Context, a Account) error {
 		}
 	}
 	s.puts++
+	a.Revision++
 	s.all[a.ID] = a
 	return s.fail
 }

@@ -80,9 +80,13 @@ func (b *Book) Add(ctx context.Context, n New) (Account, error) {
 	case !errors.Is(err, ErrUnknown):
 		return Account{}, fmt.Errorf("add account: %w", err)
 	}
-	if err := b.store.Put(ctx, a); err != nil {
+	switch err := b.store.Put(ctx, a); {
+	case errors.Is(err, ErrConflict): // one of this id was made meanwhile
+		return Account{}, ErrTaken
+	case err != nil:
 		return Account{}, fmt.Errorf("add account: %w", err)
 	}
+	a.Revision++
 	return a, nil
 }
 
@@ -225,10 +229,28 @@ func (b *Book) SetCatchAll(ctx context.Context, id ID, domain string, on bool) (
 	})
 }
 
-// change reads an account, edits a copy and writes it back, one at a time.
-func (b *Book) change(ctx context.Context, id ID, edit func(*Account) error) (Account, error) {
+// tries bounds how often a change is begun anew because another process was faster.
+const tries = 16
+
+// change reads an account, edits a copy and writes it back, one at a time. edit may be
+// called more than once, and its error ends it.
+func (b *Book) change(ctx context.Context, id ID, edit func(*Account) error) (a Account, err error) {
 	b.write.Lock()
 	defer b.write.Unlock()
+	for range tries {
+		if a, err = b.edited(ctx, id, edit); !errors.Is(err, ErrConflict) {
+			break
+		}
+	}
+	if err != nil {
+		return Account{}, err
+	}
+	b.watched.review(a)
+	return a, nil
+}
+
+// edited is one try of change.
+func (b *Book) edited(ctx context.Context, id ID, edit func(*Account) error) (Account, error) {
 	a, err := b.store.Account(ctx, id)
 	if err != nil {
 		return Account{}, fmt.Errorf("read account %s: %w", id, err)
@@ -244,6 +266,6 @@ func (b *Book) change(ctx context.Context, id ID, edit func(*Account) error) (Ac
 	if err := b.store.Put(ctx, a); err != nil {
 		return Account{}, fmt.Errorf("write account %s: %w", id, err)
 	}
-	b.watched.review(a)
+	a.Revision++
 	return a, nil
 }

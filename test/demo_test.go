@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"sealpost/storage/postgres/pgtest"
 )
 
 var long = flag.Bool("long", false, "run the long modes: hundreds of thousands of rounds")
@@ -32,6 +34,7 @@ var (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	code := m.Run()
+	pgtest.Stop()
 	if dir, err := workFolder(); err == nil {
 		os.RemoveAll(dir)
 	}

@@ -3,115 +3,33 @@ package bolt
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"go.etcd.io/bbolt"
 
 	"sealpost/account"
-	"sealpost/mail"
-	"sealpost/pgp"
 )
 
 // accounts is the file as account sees it.
 type accounts struct{ d *DB }
 
-// accountRow is the JSON of an account in bucket accounts. Its names are the
-// format: those of account.Account may change, these may not. Byte strings are
-// base64, times RFC 3339.
-type accountRow struct {
-	Addresses []addressRow  `json:"addresses"`
-	Former    []addressRow  `json:"former,omitempty"`
-	CatchAll  []string      `json:"catch_all,omitempty"`
-	Cert      []byte        `json:"cert"`
-	Profile   string        `json:"profile"`
-	Level     string        `json:"headers"`
-	Encrypt   string        `json:"encrypt,omitempty"`
-	ListKey   []byte        `json:"list_key,omitempty"`
-	Pseudonym []byte        `json:"pseudonym,omitempty"`
-	Quota     int64         `json:"quota"`
-	Created   time.Time     `json:"created"`
-	Salt      []byte        `json:"salt,omitempty"`
-	Passwords []passwordRow `json:"passwords,omitempty"`
-	Operator  bool          `json:"operator,omitempty"`
-	Aliases   int           `json:"aliases,omitempty"`
-	Files     *filesRow     `json:"attachments,omitempty"`
-}
-
-type filesRow struct {
-	Over     int64  `json:"over,omitempty"`
-	Outgoing string `json:"outgoing,omitempty"`
-	Incoming string `json:"incoming,omitempty"`
-	Drops    []byte `json:"drops,omitempty"`
-}
-
-type addressRow struct {
-	Local  string `json:"local"`
-	Domain string `json:"domain"`
-}
-
-type passwordRow struct {
-	Name      string    `json:"name"`
-	StoredKey []byte    `json:"stored_key"`
-	ServerKey []byte    `json:"server_key"`
-	Created   time.Time `json:"created"`
-	Used      time.Time `json:"used"`
-	FileSent  bool      `json:"file_sent,omitempty"`
-	Limit     int       `json:"limit,omitempty"`
-	Scopes    []string  `json:"scopes,omitempty"`
-}
-
 func encodeAccount(a account.Account) ([]byte, error) {
-	row := accountRow{
-		CatchAll: a.CatchAll, Cert: a.Cert, Profile: string(a.Profile), Level: string(a.Level), Encrypt: string(a.Encrypt), ListKey: a.ListKey,
-		Pseudonym: a.Pseudonym, Quota: a.Quota, Created: a.Created, Salt: a.Salt, Operator: a.Operator, Aliases: a.Aliases,
-	}
-	for _, ad := range a.Addresses {
-		row.Addresses = append(row.Addresses, addressRow(ad))
-	}
-	for _, ad := range a.Former {
-		row.Former = append(row.Former, addressRow(ad))
-	}
-	for _, p := range a.Passwords {
-		row.Passwords = append(row.Passwords, passwordRow(p))
-	}
-	if f := a.Files; f.Over != 0 || f.Outgoing != "" || f.Incoming != "" || len(f.Drops) > 0 {
-		row.Files = &filesRow{f.Over, string(f.Outgoing), string(f.Incoming), f.Drops}
-	}
-	body, err := json.Marshal(row)
+	body, err := account.EncodeRow(a)
 	if err != nil {
-		return nil, fmt.Errorf("encode account %s: %w", a.ID, err)
+		return nil, err
 	}
 	return sealRow(tableAccounts, []byte(a.ID), append(newRow(len(body)), body...)), nil
 }
 
 func decodeAccount(key, value []byte) (account.Account, error) {
-	body, ok := unsealRow(tableAccounts, key, value)
-	var row accountRow
-	if !ok || json.Unmarshal(body, &row) != nil { // the error would quote the row
-		return account.Account{}, damaged(tableAccounts, key)
+	if body, ok := unsealRow(tableAccounts, key, value); ok {
+		if a, ok := account.DecodeRow(account.ID(key), body); ok {
+			return a, nil
+		}
 	}
-	a := account.Account{
-		ID: account.ID(key), CatchAll: row.CatchAll, Cert: row.Cert, Profile: pgp.Profile(row.Profile), Level: pgp.Level(row.Level),
-		Encrypt: account.EncryptPolicy(row.Encrypt), ListKey: row.ListKey, Pseudonym: row.Pseudonym, Quota: row.Quota, Created: row.Created, Salt: row.Salt, Operator: row.Operator, Aliases: row.Aliases,
-	}
-	if f := row.Files; f != nil {
-		a.Files = account.Attachments{Over: f.Over, Outgoing: account.OutgoingPolicy(f.Outgoing), Incoming: account.IncomingPolicy(f.Incoming), Drops: f.Drops}
-	}
-	for _, ad := range row.Addresses {
-		a.Addresses = append(a.Addresses, mail.Address(ad))
-	}
-	for _, ad := range row.Former {
-		a.Former = append(a.Former, mail.Address(ad))
-	}
-	for _, p := range row.Passwords {
-		a.Passwords = append(a.Passwords, account.Password(p))
-	}
-	return a, nil
+	return account.Account{}, damaged(tableAccounts, key)
 }
 
 func (x accounts) Account(ctx context.Context, id account.ID) (a account.Account, err error) {
@@ -160,6 +78,8 @@ func (x accounts) Put(ctx context.Context, a account.Account) error {
 	if len(a.ID) == 0 || len(a.ID) > 255 {
 		return errors.New("account has no id a row can have")
 	}
+	was := a.Revision
+	a.Revision++
 	value, err := encodeAccount(a)
 	if err != nil {
 		return err
@@ -168,6 +88,9 @@ func (x accounts) Put(ctx context.Context, a account.Account) error {
 		old, err := x.d.decoded.read(t.in(tableAccounts), []byte(a.ID))
 		if err != nil && !errors.Is(err, account.ErrUnknown) {
 			return nil, err
+		}
+		if old.Revision != was {
+			return nil, account.ErrConflict
 		}
 		if err := t.vacant(a); err != nil {
 			return nil, err
@@ -200,10 +123,9 @@ func (x accounts) Delete(ctx context.Context, id account.ID) error {
 	}, nil))
 }
 
-// formerKey is where it stands whose an address was, by its hash: of who was removed
-// nothing readable is left. No address begins with NUL.
+// formerKey is where it stands whose an address was. No address begins with NUL.
 func formerKey(key string) []byte {
-	sum := sha256.Sum256([]byte("sealpost former address v1\x00" + key))
+	sum := account.FormerSum(key)
 	return append([]byte{0}, sum[:]...)
 }
 
@@ -224,11 +146,10 @@ func (x accounts) Former(ctx context.Context, key string) (id account.ID, err er
 
 func (x accounts) Free(ctx context.Context, key string) error {
 	return x.d.submit(ctx, newCall(func(t *tables) (func() error, error) {
-		return func() error {
-			p := put{}
-			p.delete(t.in(tableAddresses), formerKey(key))
-			return p.err
-		}, nil
+		if !bytes.Equal(t.get(tableAddresses, formerKey(key)), nobodys) {
+			return nil, nil
+		}
+		return func() error { return t.in(tableAddresses).Delete(formerKey(key)) }, nil
 	}, nil))
 }
 

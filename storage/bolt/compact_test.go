@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sealpost/account"
+	people "sealpost/account/storagetest"
 	"sealpost/mailstore"
 	"sealpost/mailstore/storagetest"
 )
@@ -66,7 +67,7 @@ func TestCompactForgets(t *testing.T) {
 	defer d.Close()
 	fillWith(t, d, "stays", "kept-word")
 	fillWith(t, d, "leaves", canary)
-	if err := d.Accounts().Put(t.Context(), person("aa", canary)); err != nil {
+	if err := d.Accounts().Put(t.Context(), people.Person("aa", canary)); err != nil {
 		t.Fatal(err)
 	}
 	old, err := os.Open(path)

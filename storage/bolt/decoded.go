@@ -48,6 +48,7 @@ func (d decodings) read(b *bbolt.Bucket, id []byte) (account.Account, error) {
 		d.kept.Add(string(id), known)
 	}
 	a := known.Account // with lists of its own, since callers change them
-	a.Addresses, a.CatchAll, a.Passwords = slices.Clone(a.Addresses), slices.Clone(a.CatchAll), slices.Clone(a.Passwords)
+	a.Addresses, a.Former = slices.Clone(a.Addresses), slices.Clone(a.Former)
+	a.CatchAll, a.Passwords = slices.Clone(a.CatchAll), slices.Clone(a.Passwords)
 	return a, nil
 }

@@ -182,7 +182,7 @@ func TestPeersBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := put("more", discover.Manual, 1); !errors.Is(err, errPeersFull) {
+	if err := put("more", discover.Manual, 1); !errors.Is(err, discover.ErrFull) {
 		t.Errorf("no room: %v", err)
 	}
 }

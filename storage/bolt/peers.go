@@ -3,46 +3,14 @@ package bolt
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"go.etcd.io/bbolt"
 
 	"sealpost/mail"
 	"sealpost/pgp/discover"
 )
-
-// maxPeers bounds what one account may learn. When it is reached, those whose key
-// was never used and who were not seen for longest make room.
-const (
-	maxPeers   = 10_000
-	peersAside = maxPeers / 10
-)
-
-// errPeersFull says that an account knows as many people as it may.
-var errPeersFull = errors.New("no room for another peer of this account")
-
-// peerRow is the JSON of a peer before it is sealed. Its names are the format.
-type peerRow struct {
-	Address     addressRow  `json:"address"`
-	Cert        []byte      `json:"cert,omitempty"`
-	Source      string      `json:"source,omitempty"`
-	Pinned      time.Time   `json:"pinned,omitzero"`
-	Prefer      bool        `json:"prefer,omitempty"`
-	AutocryptAt time.Time   `json:"autocrypt_at,omitzero"`
-	SeenAt      time.Time   `json:"seen_at,omitzero"`
-	Changes     []changeRow `json:"changes,omitempty"`
-}
-
-type changeRow struct {
-	At          time.Time `json:"at"`
-	Source      string    `json:"source"`
-	Fingerprint string    `json:"fingerprint"`
-	Cert        []byte    `json:"cert,omitempty"`
-}
 
 // peers is the file as pgp/discover sees it.
 type peers struct {
@@ -51,7 +19,7 @@ type peers struct {
 }
 
 // Peers is the file as pgp/discover sees it.
-func (x *Known) Peers() discover.Peers { return peers{x, maxPeers, peersAside} }
+func (x *Known) Peers() discover.Peers { return peers{x, discover.MaxPeers, discover.PeersAside} }
 
 func (x peers) account(id string) []byte { return x.name("peer account", id) }
 
@@ -61,28 +29,10 @@ func (x peers) key(account string, a mail.Address) []byte {
 	return append(prefix, x.name("peer address "+account, a.Key())...)
 }
 
-func encodePeer(p discover.Peer) ([]byte, error) {
-	row := peerRow{
-		Address: addressRow(p.Address), Cert: p.Cert, Source: string(p.Source), Pinned: p.Pinned,
-		Prefer: p.Prefer, AutocryptAt: p.AutocryptAt, SeenAt: p.SeenAt,
-	}
-	for _, c := range p.Changes {
-		row.Changes = append(row.Changes, changeRow{c.At, string(c.Source), c.Fingerprint, c.Cert})
-	}
-	return json.Marshal(row)
-}
-
 func decodePeer(key, plain []byte) (discover.Peer, error) {
-	var row peerRow
-	if json.Unmarshal(plain, &row) != nil { // the error would quote the row
+	p, err := discover.DecodePeer(plain)
+	if err != nil {
 		return discover.Peer{}, damaged(tablePeers, key)
-	}
-	p := discover.Peer{
-		Address: mail.Address(row.Address), Cert: row.Cert, Source: discover.Source(row.Source), Pinned: row.Pinned,
-		Prefer: row.Prefer, AutocryptAt: row.AutocryptAt, SeenAt: row.SeenAt,
-	}
-	for _, c := range row.Changes {
-		p.Changes = append(p.Changes, discover.Change{At: c.At, Source: discover.Source(c.Source), Fingerprint: c.Fingerprint, Cert: c.Cert})
 	}
 	return p, nil
 }
@@ -100,9 +50,9 @@ func (x peers) Peer(ctx context.Context, account string, a mail.Address) (discov
 }
 
 func (x peers) PutPeer(ctx context.Context, account string, p discover.Peer) error {
-	plain, err := encodePeer(p)
+	plain, err := discover.EncodePeer(p)
 	if err != nil {
-		return errors.New("encode peer") // its error might quote it
+		return fmt.Errorf("encode peer: %w", err)
 	}
 	key := x.key(account, p.Address)
 	there, n, err := x.has(ctx, tablePeers, key, x.account(account))
@@ -118,25 +68,18 @@ func (x peers) PutPeer(ctx context.Context, account string, p discover.Peer) err
 	return nil
 }
 
-// makeRoom removes some of what an account learned by itself and never used: a pin
-// that went would be made anew, unseen, with whatever key is shown then.
+// makeRoom removes some of what an account learned by itself and never used.
 func (x peers) makeRoom(ctx context.Context, account string) error {
 	keys, all, err := x.all(ctx, account)
 	if err != nil {
 		return err
 	}
-	var learned []int
-	for i, p := range all {
-		if p.Pinned.IsZero() {
-			learned = append(learned, i)
-		}
+	places, err := discover.Expendable(all, x.aside)
+	if err != nil {
+		return err
 	}
-	if len(learned) == 0 {
-		return errPeersFull
-	}
-	slices.SortFunc(learned, func(i, j int) int { return cmp.Or(all[i].SeenAt.Compare(all[j].SeenAt), cmp.Compare(i, j)) })
 	var old [][]byte
-	for _, i := range learned[:min(len(learned), x.aside)] {
+	for _, i := range places {
 		old = append(old, keys[i])
 	}
 	return x.deleteRows(ctx, tablePeers, old...)

@@ -224,6 +224,24 @@ func (r *rows) askShares(b *pgx.Batch, ids []filestore.ID) {
 		})
 }
 
+// askBlobs reads the blobs of files and of the cabinet.
+func (r *rows) askBlobs(b *pgx.Batch) {
+	b.Queue(`select blob from drive_parts where owner = $1 union all select blob from boxes where owner = $1 and not gone`, r.owner).
+		Query(each(&heldBlobRow{}, func(id filestore.ID) { r.blobs = append(r.blobs, id) }))
+}
+
+// heldBlobRow is a row of which a blob is all that is asked for.
+type heldBlobRow struct{ blob []byte }
+
+func (x *heldBlobRow) scan() []any { return []any{&x.blob} }
+
+func (x *heldBlobRow) value() (id filestore.ID, err error) {
+	if !readID((*[16]byte)(&id), x.blob, true) {
+		err = damaged("drive_parts or boxes")
+	}
+	return id, err
+}
+
 func (r *rows) askNames(b *pgx.Batch) {
 	r.named = true
 	b.Queue(`select name from subscriptions where owner = $1`, r.owner).Query(func(found pgx.Rows) (err error) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync/atomic"
 
+	"github.com/jackc/pgx/v5"
+
 	"sealpost/mailstore"
 )
 
@@ -14,9 +16,10 @@ const (
 	maxBatchBytes = 4 << 20
 )
 
-// call is what one caller wants done.
+// call is what one caller wants done: changes of mailboxes, or something else of the owner's.
 type call struct {
 	changes []mailstore.Change
+	own     own // nil: changes
 	size    int
 	state   atomic.Int32
 	answer  mailstore.Answer
@@ -28,6 +31,15 @@ const (
 	taken
 	withdrawn
 )
+
+// own is a wish about an owner's files or cabinet, which has a transaction of its own. It is
+// asked again for each attempt.
+type own interface {
+	// ask queues what is read together with the owner's lock.
+	ask(r *rows, b *pgx.Batch)
+	// stamp queues what the wish changes, or refuses it.
+	stamp(b *pgx.Batch, by token) error
+}
 
 // line are the callers that wait for one owner. While there is one, a goroutine serves them:
 // all who queue while a transaction commits go into the next one.
@@ -90,13 +102,16 @@ func (d *DB) waits(o mailstore.Owner, l *line) bool {
 	return true
 }
 
-// gather takes those who wait, up to a batch.
+// gather takes those who wait, up to a batch, or one whose transaction is its own.
 func (d *DB) gather(l *line) (batch []*call) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	n, size := 0, 0
 	for n < len(l.calls) && len(batch) < maxBatch && size < maxBatchBytes {
 		c := l.calls[n]
+		if len(batch) > 0 && (c.own != nil || batch[0].own != nil) {
+			break
+		}
 		n++
 		if c.state.CompareAndSwap(waiting, taken) {
 			batch, size = append(batch, c), size+c.size

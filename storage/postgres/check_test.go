@@ -23,10 +23,33 @@ var brokenRows = map[string]string{
 	"notes of no mailbox": `select n.owner, n.box from notes n left join owners o on o.owner = n.owner left join mailboxes m on m.owner = n.owner and m.box = n.box
 		where o.owner is null or (m.owner is null and n.box <> 0) or n.note = ''`,
 	"sets of no mailbox": `select s.owner, s.box from sets s left join mailboxes m using (owner, box) where m.owner is null or s.mark not in (0, 1, 2) or s.uids = ''`,
+	"drives that count wrong": `with counted as (select owner, count(*) as objects, count(*) filter (where not whole) as uploads,
+			count(*) filter (where not whole and request <> '') as brought, sum(size) as bytes from drive_objects group by owner)
+		select owner from drives d full join counted c using (owner) left join owners o using (owner)
+		where o.owner is null or d.owner is null or d.objects <> coalesce(c.objects, 0) or d.uploads <> coalesce(c.uploads, 0)
+		or d.brought <> coalesce(c.brought, 0) or d.bytes <> coalesce(c.bytes, 0)
+		or d.links <> (select count(*) from drive_links l where l.owner = d.owner)
+		or d.requests <> (select count(*) from drive_requests q where q.owner = d.owner)`,
+	"links and requests of no drive": `select owner from (select owner from drive_links union all select owner from drive_requests) x
+		where not exists (select from drives d where d.owner = x.owner)`,
+	"links to nothing": `select l.owner from drive_links l left join drive_objects o on o.owner = l.owner and o.id = l.object
+		where o.owner is null or not o.whole`,
+	"parts of nothing": `select p.owner, p.n from drive_parts p left join drive_objects o on o.owner = p.owner and o.id = p.object
+		where o.owner is null or p.size <> least(8388608, o.size - p.n * 8388608) or octet_length(p.blob) <> 16 or octet_length(p.digest) <> 32`,
+	"whole objects without parts": `select o.owner from drive_objects o where o.whole
+		and (o.size + 8388607) / 8388608 <> (select count(*) from drive_parts p where p.owner = o.owner and p.object = o.id)`,
+	"shelves that count wrong": `with counted as (select owner, count(*) filter (where not gone) as boxes, count(*) filter (where gone) as gone,
+			sum(size) as bytes, max(change) as last, count(distinct change) as changes, count(*) as n from boxes group by owner)
+		select owner from shelves s full join counted c using (owner) left join owners o using (owner)
+		where o.owner is null or s.owner is null or s.boxes <> coalesce(c.boxes, 0) or s.gone <> coalesce(c.gone, 0)
+		or s.bytes <> coalesce(c.bytes, 0) or s.change < coalesce(c.last, 0) or s.change < s.floor or c.changes <> c.n`,
+	"boxes and their blobs": `select owner, change from boxes where octet_length(blob) <> case when gone then 0 else 16 end or gone and size <> 0`,
 	"keywords": `with counted as (select owner, box, lower(k) as keyword, count(*) as n from entries, unnest(string_to_array(keywords, ' ')) k
 		where entries.keywords <> '' group by 1, 2, 3)
 		select owner, box, keyword, n, messages from keywords full join counted using (owner, box, keyword)
 		where n is distinct from messages or lower(spelling) <> keyword`,
+	"rows of no queue": `select queue, id from queue left join queues using (queue)
+		where mark is null or (size = 0) <> (body is null) or size < 0 or octet_length(body) <> 16 or octet_length(tokens) not between 8 and 128 or octet_length(tokens) % 8 <> 0 or fence < 0 or until < 0`,
 	"pages of sets that hold nothing": `select s.owner, s.box, s.mark, s.page from sets s where not exists (
 		select from entries e where e.owner = s.owner and e.box = s.box and e.uid / 4096 = s.page
 		and case s.mark when 0 then true when 1 then e.flags & 1 = 0 else e.flags & 8 <> 0 end)`,

@@ -87,31 +87,61 @@ func (t *transaction) attempt(ctx context.Context, c *pgxpool.Conn) (err error) 
 			c.Exec(ctx, "rollback") // if that fails the connection is not used again
 		}
 	}()
-	calls := make([][]mailstore.Change, len(t.batch))
-	for i, call := range t.batch {
-		calls[i] = call.changes
-	}
 	t.rows = newRows(t.owner, func(b *pgx.Batch) error { return c.SendBatch(ctx, b).Close() })
-	if err := t.rows.begin(calls); err != nil {
-		return err
-	}
-	clerk := mailstore.Clerk{Now: t.d.o.Now(), Remember: t.d.o.Remember}
-	writes, answers, err := clerk.StampEach(t.rows, calls)
-	if err = errors.Join(t.rows.failed, err); err != nil {
-		return err
-	}
-	t.answers = answers
-	if writes.Empty() {
-		return nil
-	}
 	rand.Read(t.token[:])
-	b, err := t.rows.write(writes, t.token)
-	if err != nil {
+	stamp := t.stamp
+	if t.batch[0].own != nil {
+		stamp = t.stampOwn
+	}
+	b, err := stamp()
+	if err != nil || b == nil {
 		return err
 	}
 	b.Queue("commit")
 	t.sent = true
 	return c.SendBatch(ctx, b).Close()
+}
+
+// stamp answers all calls of the batch. The round trip that writes what they come to is nil
+// if that is nothing.
+func (t *transaction) stamp() (*pgx.Batch, error) {
+	calls := make([][]mailstore.Change, len(t.batch))
+	for i, call := range t.batch {
+		calls[i] = call.changes
+	}
+	if err := t.rows.begin(calls); err != nil {
+		return nil, err
+	}
+	clerk := mailstore.Clerk{Now: t.d.o.Now(), Remember: t.d.o.Remember}
+	writes, answers, err := clerk.StampEach(t.rows, calls)
+	if err = errors.Join(t.rows.failed, err); err != nil {
+		return nil, err
+	}
+	t.rows.free(calls, answers)
+	t.answers = answers
+	if writes.Empty() {
+		return nil, nil
+	}
+	return t.rows.write(writes, t.token)
+}
+
+// stampOwn is stamp for a wish that is not about mailboxes.
+func (t *transaction) stampOwn() (*pgx.Batch, error) {
+	wish, b := t.batch[0].own, &pgx.Batch{}
+	err := t.rows.ask(func(b *pgx.Batch) {
+		b.Queue("begin")
+		t.rows.askOwner(b)
+		wish.ask(t.rows, b)
+	})
+	if err != nil {
+		return nil, err
+	}
+	refused := wish.stamp(b, t.token)
+	t.answers = []mailstore.Answer{{Err: refused}}
+	if t.rows.failed != nil || refused != nil || b.Len() == 0 {
+		return nil, t.rows.failed
+	}
+	return b, nil
 }
 
 // settle finds out what became of a transaction whose commit was not answered. It takes

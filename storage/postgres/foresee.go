@@ -20,6 +20,7 @@ type foresight struct {
 	pages    map[mailstore.Place]bool // of entries that change; UID is the first of the page
 	notes    map[mailstore.MailboxID]bool
 	names    bool
+	blobs    bool // of all that is not mail
 }
 
 // begin takes the owner's lock and reads what the changes are about, in one round trip.
@@ -43,8 +44,10 @@ func (r *rows) begin(calls [][]mailstore.Change) error {
 
 func (f *foresight) foresee(c mailstore.Change) {
 	switch c := c.(type) {
-	case mailstore.Create, mailstore.Rename, mailstore.Remove, mailstore.Forget:
+	case mailstore.Create, mailstore.Rename, mailstore.Remove:
 		f.everyBox = true
+	case mailstore.Forget:
+		f.everyBox, f.blobs = true, true
 	case mailstore.Subscribe:
 		f.names = f.names || c.On
 	case mailstore.Append:
@@ -135,5 +138,8 @@ func (f *foresight) ask(r *rows, b *pgx.Batch) {
 	}
 	if f.names {
 		r.askNames(b)
+	}
+	if f.blobs {
+		r.askBlobs(b)
 	}
 }

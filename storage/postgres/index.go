@@ -141,8 +141,8 @@ func (x index) Apply(ctx context.Context, o mailstore.Owner, changes []mailstore
 // sinceNumber is a MODSEQ as a bigint can be compared with.
 func sinceNumber(m mailstore.Modseq) int64 { return int64(min(m, math.MaxInt64)) }
 
-// Blobs reads in one statement, so that a message moved meanwhile is neither missed in
-// its old place nor in its new one. It alone goes through a table.
+// Blobs reads all of one moment, so that a message moved meanwhile is neither missed in
+// its old place nor in its new one. It alone goes through tables.
 func (x index) Blobs(ctx context.Context) iter.Seq2[filestore.ID, error] {
 	return func(yield func(filestore.ID, error) bool) {
 		err := x.d.with(ctx, func(c *pgxpool.Conn) error {
@@ -160,6 +160,25 @@ func (x index) Blobs(ctx context.Context) iter.Seq2[filestore.ID, error] {
 }
 
 func eachBlob(ctx context.Context, tx pgx.Tx, yield func(filestore.ID, error) bool) error {
+	found, err := tx.Query(ctx, `select blob from drive_parts union all select blob from boxes where not gone`)
+	if err != nil {
+		return err
+	}
+	var b heldBlobRow
+	_, err = pgx.ForEachRow(found, b.scan(), func() error {
+		id, err := b.value()
+		if err == nil && !yield(id, nil) {
+			err = errStopped
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return eachLetter(ctx, tx, yield)
+}
+
+func eachLetter(ctx context.Context, tx pgx.Tx, yield func(filestore.ID, error) bool) error {
 	found, err := tx.Query(ctx, `select letters from mails`)
 	if err != nil {
 		return err

@@ -24,41 +24,17 @@ func TestIndex(t *testing.T) {
 	}
 }
 
-// engineAt gives the suite empty engines. One that a test is done with is given to the
-// next: its connections know the statements already.
 func engineAt(isolation string) storagetest.Open {
-	var mu sync.Mutex
-	var idle []*engine
+	all := &engines{isolation: isolation}
 	return func(t testing.TB, o storagetest.Options) *storagetest.Engine {
-		mu.Lock()
-		defer mu.Unlock()
-		var x *engine
-		if n := len(idle); n > 0 {
-			x, idle = idle[n-1], idle[:n-1]
-		} else {
-			x = &engine{database: pgtest.Take(t)}
-			x.database.Keep()
-			x.DB = openAt(t, x.database, Options{Isolation: isolation, Connections: 8})
-		}
+		x, done := all.take(t)
 		x.o.Now, x.o.Remember = o.Now, o.Remember
-		done := sync.OnceFunc(func() {
-			if _, err := x.pool.Exec(context.Background(), pgtest.Empty); err != nil {
-				t.Errorf("empty the database: %v", err)
-				return
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			idle = append(idle, x)
-		})
-		t.Cleanup(done)
 		return &storagetest.Engine{
 			Index: x.Index(),
 			Check: func(t storagetest.TB) { checkRows(t, x.DB) },
 			Close: done,
 			Reopen: func() mailstore.Index {
-				options := x.o
-				x.DB.Close()
-				x.DB = openAt(t, x.database, options)
+				x.reopen(t)
 				return x.Index()
 			},
 		}
@@ -68,6 +44,45 @@ func engineAt(isolation string) storagetest.Open {
 type engine struct {
 	*DB
 	database *pgtest.Database
+}
+
+func (x *engine) reopen(t testing.TB) {
+	t.Helper()
+	options := x.o
+	x.DB.Close()
+	x.DB = openAt(t, x.database, options)
+}
+
+// engines gives a suite empty engines. One that a test is done with is given to the
+// next: its connections know the statements already.
+type engines struct {
+	isolation string
+	mu        sync.Mutex
+	idle      []*engine
+}
+
+// take lends one until done, or until the test ends.
+func (all *engines) take(t testing.TB) (x *engine, done func()) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if n := len(all.idle); n > 0 {
+		x, all.idle = all.idle[n-1], all.idle[:n-1]
+	} else {
+		x = &engine{database: pgtest.Take(t)}
+		x.database.Keep()
+		x.DB = openAt(t, x.database, Options{Isolation: all.isolation, Connections: 8})
+	}
+	done = sync.OnceFunc(func() {
+		if _, err := x.pool.Exec(context.Background(), pgtest.Empty); err != nil {
+			t.Errorf("empty the database: %v", err)
+			return
+		}
+		all.mu.Lock()
+		defer all.mu.Unlock()
+		all.idle = append(all.idle, x)
+	})
+	t.Cleanup(done)
+	return x, done
 }
 
 func openAt(t testing.TB, database *pgtest.Database, o Options) *DB {

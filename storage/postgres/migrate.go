@@ -102,7 +102,7 @@ func (d *DB) migrated(ctx context.Context) (done, oldest int, err error) {
 	err = again(ctx, func() error {
 		return d.with(ctx, func(c *pgxpool.Conn) error {
 			_, err := c.Exec(ctx, tableOfMigrations)
-			if code(err) == codeTableThere { // another node made it meanwhile
+			if c := code(err); c == codeTableThere || c == codeTypeThere { // another node made it meanwhile
 				return nil
 			}
 			return err
@@ -114,6 +114,7 @@ func (d *DB) migrated(ctx context.Context) (done, oldest int, err error) {
 const (
 	codeNoTable    = "42P01"
 	codeTableThere = "42P07"
+	codeTypeThere  = "42710" // that of the table's rows, of which 23505 may tell too
 )
 
 func (m migration) run(ctx context.Context, c *pgxpool.Conn) error {

@@ -2,10 +2,13 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
+	"sealpost/filestore/drive"
 	"sealpost/mailstore"
+	"sealpost/mailstore/cabinet"
 	"sealpost/storage/postgres/pgtest"
 )
 
@@ -60,15 +63,18 @@ func TestPlans(t *testing.T) {
 			}
 		}
 	}
-	d, before := openAt(t, database, Options{Connections: 1}), scans(t, looker)["mails"]
+	d, before := openAt(t, database, Options{Connections: 1}), scans(t, looker)
 	for _, err := range d.Index().Blobs(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	end(t, d, looker)
-	if scans(t, looker)["mails"] == before {
-		t.Error("the list of all blobs, which goes through a table, was not counted")
+	after := scans(t, looker)
+	for _, table := range []string{"mails", "drive_parts", "boxes"} {
+		if after[table] == before[table] {
+			t.Errorf("the list of all blobs, which goes through %s, was not counted", table)
+		}
 	}
 }
 
@@ -125,7 +131,72 @@ func everything(t *testing.T, d *DB) {
 		apply(t, d, "o", mailstore.Expunge{Box: inbox, UIDs: uids}, mailstore.Move{From: other, To: inbox, UIDs: uids})
 		apply(t, d, "o", mailstore.Expunge{Box: other}, mailstore.Expunge{Box: inbox, OnlyDeleted: true})
 	}
+	files(t, d)
+	boxes(t, d)
 	apply(t, d, "o", mailstore.Remove{Name: "Other"}, mailstore.Forget{})
+}
+
+// files does what there is to do with files, of few and of many.
+func files(t *testing.T, d *DB) {
+	t.Helper()
+	x, ctx := d.Drive(), t.Context()
+	l, end := link(t, d, "o", 0), soon()
+	q := wish(t, d, "o", drive.AddRequest{Request: drive.Request{ID: drive.NewID(), Expires: end, MostFiles: 9, MostBytes: 9}}).Request
+	on, left := drive.Begin{ID: drive.NewID(), Request: q.ID, Size: 1}, drive.Begin{ID: drive.NewID(), Request: q.ID, Size: 1}
+	for _, w := range []drive.Wish{
+		drive.Download{Link: l.ID}, drive.ChangeLink{ID: l.ID, Expires: &end}, drive.ChangeRequest{ID: q.ID, Expires: &end}, on, left,
+		drive.Put{Object: on.ID, Request: q.ID, Part: small(1, 1).Whole[0].Part}, drive.Complete{Object: on.ID, Request: q.ID},
+		drive.Take{Object: on.ID}, drive.Remove{Object: left.ID}, drive.RemoveLink{ID: l.ID}, drive.RemoveRequest{ID: q.ID},
+	} {
+		wish(t, d, "o", w)
+	}
+	many := small(drive.MaxBatch, 1)
+	wish(t, d, "o", many)
+	var ids []drive.ID
+	for _, w := range many.Whole {
+		ids = append(ids, w.ID)
+	}
+	for range 2 {
+		var errs [9]error
+		_, errs[0] = x.Totals(ctx, "o")
+		_, errs[1] = x.Object(ctx, "o", on.ID)
+		_, errs[2] = x.Objects(ctx, "o", drive.ID{}, 100, false)
+		_, errs[3] = x.Objects(ctx, "o", drive.ID{}, 100, true)
+		_, errs[4] = x.Parts(ctx, "o", on.ID, 0, 100)
+		_, errs[5] = x.Left(ctx, end)
+		_, errs[6] = x.Links(ctx, "o")
+		_, errs[7] = x.Requests(ctx, "o")
+		_, errs[8] = x.Link(ctx, link(t, d, "o", 0).ID)
+		if err := errors.Join(errs[:]...); err != nil {
+			t.Fatal(err)
+		}
+		wish(t, d, "o", drive.RemoveMany{Objects: ids})
+	}
+}
+
+// boxes does what there is to do with a cabinet.
+func boxes(t *testing.T, d *DB) {
+	t.Helper()
+	x, ctx := d.Cabinet(), t.Context()
+	d.o.RememberBoxes = 1
+	for i := range 6 {
+		b, err := put(d, fmt.Sprint(i), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := x.Apply(ctx, "o", cabinet.Wish{Place: b.Place, Was: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var errs [5]error
+	_, errs[0] = x.List(ctx, "o", 0)
+	_, errs[1] = x.List(ctx, "o", 3)
+	_, errs[2] = x.Box(ctx, "o", cabinet.Place{Drawer: "drafts", Name: "5"})
+	_, errs[3] = x.Shelf(ctx, "o")
+	_, errs[4] = x.Drawer(ctx, "o", "drafts")
+	if err := errors.Join(errs[:]...); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // scans is how often each table of the index was gone through.

@@ -1,12 +1,14 @@
-// Package postgres keeps the index of mailboxes in a PostgreSQL database, for many
-// nodes at once, and which blob lies where at remote stores (packs.go).
+// Package postgres keeps the index of mailboxes, cabinets and files in a PostgreSQL
+// database, for many nodes at once, and which blob lies where at remote stores
+// (packs.go).
 //
 // It never knows what a mail says: it holds what stays visible of one, and ids.
 //
 // Invariants: a call that returned is committed on the server; a call that was refused
 // changed nothing; whoever changes something of an owner holds the lock of the
 // owner's row from before it reads until it has committed, so numbers become visible
-// in the order in which they are given. Every key begins with the owner's id.
+// in the order in which they are given. Every key begins with the owner's id, but for
+// links and requests: who comes by one knows nothing else.
 // migrations has every table; docs/decisions/0038 says why they are so.
 package postgres
 
@@ -26,12 +28,13 @@ import (
 
 // Options are settings of an engine; the zero value is good.
 type Options struct {
-	Now         func() time.Time // nil: time.Now
-	Remember    int              // expunged UIDs kept of a mailbox; 0: 100,000
-	Connections int              // at most; 0: 20
-	Patience    time.Duration    // for one transaction, waiting for its turn included; 0: 30 s
-	Isolation   string           // of PostgreSQL; empty: read committed, which is enough
-	Log         *slog.Logger     // nil: none
+	Now           func() time.Time // nil: time.Now
+	Remember      int              // expunged UIDs kept of a mailbox; 0: 100,000
+	RememberBoxes int              // removed boxes kept of a cabinet; 0: 10,000
+	Connections   int              // at most; 0: 20
+	Patience      time.Duration    // for one transaction, waiting for its turn included; 0: 30 s
+	Isolation     string           // of PostgreSQL; empty: read committed, which is enough
+	Log           *slog.Logger     // nil: none
 }
 
 // DB is an open database. Its methods are safe for concurrent use.
@@ -62,6 +65,9 @@ func open(ctx context.Context, config *pgxpool.Config, o Options) (*DB, error) {
 	}
 	if o.Remember == 0 {
 		o.Remember = 100_000
+	}
+	if o.RememberBoxes == 0 {
+		o.RememberBoxes = 10_000
 	}
 	if o.Connections == 0 {
 		o.Connections = 20

@@ -3,8 +3,6 @@ package postgres
 import (
 	"iter"
 	"math"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -41,6 +39,7 @@ type rows struct {
 	noted    int64 // octets of all notes; -1: not read
 	names    []string
 	named    bool
+	blobs    []filestore.ID // of files and of the cabinet
 }
 
 type boxMark struct {
@@ -70,7 +69,7 @@ func newRows(o mailstore.Owner, send func(*pgx.Batch) error) *rows {
 
 // ownerFits says whether an owner's id can be a key.
 func ownerFits(o mailstore.Owner) bool {
-	return o != "" && len(o) <= 255 && utf8.ValidString(string(o)) && !strings.ContainsRune(string(o), 0)
+	return keyFits(string(o), 255)
 }
 
 // boxFits says whether a mailbox of that number can be there.

@@ -14,7 +14,22 @@ func boxTables() []string {
 	return []string{"mailboxes", "entries", "mails", "expunged", "sets", "keywords", "notes"}
 }
 
-func ownerTables() []string { return append(boxTables(), "shares", "subscriptions") }
+func ownerTables() []string {
+	return append(boxTables(), "shares", "subscriptions",
+		"drives", "drive_objects", "drive_parts", "drive_links", "drive_requests", "shelves", "boxes")
+}
+
+// free adds the blobs of an owner's files and cabinet to what the first Forget freed.
+func (r *rows) free(calls [][]mailstore.Change, answers []mailstore.Answer) {
+	for i, changes := range calls {
+		for j, c := range changes {
+			if _, ok := c.(mailstore.Forget); ok && answers[i].Err == nil {
+				answers[i].Events[j].Freed = append(answers[i].Events[j].Freed, r.blobs...)
+				return
+			}
+		}
+	}
+}
 
 // write is a round trip that writes all of w but does not commit. First is made what
 // is made of stored rows, then they are deleted.

@@ -2,18 +2,14 @@ package s3_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -25,18 +21,14 @@ import (
 	"sealpost/filestore/packs"
 	"sealpost/filestore/packs/memindex"
 	"sealpost/storage/s3"
+	"sealpost/storage/s3/s3test"
 )
 
-// gateway is an S3 server over a folder, as a process. All tests share one; each has buckets
-// of its own.
-type gateway struct {
-	cmd  *exec.Cmd
-	root string
-	sock string
-	err  error
+// shared is the S3 server of all tests; each has buckets of its own.
+var shared struct {
+	*s3test.Gateway
+	err error
 }
-
-var shared gateway
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "s3-")
@@ -45,46 +37,12 @@ func TestMain(m *testing.M) {
 	}
 	status := func() int {
 		defer os.RemoveAll(dir)
-		shared.start(dir)
-		if shared.cmd != nil {
-			defer shared.cmd.Wait()
-			defer shared.cmd.Process.Kill()
+		if shared.Gateway, shared.err = s3test.Start(filepath.Join("..", ".."), dir); shared.err == nil {
+			defer shared.Stop()
 		}
 		return m.Run()
 	}()
 	os.Exit(status)
-}
-
-// start builds the server, of modules of its own that pin it, and runs it.
-func (g *gateway) start(dir string) {
-	build := exec.Command("go", "build", "-modfile=test/versitygw/gateway.mod", "-o", filepath.Join(dir, "versitygw"), "./test/versitygw/main.go")
-	build.Dir = filepath.Join("..", "..")
-	if text, err := build.CombinedOutput(); err != nil {
-		g.err = fmt.Errorf("build versitygw: %w\n%s", err, text)
-		return
-	}
-	g.root, g.sock = filepath.Join(dir, "root"), filepath.Join(dir, "sock")
-	beside := filepath.Join(dir, "beside")
-	for _, d := range []string{g.root, beside} {
-		if g.err = os.Mkdir(d, 0o700); g.err != nil {
-			return
-		}
-	}
-	var said bytes.Buffer
-	cmd := exec.Command(filepath.Join(dir, "versitygw"), g.root, beside, g.sock)
-	cmd.Stdout, cmd.Stderr = &said, &said
-	if g.err = cmd.Start(); g.err != nil {
-		return
-	}
-	g.cmd = cmd
-	for range 200 {
-		if c, err := net.Dial("unix", g.sock); err == nil {
-			c.Close()
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	g.err = fmt.Errorf("versitygw does not answer: %s", said.String())
 }
 
 // provider is one endpoint, through a proxy that does as if it failed.
@@ -117,18 +75,7 @@ func newProvider(t testing.TB, name string) *provider {
 	rand.Read(raw[:])
 	bucket := "b" + hex.EncodeToString(raw[:])
 	p := &provider{count: map[string]int{}}
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", shared.sock)
-	}
-	through := &httputil.ReverseProxy{
-		Rewrite:   func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", "gateway" },
-		Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true},
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
-			t.Logf("gateway: %v", err)
-			w.WriteHeader(http.StatusBadGateway)
-		},
-	}
-	p.through = through.ServeHTTP
+	p.through = shared.Proxy(func(err error) { t.Logf("gateway: %v", err) }).ServeHTTP
 	p.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !p.intercept(w, r) {
 			p.through(&counted{ResponseWriter: w, p: p}, r)
@@ -136,10 +83,10 @@ func newProvider(t testing.TB, name string) *provider {
 	}))
 	t.Cleanup(p.server.Close)
 	p.Endpoint = s3.Endpoint{Name: name, Provider: name, Jurisdiction: "land-of-" + name, URL: p.server.URL, Bucket: bucket,
-		AccessKey: "tester", SecretKey: "tester-secret", PathStyle: true}
+		AccessKey: s3test.AccessKey, SecretKey: s3test.SecretKey, PathStyle: true}
 	u, _ := url.Parse(p.server.URL)
 	var err error
-	p.client, err = minio.New(u.Host, &minio.Options{Creds: credentials.NewStaticV4("tester", "tester-secret", ""), Region: "us-east-1", BucketLookup: minio.BucketLookupPath})
+	p.client, err = minio.New(u.Host, &minio.Options{Creds: credentials.NewStaticV4(s3test.AccessKey, s3test.SecretKey, ""), Region: "us-east-1", BucketLookup: minio.BucketLookupPath})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +155,7 @@ func (p *provider) lose(t testing.TB, name string) {
 
 // file is an object's octets on the provider's disk, to be damaged there.
 func (p *provider) file(name string) string {
-	return filepath.Join(shared.root, p.Bucket, filepath.FromSlash(name))
+	return filepath.Join(shared.Root, p.Bucket, filepath.FromSlash(name))
 }
 
 // house is an engine over some providers, with what a test wants to look at.

@@ -69,8 +69,9 @@ type Mail struct {
 	Given bool
 }
 
-// Store is the database of a queue; storage/bolt has one, and storagetest says what
-// it must do. Rows are opaque and sealed; times are when a row is next due.
+// Store is the database of a queue; storage/bolt and storage/postgres have one, and
+// storagetest says what it must do. Rows are opaque and sealed; times are when a row is next
+// due. One that many nodes share goes by a clock of its own, and Queue.Now is that clock.
 type Store interface {
 	// Insert, Update and Delete are durable when they return. Update and Delete
 	// fail with ErrLease unless the row's fence is fence, and with ErrNoSuch if
@@ -90,7 +91,7 @@ type Store interface {
 	// Blobs lists the blobs of all rows, for the sweeper.
 	Blobs(ctx context.Context) ([]filestore.ID, error)
 	// Count is how many rows there are, in all and of one group, and how large the
-	// stored texts of the group are.
+	// stored texts of the group are. Of many the number of all may be a second old.
 	Count(ctx context.Context, group string) (Count, error)
 	Depth(ctx context.Context, now time.Time) (Depth, error)
 }

@@ -26,12 +26,18 @@ import (
 // Main runs a package's tests and stops the cluster they started. TestMain calls it.
 func Main(m *testing.M) {
 	status := m.Run()
+	Stop()
+	os.Exit(status)
+}
+
+// Stop stops the cluster that Take started, if it did. A TestMain that does not call Main calls it.
+func Stop() {
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
 	if shared.cluster != nil {
 		shared.cluster.remove()
+		shared.cluster = nil
 	}
-	os.Exit(status)
 }
 
 // shared is the cluster of this process, which the first test starts.

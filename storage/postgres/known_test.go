@@ -1,0 +1,280 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"sealpost/filestore/nodekey"
+	"sealpost/mail"
+	"sealpost/pgp/discover"
+	"sealpost/pgp/discover/storagetest"
+	"sealpost/storage/postgres/pgtest"
+)
+
+// word stands in no row.
+const word = "Canary7f3a91c2d4e6"
+
+func newKnown(t *testing.T, key *nodekey.Key) *Known {
+	t.Helper()
+	d := openAt(t, pgtest.Take(t), Options{Connections: 4})
+	t.Cleanup(func() { d.Close() })
+	return knownOf(t, d, key)
+}
+
+func knownOf(t *testing.T, d *DB, key *nodekey.Key) *Known {
+	t.Helper()
+	x, err := d.Known(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// closingPeers closes their database.
+type closingPeers struct{ peers }
+
+func (c closingPeers) Close() error { return c.d.Close() }
+
+func TestKnownPeers(t *testing.T) {
+	t.Parallel()
+	for _, isolation := range []string{"read committed", "serializable"} {
+		t.Run(isolation, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			databases, key := map[*testing.T]*pgtest.Database{}, nodekey.Random()
+			storagetest.Peers(t, func(t *testing.T) discover.Peers {
+				mu.Lock()
+				defer mu.Unlock()
+				if databases[t] == nil {
+					databases[t] = pgtest.Take(t)
+				}
+				d := openAt(t, databases[t], Options{Isolation: isolation, Connections: 4})
+				t.Cleanup(func() { d.Close() })
+				return closingPeers{knownOf(t, d, key).Peers().(peers)}
+			})
+		})
+	}
+}
+
+// What makes room is what was offered and seen least lately, never a pin.
+func TestKnownPeersBounded(t *testing.T) {
+	t.Parallel()
+	p := peers{newKnown(t, nodekey.Random()), 4, 2}
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	put := func(account, name string, pinned bool, seen int) error {
+		one := discover.Peer{Address: mail.Address{Local: name, Domain: "example.org"}, Source: discover.Autocrypt, Cert: []byte{1}, SeenAt: start.AddDate(0, 0, seen)}
+		if pinned {
+			one.Pinned = start
+		}
+		return p.PutPeer(t.Context(), account, one)
+	}
+	for i, name := range []string{"a", "b", "c", "d", "d", "e"} {
+		if err := errors.Join(put("one", name, name == "a", 100-i), put("pins", name[:1], true, i)); err != nil && !errors.Is(err, discover.ErrFull) {
+			t.Fatal(err)
+		}
+	}
+	list, err := p.Peers(t.Context(), "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, one := range list {
+		left = append(left, one.Address.Local)
+	}
+	if !slices.Equal(left, []string{"a", "b", "e"}) {
+		t.Errorf("left are %v", left)
+	}
+	if err := put("pins", "z", true, 1); !errors.Is(err, discover.ErrFull) {
+		t.Errorf("no room: %v", err)
+	}
+}
+
+func TestKnownValues(t *testing.T) {
+	t.Parallel()
+	v, large := newKnown(t, nodekey.Random()).Values(), bytes.Repeat([]byte("0123456789"), 100_000)
+	for _, step := range []struct {
+		name  string
+		value []byte
+	}{{"a", []byte("one")}, {"b", []byte{}}, {"large", large}, {"a", []byte("two")}, {"a", nil}, {"a", nil}} {
+		if err := v.Put(t.Context(), step.name, step.value); err != nil {
+			t.Fatal(err)
+		}
+		got, err := v.Get(t.Context(), step.name)
+		if err != nil || !bytes.Equal(got, step.value) || (got == nil) != (step.value == nil) {
+			t.Errorf("%s: %d octets, %v; want %d", step.name, len(got), err, len(step.value))
+		}
+	}
+	if got, err := v.Get(t.Context(), "large"); err != nil || !bytes.Equal(got, large) {
+		t.Errorf("another value went: %d octets, %v", len(got), err)
+	}
+	if err := v.Put(t.Context(), "c", make([]byte, maxValue+1)); err == nil {
+		t.Error("a value that is too large was stored")
+	}
+}
+
+// putPapers puts a paper of each kind for two accounts.
+func putPapers(t *testing.T, x Papers) {
+	t.Helper()
+	for _, account := range []string{"alice", "bob"} {
+		for _, paper := range [][2]string{{"rules", ""}, {"heard", "carol@" + word}, {"heard", "dave@" + word}} {
+			if err := x.Drawer(paper[0]).Put(t.Context(), account, paper[1], []byte(account+paper[0]+paper[1]+word)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func TestKnownPapers(t *testing.T) {
+	t.Parallel()
+	x := newKnown(t, nodekey.Random()).Papers()
+	putPapers(t, x)
+	for _, account := range []string{"alice", "bob"} {
+		if got, err := x.Drawer("rules").Get(t.Context(), account, ""); err != nil || string(got) != account+"rules"+word {
+			t.Errorf("%q %v", got, err)
+		}
+		all, err := x.Drawer("heard").All(t.Context(), account)
+		if err != nil || len(all) != 2 || !strings.HasPrefix(string(all[0]), account) {
+			t.Errorf("%d papers, %v", len(all), err)
+		}
+	}
+	if err := x.Drawer("heard").Put(t.Context(), "alice", "carol@"+word, nil); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := x.Drawer("heard").All(t.Context(), "alice"); err != nil || len(all) != 1 {
+		t.Errorf("%d papers after one was removed, %v", len(all), err)
+	}
+	if err := x.Drawer("heard").Put(t.Context(), "alice", "", make([]byte, maxPaper+1)); err == nil {
+		t.Error("a paper that is too large was stored")
+	}
+}
+
+// F03: what is forgotten of an account has no row any more, and what is another's stays.
+func TestKnownForgets(t *testing.T) {
+	t.Parallel()
+	x := newKnown(t, nodekey.Random())
+	putPapers(t, x.Papers())
+	for _, account := range []string{"alice", "bob"} {
+		if err := x.Peers().PutPeer(t.Context(), account, storagetest.Sample("carol@example.org")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := countSealed(t, x.d)
+	if err := errors.Join(x.Papers().Forget(t.Context(), "alice"), x.Peers().ForgetPeers(t.Context(), "alice")); err != nil {
+		t.Fatal(err)
+	}
+	if n := before - countSealed(t, x.d); n != 4 {
+		t.Errorf("%d rows went, want 4", n)
+	}
+	if got, err := x.Papers().Drawer("rules").Get(t.Context(), "bob", ""); err != nil || got == nil {
+		t.Errorf("another's paper: %q, %v", got, err)
+	}
+}
+
+func countSealed(t *testing.T, d *DB) (n int) {
+	t.Helper()
+	if err := d.pool.QueryRow(t.Context(), `select count(*) from sealed`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// F01: neither an address nor a key, an account nor a value can be read in the rows.
+func TestKnownIsSealed(t *testing.T) {
+	t.Parallel()
+	x := newKnown(t, nodekey.Random())
+	putPapers(t, x.Papers())
+	p := discover.Peer{Address: mail.Address{Local: word, Domain: strings.ToLower(word) + ".example"}, Cert: []byte(word), Source: discover.Manual}
+	if err := errors.Join(x.Peers().PutPeer(t.Context(), word, p), x.Values().Put(t.Context(), word, []byte(word))); err != nil {
+		t.Fatal(err)
+	}
+	found, err := x.d.pool.Query(t.Context(), `select kind || encode(key, 'escape') || encode(row_, 'escape') from sealed`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := pgx.CollectRows(found, pgx.RowTo[string])
+	if err != nil || len(rows) != 9 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	for _, row := range rows {
+		for _, name := range []string{word, strings.ToLower(word), "alice", "carol"} {
+			if strings.Contains(row, name) {
+				t.Errorf("a row can be read: it has %s", name)
+			}
+		}
+	}
+}
+
+// A row that was changed, or put in another's place, is an error that quotes nothing of it;
+// a list goes on without it.
+func TestKnownDamaged(t *testing.T) {
+	t.Parallel()
+	x := newKnown(t, nodekey.Random())
+	p := x.Peers().(peers)
+	one, two := storagetest.Sample("one@example.org"), storagetest.Sample("two@example.org")
+	for _, peer := range []discover.Peer{one, two} {
+		if err := p.PutPeer(t.Context(), "a", peer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	moved, err := x.row(t.Context(), kindPeers, p.at("a", two.Address))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := x.d.pool.Exec(t.Context(), `update sealed set row_ = $2 where key = $1`, p.at("a", one.Address), moved); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Peer(t.Context(), "a", one.Address); !errors.Is(err, nodekey.ErrSeal) || !errors.Is(err, ErrDamaged) || strings.Contains(err.Error(), "example") {
+		t.Errorf("a row in another's place: %v", err)
+	}
+	if list, err := p.Peers(t.Context(), "a"); err != nil || len(list) != 1 {
+		t.Errorf("%d peers are listed, %v", len(list), err)
+	}
+}
+
+// Nodes that start at once on a new database agree on its key, and a node with another one is
+// told so.
+func TestKnownOtherKey(t *testing.T) {
+	t.Parallel()
+	d := openAt(t, pgtest.Take(t), Options{Connections: 8})
+	defer d.Close()
+	keys := []*nodekey.Key{nodekey.Random(), nodekey.Random()}
+	errs := make([]error, 12)
+	var all sync.WaitGroup
+	for i := range errs {
+		all.Go(func() { _, errs[i] = d.Known(context.Background(), keys[i%2]) })
+	}
+	all.Wait()
+	refused := 0
+	for i, err := range errs {
+		if (err == nil) != (errs[i%2] == nil) || err != nil && !errors.Is(err, ErrOtherKey) {
+			t.Errorf("node %d: %v", i, err)
+		}
+		if err != nil {
+			refused++
+		}
+	}
+	if refused != len(errs)/2 {
+		t.Errorf("%d of %d nodes were refused", refused, len(errs))
+	}
+}
+
+func TestPrefixes(t *testing.T) {
+	t.Parallel()
+	for prefix, want := range map[string]string{"\x00": "\x01", "a\xff": "b", "a\xfe\xff\xff": "a\xff"} {
+		if got := after([]byte(prefix)); string(got) != want {
+			t.Errorf("after %x is %x, want %x", prefix, got, want)
+		}
+	}
+	if got := after([]byte{0xff, 0xff}); bytes.Compare(got, bytes.Repeat([]byte{0xff}, 32)) <= 0 {
+		t.Errorf("after the last is %s", fmt.Sprintf("%x", got))
+	}
+}
