@@ -44,4 +44,6 @@ var faultsCluster = []fault{
 	{"D13", "storage/postgres/queue.go", "f.changed || cut && f.ours", "f.changed || cut", "./storage/postgres", "^TestQueueConnectionCut$", ""},
 	{"D13", "storage/postgres/queue_take.go", "if wasCut = cut; cut {", "if wasCut = cut; false {", "./storage/postgres", "^TestQueueConnectionCut$", ""},
 	{"F01", "storage/postgres/queue.go", "k.Open(purposeQueue, name, mark); wrong != nil {", "k.Open(purposeQueue, name, mark); wrong != nil && name == \"\" {", "./storage/postgres", "^TestQueuesApart$", ""},
+	{"D12", "storage/postgres/known_secret.go", "on conflict do nothing`", "on conflict (kind, key) do update set row_ = excluded.row_`", "./storage/postgres", "^TestKnownSecret$", ""},
+	{"F01", "storage/postgres/known_secret.go", "kind, nonNil(key), x.key.Seal(purpose, string(key), plain))", "kind, nonNil(key), plain)", "./storage/postgres", "^TestKnownSecret$", ""},
 }

@@ -21,6 +21,7 @@ import (
 	"sealpost/pgp/discover"
 	"sealpost/pgp/discover/storagetest"
 	"sealpost/smtp/outbound/route"
+	policytest "sealpost/smtp/outbound/route/storagetest"
 )
 
 // The word that no file may hold: letters and digits, as prove wants them.
@@ -77,22 +78,17 @@ func TestPeerRowCarriesEverything(t *testing.T) {
 
 func TestPolicies(t *testing.T) {
 	t.Parallel()
-	p := newKnown(t).Policies()
-	if got, err := p.Policy(t.Context(), "example.org"); err != nil || !reflect.DeepEqual(got, route.Policy{}) {
-		t.Errorf("unknown: %+v, %v", got, err)
-	}
-	var full route.Policy
-	fillValue(t, reflect.ValueOf(&full).Elem())
-	full.Domain = "example.org"
-	for range 2 {
-		if err := p.KeepPolicy(t.Context(), full); err != nil {
-			t.Fatal(err)
+	var mu sync.Mutex
+	paths, key := map[*testing.T]string{}, nodekey.Random()
+	policytest.Policies(t, func(t *testing.T, l policytest.Limits) (route.PolicyStore, func() error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if paths[t] == "" {
+			paths[t] = filepath.Join(t.TempDir(), "known.db")
 		}
-		if got, err := p.Policy(t.Context(), "example.org"); err != nil || !reflect.DeepEqual(got, full) {
-			t.Errorf("%v\nstored %+v\nread   %+v", err, full, got)
-		}
-		full.Mode = "none"
-	}
+		x := openKnownAt(t, paths[t], key, Options{Now: l.Now})
+		return policies{x, l.Max, l.Aside}, x.Close
+	})
 }
 
 func TestValues(t *testing.T) {
@@ -184,33 +180,6 @@ func TestPeersBounded(t *testing.T) {
 	}
 	if err := put("more", discover.Manual, 1); !errors.Is(err, discover.ErrFull) {
 		t.Errorf("no room: %v", err)
-	}
-}
-
-func TestPoliciesBounded(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	x := openKnownAt(t, filepath.Join(t.TempDir(), "known.db"), nodekey.Random(), Options{Now: func() time.Time { return now }})
-	p := policies{x, 10, 3}
-	for i := range 11 {
-		expires := now.Add(time.Hour)
-		if i == 7 || i == 8 {
-			expires = now.Add(-time.Hour)
-		}
-		if err := p.KeepPolicy(t.Context(), route.Policy{Domain: fmt.Sprint("d", i), ID: "x", Fetched: now.Add(time.Duration(i)), Expires: expires}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var left []string
-	for i := range 11 {
-		if got, err := p.Policy(t.Context(), fmt.Sprint("d", i)); err != nil {
-			t.Error(err)
-		} else if got.ID != "" {
-			left = append(left, got.Domain)
-		}
-	}
-	if !slices.Equal(left, []string{"d1", "d2", "d3", "d4", "d5", "d6", "d9", "d10"}) {
-		t.Errorf("left are %v", left)
 	}
 }
 

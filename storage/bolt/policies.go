@@ -2,31 +2,10 @@ package bolt
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"slices"
-	"time"
 
 	"sealpost/smtp/outbound/route"
 )
-
-// maxPolicies bounds the cache of MTA-STS. When it is reached, what has expired
-// makes room, then what was fetched first.
-const (
-	maxPolicies   = 10_000
-	policiesAside = maxPolicies / 10
-)
-
-// policyRow is the JSON of a policy before it is sealed. Its names are the format.
-type policyRow struct {
-	Domain  string    `json:"domain"`
-	ID      string    `json:"id"`
-	Mode    string    `json:"mode"`
-	MX      []string  `json:"mx,omitempty"`
-	Fetched time.Time `json:"fetched"`
-	Expires time.Time `json:"expires"`
-}
 
 type policies struct {
 	*Known
@@ -34,16 +13,18 @@ type policies struct {
 }
 
 // Policies is the file as smtp/outbound/route sees it.
-func (x *Known) Policies() route.PolicyStore { return policies{x, maxPolicies, policiesAside} }
+func (x *Known) Policies() route.PolicyStore {
+	return policies{x, route.MaxPolicies, route.PoliciesAside}
+}
 
 func (x policies) key(domain string) []byte { return x.name("policy domain", domain) }
 
 func decodePolicy(key, plain []byte) (route.Policy, error) {
-	var row policyRow
-	if json.Unmarshal(plain, &row) != nil {
-		return route.Policy{}, damaged(tablePolicies, key)
+	p, err := route.DecodePolicy(plain)
+	if err != nil {
+		return p, damaged(tablePolicies, key)
 	}
-	return route.Policy(row), nil
+	return p, nil
 }
 
 func (x policies) Policy(ctx context.Context, domain string) (route.Policy, error) {
@@ -59,9 +40,9 @@ func (x policies) Policy(ctx context.Context, domain string) (route.Policy, erro
 }
 
 func (x policies) KeepPolicy(ctx context.Context, p route.Policy) error {
-	plain, err := json.Marshal(policyRow(p))
+	plain, err := route.EncodePolicy(p)
 	if err != nil {
-		return errors.New("encode policy")
+		return fmt.Errorf("encode policy: %w", err)
 	}
 	key := x.key(p.Domain)
 	there, n, err := x.has(ctx, tablePolicies, key, nil)
@@ -77,40 +58,20 @@ func (x policies) KeepPolicy(ctx context.Context, p route.Policy) error {
 	return nil
 }
 
-// makeRoom drops all that have expired, and of the others the oldest, so that
-// not every new one makes room again.
 func (x policies) makeRoom(ctx context.Context) error {
 	keys, plains, err := x.readAll(ctx, tablePolicies, purposePolicy, nil)
 	if err != nil {
 		return err
 	}
-	type aged struct {
-		key     []byte
-		expired bool
-		fetched time.Time
-	}
-	var all []aged
+	all := make([]route.Policy, len(plains))
 	for i, plain := range plains {
-		p, err := decodePolicy(keys[i], plain)
-		if err != nil {
+		if all[i], err = decodePolicy(keys[i], plain); err != nil {
 			return err
 		}
-		all = append(all, aged{keys[i], p.Expires.Before(x.o.Now()), p.Fetched})
 	}
-	slices.SortFunc(all, func(a, b aged) int {
-		if a.expired != b.expired {
-			if a.expired {
-				return -1
-			}
-			return 1
-		}
-		return a.fetched.Compare(b.fetched)
-	})
 	var old [][]byte
-	for i, p := range all {
-		if p.expired || i < x.aside {
-			old = append(old, p.key)
-		}
+	for _, i := range route.ExpendablePolicies(all, x.aside, x.o.Now()) {
+		old = append(old, keys[i])
 	}
 	return x.deleteRows(ctx, tablePolicies, old...)
 }

@@ -17,14 +17,18 @@ var ErrOtherKey = errors.New("sealed under another node key: all nodes need the 
 // Kinds of sealed rows, and what their sealings are for. They are those of storage/bolt, so that
 // a row can go from one engine to the other as it is.
 const (
-	kindMark   = "mark"
-	kindPeers  = "peers"
-	kindValues = "values"
-	kindPapers = "papers"
+	kindMark     = "mark"
+	kindPeers    = "peers"
+	kindPolicies = "policies"
+	kindValues   = "values"
+	kindPapers   = "papers"
+	kindSecret   = "secret"
 
-	purposeMark  = "key of a file"
-	purposePeer  = "peer"
-	purposeValue = "value"
+	purposeMark   = "key of a file"
+	purposePeer   = "peer"
+	purposePolicy = "policy"
+	purposeValue  = "value"
+	purposeSecret = "secret"
 )
 
 // Known is what the server learned of others and was told to remember: sealed under the
@@ -121,7 +125,7 @@ func (x *Known) readAll(ctx context.Context, kind, purpose string, prefix []byte
 	var names, rows [][]byte
 	err = x.d.view(ctx, func(b *pgx.Batch) {
 		names, rows = nil, nil
-		b.Queue(`select key, row_ from sealed where `+underPrefix, kind, prefix, after(prefix)).Query(func(found pgx.Rows) error {
+		b.Queue(`select key, row_ from sealed where `+underPrefix, kind, nonNil(prefix), after(prefix)).Query(func(found pgx.Rows) error {
 			var name, row []byte
 			_, err := pgx.ForEachRow(found, []any{&name, &row}, func() error {
 				names, rows = append(names, name), append(rows, row)
@@ -145,7 +149,7 @@ func (x *Known) readAll(ctx context.Context, kind, purpose string, prefix []byte
 func (x *Known) has(ctx context.Context, kind string, key, prefix []byte) (there bool, n int, err error) {
 	err = x.d.view(ctx, func(b *pgx.Batch) {
 		b.Queue(`select exists (select from sealed where kind = $1 and key = $4), (select count(*) from sealed where `+underPrefix+`)`,
-			kind, prefix, after(prefix), key).QueryRow(func(row pgx.Row) error { return row.Scan(&there, &n) })
+			kind, nonNil(prefix), after(prefix), key).QueryRow(func(row pgx.Row) error { return row.Scan(&there, &n) })
 	})
 	return there, n, err
 }
@@ -164,5 +168,5 @@ func (x *Known) delete(ctx context.Context, kind string, keys ...[]byte) error {
 }
 
 func (x *Known) deleteUnder(ctx context.Context, kind string, prefix []byte) error {
-	return x.d.write(ctx, `delete from sealed where `+underPrefix, kind, prefix, after(prefix))
+	return x.d.write(ctx, `delete from sealed where `+underPrefix, kind, nonNil(prefix), after(prefix))
 }

@@ -17,6 +17,8 @@ import (
 	"sealpost/mail"
 	"sealpost/pgp/discover"
 	"sealpost/pgp/discover/storagetest"
+	"sealpost/smtp/outbound/route"
+	policytest "sealpost/smtp/outbound/route/storagetest"
 	"sealpost/storage/postgres/pgtest"
 )
 
@@ -95,6 +97,76 @@ func TestKnownPeersBounded(t *testing.T) {
 	}
 	if err := put("pins", "z", true, 1); !errors.Is(err, discover.ErrFull) {
 		t.Errorf("no room: %v", err)
+	}
+}
+
+func TestKnownPolicies(t *testing.T) {
+	t.Parallel()
+	for _, isolation := range []string{"read committed", "serializable"} {
+		t.Run(isolation, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			databases, key := map[*testing.T]*pgtest.Database{}, nodekey.Random()
+			policytest.Policies(t, func(t *testing.T, l policytest.Limits) (route.PolicyStore, func() error) {
+				mu.Lock()
+				defer mu.Unlock()
+				if databases[t] == nil {
+					databases[t] = pgtest.Take(t)
+				}
+				d := openAt(t, databases[t], Options{Isolation: isolation, Connections: 4, Now: l.Now})
+				t.Cleanup(func() { d.Close() })
+				return policies{knownOf(t, d, key), l.Max, l.Aside}, d.Close
+			})
+		})
+	}
+}
+
+// Nodes that start at once agree on their secret, and none is ever made again; who moves in
+// with one of its own has it hold only where there is none.
+func TestKnownSecret(t *testing.T) {
+	t.Parallel()
+	for _, isolation := range []string{"read committed", "serializable"} {
+		t.Run(isolation, func(t *testing.T) {
+			t.Parallel()
+			database, key := pgtest.Take(t), nodekey.Random()
+			secrets := make([][]byte, 8)
+			var all sync.WaitGroup
+			for i := range secrets {
+				d := openAt(t, database, Options{Isolation: isolation, Connections: 2})
+				defer d.Close()
+				x := knownOf(t, d, key)
+				all.Go(func() {
+					var err error
+					if secrets[i], err = x.Secret(context.Background()); err != nil {
+						t.Errorf("node %d: %v", i, err)
+					}
+				})
+			}
+			all.Wait()
+			for i, s := range secrets {
+				if !bytes.Equal(s, secrets[0]) || len(s) != secretSize || bytes.Equal(s, make([]byte, secretSize)) {
+					t.Errorf("node %d has a secret of %d octets that is another one: %v", i, len(s), !bytes.Equal(s, secrets[0]))
+				}
+			}
+			d := openAt(t, database, Options{})
+			defer d.Close()
+			if s, err := knownOf(t, d, key).ShareSecret(t.Context(), bytes.Repeat([]byte{1}, secretSize)); err != nil || !bytes.Equal(s, secrets[0]) {
+				t.Errorf("who came later has its own: %v", err)
+			}
+		})
+	}
+	mine := bytes.Repeat([]byte{1}, secretSize)
+	x := newKnown(t, nodekey.Random())
+	if _, err := x.ShareSecret(t.Context(), mine[1:]); err == nil {
+		t.Error("a short secret is shared")
+	}
+	for range 2 {
+		if s, err := x.ShareSecret(t.Context(), mine); err != nil || !bytes.Equal(s, mine) {
+			t.Errorf("who came first has another one: %v", err)
+		}
+	}
+	if s, err := x.Secret(t.Context()); err != nil || !bytes.Equal(s, mine) {
+		t.Errorf("another node has another one: %v", err)
 	}
 }
 
@@ -193,7 +265,9 @@ func TestKnownIsSealed(t *testing.T) {
 	x := newKnown(t, nodekey.Random())
 	putPapers(t, x.Papers())
 	p := discover.Peer{Address: mail.Address{Local: word, Domain: strings.ToLower(word) + ".example"}, Cert: []byte(word), Source: discover.Manual}
-	if err := errors.Join(x.Peers().PutPeer(t.Context(), word, p), x.Values().Put(t.Context(), word, []byte(word))); err != nil {
+	policy := route.Policy{Domain: word, ID: word, MX: []string{word}}
+	_, err := x.ShareSecret(t.Context(), []byte(word + word)[:secretSize])
+	if err := errors.Join(err, x.Peers().PutPeer(t.Context(), word, p), x.Values().Put(t.Context(), word, []byte(word)), x.Policies().KeepPolicy(t.Context(), policy)); err != nil {
 		t.Fatal(err)
 	}
 	found, err := x.d.pool.Query(t.Context(), `select kind || encode(key, 'escape') || encode(row_, 'escape') from sealed`)
@@ -201,7 +275,7 @@ func TestKnownIsSealed(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows, err := pgx.CollectRows(found, pgx.RowTo[string])
-	if err != nil || len(rows) != 9 {
+	if err != nil || len(rows) != 11 {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}
 	for _, row := range rows {
