@@ -1,8 +1,8 @@
 // Package filestore keeps opaque bytes under random ids.
 //
-// It never knows what the bytes mean, whose they are or who may read them; what
-// must not be readable was encrypted before it came here. Engines live in
-// storage/ and pass filestore/storagetest.
+// It never knows what the bytes mean or who may read them; what must not be readable was
+// encrypted before it came here. Whose they are it hands on to a Placer, and keeps nothing
+// of it. Engines live in storage/ and pass filestore/storagetest.
 //
 // Invariants: what Put returned is durable and reads back unchanged until
 // Delete; an id is never given twice and says nothing about its content.
@@ -76,6 +76,21 @@ type Blobs interface {
 	// All lists every blob, for the orphan sweeper. What is put or deleted
 	// while it runs may or may not be listed.
 	All(ctx context.Context) iter.Seq2[Info, error]
+}
+
+// Placer places what is put by whose it is.
+type Placer interface {
+	// PutFor is Put of what belongs to an owner; of what belongs to nobody owner is empty. It
+	// fails when it cannot be found out where that may lie.
+	PutFor(ctx context.Context, owner string, sources ...io.WriterTo) ([]Ref, error)
+}
+
+// PutFor stores what belongs to an owner where that is to lie, if b knows of places, else as Put.
+func PutFor(ctx context.Context, b Blobs, owner string, sources ...io.WriterTo) ([]Ref, error) {
+	if p, ok := b.(Placer); ok {
+		return p.PutFor(ctx, owner, sources...)
+	}
+	return b.Put(ctx, sources...)
 }
 
 // Opened is one of many blobs that were opened together, or why it was not.

@@ -20,7 +20,7 @@ func (s *Store) Reseal(ctx context.Context, o Owner, box MailboxID, mails []Rese
 	for i, m := range mails {
 		letters[i] = m.Letters
 	}
-	stored, err := s.put(ctx, letters)
+	stored, err := s.put(ctx, o, letters)
 	if err != nil {
 		return nil, fmt.Errorf("store blobs: %w", err)
 	}

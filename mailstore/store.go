@@ -77,7 +77,7 @@ func (s *Store) DeliverAll(ctx context.Context, o Owner, ds []Delivery) ([]Event
 			return nil, errors.New("store blobs: sealed mail has no message letter")
 		}
 	}
-	letters, err := s.put(ctx, mails)
+	letters, err := s.put(ctx, o, mails)
 	if err != nil {
 		return nil, fmt.Errorf("store blobs: %w", err)
 	}
@@ -138,7 +138,7 @@ func (s *Store) PutLetters(ctx context.Context, o Owner, at Place, letters ...pg
 	if !there { // before its letters are written
 		return Event{}, ErrNoMail
 	}
-	stored, err := s.put(ctx, [][]pgp.Letter{letters})
+	stored, err := s.put(ctx, o, [][]pgp.Letter{letters})
 	if err != nil {
 		return Event{}, fmt.Errorf("store blobs: %w", err)
 	}
@@ -153,8 +153,8 @@ func (s *Store) PutLetters(ctx context.Context, o Owner, at Place, letters ...pg
 	return events[0], nil
 }
 
-// put makes the letters of mails durable, all in one go.
-func (s *Store) put(ctx context.Context, mails [][]pgp.Letter) ([][]Stored, error) {
+// put makes the letters of an owner's mails durable, all in one go.
+func (s *Store) put(ctx context.Context, o Owner, mails [][]pgp.Letter) ([][]Stored, error) {
 	var sources []io.WriterTo
 	letters := make([][]Stored, len(mails))
 	for i, all := range mails {
@@ -163,7 +163,7 @@ func (s *Store) put(ctx context.Context, mails [][]pgp.Letter) ([][]Stored, erro
 			letters[i] = append(letters[i], Stored{Kind: l.Kind})
 		}
 	}
-	refs, err := s.Blobs.Put(ctx, sources...)
+	refs, err := filestore.PutFor(ctx, s.Blobs, string(o), sources...)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"sealpost/filestore"
+	"sealpost/filestore/nodekey"
 	"sealpost/filestore/packs"
 	"sealpost/filestore/storagetest"
 	"sealpost/storage/postgres"
@@ -54,24 +56,25 @@ func newRemotes(t *testing.T) *remotes {
 	return &remotes{url: server.URL, client: client}
 }
 
-// remote is one store: a database, and a bucket with each of two providers.
+// remote is one store: a database, and a bucket with each of some providers.
 type remote struct {
 	database  *pgtest.Database
 	client    *minio.Client
 	endpoints []s3.Endpoint
+	key       *nodekey.Key
 	ahead     atomic.Int64 // of its nodes' clocks, nanoseconds
 }
 
-func (x *remotes) remote(t *testing.T) *remote {
+func (x *remotes) remote(t *testing.T, providers ...string) *remote {
 	t.Helper()
-	r := &remote{database: pgtest.Take(t), client: x.client}
+	r := &remote{database: pgtest.Take(t), client: x.client, key: nodekey.Random()}
 	number := strconv.FormatInt(x.made.Add(1), 10)
-	for _, provider := range []string{"east", "west"} {
+	for _, provider := range providers {
 		bucket := "store-" + number + "-" + provider
 		if err := x.client.MakeBucket(t.Context(), bucket, minio.MakeBucketOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		r.endpoints = append(r.endpoints, s3.Endpoint{Name: provider, Provider: provider, Jurisdiction: "land", URL: x.url, Bucket: bucket,
+		r.endpoints = append(r.endpoints, s3.Endpoint{Name: provider, Provider: provider, Jurisdiction: "land-of-" + provider, URL: x.url, Bucket: bucket,
 			AccessKey: s3test.AccessKey, SecretKey: s3test.SecretKey, PathStyle: true})
 	}
 	return r
@@ -104,12 +107,20 @@ func (r *remote) node(t *testing.T) *remoteNode {
 func (r *remote) objects(t *testing.T) (n int) {
 	t.Helper()
 	for _, e := range r.endpoints {
-		for o := range r.client.ListObjectsIter(t.Context(), e.Bucket, minio.ListObjectsOptions{Recursive: true}) {
-			if o.Err != nil {
-				t.Fatal(o.Err)
-			}
-			n++
+		n += r.at(t, e.Name)
+	}
+	return n
+}
+
+// at counts what lies at one endpoint.
+func (r *remote) at(t *testing.T, name string) (n int) {
+	t.Helper()
+	i := slices.IndexFunc(r.endpoints, func(e s3.Endpoint) bool { return e.Name == name })
+	for o := range r.client.ListObjectsIter(t.Context(), r.endpoints[i].Bucket, minio.ListObjectsOptions{Recursive: true}) {
+		if o.Err != nil {
+			t.Fatal(o.Err)
 		}
+		n++
 	}
 	return n
 }
@@ -124,7 +135,7 @@ func TestRemoteBlobs(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		if stores[t] == nil {
-			stores[t] = all.remote(t)
+			stores[t] = all.remote(t, "east", "west")
 		}
 		return stores[t].node(t).Blobs
 	})
@@ -134,7 +145,7 @@ func TestRemoteBlobs(t *testing.T) {
 // was deleted leaves the providers after its graces, and a round of one worker at a time.
 func TestRemoteNodes(t *testing.T) {
 	t.Parallel()
-	r := newRemotes(t).remote(t)
+	r := newRemotes(t).remote(t, "east", "west")
 	var nodes []*remoteNode
 	for range 3 {
 		nodes = append(nodes, r.node(t))

@@ -67,7 +67,7 @@ func (d *Drive) Put(ctx context.Context, by By, id ID, n int, sum [32]byte, octe
 	if o.Whole {
 		return o, ErrWhole
 	}
-	refs, err := d.Blobs.Put(ctx, in)
+	refs, err := filestore.PutFor(ctx, d.Blobs, string(by.Owner), in)
 	if in.err != nil {
 		return o, in.err
 	}
@@ -111,7 +111,7 @@ func (d *Drive) Make(ctx context.Context, by By, size int64, octets io.Reader, h
 // fill stores the next octets as part n.
 func (d *Drive) fill(ctx context.Context, by By, o Object, n int, octets io.Reader) error {
 	in := &part{r: io.LimitReader(octets, o.PartLength(n)), want: o.PartLength(n), own: true}
-	refs, err := d.Blobs.Put(ctx, in)
+	refs, err := filestore.PutFor(ctx, d.Blobs, string(by.Owner), in)
 	if in.err != nil {
 		return in.err
 	}
@@ -238,7 +238,7 @@ func (d *Drive) Bring(ctx context.Context, o Owner, all []Small) ([]Object, erro
 		sources = append(sources, bytes.NewReader(s.Octets))
 		w.Whole = append(w.Whole, Whole{ID: s.ID, Part: Part{Sum: sha256.Sum256(s.Octets)}})
 	}
-	refs, err := d.Blobs.Put(ctx, sources...)
+	refs, err := filestore.PutFor(ctx, d.Blobs, string(o), sources...)
 	if err != nil {
 		return nil, fmt.Errorf("store files: %w", err)
 	}

@@ -47,7 +47,7 @@ func (c *Cabinet) Put(ctx context.Context, o mailstore.Owner, p Place, was Versi
 	if err := c.expect(ctx, o, p, was); err != nil { // before its octets are written
 		return Box{}, err
 	}
-	refs, err := c.Blobs.Put(ctx, bytes.NewReader(box))
+	refs, err := filestore.PutFor(ctx, c.Blobs, string(o), bytes.NewReader(box))
 	if err != nil {
 		return Box{}, fmt.Errorf("store blob: %w", err)
 	}

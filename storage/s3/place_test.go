@@ -217,6 +217,9 @@ func TestRules(t *testing.T) {
 			}
 		}
 	}
+	if got := h.Reach("not west"); got.Copies != 2 || strings.Join(got.Providers, " ") != "east south" || strings.Join(got.Jurisdictions, " ") != "land-of-east land-of-south" {
+		t.Errorf("the rule reaches %+v", got)
+	}
 	if _, err := h.Under("north"); err == nil {
 		t.Error("a rule that is not there")
 	}

@@ -78,5 +78,28 @@ func (r *rule) fits(copies []string) bool {
 	return len(providers) == r.Copies && len(copies) == r.Copies
 }
 
+// Reach is where objects of a rule may lie. Names are sorted.
+type Reach struct {
+	Copies        int
+	Providers     []string
+	Jurisdictions []string
+}
+
+// Reach says where what is put under a rule may lie, of one that is not there as of "".
+func (b *Blobs) Reach(name string) Reach {
+	r := b.ruleOf(packs.Object{Rule: name})
+	reach := Reach{Copies: r.Copies}
+	for _, e := range r.allowed {
+		reach.Providers = append(reach.Providers, e.Provider)
+		if e.Jurisdiction != "" {
+			reach.Jurisdictions = append(reach.Jurisdictions, e.Jurisdiction)
+		}
+	}
+	slices.Sort(reach.Providers)
+	slices.Sort(reach.Jurisdictions)
+	reach.Providers, reach.Jurisdictions = slices.Compact(reach.Providers), slices.Compact(reach.Jurisdictions)
+	return reach
+}
+
 // errFew says that too few copies could be stored.
 var errFew = errors.New("too few endpoints have taken it")

@@ -34,7 +34,7 @@ func (q *Queue) Put(ctx context.Context, m Mail, content mail.Bytes) (ID, error)
 	if q.Strict {
 		err = q.putInMemory(ctx, r, content)
 	} else {
-		err = q.putSealed(ctx, r, content)
+		err = q.putSealed(ctx, r, m.Account, content)
 	}
 	if err != nil {
 		return "", fmt.Errorf("queue mail %s: %w", m.ID, err)
@@ -91,9 +91,9 @@ func (q *Queue) complete(m *Mail, size int64) error {
 
 // putSealed stores the text, then the row that points at it: a crash between
 // leaves a blob for the sweeper.
-func (q *Queue) putSealed(ctx context.Context, r Row, content mail.Bytes) error {
+func (q *Queue) putSealed(ctx context.Context, r Row, account string, content mail.Bytes) error {
 	var err error
-	if r.Body, err = q.storeText(ctx, r.ID, content); err != nil {
+	if r.Body, err = q.storeText(ctx, r.ID, account, content); err != nil {
 		return fmt.Errorf("store text: %w", err)
 	}
 	defer q.setFlying(r.Body.ID, false)
@@ -102,10 +102,10 @@ func (q *Queue) putSealed(ctx context.Context, r Row, content mail.Bytes) error 
 	return q.Store.Insert(ctx, r)
 }
 
-func (q *Queue) storeText(ctx context.Context, id ID, content mail.Bytes) (filestore.Ref, error) {
+func (q *Queue) storeText(ctx context.Context, id ID, account string, content mail.Bytes) (filestore.Ref, error) {
 	q.landing.RLock()
 	defer q.landing.RUnlock()
-	refs, err := q.Blobs.Put(ctx, sealing{q, id, content})
+	refs, err := filestore.PutFor(ctx, q.Blobs, account, sealing{q, id, content})
 	if err != nil {
 		return filestore.Ref{}, err
 	}
