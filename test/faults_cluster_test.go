@@ -46,4 +46,7 @@ var faultsCluster = []fault{
 	{"F01", "storage/postgres/queue.go", "k.Open(purposeQueue, name, mark); wrong != nil {", "k.Open(purposeQueue, name, mark); wrong != nil && name == \"\" {", "./storage/postgres", "^TestQueuesApart$", ""},
 	{"D12", "storage/postgres/known_secret.go", "on conflict do nothing`", "on conflict (kind, key) do update set row_ = excluded.row_`", "./storage/postgres", "^TestKnownSecret$", ""},
 	{"F01", "storage/postgres/known_secret.go", "kind, nonNil(key), x.key.Seal(purpose, string(key), plain))", "kind, nonNil(key), plain)", "./storage/postgres", "^TestKnownSecret$", ""},
+	{"putback", "storage/postgres/skip.go", "where h.server <> $1 or h.after_", "where h.after_", "./storage/postgres", "^TestSkipWhenPutBack$", ""},
+	{"putback", "storage/postgres/skip.go", "`update mailboxes set uidnext = ` + raised(\"uidnext\", endUID) + `", "`update mailboxes set uidnext = uidnext", "./storage/postgres", "^TestIndex$", ""},
+	{"putback", "storage/postgres/skip.go", "`select after_ from history for update`", "`select after_ from history`", "./storage/postgres", "^TestSkipWhenPutBack$", ""},
 }

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 
@@ -23,6 +24,7 @@ func openEngine(t testing.TB, o storagetest.Options) *storagetest.Engine {
 		Index: d.Index(),
 		Check: func(t storagetest.TB) { checkRows(t, d) },
 		Close: func() { d.Close() },
+		Skip:  func(ctx context.Context) error { return d.Skip(ctx) },
 		Reopen: func() mailstore.Index {
 			if err := d.Close(); err != nil {
 				t.Fatal(err)

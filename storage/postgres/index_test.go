@@ -33,6 +33,7 @@ func engineAt(isolation string) storagetest.Open {
 			Index: x.Index(),
 			Check: func(t storagetest.TB) { checkRows(t, x.DB) },
 			Close: done,
+			Skip:  func(ctx context.Context) error { return x.Skip(ctx) },
 			Reopen: func() mailstore.Index {
 				x.reopen(t)
 				return x.Index()

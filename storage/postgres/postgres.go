@@ -122,6 +122,9 @@ func (d *DB) prepare(ctx context.Context) error {
 	if err := d.migrate(ctx); err != nil {
 		return err
 	}
+	if err := d.skipIfPutBack(ctx); err != nil {
+		return fmt.Errorf("skip numbers: %w", err)
+	}
 	settings := map[string]string{}
 	err := d.view(ctx, func(b *pgx.Batch) {
 		b.Queue(`select name, setting from pg_settings where name in ('fsync', 'full_page_writes', 'synchronous_commit', 'server_encoding', 'synchronous_standby_names')`).
