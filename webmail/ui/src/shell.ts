@@ -33,9 +33,8 @@ export async function startShell(language: ReadonlySignal<string>, notice: () =>
   if (!("serviceWorker" in navigator) || import.meta.env.DEV) return void (none.value = true);
   try {
     registration = await navigator.serviceWorker.register(scriptURL("/sw.js"), { updateViaCache: "none" });
-  } catch {
-    return void (none.value = true); // all else works
-  }
+  } catch { /* as where there is none */ }
+  if (!registration) return void (none.value = true); // some that block workers promise one and give nothing; all else works
   registration.addEventListener("updatefound", () => registration?.installing?.addEventListener("statechange", () => void look()));
   await look();
   const ready = await navigator.serviceWorker.ready;
