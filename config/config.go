@@ -11,6 +11,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -44,6 +45,8 @@ type Config struct {
 	Metrics    Metrics
 	Spool      Spool
 	Log        Log
+	Cluster    Cluster
+	S3         S3
 }
 
 // TLS names the files of the certificate chain and its key, both PEM.
@@ -140,8 +143,9 @@ func Default() Config {
 			Idle:        30 * time.Minute,
 			Zone:        "UTC",
 		},
-		Spool: Spool{Memory: 1 << 20},
-		Log:   Log{"info", "text"},
+		Spool:   Spool{Memory: 1 << 20},
+		Log:     Log{"info", "text"},
+		Cluster: Cluster{Roles: allRoles(), NATS: []string{}, Drain: 5 * time.Second},
 	}
 }
 
@@ -167,11 +171,20 @@ func (c Config) Resolved(folder string) Config {
 	for _, p := range []*string{
 		&c.Data, &c.TLS.Certificate, &c.TLS.Key, &c.Spool.Folder,
 		&c.ACME.Folder, &c.Queue.Key, &c.DKIM.Folder, &c.Outbound.PasswordFile,
+		&c.Cluster.PasswordFile, &c.Cluster.Credentials,
 	} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(folder, *p)
 		}
 	}
+	endpoints := maps.Clone(c.S3.Endpoints)
+	for name, e := range endpoints {
+		if !filepath.IsAbs(e.KeyFile) {
+			e.KeyFile = filepath.Join(folder, e.KeyFile)
+		}
+		endpoints[name] = e
+	}
+	c.S3.Endpoints = endpoints
 	if c.Spool.Folder == "" {
 		c.Spool.Folder = filepath.Join(c.Data, "tmp")
 	}

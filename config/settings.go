@@ -21,7 +21,7 @@ type value interface {
 
 // settings are all there are, in the order of the sample.
 func settings() []setting {
-	return slices.Concat(settingsHere(), settingsIn(), settingsOut(), settingsRead(), settingsLast())
+	return slices.Concat(settingsHere(), settingsIn(), settingsOut(), settingsRead(), settingsLast(), settingsCluster())
 }
 
 // settingsHere are about the server itself.

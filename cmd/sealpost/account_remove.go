@@ -98,5 +98,5 @@ func (v *vault) forgetOutgoing(ctx context.Context, id account.ID) error {
 	if err := v.papers.Forget(ctx, string(id)); err != nil {
 		return err
 	}
-	return v.known.Peers().ForgetPeers(ctx, string(id))
+	return v.peers.ForgetPeers(ctx, string(id))
 }

@@ -59,9 +59,12 @@ func makeBackup(ctx context.Context, o *office, w wantedBackup, tell func(step))
 	if !filepath.IsAbs(w.Dir) {
 		return backup.Report{}, fmt.Errorf("backup folder %q: expected an absolute path", w.Dir)
 	}
+	if o.folder == nil {
+		return backup.Report{}, errClustered
+	}
 	r, err := backup.Make(ctx, backup.Source{
-		Index: o.index,
-		Blobs: o.blobs,
+		Index: o.folder.index,
+		Blobs: o.folder.blobs,
 		Files: map[string]string{
 			"VERSION": filepath.Join(o.settings.Data, "VERSION"),
 			"secret":  filepath.Join(o.settings.Data, "secret"),

@@ -35,7 +35,7 @@ func TestCabinetsAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept := &cabinet.Cabinet{Store: up.index.Cabinet(), Blobs: up.blobs, Bus: up.store.Bus, Log: up.log}
+	kept := &cabinet.Cabinet{Store: up.cabinet, Blobs: up.blobs, Bus: up.store.Bus, Log: up.log}
 	place := cabinet.Place{Drawer: "pages", Name: "a"}
 	box := append([]byte{1}, bytes.Repeat([]byte{7}, 80+1024)...)
 	if _, err := kept.Put(t.Context(), mailstore.Owner(a.ID), place, 0, box); err != nil {

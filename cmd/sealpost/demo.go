@@ -13,7 +13,6 @@ import (
 	"syscall"
 
 	"sealpost/config"
-	"sealpost/storage/bolt"
 )
 
 type demoCommand struct {
@@ -77,7 +76,7 @@ func (cmd demoCommand) Run(ctx context.Context, c console) error {
 		},
 	})
 	switch {
-	case errors.Is(err, bolt.ErrInUse):
+	case inUse(err):
 		return fmt.Errorf("a demo is running in %s already", cmd.Dir)
 	case errors.Is(err, syscall.EADDRINUSE):
 		return fmt.Errorf("%w; another demo may be running: stop it, or choose other ports with --port-base", err)

@@ -400,7 +400,7 @@ func TestDoctorSeesKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.Cert = revoked.Bytes()
-		if err := o.index.Accounts().Put(t.Context(), a); err != nil {
+		if err := o.accounts.Put(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}
 	})

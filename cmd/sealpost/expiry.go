@@ -13,7 +13,6 @@ import (
 	"sealpost/mail"
 	"sealpost/pgp"
 	"sealpost/smtp"
-	"sealpost/storage/bolt"
 )
 
 const (
@@ -29,7 +28,7 @@ var stages = [...]int{30, 7, 1, 0}
 // sealed to that very key, once at each stage.
 type keyWatch struct {
 	accounts func(context.Context) ([]account.Account, error)
-	values   bolt.Values
+	values   values
 	hostname string
 	home     func() string // domain whose postmaster writes
 	post     func(ctx context.Context, e smtp.Envelope, content mail.Bytes) error
@@ -40,7 +39,7 @@ type keyWatch struct {
 
 func (s *server) newKeyWatch() *keyWatch {
 	return &keyWatch{
-		accounts: s.book.Accounts, values: s.known.Values(), hostname: s.settings.Hostname,
+		accounts: s.book.Accounts, values: s.values, hostname: s.settings.Hostname,
 		home: s.firstDomain, post: s.outgoingMail.System, log: s.log, now: time.Now,
 	}
 }

@@ -114,7 +114,7 @@ func TestKeyNoticeThatFails(t *testing.T) {
 	s.offline(t, func(o *office) {
 		sent, fail := 0, errors.New("the disk is full")
 		x := &keyWatch{
-			accounts: o.book.Accounts, values: o.known.Values(), hostname: "mail.demo.test", home: func() string { return "demo.test" }, now: time.Now,
+			accounts: o.book.Accounts, values: o.values, hostname: "mail.demo.test", home: func() string { return "demo.test" }, now: time.Now,
 			log: o.log, post: func(context.Context, smtp.Envelope, mail.Bytes) error {
 				sent++
 				return fail
@@ -131,7 +131,7 @@ func TestKeyNoticeThatFails(t *testing.T) {
 		if sent != 2 {
 			t.Errorf("tried %d times, want twice", sent)
 		}
-		if err := o.known.Values().Put(t.Context(), expiryName, []byte("damaged")); err != nil {
+		if err := o.values.Put(t.Context(), expiryName, []byte("damaged")); err != nil {
 			t.Fatal(err)
 		}
 		if err := x.look(t.Context(), time.Now()); err != nil || sent != 3 {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -32,7 +31,7 @@ func (s *server) tidy(ctx context.Context) {
 		var more int
 		more, err = s.vault.tidy(ctx)
 		swept += more
-		err = errors.Join(err, s.sorting.Tidy(ctx), s.desk.Tidy(ctx), s.endParcels(ctx), s.tidyFiles(ctx), s.compact(ctx), expiredCopies(s.settings.Data, start), s.countBlobs(ctx))
+		err = errors.Join(err, s.sorting.Tidy(ctx), s.desk.Tidy(ctx), s.endParcels(ctx), s.tidyFiles(ctx), s.compact(ctx, worthwhile), expiredCopies(s.settings.Data, start), s.countBlobs(ctx))
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -43,20 +42,7 @@ func (s *server) tidy(ctx context.Context) {
 	}
 }
 
-// compact gives back the space of what was removed, where that is worth the writing.
-func (o *office) compact(ctx context.Context) error {
-	if err := o.blobs.Compact(ctx, worthwhile); err != nil {
-		return fmt.Errorf("compact mail: %w", err)
-	}
-	if o.index.FreeShare() > worthwhile {
-		return o.index.Compact(ctx)
-	}
-	return nil
-}
-
-// squeeze leaves nothing of what was removed in any file. It tries both, so that
-// trouble with one does not keep the other from being cleared.
+// squeeze leaves nothing of what was removed in any file.
 func (o *office) squeeze(ctx context.Context) error {
-	return errors.Join(o.blobs.Compact(ctx, 0), o.index.Compact(ctx), o.vault.compact(ctx, 0),
-		expiredCopies(o.settings.Data, time.Now().AddDate(1, 0, 0)))
+	return errors.Join(o.compact(ctx, 0), expiredCopies(o.settings.Data, time.Now().AddDate(1, 0, 0)))
 }

@@ -15,6 +15,7 @@ import (
 
 	"sealpost/config"
 	"sealpost/pgp"
+	"sealpost/storage/postgres/pgtest"
 )
 
 // scratch is where TestMain lets the program be built.
@@ -36,6 +37,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	code := m.Run()
+	pgtest.Stop()
 	os.RemoveAll(scratch)
 	os.Exit(code)
 }

@@ -121,7 +121,7 @@ func (s *server) measureQueue(ctx context.Context, e *exposition) {
 	e.count(n.Sent, "result", "sent")
 	e.count(n.Deferred, "result", "deferred")
 	e.count(n.Failed, "result", "failed")
-	e.count(n.Duplicates+int64(s.rows.Interrupted()), "result", "duplicate")
+	e.count(n.Duplicates+s.interrupted(), "result", "duplicate")
 	e.family("sealpost_outbound_sessions_total", "counter", "Sessions with other servers that were opened, and mails for which one was used again.")
 	e.count(n.Sessions, "how", "opened")
 	e.count(n.Reused, "how", "reused")

@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
-
-	"sealpost/storage/bolt"
 )
 
 // measureState tells of what the server stands on.
@@ -21,11 +21,11 @@ func (s *server) measureState(ctx context.Context, e *exposition) {
 		e.one("sealpost_certificate_expires_seconds", "gauge", "When the TLS certificate of the host name expires, in seconds since 1970.", moment(until))
 	}
 	e.family("sealpost_index_free_share", "gauge", "Part of a file of rows that holds none; above 0.5 it is written anew.")
-	for _, f := range []struct {
-		name string
-		db   *bolt.DB
-	}{{"index", s.index}, {"queue", s.rows.DB}, {"known", s.known.DB}} {
-		e.sample(f.db.FreeShare(), "file", f.name)
+	if s.folder != nil {
+		files := s.folder.files()
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			e.sample(files[name].FreeShare(), "file", name)
+		}
 	}
 	if free, all, ok := diskSpace(s.settings.Data); ok {
 		e.one("sealpost_disk_free_bytes", "gauge", "Space left where the data folder is.", free)

@@ -22,18 +22,12 @@ import (
 	"sealpost/mailstore"
 	"sealpost/mailstore/notify"
 	"sealpost/smtp/outbound/queue"
-	"sealpost/storage/bolt"
-	"sealpost/storage/disk"
 )
 
-// An office is everything that stands on the data folder, with its doors
-// closed: the server opens them, a command does its work and leaves. Only one
-// process can hold it.
+// An office is everything that is kept, with its doors closed: the server opens
+// them, a command does its work and leaves. Only one process can hold a data folder.
 type office struct {
 	settings config.Config
-	secret   []byte
-	index    *bolt.DB
-	blobs    *disk.Blobs
 	book     *account.Book
 	store    *mailstore.Store
 	desk     *signin.Desk
@@ -54,21 +48,11 @@ func openOffice(ctx context.Context, settings config.Config, log *slog.Logger) (
 	if err := os.MkdirAll(settings.Spool.Folder, 0o700); err != nil {
 		return nil, fmt.Errorf("make spool folder: %w", err)
 	}
-	file := filepath.Join(settings.Data, "index.db")
-	if err := notLost(file, filepath.Join(settings.Data, "blobs")); err != nil {
-		return nil, err
-	}
-	index, err := bolt.Open(file, bolt.Options{Log: log})
-	if errors.Is(err, bolt.ErrDamaged) {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
+	e, err := openEngines(ctx, settings, log)
 	if err != nil {
 		return nil, err
 	}
-	o := &office{settings: settings, index: index, log: log}
-	if err := migrate(ctx, settings.Data, index, log); err != nil {
-		return nil, errors.Join(err, index.Close())
-	}
+	o := &office{settings: settings, log: log, vault: newVault(e, settings, log)}
 	if err := o.furnish(); err != nil {
 		return nil, errors.Join(err, o.Close())
 	}
@@ -76,49 +60,29 @@ func openOffice(ctx context.Context, settings config.Config, log *slog.Logger) (
 }
 
 func (o *office) furnish() (err error) {
-	if o.secret, err = lastingSecret(filepath.Join(o.settings.Data, "secret")); err != nil {
-		return err
-	}
-	o.book = account.NewBook(o.index.Accounts(), o.settings.Domains, o.secret, time.Now)
+	o.book = account.NewBook(o.accounts, o.settings.Domains, o.secret, time.Now)
 	o.book.Quota = o.settings.Accounts.Quota
 	if o.settings.Postmaster != "" {
 		if o.book.Postmaster, err = mail.ParseAddress(o.settings.Postmaster); err != nil {
 			return fmt.Errorf("postmaster: %w", err)
 		}
 	}
-	if o.blobs, err = disk.Open(filepath.Join(o.settings.Data, "blobs"), disk.Options{Log: o.log}); err != nil {
-		return err
-	}
 	o.store = &mailstore.Store{
-		Index: o.index.Index(),
+		Index: o.index,
 		Blobs: o.blobs,
 		Bus:   new(notify.Bus),
 		Log:   o.log,
 		Now:   time.Now,
 	}
 	o.files = o.newDrive()
-	if o.vault, err = openVault(o.settings, o.log); err != nil {
-		return err
-	}
 	o.desk = &signin.Desk{
-		Store: o.index.SignIns(), Book: o.book, Key: o.vault.key, Secret: o.secret, Log: o.log, Now: time.Now,
+		Store: o.signIns, Book: o.book, Key: o.key, Secret: o.secret, Log: o.log, Now: time.Now,
 		Welcome: func(ctx context.Context, a account.Account) error { return o.store.Welcome(ctx, owner(a), a.Quota) },
 	}
 	o.book.Entered = func(ctx context.Context, e account.Entrant, door string, host netip.Addr) {
 		o.desk.NoteUse(ctx, e.ID, e.Password, door, host)
 	}
 	return err
-}
-
-func (o *office) Close() error {
-	var errs []error
-	if o.vault != nil {
-		errs = append(errs, o.vault.Close())
-	}
-	if o.blobs != nil {
-		errs = append(errs, o.blobs.Close())
-	}
-	return errors.Join(append(errs, o.index.Close())...)
 }
 
 // prepareFolder makes the data folder, for its owner's eyes only, and checks

@@ -67,7 +67,7 @@ func (o *office) pair(ctx context.Context, w aboutPeer) (a account.Account, peer
 
 // peer tells what is known of a correspondent now.
 func (o *office) peer(ctx context.Context, a account.Account, of mail.Address) (peerView, error) {
-	p, err := o.known.Peers().Peer(ctx, string(a.ID), of)
+	p, err := o.peers.Peer(ctx, string(a.ID), of)
 	if errors.Is(err, discover.ErrNoKey) {
 		return peerView{}, fmt.Errorf("%s has no key of %s", a.Addresses[0], of)
 	}

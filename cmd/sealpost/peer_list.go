@@ -58,7 +58,7 @@ func listPeers(ctx context.Context, o *office, n named) ([]peerView, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := o.known.Peers().Peers(ctx, string(a.ID))
+	all, err := o.peers.Peers(ctx, string(a.ID))
 	if err != nil {
 		return nil, err
 	}

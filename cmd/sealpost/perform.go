@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"sealpost/config"
-	"sealpost/storage/bolt"
 )
 
 // startingUp is how long a command waits for a server that holds the data
@@ -36,7 +35,7 @@ func perform(ctx context.Context, file, name string, wish any, answer io.Writer)
 			return err
 		}
 		err = doHere(ctx, settings, name, body, answer)
-		if !errors.Is(err, bolt.ErrInUse) {
+		if !inUse(err) {
 			return err
 		}
 		if time.Now().After(deadline) {

@@ -8,38 +8,18 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"time"
 
 	"sealpost/config"
 	"sealpost/filestore/nodekey"
 	"sealpost/smtp/outbound/queue"
-	"sealpost/storage/bolt"
-	"sealpost/storage/disk"
 )
 
 // A vault is the part of an office that is sealed under the node key: mail that
-// waits to leave, and what the server learned of others.
+// waits to leave.
 type vault struct {
-	key   *nodekey.Key
-	queue *queue.Queue
-	rows  *bolt.Queue
-	texts *disk.Blobs
-	known *bolt.Known
-
-	outbox      *queue.Queue // mail that its sender may still take back
-	outboxRows  *bolt.Queue
-	outboxTexts *disk.Blobs
-	papers      *bolt.Papers
-}
-
-// vaultFiles are what a node key opens.
-func vaultFiles(data string) (rows, texts, known string) {
-	return filepath.Join(data, "queue.db"), filepath.Join(data, "queue"), filepath.Join(data, "known.db")
-}
-
-// outboxFiles are too.
-func outboxFiles(data string) (rows, texts, papers string) {
-	return filepath.Join(data, "outbox.db"), filepath.Join(data, "outbox"), filepath.Join(data, "papers.db")
+	*engines
+	queue  *queue.Queue
+	outbox *queue.Queue // mail that its sender may still take back
 }
 
 // Of one account there wait so many mails at most, and so many octets.
@@ -48,79 +28,22 @@ const (
 	outboxBytes = 512 << 20
 )
 
-// openVault opens it. The caller holds the data folder.
-func openVault(settings config.Config, log *slog.Logger) (*vault, error) {
-	v := new(vault)
-	if err := v.open(settings, log); err != nil {
-		return nil, errors.Join(err, v.Close())
-	}
-	v.queue = &queue.Queue{
-		Store: v.rows, Blobs: v.texts, Key: v.key, Strict: settings.Queue.Mode == "strict",
-		Limits: queue.Limits{
-			Mails: settings.Queue.Mails, Each: settings.Queue.Each, Age: settings.Queue.Age,
-			Share: max(1, settings.Outbound.Workers*3/4), // some are left for others
+func newVault(e *engines, settings config.Config, log *slog.Logger) *vault {
+	return &vault{
+		engines: e,
+		queue: &queue.Queue{
+			Store: e.leaving.rows, Blobs: e.leaving.texts, Key: e.key, Strict: settings.Queue.Mode == "strict",
+			Limits: queue.Limits{
+				Mails: settings.Queue.Mails, Each: settings.Queue.Each, Age: settings.Queue.Age,
+				Share: max(1, settings.Outbound.Workers*3/4), // some are left for others
+			},
+			Now: e.leaving.now, Log: log,
 		},
-		Now: time.Now, Log: log,
+		outbox: &queue.Queue{
+			Store: e.held.rows, Blobs: e.held.texts, Key: e.key, Name: "outbox",
+			Limits: queue.Limits{Mails: settings.Queue.Mails, Each: outboxEach, EachBytes: outboxBytes}, Now: e.held.now, Log: log,
+		},
 	}
-	v.outbox = &queue.Queue{
-		Store: v.outboxRows, Blobs: v.outboxTexts, Key: v.key, Name: "outbox",
-		Limits: queue.Limits{Mails: settings.Queue.Mails, Each: outboxEach, EachBytes: outboxBytes}, Now: time.Now, Log: log,
-	}
-	return v, nil
-}
-
-func (v *vault) open(settings config.Config, log *slog.Logger) (err error) {
-	if v.key, err = nodeKey(settings); err != nil {
-		return err
-	}
-	rows, texts, known := vaultFiles(settings.Data)
-	if v.rows, err = bolt.OpenQueue(rows, v.key, bolt.Options{Log: log}); err != nil {
-		return fmt.Errorf("%w (node key: %s)", err, settings.Queue.Key)
-	}
-	if v.known, err = bolt.OpenKnown(known, v.key, bolt.Options{Log: log}); err != nil {
-		return fmt.Errorf("%w (node key: %s)", err, settings.Queue.Key)
-	}
-	if v.texts, err = disk.Open(texts, disk.Options{Log: log}); err != nil {
-		return fmt.Errorf("open texts of the queue: %w", err)
-	}
-	return v.openOutbox(settings, log)
-}
-
-func (v *vault) openOutbox(settings config.Config, log *slog.Logger) (err error) {
-	rows, texts, papers := outboxFiles(settings.Data)
-	if v.outboxRows, err = bolt.OpenQueue(rows, v.key, bolt.Options{Log: log}); err != nil {
-		return fmt.Errorf("%w (node key: %s)", err, settings.Queue.Key)
-	}
-	if v.papers, err = bolt.OpenPapers(papers, v.key, bolt.Options{Log: log}); err != nil {
-		return fmt.Errorf("%w (node key: %s)", err, settings.Queue.Key)
-	}
-	if v.outboxTexts, err = disk.Open(texts, disk.Options{Log: log}); err != nil {
-		return fmt.Errorf("open texts of the outbox: %w", err)
-	}
-	return nil
-}
-
-func (v *vault) Close() error {
-	var errs []error
-	if v.rows != nil {
-		errs = append(errs, v.rows.Close())
-	}
-	if v.known != nil {
-		errs = append(errs, v.known.Close())
-	}
-	if v.texts != nil {
-		errs = append(errs, v.texts.Close())
-	}
-	if v.outboxRows != nil {
-		errs = append(errs, v.outboxRows.Close())
-	}
-	if v.outboxTexts != nil {
-		errs = append(errs, v.outboxTexts.Close())
-	}
-	if v.papers != nil {
-		errs = append(errs, v.papers.Close())
-	}
-	return errors.Join(errs...)
 }
 
 // nodeKey loads the key, or makes it the first time.
@@ -169,24 +92,7 @@ func truly(path string) string {
 	return path
 }
 
-// compact gives back the space of what has left, where that is worth the writing.
-func (v *vault) compact(ctx context.Context, share float64) error {
-	if err := v.texts.Compact(ctx, share); err != nil {
-		return fmt.Errorf("compact queue: %w", err)
-	}
-	if err := v.outboxTexts.Compact(ctx, share); err != nil {
-		return fmt.Errorf("compact outbox: %w", err)
-	}
-	var errs []error
-	for _, d := range []*bolt.DB{v.rows.DB, v.known.DB, v.outboxRows.DB, v.papers.File()} {
-		if share == 0 || d.FreeShare() > share {
-			errs = append(errs, d.Compact(ctx))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// tidy removes what crashes left, and gives back space.
+// tidy removes what crashes left.
 func (v *vault) tidy(ctx context.Context) (swept int, err error) {
 	if swept, err = v.queue.Sweep(ctx, sweepGrace); err != nil {
 		return swept, fmt.Errorf("sweep queue: %w", err)
@@ -195,7 +101,7 @@ func (v *vault) tidy(ctx context.Context) (swept int, err error) {
 	if swept += more; err != nil {
 		return swept, fmt.Errorf("sweep outbox: %w", err)
 	}
-	return swept, v.compact(ctx, worthwhile)
+	return swept, nil
 }
 
 // dropHere removes a mail where nothing is sent. What waits in an Outbox for it goes

@@ -68,7 +68,7 @@ type wantedReport struct{ ID, Kind string }
 
 // listReports lists the newest first.
 func listReports(ctx context.Context, o *office, w wantedReport) ([]filedReport, error) {
-	all, err := filedReports(ctx, o.known.Values())
+	all, err := filedReports(ctx, o.values)
 	if err != nil {
 		return nil, err
 	}

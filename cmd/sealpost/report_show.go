@@ -70,7 +70,7 @@ func (f filedReport) printFailure(w io.Writer) error {
 }
 
 func showReport(ctx context.Context, o *office, w wantedReport) (filedReport, error) {
-	all, err := filedReports(ctx, o.known.Values())
+	all, err := filedReports(ctx, o.values)
 	if err != nil {
 		return filedReport{}, err
 	}

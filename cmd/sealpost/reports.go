@@ -20,7 +20,6 @@ import (
 	"sealpost/smtp/dns"
 	"sealpost/smtp/mailauth/report"
 	"sealpost/smtp/outbound/route"
-	"sealpost/storage/bolt"
 )
 
 const (
@@ -33,7 +32,7 @@ const (
 // also keep what others report to us.
 type reports struct {
 	on      atomic.Bool // reports.send
-	values  bolt.Values
+	values  values
 	log     *slog.Logger
 	dns     *dns.Resolver
 	http    *http.Client      // must reach no private address
@@ -58,7 +57,7 @@ func (s *server) newReports() (*reports, error) {
 	plain := *s.finder.HTTP
 	plain.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	r := &reports{
-		values: s.known.Values(), log: s.log, dns: s.resolver, http: &plain,
+		values: s.values, log: s.log, dns: s.resolver, http: &plain,
 		home: s.firstDomain, local: s.book.Local, secret: s.secret, now: time.Now, told: map[string]bool{}, wrote: map[string]int64{},
 	}
 	r.on.Store(s.settings.Reports.Send)

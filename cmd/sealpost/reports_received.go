@@ -14,7 +14,6 @@ import (
 	"sealpost/mail"
 	"sealpost/smtp/mailauth"
 	"sealpost/smtp/mailauth/report"
-	"sealpost/storage/bolt"
 )
 
 const (
@@ -150,7 +149,7 @@ func leastMissed(all []filedReport) (at int) {
 }
 
 // filedReports are those that are kept, the oldest first.
-func filedReports(ctx context.Context, values bolt.Values) (all []filedReport, err error) {
+func filedReports(ctx context.Context, values values) (all []filedReport, err error) {
 	text, err := values.Get(ctx, filedName)
 	if err != nil {
 		return nil, fmt.Errorf("read kept reports: %w", err)

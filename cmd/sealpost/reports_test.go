@@ -121,7 +121,7 @@ func TestReportsOutliveRestart(t *testing.T) {
 			t.Errorf("%s names the domain", name)
 		}
 	}
-	if err := up.known.Values().Put(t.Context(), "reports.dmarc", []byte("damaged")); err != nil {
+	if err := up.values.Put(t.Context(), "reports.dmarc", []byte("damaged")); err != nil {
 		t.Fatal(err)
 	}
 	if again, err := up.newReports(); err != nil || len(again.judged.Due(time.Now().Add(24*time.Hour))) != 0 {
@@ -284,7 +284,7 @@ func TestFiledReports(t *testing.T) {
 	s := newSite(t)
 	s.offline(t, func(o *office) {
 		r, _, _ := newNight(t, "")
-		r.values = o.known.Values()
+		r.values = o.values
 		now := time.Now()
 		r.now = func() time.Time { return now }
 		come := func(from, id, domain string) {

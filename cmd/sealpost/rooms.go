@@ -83,7 +83,7 @@ func (s *server) newScreen() *screen.Screen {
 // newFinder finds other people's keys.
 func (o *office) newFinder() *discover.Finder {
 	return &discover.Finder{
-		Peers: o.known.Peers(),
+		Peers: o.peers,
 		HTTP:  discover.NewHTTP(lookup(newResolver(o.settings.DNS)), nil),
 		Own:   o.ownKey,
 		Log:   o.log,
@@ -138,7 +138,7 @@ func (s *server) newSubmission() *submission.Handler {
 	c := s.settings
 	return &submission.Handler{
 		Book:       s.book,
-		Account:    s.index.Accounts().Account,
+		Account:    s.accounts.Account,
 		Store:      s.store,
 		Queue:      s.queue,
 		Keys:       s.finder,
@@ -166,7 +166,7 @@ func (s *server) newRouter() (*route.Router, error) {
 		Hostname: s.settings.Hostname,
 		Self:     ownAddress(s.settings),
 		Port:     c.Port,
-		Policies: s.known.Policies(),
+		Policies: s.policies,
 		Results:  s.reports.tls,
 		Now:      time.Now,
 	}

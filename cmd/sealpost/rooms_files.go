@@ -21,7 +21,7 @@ func (o *office) newDrive() *drive.Drive {
 	key := hmac.New(sha256.New, o.secret)
 	key.Write([]byte("sealpost drive tickets"))
 	return &drive.Drive{
-		Store: o.index.Drive(), Blobs: o.blobs, Bus: o.store.Bus, Log: o.log, Now: time.Now, Secret: key.Sum(nil),
+		Store: o.drive, Blobs: o.blobs, Bus: o.store.Bus, Log: o.log, Now: time.Now, Secret: key.Sum(nil),
 		Usual: o.settings.Files.Life, Longest: max(o.settings.Files.Longest, o.settings.Files.Life), Patience: leftFor,
 	}
 }

@@ -50,7 +50,7 @@ func (s *server) newPush() *push.Room {
 
 // newParcels hands out what people sealed under a password for somebody outside.
 func (s *server) newParcels() *parcels.Room {
-	kept := &cabinet.Cabinet{Store: s.index.Cabinet(), Blobs: s.blobs, Bus: s.store.Bus, Log: s.log}
+	kept := &cabinet.Cabinet{Store: s.cabinet, Blobs: s.blobs, Bus: s.store.Bus, Log: s.log}
 	return &parcels.Room{Cabinet: kept, Answers: s.papers.Drawer("parcel"), Now: time.Now}
 }
 

@@ -269,6 +269,7 @@ func (s *server) openDoors(ctx context.Context) error {
 	s.running.Go(func() { s.waiting.Run(sending) })
 	s.running.Go(func() { s.knocking.Run(sending) })
 	s.running.Go(func() { s.keepHouse(ctx) })
+	s.running.Go(func() { s.keepRemote(ctx) })
 	s.running.Go(func() { forget(ctx) })
 	s.running.Go(func() { s.hours.run(ctx) })
 	go s.identity.warm(ctx) // no stop waits for an authority

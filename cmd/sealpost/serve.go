@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 
 	"sealpost/config"
-	"sealpost/storage/bolt"
 )
 
 type serveCommand struct{ settingsFile }
@@ -31,7 +29,7 @@ func (cmd serveCommand) Run(ctx context.Context, c console) error {
 	}
 	level := new(slog.LevelVar)
 	err = serve(ctx, settings, logger(settings.Log, c.Err, level), occasions{level: level})
-	if errors.Is(err, bolt.ErrInUse) {
+	if inUse(err) {
 		return fmt.Errorf("the data folder %s is in use: a server or a command is running on it", settings.Data)
 	}
 	return err

@@ -48,7 +48,10 @@ func (cmd verifyCommand) Run(ctx context.Context, c console) (err error) {
 }
 
 func verifyStore(ctx context.Context, o *office, _ struct{}, tell func(step)) (backup.Findings, error) {
-	return backup.Live(ctx, o.index, o.blobs, steps(tell))
+	if o.folder == nil {
+		return backup.Findings{}, errClustered
+	}
+	return backup.Live(ctx, o.folder.index, o.folder.blobs, steps(tell))
 }
 
 // boxesRead is what a report says of cabinets, where there are any.

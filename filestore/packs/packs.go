@@ -105,8 +105,9 @@ type Index interface {
 	// Delete marks blobs as deleted at that time; ids that are not there, and those that were
 	// marked before, are left as they are.
 	Delete(ctx context.Context, at time.Time, ids []filestore.ID) error
-	// All lists the living blobs. What changes while it runs may or may not be seen.
-	All(ctx context.Context) iter.Seq2[filestore.Info, error]
+	// All lists the living blobs whose ids begin with that octet. What changes while it runs
+	// may or may not be seen.
+	All(ctx context.Context, space byte) iter.Seq2[filestore.Info, error]
 	// Note puts the repair note on objects, so that a worker looks at their copies.
 	Note(ctx context.Context, keys []Key) error
 

@@ -210,11 +210,15 @@ func (x Packs) Delete(ctx context.Context, at time.Time, ids []filestore.ID) err
 const packRows = 2048
 
 // All reads pages by id, and holds no connection while they are looked at.
-func (x Packs) All(ctx context.Context) iter.Seq2[filestore.Info, error] {
+func (x Packs) All(ctx context.Context, space byte) iter.Seq2[filestore.Info, error] {
+	first, end := []byte{space}, []byte{space, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255}
 	return pagewise("list blobs", func(after []byte) (page []filestore.Info, last []byte, err error) {
+		if len(after) == 0 {
+			after = first
+		}
 		err = x.d.view(ctx, func(b *pgx.Batch) {
 			page = nil
-			b.Queue(`select `+entryOf+` from packs_entries e where e.id > $1 and e.deleted is null order by e.id limit $2`, after, packRows).Query(func(rows pgx.Rows) error {
+			b.Queue(`select `+entryOf+` from packs_entries e where e.id > $1 and e.id < $3 and e.deleted is null order by e.id limit $2`, after, packRows, end).Query(func(rows pgx.Rows) error {
 				var row blobRow
 				_, err := pgx.ForEachRow(rows, row.scan(), func() error {
 					e, err := row.entry()

@@ -34,6 +34,7 @@ type Options struct {
 	Connections   int              // at most; 0: 20
 	Patience      time.Duration    // for one transaction, waiting for its turn included; 0: 30 s
 	Isolation     string           // of PostgreSQL; empty: read committed, which is enough
+	Password      string           // of the database; empty: what the connection string or its passfile says
 	Log           *slog.Logger     // nil: none
 }
 
@@ -55,6 +56,9 @@ func Open(ctx context.Context, database string, o Options) (*DB, error) {
 	config, err := pgxpool.ParseConfig(database)
 	if err != nil {
 		return nil, errors.New("database is not a connection string") // pgx would quote it
+	}
+	if o.Password != "" {
+		config.ConnConfig.Password = o.Password
 	}
 	return open(ctx, config, o)
 }

@@ -290,3 +290,27 @@ func TestClosed(t *testing.T) {
 		t.Errorf("Open = %v", err)
 	}
 }
+
+// TestSpaces: each lists its own blobs alone, and any of them opens what its id names.
+func TestSpaces(t *testing.T) {
+	t.Parallel()
+	h := build(t, quick, s3.Rule{}, "east")
+	all := []filestore.Blobs{h.Blobs, h.Space(1), h.Space(254)}
+	var own []filestore.ID
+	for i, b := range all {
+		c := storagetest.Content(uint64(i), 100)
+		refs, err := b.Put(t.Context(), storagetest.Source(c))
+		if err != nil {
+			t.Fatal(err)
+		}
+		own = append(own, refs[0].ID)
+		storagetest.Check(t, all[(i+1)%len(all)], refs[0], c)
+	}
+	for i, b := range all {
+		for info, err := range b.All(t.Context()) {
+			if err != nil || info.ID != own[i] {
+				t.Errorf("space %d lists %v, %v", i, info.ID, err)
+			}
+		}
+	}
+}

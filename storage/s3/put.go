@@ -21,14 +21,14 @@ const late = 24 * time.Hour
 // put stores each source as one blob. Large ones are sent as they come, and so are packs that
 // are full; the rest is packed with what others put at the same time. All is told to the index
 // at once.
-func (b *Blobs) put(ctx context.Context, r *rule, sources []io.WriterTo) ([]filestore.Ref, error) {
+func (b *Blobs) put(ctx context.Context, r *rule, space byte, sources []io.WriterTo) ([]filestore.Ref, error) {
 	if len(sources) > maxSources {
 		return nil, fmt.Errorf("store blobs: more than %d at once", maxSources)
 	}
 	if err := b.usable(ctx); err != nil {
 		return nil, err
 	}
-	o := &order{ctx: ctx, b: b, rule: r}
+	o := &order{ctx: ctx, b: b, rule: r, space: space}
 	defer o.release()
 	err := o.take(sources)
 	if err != nil {
@@ -47,6 +47,7 @@ type order struct {
 	ctx     context.Context // of the one call that this lives for
 	b       *Blobs
 	rule    *rule
+	space   byte
 	refs    []filestore.Ref
 	pending []frame // small ones, in no object yet
 	octets  int     // of those
@@ -143,7 +144,7 @@ func (o *order) release() {
 
 // render makes a frame of what src writes, or an object if it is long.
 func (o *order) render(src io.WriterTo) error {
-	id, err := newID()
+	id, err := newID(o.space)
 	if err != nil {
 		return err
 	}

@@ -157,7 +157,7 @@ func (b *Blobs) usable(ctx context.Context) error {
 
 // Put stores by the rule called "".
 func (b *Blobs) Put(ctx context.Context, sources ...io.WriterTo) ([]filestore.Ref, error) {
-	return b.put(ctx, b.rules[""], sources)
+	return b.put(ctx, b.rules[""], 0, sources)
 }
 
 // Open opens a blob for reading. Of a blob of up to 256 KiB all was read and checked when
@@ -182,14 +182,16 @@ func (b *Blobs) Delete(ctx context.Context, ids ...filestore.ID) error {
 	return nil
 }
 
-// All lists every blob, from the index.
-func (b *Blobs) All(ctx context.Context) iter.Seq2[filestore.Info, error] {
+// All lists every blob of space 0, from the index.
+func (b *Blobs) All(ctx context.Context) iter.Seq2[filestore.Info, error] { return b.all(ctx, 0) }
+
+func (b *Blobs) all(ctx context.Context, space byte) iter.Seq2[filestore.Info, error] {
 	return func(yield func(filestore.Info, error) bool) {
 		if err := b.usable(ctx); err != nil {
 			yield(filestore.Info{}, fmt.Errorf("list blobs: %w", err))
 			return
 		}
-		for info, err := range b.index.All(ctx) {
+		for info, err := range b.index.All(ctx, space) {
 			if err != nil {
 				err = fmt.Errorf("list blobs: %w", err)
 			}
@@ -210,17 +212,25 @@ func (b *Blobs) Under(rule string) (filestore.Blobs, error) {
 	if !ok {
 		return nil, fmt.Errorf("there is no rule %q", rule)
 	}
-	return under{b, r}, nil
+	return view{b, r, 0}, nil
 }
 
-type under struct {
+// Space is the same blobs, but those of one space: ids of what is put begin with its number,
+// and All lists no others. So whoever looks for orphans among his own sees nobody else's. Blobs
+// itself is space 0.
+func (b *Blobs) Space(number byte) filestore.Blobs { return view{b, b.rules[""], number} }
+
+type view struct {
 	*Blobs
-	rule *rule
+	rule  *rule
+	space byte
 }
 
-func (u under) Put(ctx context.Context, sources ...io.WriterTo) ([]filestore.Ref, error) {
-	return u.put(ctx, u.rule, sources)
+func (v view) Put(ctx context.Context, sources ...io.WriterTo) ([]filestore.Ref, error) {
+	return v.put(ctx, v.rule, v.space, sources)
 }
+
+func (v view) All(ctx context.Context) iter.Seq2[filestore.Info, error] { return v.all(ctx, v.space) }
 
 func newKey() (k packs.Key, err error) {
 	if _, err := rand.Read(k[:]); err != nil {
@@ -229,9 +239,10 @@ func newKey() (k packs.Key, err error) {
 	return k, nil
 }
 
-func newID() (id filestore.ID, err error) {
+func newID(space byte) (id filestore.ID, err error) {
 	if _, err := rand.Read(id[:]); err != nil {
 		return id, fmt.Errorf("make blob id: %w", err)
 	}
+	id[0] = space
 	return id, nil
 }

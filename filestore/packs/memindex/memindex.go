@@ -148,7 +148,7 @@ func (x *Index) Delete(ctx context.Context, at time.Time, ids []filestore.ID) er
 	return nil
 }
 
-func (x *Index) All(ctx context.Context) iter.Seq2[filestore.Info, error] {
+func (x *Index) All(ctx context.Context, space byte) iter.Seq2[filestore.Info, error] {
 	return func(yield func(filestore.Info, error) bool) {
 		end, err := x.begin(ctx)
 		if err != nil {
@@ -158,7 +158,7 @@ func (x *Index) All(ctx context.Context) iter.Seq2[filestore.Info, error] {
 		list := slices.Collect(maps.Values(x.entries))
 		end()
 		for _, e := range list {
-			if !e.Deleted.IsZero() {
+			if !e.Deleted.IsZero() || e.ID[0] != space {
 				continue
 			}
 			if err := ctx.Err(); err != nil {

@@ -62,8 +62,12 @@ func (r *rig) must(err error) {
 	}
 }
 
+// space is what all ids here begin with.
+const space = 7
+
 func newID() (id filestore.ID) {
 	rand.Read(id[:])
+	id[0] = space
 	return id
 }
 
@@ -174,7 +178,7 @@ func addAndFind(r *rig) {
 		r.Errorf("nothing was asked: %d, %v", len(found), err)
 	}
 	seen := map[filestore.ID]filestore.Info{}
-	for info, err := range r.x.All(r.Context()) {
+	for info, err := range r.x.All(r.Context(), space) {
 		r.must(err)
 		seen[info.ID] = info
 	}
@@ -185,6 +189,12 @@ func addAndFind(r *rig) {
 	}
 	if len(seen) != 4 {
 		r.Errorf("%d blobs are listed, want 4", len(seen))
+	}
+	for _, other := range []byte{0, space - 1, space + 1, 255} {
+		for info, err := range r.x.All(r.Context(), other) {
+			r.must(err)
+			r.Errorf("of space %d is listed %v", other, info.ID)
+		}
 	}
 }
 
@@ -223,7 +233,7 @@ func deletes(r *rig) {
 	if !slices.EqualFunc(all, want, sameEntry) {
 		r.Errorf("entries are %+v, want %+v", all, want)
 	}
-	for info, err := range r.x.All(r.Context()) {
+	for info, err := range r.x.All(r.Context(), space) {
 		r.must(err)
 		if info.ID == entries[1].ID {
 			r.Error("a deleted blob is listed")
@@ -267,7 +277,7 @@ func cancelled(r *rig) {
 	if _, err := r.x.Find(ctx, ids(entries)); !errors.Is(err, context.Canceled) {
 		r.Errorf("Find: %v", err)
 	}
-	for _, err := range r.x.All(ctx) {
+	for _, err := range r.x.All(ctx, space) {
 		if !errors.Is(err, context.Canceled) {
 			r.Errorf("All: %v", err)
 		}
