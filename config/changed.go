@@ -17,6 +17,8 @@ func plain(v value) value {
 	case word:
 		v.example = ""
 		return v
+	case unquoted:
+		return v.word
 	case words:
 		v.example = ""
 		return v

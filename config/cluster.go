@@ -68,7 +68,7 @@ type Rule struct {
 // settingsCluster are about several nodes.
 func settingsCluster() []setting {
 	return []setting{
-		{key: "cluster.database", value: word{func(c *Config) *string { return &c.Cluster.Database }, emptyOr(connection), ""}, about: "Keep everything in PostgreSQL 15 or later and in the buckets of [s3.endpoint], so that many nodes with these\n" +
+		{key: "cluster.database", value: unquoted{word{func(c *Config) *string { return &c.Cluster.Database }, emptyOr(connection), ""}}, about: "Keep everything in PostgreSQL 15 or later and in the buckets of [s3.endpoint], so that many nodes with these\n" +
 			"settings are one server: such as \"postgres://sealpost@db.internal/sealpost?sslmode=verify-full\". Empty: this\nmachine is all there is. sealpost migrate moves what is there from one to the other."},
 		{key: "cluster.database_password_file", value: path(func(c *Config) *string { return &c.Cluster.PasswordFile })},
 		{key: "cluster.node", value: word{func(c *Config) *string { return &c.Cluster.Node }, emptyOr(label), ""},

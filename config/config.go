@@ -146,6 +146,7 @@ func Default() Config {
 		Spool:   Spool{Memory: 1 << 20},
 		Log:     Log{"info", "text"},
 		Cluster: Cluster{Roles: allRoles(), NATS: []string{}, Drain: 5 * time.Second},
+		S3:      S3{Endpoints: map[string]Endpoint{}, Rules: map[string]Rule{}},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +48,8 @@ func TestEverySettingCounts(t *testing.T) {
 			"dns.servers": []any{"127.0.0.1:53"}, "http.listen_tls": []any{":8443"}, "http.listen": []any{":8080"}, "http.names": []any{"webmail.example.org"}, "accounts.locked": []any{"encrypt"}, "import.allow": []any{"10.0.0.5:993"},
 			"mta_sts.mode": "testing", "mta_sts.max_age": "48h", "queue.age": "48h", "outbound.delay_notice": "1h5m",
 			"smtp.listen": []any{":2525"}, "metrics.listen": []any{":9110"}, "imap.listen": []any{":143"}, "imap.listen_tls": []any{":9993"}, "imap.zone": "Europe/Helsinki",
+			"cluster.database": "host=db dbname=sealpost", "cluster.node": "east", "cluster.roles": []any{"mx"}, "cluster.nats": []any{"nats://bus:4222"}, "cluster.drain": "55s",
+			"s3.endpoint": map[string]any{"east": map[string]any{"url": "https://east.example", "bucket": "b", "key_file": "k"}}, "s3.rule": map[string]any{"eu": map[string]any{"copies": int64(2)}},
 		}[s.key]
 		if changed == nil {
 			switch v := s.value.(type) {
@@ -123,6 +126,14 @@ func TestMistakes(t *testing.T) {
 				"f.toml: domains is missing; expected a line such as domains = [\"example.org\"]"}},
 		{"no TOML", least + "\n\ndata = /x\n", []string{"f.toml:5: "}},
 		{"twice", least + "hostname = \"b.example\"\n", []string{"f.toml:3: "}},
+		{"password in an address", least + "[cluster]\ndatabase = \"postgres://me:pass@db/mail\"\n",
+			[]string{"f.toml:4: cluster.database: expected an address such as \"postgres://sealpost@host/sealpost\" without a password; its file is cluster.database_password_file"}},
+		{"half a bucket", least + "[s3.endpoint.east]\nurl = \"https://s3.example\"\nbucket = \"b\"\n",
+			[]string{"f.toml: s3.endpoint: east: expected key_file = a file with access key and secret key, a line each"}},
+		{"unknown in a bucket", least + "[s3.endpoint.east]\nurls = \"https://s3.example\"\n",
+			[]string{"f.toml: s3.endpoint: east: urls: no such setting; expected one of bucket, jurisdiction, key_file, path_style, provider, region, requests, url"}},
+		{"more than there are", least + "[s3.rule.eu]\ncopies = 1\nenough = 2\n", []string{"f.toml: s3.rule: eu: expected enough of at most 1, as many as there are copies"}},
+		{"for nobody", least + "[s3.rule.eu]\nfor = [\"@\"]\n", []string{"f.toml: s3.rule: eu: expected for = domains and addresses such as \"example.org\" and \"alice@example.org\""}},
 		{"level", least + "[log]\nlevel = \"loud\"\n",
 			[]string{"f.toml:4: log.level: expected one of debug, info, warn, error, got \"loud\""}},
 	}
@@ -233,4 +244,43 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What a file says of buckets and rules is all of it taken, and told apart by Changed.
+func TestTables(t *testing.T) {
+	t.Parallel()
+	text := least + `
+[s3.endpoint.east]
+url = "https://east.example"
+bucket = "mail"
+key_file = "east.key"
+provider = "a company"
+jurisdiction = "fi"
+region = "eu-north-1"
+path_style = true
+requests = 8
+[s3.rule.eu]
+for = ["example.org", "alice@example.org"]
+copies = 2
+providers = ["a company"]
+jurisdictions = ["fi"]
+`
+	c, err := Parse("f.toml", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := S3{
+		Endpoints: map[string]Endpoint{"east": {URL: "https://east.example", Bucket: "mail", Region: "eu-north-1", Provider: "a company", Jurisdiction: "fi", KeyFile: "east.key", PathStyle: true, Requests: 8}},
+		Rules:     map[string]Rule{"eu": {For: []string{"example.org", "alice@example.org"}, Copies: 2, Providers: []string{"a company"}, Jurisdictions: []string{"fi"}}},
+	}
+	if !reflect.DeepEqual(c.S3, want) {
+		t.Errorf("got %+v", c.S3)
+	}
+	if at := c.Resolved("/etc/sealpost").S3.Endpoints["east"].KeyFile; at != "/etc/sealpost/east.key" || c.S3.Endpoints["east"].KeyFile != "east.key" {
+		t.Errorf("the key is looked for at %s", at)
+	}
+	other, err := Parse("f.toml", strings.Replace(text, "copies = 2", "copies = 1", 1))
+	if got := Changed(c, other); err != nil || !slices.Equal(got, []string{"s3.rule"}) {
+		t.Errorf("changed are %v, %v", got, err)
+	}
 }

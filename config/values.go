@@ -1,6 +1,8 @@
 package config
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"net"
@@ -85,6 +87,18 @@ func (n name) read(c *Config, from any) error {
 		return expected(shouldBeName, from)
 	}
 	*at = a
+	return nil
+}
+
+// unquoted is a word that errors do not repeat: it may hold a password that does not belong there.
+type unquoted struct{ word }
+
+func (u unquoted) read(c *Config, from any) error {
+	s, ok := from.(string)
+	if should := u.check(s); !ok || should != "" {
+		return errors.New("expected " + cmp.Or(should, "a string in quotes"))
+	}
+	*u.at(c) = s
 	return nil
 }
 
