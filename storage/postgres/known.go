@@ -119,21 +119,26 @@ func after(prefix []byte) []byte {
 	return end
 }
 
-// readAll returns the octets of all rows below prefix, with their keys. A damaged one is
-// logged and left out.
-func (x *Known) readAll(ctx context.Context, kind, purpose string, prefix []byte) (keys, plains [][]byte, err error) {
-	var names, rows [][]byte
+// rows are those below prefix as they lie there, with their keys.
+func (x *Known) rows(ctx context.Context, kind string, prefix []byte) (keys, rows [][]byte, err error) {
 	err = x.d.view(ctx, func(b *pgx.Batch) {
-		names, rows = nil, nil
+		keys, rows = nil, nil
 		b.Queue(`select key, row_ from sealed where `+underPrefix, kind, nonNil(prefix), after(prefix)).Query(func(found pgx.Rows) error {
-			var name, row []byte
-			_, err := pgx.ForEachRow(found, []any{&name, &row}, func() error {
-				names, rows = append(names, name), append(rows, row)
+			var key, row []byte
+			_, err := pgx.ForEachRow(found, []any{&key, &row}, func() error {
+				keys, rows = append(keys, key), append(rows, row)
 				return nil
 			})
 			return err
 		})
 	})
+	return keys, rows, err
+}
+
+// readAll returns the octets of all rows below prefix, with their keys. A damaged one is
+// logged and left out.
+func (x *Known) readAll(ctx context.Context, kind, purpose string, prefix []byte) (keys, plains [][]byte, err error) {
+	names, rows, err := x.rows(ctx, kind, prefix)
 	for i, row := range rows {
 		plain, err := x.unseal(kind, purpose, names[i], row)
 		if err != nil {

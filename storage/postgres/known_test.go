@@ -267,7 +267,8 @@ func TestKnownIsSealed(t *testing.T) {
 	p := discover.Peer{Address: mail.Address{Local: word, Domain: strings.ToLower(word) + ".example"}, Cert: []byte(word), Source: discover.Manual}
 	policy := route.Policy{Domain: word, ID: word, MX: []string{word}}
 	_, err := x.ShareSecret(t.Context(), []byte(word + word)[:secretSize])
-	if err := errors.Join(err, x.Peers().PutPeer(t.Context(), word, p), x.Values().Put(t.Context(), word, []byte(word)), x.Policies().KeepPolicy(t.Context(), policy)); err != nil {
+	if err := errors.Join(err, x.Peers().PutPeer(t.Context(), word, p), x.Values().Put(t.Context(), word, []byte(word)), x.Policies().KeepPolicy(t.Context(), policy),
+		x.Keys("dkim").Put(t.Context(), word, []byte(word))); err != nil {
 		t.Fatal(err)
 	}
 	found, err := x.d.pool.Query(t.Context(), `select kind || encode(key, 'escape') || encode(row_, 'escape') from sealed`)
@@ -275,11 +276,11 @@ func TestKnownIsSealed(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows, err := pgx.CollectRows(found, pgx.RowTo[string])
-	if err != nil || len(rows) != 11 {
+	if err != nil || len(rows) != 12 {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}
 	for _, row := range rows {
-		for _, name := range []string{word, strings.ToLower(word), "alice", "carol"} {
+		for _, name := range []string{word, strings.ToLower(word), "alice", "carol", "dkim"} {
 			if strings.Contains(row, name) {
 				t.Errorf("a row can be read: it has %s", name)
 			}
