@@ -51,5 +51,5 @@ var faultsCluster = []fault{
 	{"putback", "storage/postgres/skip.go", "`select after_ from history for update`", "`select after_ from history`", "./storage/postgres", "^TestSkipWhenPutBack$", ""},
 	{"D13", "storage/postgres/known_keys.go", "key = $2 for update`", "key = $2`", "./storage/postgres", "^TestKnownKeysNodes$", ""},
 	{"D13", "storage/postgres/known_keys.go", "if unsure && c.left[string(row)] {", "if unsure && false {", "./storage/postgres", "^TestKnownKeysCut$", ""},
-	{"F01", "storage/postgres/known_keys.go", "sealed := x.key.Seal(c.k.kind, string(c.key), now)", "sealed := now", "./storage/postgres", "^TestKnownKeysNodes$", ""},
+	{"F01", "storage/postgres/known_keys.go", "sealed := x.key.Seal(c.k.kind, string(c.key), now)", "sealed := append(x.key.Seal(c.k.kind, string(c.key), now)[:0], now...)", "./storage/postgres", "^TestKnownKeysNodes$", ""},
 }
