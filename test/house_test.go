@@ -33,6 +33,7 @@ var floors = map[string]int{
 	"account":              3,
 	"filestore/sealed":     3,
 	"filestore/drive":      2,
+	"filestore/packs":      2,
 	"mailstore":            3,
 	"mailstore/cabinet":    3,
 	"smtp/mailauth/report": 3,

@@ -19,14 +19,24 @@ import (
 	"time"
 
 	"sealpost/filestore"
+	"sealpost/filestore/lease"
 )
 
-// ErrHeld says that somebody else has the lease.
-var ErrHeld = errors.New("lease is held by another")
+// One worker at a time does the housekeeping, under a lease.
+type (
+	// Token says which holder of the lease is calling.
+	Token = lease.Token
+	// Leases is that lease. The Index of the same database knows the token of the last one
+	// and refuses those before it.
+	Leases = lease.Leases
+)
 
-// ErrFenced says that the lease under which a call was made is over: whoever has the next
-// one may be at work.
-var ErrFenced = errors.New("lease has passed to another")
+var (
+	// ErrHeld says that somebody else has the lease.
+	ErrHeld = lease.ErrHeld
+	// ErrFenced says that the lease under which a call was made is over.
+	ErrFenced = lease.ErrFenced
+)
 
 // ErrChanged says that a blob would have been lost by what was asked for, since it is not
 // among those that were moved. Nothing was done.
@@ -89,9 +99,6 @@ type Found struct {
 	Entry
 	Object Object
 }
-
-// Token says which holder of the lease is calling. It grows from one holder to the next.
-type Token int64
 
 // Index is what the engine asks of a database. Each call is one transaction: all of it
 // happens or nothing does. Errors other than those of this package are temporary.
@@ -168,15 +175,4 @@ type Housekeeping interface {
 	Done(ctx context.Context, token Token, job string, at time.Time) error
 	// LastDone says when it was; zero if never.
 	LastDone(ctx context.Context, job string) (time.Time, error)
-}
-
-// Leases let one worker at a time do a job. The Index of the same database knows the token
-// of the last lease and refuses those before it.
-type Leases interface {
-	// Lease takes the lease for that long, or fails with ErrHeld.
-	Lease(ctx context.Context, d time.Duration) (Token, error)
-	// Renew holds it for that long from now, or fails with ErrFenced.
-	Renew(ctx context.Context, token Token, d time.Duration) error
-	// Release gives it back early; a lease that has passed to another is no error.
-	Release(ctx context.Context, token Token) error
 }

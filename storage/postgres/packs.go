@@ -63,43 +63,6 @@ func (x Packs) store(ctx context.Context) (s packs.Store, found bool, err error)
 	return packs.Store{ID: [16]byte(id), Secret: packs.Secret(secret)}, true, nil
 }
 
-// transact is a transaction of two round trips that can be done twice: first reads and
-// takes locks, then writes. It fails with what then refuses, or changes nothing if that queues nothing.
-func (x Packs) transact(ctx context.Context, first func(*pgx.Batch), then func(*pgx.Batch) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	var refused error
-	err := again(ctx, func() error {
-		refused = nil
-		return x.d.with(ctx, func(c *pgxpool.Conn) (err error) {
-			sent := false
-			defer func() {
-				if !sent || lost(err) {
-					c.Exec(ctx, "rollback") // if that fails the connection is not used again
-				}
-			}()
-			b := &pgx.Batch{}
-			b.Queue("begin")
-			first(b)
-			if err := c.SendBatch(ctx, b).Close(); err != nil {
-				return err
-			}
-			b = &pgx.Batch{}
-			if refused = then(b); refused != nil || b.Len() == 0 {
-				return nil
-			}
-			b.Queue("commit")
-			sent = true
-			return c.SendBatch(ctx, b).Close()
-		})
-	})
-	if err != nil {
-		return err
-	}
-	return refused
-}
-
 // Add is one round trip. Keys are never given twice, so what stands there after a connection
 // broke is what was written over it.
 func (x Packs) Add(ctx context.Context, objects []packs.Object, entries []packs.Entry) error {
@@ -180,7 +143,7 @@ func (x Packs) Delete(ctx context.Context, at time.Time, ids []filestore.ID) err
 		return ctx.Err()
 	}
 	gone := map[packs.Key]count{}
-	err := x.transact(ctx, func(b *pgx.Batch) {
+	err := x.d.transact(ctx, func(b *pgx.Batch) {
 		clear(gone)
 		b.Queue(`with marked as materialized (select id from packs_entries where id = any($1::bytea[]) and deleted is null order by id for update)
 			update packs_entries e set deleted = $2 from marked m where e.id = m.id returning e.key, e.size`, blobIDs(ids), seconds(at)).Query(func(rows pgx.Rows) error {

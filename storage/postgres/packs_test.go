@@ -266,7 +266,7 @@ func TestPacksFence(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tx.Rollback(ctx)
-	if _, err := tx.Exec(ctx, holdLease, leasePacks); err != nil { // the old worker is at work
+	if _, err := tx.Exec(ctx, holdLease, "packs"); err != nil { // the old worker is at work
 		t.Fatal(err)
 	}
 	taken, moved := make(chan error, 1), make(chan error, 1)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"sealpost/filestore/lease"
 	"sealpost/filestore/packs"
 )
 
@@ -63,7 +64,7 @@ type done struct {
 // Round does all there is to do once. It fails with ErrHeld while another has the lease.
 func (w *Worker) Round(ctx context.Context) error {
 	c := w.withDefaults()
-	return c.leased(ctx, func(ctx context.Context, token packs.Token) error {
+	err := lease.Do(ctx, c.Leases, c.Held, func(ctx context.Context, token packs.Token) error {
 		s := &shift{Worker: &c, token: token, away: map[*endpoint]bool{}}
 		err := errors.Join(s.remove(ctx), s.merge(ctx), s.repair(ctx), s.sweep(ctx))
 		if s.done != (done{}) {
@@ -71,6 +72,10 @@ func (w *Worker) Round(ctx context.Context) error {
 		}
 		return err
 	})
+	if err != nil {
+		return fmt.Errorf("lease of remote blobs: %w", err)
+	}
+	return nil
 }
 
 // shift is one round under one lease.
@@ -91,52 +96,3 @@ func (s *shift) asked(e *endpoint, err error) error {
 
 // before is the moment since when what was deleted is kept.
 func (s *shift) before() time.Time { return s.Blobs.now().Add(-s.Grace) }
-
-// leased does a job under the lease, which is renewed meanwhile. When it is lost the job's
-// context ends.
-func (w *Worker) leased(ctx context.Context, job func(context.Context, packs.Token) error) error {
-	token, err := w.Leases.Lease(ctx, w.Held)
-	if err != nil {
-		return fmt.Errorf("lease of remote blobs: %w", err)
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		cancel(w.renew(ctx, token))
-	}()
-	err = job(ctx, token)
-	if cause := context.Cause(ctx); cause != nil {
-		err = errors.Join(err, cause)
-	}
-	cancel(nil)
-	<-over
-	let, stop := context.WithTimeout(context.WithoutCancel(ctx), indexTime)
-	defer stop()
-	return errors.Join(err, w.Leases.Release(let, token))
-}
-
-// renew holds the lease until ctx ends, or returns why it could not. One failure is borne: the
-// lease lasts until the next tick is over.
-func (w *Worker) renew(ctx context.Context, token packs.Token) error {
-	tick := time.NewTicker(w.Held / 3)
-	defer tick.Stop()
-	for failures := 0; ; {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		timed, cancel := context.WithTimeout(ctx, w.Held/3)
-		err := w.Leases.Renew(timed, token, w.Held)
-		cancel()
-		if err == nil {
-			failures = 0
-			continue
-		}
-		failures++
-		if ctx.Err() == nil && (failures == 2 || errors.Is(err, packs.ErrFenced)) {
-			return fmt.Errorf("renew lease of remote blobs: %w", err)
-		}
-	}
-}
