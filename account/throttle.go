@@ -1,7 +1,6 @@
 package account
 
 import (
-	"crypto/sha256"
 	"net/netip"
 	"strings"
 	"sync"
@@ -10,6 +9,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
 
+	"sealpost/account/limit"
 	"sealpost/mail"
 )
 
@@ -56,41 +56,72 @@ type Throttle struct {
 	now      func() time.Time
 	mu       sync.Mutex
 	server   *rate.Limiter
-	hosts    *lru.Cache[netip.Prefix, *rate.Limiter]
-	networks *lru.Cache[netip.Prefix, *rate.Limiter]
-	accounts *lru.Cache[userKey, *rate.Limiter]
-	known    *lru.Cache[pairKey, *rate.Limiter]
+	hosts    buckets
+	networks buckets
+	accounts buckets
+	known    buckets
+	all      *limit.Kind // of the server's bucket
 	counted  signIns
 }
 
-type userKey [16]byte
+// buckets are those of one kind, by their marks, and what other nodes take of them.
+type buckets struct {
+	pace   Pace
+	of     *lru.Cache[limit.Mark, *rate.Limiter]
+	shared *limit.Kind
+}
 
-type pairKey struct {
-	user userKey
-	host netip.Prefix
+// paid is a bucket, and whom to tell what is taken of it.
+type paid struct {
+	*rate.Limiter
+	mark   limit.Mark
+	shared *limit.Kind
 }
 
 // NewThrottle makes a throttle.
-func NewThrottle(p Paces, now func() time.Time) *Throttle {
-	return &Throttle{
-		paces:    p,
-		now:      now,
-		server:   p.Server.limiter(),
-		hosts:    bounded[netip.Prefix](),
-		networks: bounded[netip.Prefix](),
-		accounts: bounded[userKey](),
-		known:    bounded[pairKey](),
+func NewThrottle(p Paces, now func() time.Time) *Throttle { return SharedThrottle(p, now, nil, "") }
+
+// SharedThrottle makes one whose buckets other nodes take from as well, those of the same
+// name: what is guessed at one node is guessed at all, within a round of the ledger.
+func SharedThrottle(p Paces, now func() time.Time, l *limit.Ledger, name string) *Throttle {
+	t := &Throttle{paces: p, now: now, server: p.Server.limiter()}
+	t.hosts, t.networks = t.kind(l, name+" host", p.Host), t.kind(l, name+" network", p.Network)
+	t.accounts, t.known = t.kind(l, name+" account", p.Account), t.kind(l, name+" known", p.Known)
+	t.all = l.Kind(name+" server", func(_ limit.Mark, n int) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		pay(t.server, t.now(), n)
+	})
+	return t
+}
+
+func (t *Throttle) kind(l *limit.Ledger, name string, p Pace) buckets {
+	of, err := lru.New[limit.Mark, *rate.Limiter](throttleSize)
+	if err != nil {
+		panic(err) // only for a size below one
 	}
+	b := buckets{pace: p, of: of}
+	b.shared = l.Kind(name, func(m limit.Mark, n int) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		pay(b.at(m).Limiter, t.now(), n)
+	})
+	return b
 }
 
 func (p Pace) limiter() *rate.Limiter { return rate.NewLimiter(rate.Every(p.Every), p.Burst) }
 
-func bounded[K comparable]() *lru.Cache[K, *rate.Limiter] {
-	c, err := lru.New[K, *rate.Limiter](throttleSize)
-	if err != nil {
-		panic(err) // only for a size below one
+// pay takes from a bucket what was guessed at another node, or gives it back. It may owe as
+// much as a few nodes hold.
+func pay(b *rate.Limiter, now time.Time, n int) {
+	left := int(b.TokensAt(now))
+	if n < 0 {
+		b.AllowN(now, max(n, min(left-b.Burst(), 0)))
+		return
 	}
-	return c
+	for n = min(n, left+limit.Debt*b.Burst()); n > 0; n -= b.Burst() {
+		b.ReserveN(now, min(n, b.Burst()))
+	}
 }
 
 // Allow asks whether a password for user may be tried from ip now. 0: yes, and
@@ -102,13 +133,14 @@ func (t *Throttle) Allow(ip netip.Addr, user string) (wait time.Duration) {
 	now := t.now()
 	buckets := t.buckets(ip, user)
 	for _, b := range buckets {
-		wait = max(wait, untilToken(b, now))
+		wait = max(wait, untilToken(b.Limiter, now))
 	}
 	if wait > 0 {
 		return wait
 	}
 	for _, b := range buckets {
 		b.AllowN(now, 1)
+		b.shared.Used(b.mark, 1)
 	}
 	return 0
 }
@@ -122,7 +154,8 @@ func untilToken(b *rate.Limiter, now time.Time) time.Duration {
 	return max(time.Millisecond, time.Duration(missing/float64(b.Limit())*float64(time.Second)))
 }
 
-// Succeeded gives back what Allow took and remembers that user signed in from ip.
+// Succeeded gives back what Allow took and remembers that user signed in from ip: other
+// nodes remember it from the first time on that they hear of the pair.
 func (t *Throttle) Succeeded(ip netip.Addr, user string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -131,33 +164,39 @@ func (t *Throttle) Succeeded(ip netip.Addr, user string) {
 		if b.TokensAt(now) < float64(b.Burst()) {
 			b.AllowN(now, -1)
 		}
+		b.shared.Used(b.mark, -1)
 	}
 	host, _ := prefixes(ip)
-	find(t.known, pairKey{keyOf(user), host}, t.paces.Known)
+	pair := t.known.shared.Mark(nameOf(user), host.String())
+	if !t.known.of.Contains(pair) {
+		t.known.at(pair)
+		t.known.shared.Used(pair, 1) // a guess less there, once: that is how they hear of it
+	}
 }
 
 // buckets are those a try from ip at user pays into.
-func (t *Throttle) buckets(ip netip.Addr, user string) []*rate.Limiter {
+func (t *Throttle) buckets(ip netip.Addr, user string) []paid {
 	host, network := prefixes(ip)
-	who := keyOf(user)
-	if own, ok := t.known.Get(pairKey{who, host}); ok {
-		return []*rate.Limiter{own}
+	who := nameOf(user)
+	if pair := t.known.shared.Mark(who, host.String()); t.known.of.Contains(pair) {
+		return []paid{t.known.at(pair)}
 	}
-	return []*rate.Limiter{
-		find(t.hosts, host, t.paces.Host),
-		find(t.networks, network, t.paces.Network),
-		find(t.accounts, who, t.paces.Account),
-		t.server,
+	return []paid{
+		t.hosts.at(t.hosts.shared.Mark(host.String())),
+		t.networks.at(t.networks.shared.Mark(network.String())),
+		t.accounts.at(t.accounts.shared.Mark(who)),
+		{t.server, limit.Mark{}, t.all},
 	}
 }
 
-func find[K comparable](in *lru.Cache[K, *rate.Limiter], key K, p Pace) *rate.Limiter {
-	if b, ok := in.Get(key); ok {
-		return b
+// at finds a bucket, or makes a full one.
+func (b buckets) at(m limit.Mark) paid {
+	found, ok := b.of.Get(m)
+	if !ok {
+		found = b.pace.limiter()
+		b.of.Add(m, found)
 	}
-	b := p.limiter()
-	in.Add(key, b)
-	return b
+	return paid{found, m, b.shared}
 }
 
 // prefixes are the smallest and the larger network one customer may hold.
@@ -172,13 +211,12 @@ func prefixes(ip netip.Addr) (host, network netip.Prefix) {
 	return host, network
 }
 
-// keyOf keeps no user name: what was typed there may be a password.
-func keyOf(user string) (k userKey) {
+// nameOf is a user as users are compared. It is hashed before it is kept: what was typed
+// there may be a password.
+func nameOf(user string) string {
 	user = strings.ToLower(user[:min(len(user), maxSecret)])
 	if a, err := mail.ParseAddress(user); err == nil {
 		user = a.Key()
 	}
-	sum := sha256.Sum256([]byte(user))
-	copy(k[:], sum[:])
-	return k
+	return user
 }

@@ -115,7 +115,7 @@ func TestThrottleIsBounded(t *testing.T) {
 		th.Allow(ip(fmt.Sprintf("10.%d.%d.%d", i>>16&255, i>>8&255, i&255)), fmt.Sprint(i))
 		c.Add(time.Second)
 	}
-	for name, n := range map[string]int{"hosts": th.hosts.Len(), "networks": th.networks.Len(), "accounts": th.accounts.Len()} {
+	for name, n := range map[string]int{"hosts": th.hosts.of.Len(), "networks": th.networks.of.Len(), "accounts": th.accounts.of.Len()} {
 		if n > throttleSize {
 			t.Errorf("%d %s are kept", n, name)
 		}

@@ -57,4 +57,10 @@ var faultsCluster = []fault{
 	{"nodes", "storage/postgres/known_shared.go", "!known[id] && len(w.content) > 0", "len(w.content) > 0", "./storage/postgres", "^TestPile$", ""},
 	{"nodes", "storage/postgres/known_shared.go", "kind = $1 and key = $2 for update`", "kind = $1 and key = $2`", "./storage/postgres", "^TestValuesChange$", ""},
 	{"nodes", "filestore/lease/lease.go", "cancel(renew(ctx, l, token, d))", "renew(ctx, l, token, d)", "./filestore/lease", "^TestDoEnds$", ""},
+	{"nodes", "storage/postgres/limits.go", "bytes.Equal(r.node, l.node) || l.heard[name].round >= round", "bytes.Equal(r.node, l.node)", "./storage/postgres", "^TestLimitsAreTold$", ""},
+	{"F01", "storage/postgres/limits.go", "l.known.key.Seal(purposeLimits, l.row(l.node, round), used)", "append(l.known.key.Seal(purposeLimits, \"\", nil)[:0], used...)", "./storage/postgres", "^TestLimitsAreTold$", ""},
+	{"D15", "account/throttle.go", "b.AllowN(now, 1)\n\t\tb.shared.Used(b.mark, 1)", "b.AllowN(now, 1)", "./account", "^TestThrottleOfManyNodes$", ""},
+	{"D15", "account/throttle.go", "t.known.shared.Used(pair, 1)", "t.known.shared.Used(pair, 0)", "./account", "^TestKnownAtAllNodes$", ""},
+	{"nodes", "smtp/inbound/screen/shared.go", "b.left = max(b.left-float64(n),", "b.left = max(b.left,", "./smtp/inbound/screen", "^TestRatesOfManyNodes$", ""},
+	{"nodes", "smtp/submission/rates.go", "told.Used(told.Mark(b.name), n)", "told.Used(told.Mark(b.name), 0*n)", "./smtp/submission", "^TestRatesOfManyNodes$", ""},
 }

@@ -31,6 +31,7 @@ var floors = map[string]int{
 	"imap":                 4,
 	"imap/wire":            1,
 	"account":              3,
+	"account/limit":        1,
 	"filestore/sealed":     3,
 	"filestore/drive":      2,
 	"filestore/packs":      2,
@@ -62,7 +63,7 @@ var blind = map[string][]string{
 }
 
 // supports are packages made for tests; nothing but tests imports them.
-var supports = []string{"storagetest", "faultfs", "memindex", "dnstest", "memqueue", "roomtest", "pgtest", "s3test"}
+var supports = []string{"storagetest", "faultfs", "memindex", "dnstest", "memqueue", "roomtest", "pgtest", "s3test", "limittest"}
 
 func room(pkg string) (name string, floor int, ok bool) {
 	for p := pkg; p != "."; p = filepath.Dir(p) {

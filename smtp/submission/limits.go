@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"sealpost/account/limit"
 	"sealpost/smtp"
 )
 
@@ -13,6 +14,12 @@ type Limits struct {
 	Hour, Day    int           // of one account
 	PasswordHour int           // of one app password
 	WarmUp       time.Duration // an account younger than this has a tenth
+}
+
+// Share has other nodes count what is sent here, and counts what they do. It is called once,
+// before use.
+func (h *Handler) Share(l *limit.Ledger) {
+	h.sending.share(l, h.Now, time.Hour, 24*time.Hour)
 }
 
 // bounds are the limits that t's account and app password have now.

@@ -5,17 +5,38 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+
+	"sealpost/account/limit"
 )
 
 // maxCounted bounds how many accounts and app passwords are counted at a time; a
 // count takes under 500 bytes. They are this server's own, so nobody makes us forget.
 const maxCounted = 16 << 10
 
-// rates count what accounts send. A restart forgets the counts. Its zero value is
-// empty; it is safe for concurrent use.
+// rates count what accounts send, here and at other nodes. A restart forgets the counts. Its
+// zero value is empty; it is safe for concurrent use.
 type rates struct {
 	mu     sync.Mutex
-	counts *lru.Cache[string, *window]
+	counts *lru.Cache[spanned, *window]
+	shared map[time.Duration]*limit.Kind // nil: nobody else counts
+}
+
+// spanned is what is counted, and for how long: a mark says neither.
+type spanned struct {
+	mark limit.Mark
+	span time.Duration
+}
+
+// share has other nodes hear of what is counted for such spans, and counts what they do.
+func (r *rates) share(l *limit.Ledger, now func() time.Time, spans ...time.Duration) {
+	r.shared = map[time.Duration]*limit.Kind{}
+	for _, span := range spans {
+		r.shared[span] = l.Kind("submission "+span.String(), func(m limit.Mark, n int) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.at(spanned{m, span}, now()).add(n)
+		})
+	}
 }
 
 // bound is one limit: at most Most in any Span, counted under a name.
@@ -58,6 +79,21 @@ func (w *window) sum() (n int) {
 	return n
 }
 
+// add counts n that others took now, or takes away what they gave back: of the newest there is,
+// since nobody says when it was.
+func (w *window) add(n int) {
+	size := int64(len(w.counts))
+	if n >= 0 {
+		w.counts[(w.now%size+size)%size] += n
+		return
+	}
+	for s := w.now; n < 0 && s > w.now-size; s-- {
+		c := &w.counts[(s%size+size)%size]
+		less := min(*c, -n)
+		*c, n = *c-less, n+less
+	}
+}
+
 // room is when n more fit under most; zero is now.
 func (w *window) room(n, most int) time.Time {
 	over := w.sum() + n - most
@@ -86,7 +122,10 @@ func (r *rates) take(bounds []bound, n int, now time.Time) (undo func(n int), wh
 		w := r.window(b, now)
 		at := w.now
 		w.counts[at%int64(len(w.counts))] += n
+		told := r.shared[b.span]
+		told.Used(told.Mark(b.name), n)
 		back = append(back, func(n int) {
+			told.Used(told.Mark(b.name), -n)
 			if age := w.now - at; age >= 0 && age < int64(len(w.counts)) {
 				w.counts[at%int64(len(w.counts))] -= n
 			}
@@ -118,13 +157,17 @@ func (r *rates) free(bounds []bound, n int, now time.Time) (when time.Time) {
 }
 
 func (r *rates) window(b bound, now time.Time) *window {
+	return r.at(spanned{r.shared[b.span].Mark(b.name), b.span}, now)
+}
+
+func (r *rates) at(k spanned, now time.Time) *window {
 	if r.counts == nil {
-		r.counts, _ = lru.New[string, *window](maxCounted) // fails only for a size below one
+		r.counts, _ = lru.New[spanned, *window](maxCounted) // fails only for a size below one
 	}
-	w, ok := r.counts.Get(b.name)
+	w, ok := r.counts.Get(k)
 	if !ok {
-		w = &window{slice: b.span / parts}
-		r.counts.Add(b.name, w)
+		w = &window{slice: k.span / parts}
+		r.counts.Add(k, w)
 	}
 	w.move(now)
 	return w

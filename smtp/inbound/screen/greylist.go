@@ -30,9 +30,11 @@ func (s *Screen) greylisted(ctx context.Context, a Arrival) bool {
 	}
 	now := s.now()
 	to := a.To[len(a.To)-1].Key()
-	if s.waited(s.mark("grey", netOf(a.IP, true), from, to), now) {
+	triplet := s.mark("grey", netOf(a.IP, true), from, to)
+	if s.waited(triplet, now) {
 		return true
 	}
+	s.waits.Used(triplet, 1)
 	if at, ok := s.known.get(s.sender(a)); ok && now.Sub(time.Unix(at, 0)) < greyForget {
 		return true
 	}
@@ -79,7 +81,11 @@ func (s *Screen) sender(a Arrival) mark {
 // got remembers a sender whose mail was taken, and not as junk.
 func (s *Screen) got(a Arrival) {
 	if s.Greylist {
-		now := s.now().Unix()
-		s.known.update(s.sender(a), func(int64, bool) int64 { return now })
+		now, m := s.now().Unix(), s.sender(a)
+		last, there := s.known.get(m)
+		s.known.update(m, func(int64, bool) int64 { return now })
+		if !there || now-last >= int64(knownAgain/time.Second) {
+			s.proven.Used(m, 1)
+		}
 	}
 }

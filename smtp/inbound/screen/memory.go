@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"sealpost/account/limit"
 )
 
 const (
@@ -28,11 +30,15 @@ type state struct {
 	known  *memory[int64] // Unix seconds of the last mail
 	listed *memory[listing]
 	asking chan struct{}
+
+	// What other nodes hear, and tell.
+	perAddress, perDomain, waits, proven *limit.Kind
 }
 
 func (s *Screen) open() {
 	s.key = make([]byte, 32)
 	rand.Read(s.key)
+	s.share()
 	s.rates = newMemory[bucket](maxRates)
 	s.grey = newMemory[triplet](maxGrey)
 	s.known = newMemory[int64](maxKnown)
@@ -43,9 +49,9 @@ func (s *Screen) open() {
 	}
 }
 
-// A mark stands for what was remembered. It is made under a key of this process,
-// so it tells nothing to who reads the memory later.
-type mark [16]byte
+// A mark stands for what was remembered. It is made under a key of this process, or one that
+// nodes share, so it tells nothing to who reads the memory later.
+type mark = limit.Mark
 
 // mark is of a purpose and some words.
 func (s *Screen) mark(words ...string) (m mark) {

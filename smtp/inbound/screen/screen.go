@@ -8,7 +8,8 @@
 // Invariants: a mail is refused in the dialogue or not at all, so nobody gets a
 // bounce for what they did not send; what cannot be asked, a list, a filter or the
 // DNS, never costs a mail, though what DMARC could not judge has to come again; mail for postmaster and abuse alone is never refused;
-// memory is bounded, and holds marks under a key of this process, no addresses.
+// memory is bounded, and holds marks under a key of this process, or of all nodes where they
+// share it, no addresses.
 package screen
 
 import (
@@ -19,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"sealpost/account/limit"
 	"sealpost/mail"
 	"sealpost/smtp/dns"
 	"sealpost/smtp/mailauth"
@@ -45,6 +47,9 @@ type Screen struct {
 	Client  *http.Client  // for rspamd; nil: one without proxies and redirects
 	Filter  time.Duration // for one question to a filter; 0: 15 s
 	Log     *slog.Logger  // nil: nothing is said
+
+	// Shared has other nodes count what comes here, and know who has waited; nil: none.
+	Shared *limit.Ledger
 
 	once sync.Once
 	state
