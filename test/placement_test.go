@@ -28,6 +28,7 @@ import (
 	"sealpost/smtp/outbound/queue"
 	"sealpost/storage/postgres"
 	"sealpost/storage/s3"
+	"sealpost/test/remotes"
 )
 
 // remoteRooms are the rooms of one node that keep blobs, over remote stores and with rules.
@@ -208,7 +209,7 @@ func (x *remoteRooms) lies(r *remote, blobs []filestore.ID) string {
 // nowhere else; when the rule says otherwise, what is there goes there, and leaves after a grace.
 func TestPlacementOfAccounts(t *testing.T) {
 	t.Parallel()
-	r := newRemotes(t).remote(t, "east", "west", "south")
+	r := newRemote(t, remotes.NewBuckets(t, ".."), "east", "west", "south")
 	rules := map[string]s3.Rule{"": {Copies: 1, Providers: []string{"east"}}, "two": {Copies: 2, Providers: []string{"west", "south"}}, "south": {Jurisdictions: []string{"land-of-south"}}}
 	x := r.rooms(t, rules, map[string][]string{"two": {"other.test"}, "south": {"alice@other.test"}})
 	people := map[string]string{"carol@demo.test": "east", "bob@other.test": "south west", "alice@other.test": "south"}
