@@ -36,7 +36,7 @@ type remoteRooms struct {
 	t       *testing.T
 	db      *postgres.DB
 	blobs   *s3.Blobs
-	placed  *placement.Blobs
+	placed  placement.Blobs
 	worker  *s3.Worker
 	book    *account.Book
 	store   *mailstore.Store
@@ -68,15 +68,16 @@ func (r *remote) rooms(t *testing.T, rules map[string]s3.Rule, named map[string]
 	x.book = account.NewBook(x.db.Accounts(), []string{"demo.test", "other.test"}, bytes.Repeat([]byte{7}, 32), time.Now)
 	lists, err := placement.NewLists(named)
 	ok(err)
-	x.placed, err = placement.New(x.blobs, x.addresses, lists, time.Now)
+	finder, err := placement.NewFinder(x.addresses, lists, time.Now)
 	ok(err)
+	x.placed = placement.Blobs{Ruled: x.blobs, Finder: finder}
 	bus := new(notify.Bus)
 	x.store = &mailstore.Store{Index: x.db.Index(), Blobs: x.placed, Bus: bus, Log: log, Now: time.Now}
 	x.cabinet = &cabinet.Cabinet{Store: x.db.Cabinet(), Blobs: x.placed, Bus: bus, Log: log}
 	x.drive = &drive.Drive{Store: x.db.Drive(), Blobs: x.placed, Bus: bus, Log: log, Now: time.Now, Secret: make([]byte, 32), Patience: time.Hour}
 	rows, err := x.db.Queue(t.Context(), "queue", r.key)
 	ok(err)
-	x.queue = &queue.Queue{Store: rows, Blobs: x.placed, Key: r.key, Now: rows.Now}
+	x.queue = &queue.Queue{Store: rows, Blobs: placement.Blobs{Ruled: x.blobs.Space(1), Finder: finder}, Key: r.key, Now: rows.Now}
 	return x
 }
 
