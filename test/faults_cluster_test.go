@@ -63,4 +63,8 @@ var faultsCluster = []fault{
 	{"D15", "account/throttle.go", "t.known.shared.Used(pair, 1)", "t.known.shared.Used(pair, 0)", "./account", "^TestKnownAtAllNodes$", ""},
 	{"nodes", "smtp/inbound/screen/shared.go", "b.left = max(b.left-float64(n),", "b.left = max(b.left,", "./smtp/inbound/screen", "^TestRatesOfManyNodes$", ""},
 	{"nodes", "smtp/submission/rates.go", "told.Used(told.Mark(b.name), n)", "told.Used(told.Mark(b.name), 0*n)", "./smtp/submission", "^TestRatesOfManyNodes$", ""},
+	{"order", "storage/postgres/ask.go", "from owners where owner = $1 for update`", "from owners where owner = $1`", "./test/ordering", "^TestOrder$", ""},
+	{"order", "storage/postgres/foresee.go", "		r.askOwner(b)\n		f.ask(r, b)\n", "		f.ask(r, b)\n		r.askOwner(b)\n", "./test/ordering", "^TestOrder$", ""},
+	{"order", "storage/postgres/commit.go", "case now.tokens.has(t.token):\n		return true, nil", "case now.tokens.has(t.token):\n		return false, failure", "./test/ordering", "^TestOrderInTrouble$", ""},
+	{"order", "storage/postgres/commit.go", "case now.tokens.has(t.token):\n", "case now.there:\n", "./test/ordering", "^TestOrderInTrouble$", ""},
 }

@@ -124,6 +124,9 @@ func Start(t testing.TB) *Cluster {
 	return c
 }
 
+// Folder is where the server's socket is, .s.PGSQL.5432.
+func (c *Cluster) Folder() string { return c.folder }
+
 // URL names a database of the cluster; "postgres" is always there.
 func (c *Cluster) URL(database string) string { return c.url(database) }
 
