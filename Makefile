@@ -5,11 +5,17 @@ skips := $(shell mktemp -u)
 # What tests leave to be looked at: pictures of the webmail (docs/webmail.md).
 export SEALPOST_SCREENSHOTS ?= $(CURDIR)/artifacts/webmail
 
-.PHONY: run build web test test-whole test-rooms bench long fuzz release release-check clean
+.PHONY: run cluster build web test test-whole test-rooms bench long fuzz release release-check clean
 
 # A complete server on loopback, with two accounts; Go alone is needed.
 run: build
 	@bin/sealpost demo
+
+# Three nodes of one server on loopback, with PostgreSQL, S3 and NATS, until Ctrl-C; Go and
+# PostgreSQL are needed, and nothing stays behind.
+cluster:
+	@go build -o bin/cluster ./test/cluster
+	@bin/cluster
 
 build:
 	@CGO_ENABLED=0 go build -trimpath -o bin/sealpost ./cmd/sealpost

@@ -116,6 +116,9 @@ type Cluster struct {
 	log    bytes.Buffer
 }
 
+// ErrMissing says that there is no PostgreSQL on this machine.
+var ErrMissing = errors.New("postgresql is not installed")
+
 // Start starts a cluster of the test's own, which it may kill and start.
 func Start(t testing.TB) *Cluster {
 	t.Helper()
@@ -134,8 +137,11 @@ func (c *Cluster) url(database string) string {
 	return fmt.Sprintf("host=%s user=postgres dbname=%s", c.folder, database)
 }
 
-func (c *Cluster) do(database, sql string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+func (c *Cluster) do(database, sql string) error { return c.Do(context.Background(), database, sql) }
+
+// Do runs statements in a database.
+func (c *Cluster) Do(ctx context.Context, database, sql string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, c.url(database))
 	if err != nil {
@@ -148,24 +154,41 @@ func (c *Cluster) do(database, sql string) error {
 
 func start(t testing.TB) *Cluster {
 	t.Helper()
+	c, err := New()
+	if errors.Is(err, ErrMissing) {
+		Skip(t, err.Error())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		c.remove()
+		t.Fatalf("start postgresql: %v\n%s", err, c.log.String())
+	}
+	return c
+}
+
+// New makes a cluster that nobody has started: for programs that are no test. Who made it
+// calls Remove.
+func New() (*Cluster, error) {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	if path, err := exec.LookPath("postgres"); err == nil {
 		found = append(found, path)
 	}
 	if len(found) == 0 {
-		skip(t, "postgresql is not installed")
+		return nil, ErrMissing
 	}
 	slices.Sort(found)
 	folder, err := os.MkdirTemp("", "pg")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	c := &Cluster{folder: folder, bin: filepath.Dir(found[len(found)-1])}
-	if err := errors.Join(c.give(), c.init(), c.Start()); err != nil {
+	if err := errors.Join(c.give(), c.init()); err != nil {
 		c.remove()
-		t.Fatalf("start postgresql: %v\n%s", err, c.log.String())
+		return nil, fmt.Errorf("make a postgresql: %w\n%s", err, c.log.String())
 	}
-	return c
+	return c, nil
 }
 
 // give lets the user postgres have the folder: PostgreSQL does not run as root.
@@ -207,10 +230,15 @@ func (c *Cluster) init() error {
 	return cmd.Run()
 }
 
+// Server is the server's command, for who starts it without Start.
+func (c *Cluster) Server() (*exec.Cmd, error) {
+	return c.command("postgres", "-D", c.data(), "-k", c.folder, "-c", "listen_addresses=", "-c", "max_connections=200",
+		"-c", "shared_buffers=64MB", "-c", "log_min_messages=warning", "-c", "log_min_error_statement=panic")
+}
+
 // Start starts the server again after Kill.
 func (c *Cluster) Start() error {
-	server, err := c.command("postgres", "-D", c.data(), "-k", c.folder, "-c", "listen_addresses=", "-c", "max_connections=200",
-		"-c", "shared_buffers=64MB", "-c", "log_min_messages=warning", "-c", "log_min_error_statement=panic")
+	server, err := c.Server()
 	if err != nil {
 		return err
 	}
@@ -235,13 +263,16 @@ func (c *Cluster) Kill() {
 	c.server = nil
 }
 
+// Remove ends the server, if Start started it, and takes all of it away.
+func (c *Cluster) Remove() { c.remove() }
+
 func (c *Cluster) remove() {
 	c.Kill()
 	os.RemoveAll(c.folder)
 }
 
-// skip says in the list of skips what is missing, and fails in CI, where nothing may be.
-func skip(t testing.TB, why string) {
+// Skip says in the list of skips what is missing, and fails in CI, where nothing may be.
+func Skip(t testing.TB, why string) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
 		t.Fatalf("%s: in CI nothing may be skipped", why)
