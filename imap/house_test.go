@@ -29,6 +29,7 @@ import (
 	"sealpost/pgp"
 	"sealpost/storage/bolt"
 	"sealpost/storage/disk"
+	"sealpost/storage/postgres"
 	"sealpost/test/plain"
 )
 
@@ -63,12 +64,7 @@ func build(t testing.TB, change ...func(*imap.Server)) *house {
 	h := &house{TB: t, log: &lockedBuffer{}}
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	dir := t.TempDir()
-	db, err := bolt.Open(filepath.Join(dir, "index"), bolt.Options{Remember: 50, Now: func() time.Time { return time.Now().Add(-time.Duration(h.behind.Load())) }})
-	h.must(err)
-	t.Cleanup(func() { db.Close() })
-	blobs, err := disk.Open(filepath.Join(dir, "blobs"), disk.Options{})
-	h.must(err)
-	t.Cleanup(func() { blobs.Close() })
+	db, blobs := h.engines(dir)
 	h.store = &mailstore.Store{Index: db.Index(), Blobs: blobs, Bus: &notify.Bus{}, Log: log, Now: time.Now}
 	h.accounts = db.Accounts()
 	h.book = account.NewBook(h.accounts, []string{"demo.test"}, []byte(strings.Repeat("s", 32)), time.Now)
@@ -95,6 +91,25 @@ func build(t testing.TB, change ...func(*imap.Server)) *house {
 	h.imap = h.serve(false)
 	h.imaps = h.serve(true)
 	return h
+}
+
+// engines are those of a folder, or, within TestOnCluster, those of many nodes.
+func (h *house) engines(dir string) (db interface {
+	Index() mailstore.Index
+	Accounts() account.Store
+}, blobs filestore.Blobs) {
+	h.Helper()
+	now := func() time.Time { return time.Now().Add(-time.Duration(h.behind.Load())) }
+	if c := cluster.Load(); c.For(h) {
+		return c.Take(h, postgres.Options{Remember: 50, Now: now})
+	}
+	index, err := bolt.Open(filepath.Join(dir, "index"), bolt.Options{Remember: 50, Now: now})
+	h.must(err)
+	h.Cleanup(func() { index.Close() })
+	files, err := disk.Open(filepath.Join(dir, "blobs"), disk.Options{})
+	h.must(err)
+	h.Cleanup(func() { files.Close() })
+	return index, files
 }
 
 func (h *house) must(err error) {

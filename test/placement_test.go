@@ -28,6 +28,7 @@ import (
 	"sealpost/smtp/outbound/queue"
 	"sealpost/storage/postgres"
 	"sealpost/storage/s3"
+	"sealpost/test/remotes"
 )
 
 // remoteRooms are the rooms of one node that keep blobs, over remote stores and with rules.
@@ -35,7 +36,7 @@ type remoteRooms struct {
 	t       *testing.T
 	db      *postgres.DB
 	blobs   *s3.Blobs
-	placed  *placement.Blobs
+	placed  placement.Blobs
 	worker  *s3.Worker
 	book    *account.Book
 	store   *mailstore.Store
@@ -67,15 +68,16 @@ func (r *remote) rooms(t *testing.T, rules map[string]s3.Rule, named map[string]
 	x.book = account.NewBook(x.db.Accounts(), []string{"demo.test", "other.test"}, bytes.Repeat([]byte{7}, 32), time.Now)
 	lists, err := placement.NewLists(named)
 	ok(err)
-	x.placed, err = placement.New(x.blobs, x.addresses, lists, time.Now)
+	finder, err := placement.NewFinder(x.addresses, lists, time.Now)
 	ok(err)
+	x.placed = placement.Blobs{Ruled: x.blobs, Finder: finder}
 	bus := new(notify.Bus)
 	x.store = &mailstore.Store{Index: x.db.Index(), Blobs: x.placed, Bus: bus, Log: log, Now: time.Now}
 	x.cabinet = &cabinet.Cabinet{Store: x.db.Cabinet(), Blobs: x.placed, Bus: bus, Log: log}
 	x.drive = &drive.Drive{Store: x.db.Drive(), Blobs: x.placed, Bus: bus, Log: log, Now: time.Now, Secret: make([]byte, 32), Patience: time.Hour}
 	rows, err := x.db.Queue(t.Context(), "queue", r.key)
 	ok(err)
-	x.queue = &queue.Queue{Store: rows, Blobs: x.placed, Key: r.key, Now: rows.Now}
+	x.queue = &queue.Queue{Store: rows, Blobs: placement.Blobs{Ruled: x.blobs.Space(1), Finder: finder}, Key: r.key, Now: rows.Now}
 	return x
 }
 
@@ -208,7 +210,7 @@ func (x *remoteRooms) lies(r *remote, blobs []filestore.ID) string {
 // nowhere else; when the rule says otherwise, what is there goes there, and leaves after a grace.
 func TestPlacementOfAccounts(t *testing.T) {
 	t.Parallel()
-	r := newRemotes(t).remote(t, "east", "west", "south")
+	r := newRemote(t, remotes.NewBuckets(t, ".."), "east", "west", "south")
 	rules := map[string]s3.Rule{"": {Copies: 1, Providers: []string{"east"}}, "two": {Copies: 2, Providers: []string{"west", "south"}}, "south": {Jurisdictions: []string{"land-of-south"}}}
 	x := r.rooms(t, rules, map[string][]string{"two": {"other.test"}, "south": {"alice@other.test"}})
 	people := map[string]string{"carol@demo.test": "east", "bob@other.test": "south west", "alice@other.test": "south"}

@@ -3,18 +3,13 @@ package test
 import (
 	"errors"
 	"io"
-	"net/http/httptest"
-	"net/url"
-	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"sealpost/filestore"
 	"sealpost/filestore/nodekey"
@@ -23,38 +18,8 @@ import (
 	"sealpost/storage/postgres"
 	"sealpost/storage/postgres/pgtest"
 	"sealpost/storage/s3"
-	"sealpost/storage/s3/s3test"
+	"sealpost/test/remotes"
 )
-
-// remotes is a server of buckets that many stores share.
-type remotes struct {
-	url    string
-	client *minio.Client
-	made   atomic.Int64
-}
-
-func newRemotes(t *testing.T) *remotes {
-	t.Helper()
-	gateway, err := s3test.Start("..", t.TempDir())
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	t.Cleanup(gateway.Stop)
-	server := httptest.NewServer(gateway.Proxy(func(err error) { t.Logf("gateway: %v", err) }))
-	t.Cleanup(server.Close)
-	u, err := url.Parse(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := minio.New(u.Host, &minio.Options{Creds: credentials.NewStaticV4(s3test.AccessKey, s3test.SecretKey, ""), Region: "us-east-1", BucketLookup: minio.BucketLookupPath})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &remotes{url: server.URL, client: client}
-}
 
 // remote is one store: a database, and a bucket with each of some providers.
 type remote struct {
@@ -65,19 +30,10 @@ type remote struct {
 	ahead     atomic.Int64 // of its nodes' clocks, nanoseconds
 }
 
-func (x *remotes) remote(t *testing.T, providers ...string) *remote {
+// newRemote makes a store on a server of buckets.
+func newRemote(t *testing.T, all *remotes.Buckets, providers ...string) *remote {
 	t.Helper()
-	r := &remote{database: pgtest.Take(t), client: x.client, key: nodekey.Random()}
-	number := strconv.FormatInt(x.made.Add(1), 10)
-	for _, provider := range providers {
-		bucket := "store-" + number + "-" + provider
-		if err := x.client.MakeBucket(t.Context(), bucket, minio.MakeBucketOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		r.endpoints = append(r.endpoints, s3.Endpoint{Name: provider, Provider: provider, Jurisdiction: "land-of-" + provider, URL: x.url, Bucket: bucket,
-			AccessKey: s3test.AccessKey, SecretKey: s3test.SecretKey, PathStyle: true})
-	}
-	return r
+	return &remote{database: pgtest.Take(t), client: all.Client, endpoints: all.Endpoints(t, providers...), key: nodekey.Random()}
 }
 
 // remoteNode is what one node of a store has open.
@@ -128,14 +84,14 @@ func (r *remote) at(t *testing.T, name string) (n int) {
 // The engine of remote blobs passes its suite over an index in PostgreSQL.
 func TestRemoteBlobs(t *testing.T) {
 	t.Parallel()
-	all := newRemotes(t)
+	all := remotes.NewBuckets(t, "..")
 	var mu sync.Mutex
 	stores := map[*testing.T]*remote{}
 	storagetest.Blobs(t, func(t *testing.T) filestore.Blobs {
 		mu.Lock()
 		defer mu.Unlock()
 		if stores[t] == nil {
-			stores[t] = all.remote(t, "east", "west")
+			stores[t] = newRemote(t, all, "east", "west")
 		}
 		return stores[t].node(t).Blobs
 	})
@@ -145,7 +101,7 @@ func TestRemoteBlobs(t *testing.T) {
 // was deleted leaves the providers after its graces, and a round of one worker at a time.
 func TestRemoteNodes(t *testing.T) {
 	t.Parallel()
-	r := newRemotes(t).remote(t, "east", "west")
+	r := newRemote(t, remotes.NewBuckets(t, ".."), "east", "west")
 	var nodes []*remoteNode
 	for range 3 {
 		nodes = append(nodes, r.node(t))

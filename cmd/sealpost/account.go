@@ -38,7 +38,8 @@ type accountView struct {
 	Cards       bool           `json:"cards"`   // there is a list key
 	SignIn      bool           `json:"sign_in"` // to the webmail
 	Operator    bool           `json:"operator,omitempty"`
-	Attachments string         `json:"attachments"` // large ones: from which size, and what becomes of them
+	Attachments string         `json:"attachments"`     // large ones: from which size, and what becomes of them
+	Place       *placeView     `json:"place,omitempty"` // nil: the data folder
 	Messages    int64          `json:"messages"`
 	Bytes       int64          `json:"bytes"`
 	Quota       int64          `json:"quota"`
@@ -68,6 +69,9 @@ func (o *office) view(ctx context.Context, a account.Account) (accountView, erro
 	var err error
 	if v.SignIn, err = o.desk.Has(ctx, a.ID); err != nil {
 		return v, fmt.Errorf("read sign-in: %w", err)
+	}
+	if v.Place, err = o.place(ctx, a.ID); err != nil {
+		return v, err
 	}
 	for _, alias := range a.Addresses[1:] {
 		v.Aliases = append(v.Aliases, alias.String())
@@ -166,6 +170,9 @@ func (v accountView) print(w io.Writer) error {
 		row("operator", "yes: may look after this server in the webmail")
 	}
 	row("stored", "%s", v.usage())
+	if v.Place != nil {
+		row("lies", "%s", v.Place)
+	}
 	row("since", "%s", day(v.Created))
 	for i, p := range v.Passwords {
 		row(first(i, "passwords"), "%s (%s)", p.Name, p.usedWords())

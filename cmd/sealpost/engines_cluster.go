@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"sealpost/config"
+	"sealpost/filestore/placement"
 	"sealpost/storage/disk"
 	"sealpost/storage/postgres"
 	"sealpost/storage/s3"
@@ -22,6 +23,7 @@ type cluster struct {
 	known  *postgres.Known
 	blobs  *s3.Blobs
 	worker *s3.Worker
+	places *placement.Finder
 }
 
 var errClustered = errors.New("this server's rows are in PostgreSQL and its letters in buckets: back up and check those (docs/cluster.md)")
@@ -92,7 +94,10 @@ func (e *engines) openRemote(ctx context.Context, settings config.Config, log *s
 		return fmt.Errorf("open buckets: %w", err)
 	}
 	e.opened(c.blobs.Close)
-	e.blobs = c.blobs
+	if c.places, err = newPlaces(e.accounts, settings.S3.Rules); err != nil {
+		return err
+	}
+	e.blobs = placement.Blobs{Ruled: c.blobs, Finder: c.places}
 	c.worker = &s3.Worker{Blobs: c.blobs, Leases: c.db.Packs(), Log: log}
 	for _, q := range []struct {
 		name  string
@@ -103,7 +108,7 @@ func (e *engines) openRemote(ctx context.Context, settings config.Config, log *s
 		if err != nil {
 			return err
 		}
-		*q.to = shelf{rows: rows, texts: c.blobs.Space(q.space), now: rows.Now}
+		*q.to = shelf{rows: rows, texts: placement.Blobs{Ruled: c.blobs.Space(q.space), Finder: c.places}, now: rows.Now}
 	}
 	return nil
 }
@@ -162,12 +167,17 @@ const defaultRule = "default"
 func s3Rules(from map[string]config.Rule) map[string]s3.Rule {
 	all := map[string]s3.Rule{"": {}}
 	for name, r := range from {
-		if name == defaultRule {
-			name = ""
-		}
-		all[name] = s3.Rule{Copies: r.Copies, Enough: r.Enough, Providers: r.Providers, Jurisdictions: r.Jurisdictions}
+		all[ruleName(name)] = s3.Rule{Copies: r.Copies, Enough: r.Enough, Providers: r.Providers, Jurisdictions: r.Jurisdictions}
 	}
 	return all
+}
+
+// ruleName is what a rule of the settings is called where things are placed.
+func ruleName(name string) string {
+	if name == defaultRule {
+		return ""
+	}
+	return name
 }
 
 // keyPair reads the two lines of a key file.

@@ -133,6 +133,13 @@ func (s *server) takeUp(v *reloadView) error {
 	if s.live.level == nil {
 		delete(apply, "log.level")
 	}
+	if s.cluster != nil && onlyFor(held.S3.Rules, fresh.S3.Rules) {
+		lists, err := placementLists(fresh.S3.Rules)
+		if err != nil {
+			return err
+		}
+		apply["s3.rule"] = func() { held.S3.Rules = fresh.S3.Rules; s.cluster.places.SetLists(lists) }
+	}
 	for _, key := range config.Changed(*held, fresh) {
 		if do := apply[key]; do != nil {
 			do()

@@ -10,7 +10,6 @@ import (
 // Lists say which addresses and which domains are under which rule. They do not change.
 type Lists struct {
 	rules map[string]string // of an address, or a domain
-	named []string          // rules for which anything is named, sorted
 }
 
 // NewLists reads for each rule the addresses (mail.Address.Key) and domains that are named for
@@ -23,9 +22,6 @@ func NewLists(named map[string][]string) (*Lists, error) {
 				return nil, fmt.Errorf("%q is named for two rules, %q and %q", of, other, rule)
 			}
 			l.rules[of] = rule
-		}
-		if len(named[rule]) > 0 {
-			l.named = append(l.named, rule)
 		}
 	}
 	return l, nil

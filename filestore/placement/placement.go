@@ -26,16 +26,13 @@ type Ruled interface {
 	Under(rule string) (filestore.Blobs, error)
 }
 
-// Blobs is an engine that places what is put by whose it is.
-type Blobs struct {
-	Ruled
+// Finder finds the rules of owners, for as many engines as there are.
+type Finder struct {
 	addresses Addresses
 	now       func() time.Time
 	lists     atomic.Pointer[Lists]
 	known     *lru.Cache[string, known]
 }
-
-var _ filestore.Placer = (*Blobs)(nil)
 
 // Addresses says which addresses an owner has, as look-ups compare them (mail.Address.Key), the
 // first one first.
@@ -51,50 +48,50 @@ type known struct {
 // Rules are asked again after this time: another node may have changed the owner's addresses.
 const remember = time.Minute
 
-// New makes Blobs over an engine, with lists that can be exchanged.
-func New(r Ruled, addresses Addresses, lists *Lists, now func() time.Time) (*Blobs, error) {
+// NewFinder makes a finder, with lists that can be exchanged.
+func NewFinder(addresses Addresses, lists *Lists, now func() time.Time) (*Finder, error) {
 	cache, err := lru.New[string, known](100_000) // some 10 MB
 	if err != nil {
 		return nil, err
 	}
-	b := &Blobs{Ruled: r, addresses: addresses, now: now, known: cache}
-	return b, b.SetLists(lists)
+	f := &Finder{addresses: addresses, now: now, known: cache}
+	f.SetLists(lists)
+	return f, nil
 }
 
-// SetLists exchanges the lists for what is put from now on. It fails when the engine has not got
-// a rule that they name; then the old ones stay.
-func (b *Blobs) SetLists(lists *Lists) error {
-	for _, rule := range lists.named {
-		if _, err := b.Under(rule); err != nil {
-			return err
-		}
-	}
-	b.lists.Store(lists)
-	return nil
-}
+// SetLists exchanges the lists, for what is put from now on.
+func (f *Finder) SetLists(lists *Lists) { f.lists.Store(lists) }
 
 // Rule is the name of the rule that an owner is under.
-func (b *Blobs) Rule(ctx context.Context, owner string) (string, error) {
-	lists := b.lists.Load()
-	if owner == "" || len(lists.named) == 0 {
+func (f *Finder) Rule(ctx context.Context, owner string) (string, error) {
+	lists := f.lists.Load()
+	if owner == "" || len(lists.rules) == 0 {
 		return "", nil
 	}
-	if k, ok := b.known.Get(owner); ok && k.lists == lists && b.now().Before(k.until) {
+	if k, ok := f.known.Get(owner); ok && k.lists == lists && f.now().Before(k.until) {
 		return k.rule, nil
 	}
-	until := b.now().Add(remember)
-	addresses, err := b.addresses(ctx, owner)
+	until := f.now().Add(remember)
+	addresses, err := f.addresses(ctx, owner)
 	if err != nil {
 		return "", fmt.Errorf("find the placement rule of an owner: %w", err)
 	}
 	rule := lists.Rule(addresses)
-	b.known.Add(owner, known{rule, lists, until})
+	f.known.Add(owner, known{rule, lists, until})
 	return rule, nil
 }
 
-// PutFor stores under the rule of that owner.
-func (b *Blobs) PutFor(ctx context.Context, owner string, sources ...io.WriterTo) ([]filestore.Ref, error) {
-	rule, err := b.Rule(ctx, owner)
+// Blobs is an engine that places what is put by whose it is.
+type Blobs struct {
+	Ruled
+	Finder *Finder
+}
+
+var _ filestore.Placer = Blobs{}
+
+// PutFor stores under the rule of that owner, and nothing while the engine has no such rule.
+func (b Blobs) PutFor(ctx context.Context, owner string, sources ...io.WriterTo) ([]filestore.Ref, error) {
+	rule, err := b.Finder.Rule(ctx, owner)
 	if err != nil {
 		return nil, err
 	}

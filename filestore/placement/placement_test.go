@@ -96,10 +96,11 @@ func TestPutFor(t *testing.T) {
 		}
 		return nil, unknown
 	}
-	b, err := placement.New(r, addresses, lists(t, nil), func() time.Time { return now })
+	f, err := placement.NewFinder(addresses, lists(t, nil), func() time.Time { return now })
 	if err != nil {
 		t.Fatal(err)
 	}
+	b := placement.Blobs{Ruled: r, Finder: f}
 	put := func(owner, rule string, asks int) {
 		t.Helper()
 		before := asked
@@ -114,16 +115,12 @@ func TestPutFor(t *testing.T) {
 		}
 	}
 	put("a", "", 0) // no lists: nothing to ask
-	if err := b.SetLists(lists(t, map[string][]string{"eu": {"example.org"}})); err != nil {
-		t.Fatal(err)
-	}
+	f.SetLists(lists(t, map[string][]string{"eu": {"example.org"}}))
 	put("a", "eu", 1)
 	put("a", "eu", 0)
 	put("b", "", 1)
 	put("", "", 0)
-	if err := b.SetLists(lists(t, map[string][]string{"home": {"alice@example.org"}})); err != nil {
-		t.Fatal(err)
-	}
+	f.SetLists(lists(t, map[string][]string{"home": {"alice@example.org"}}))
 	put("a", "home", 1)
 	of["a"] = []string{"alice@example.com"}
 	put("a", "home", 0)
@@ -134,11 +131,11 @@ func TestPutFor(t *testing.T) {
 	if _, err := b.PutFor(t.Context(), "c", strings.NewReader("x")); !errors.Is(err, unknown) {
 		t.Errorf("an owner nobody knows: %v", err)
 	}
-	if err := b.SetLists(lists(t, map[string][]string{"sea": {"example.org"}})); err == nil {
-		t.Error("a rule that is not there was taken")
+	f.SetLists(lists(t, map[string][]string{"sea": {"example.com"}}))
+	if _, err := b.PutFor(t.Context(), "a", strings.NewReader("x")); err == nil {
+		t.Error("something was put under a rule that is not there")
 	}
-	put("a", "", 0)
-	if len(r.puts) != puts+1 {
+	if len(r.puts) != puts {
 		t.Error("something of an unknown owner was put")
 	}
 }

@@ -208,29 +208,37 @@ func (b *Blobs) now() time.Time { return b.o.Now().Truncate(time.Second) }
 // Under is the same blobs, but what is put is placed by the rule of that name. It fails when
 // there is none.
 func (b *Blobs) Under(rule string) (filestore.Blobs, error) {
-	r, ok := b.rules[rule]
-	if !ok {
-		return nil, fmt.Errorf("there is no rule %q", rule)
-	}
-	return view{b, r, 0}, nil
+	return b.Space(0).Under(rule)
 }
 
 // Space is the same blobs, but those of one space: ids of what is put begin with its number,
 // and All lists no others. So whoever looks for orphans among his own sees nobody else's. Blobs
 // itself is space 0.
-func (b *Blobs) Space(number byte) filestore.Blobs { return view{b, b.rules[""], number} }
+func (b *Blobs) Space(number byte) View { return View{b, b.rules[""], number} }
 
-type view struct {
+// View is blobs of one space, put under one rule.
+type View struct {
 	*Blobs
 	rule  *rule
 	space byte
 }
 
-func (v view) Put(ctx context.Context, sources ...io.WriterTo) ([]filestore.Ref, error) {
+// Under is the same space, but what is put is placed by the rule of that name.
+func (v View) Under(rule string) (filestore.Blobs, error) {
+	r, ok := v.rules[rule]
+	if !ok {
+		return nil, fmt.Errorf("there is no rule %q", rule)
+	}
+	return View{v.Blobs, r, v.space}, nil
+}
+
+// Put stores in the view's space, by its rule.
+func (v View) Put(ctx context.Context, sources ...io.WriterTo) ([]filestore.Ref, error) {
 	return v.put(ctx, v.rule, v.space, sources)
 }
 
-func (v view) All(ctx context.Context) iter.Seq2[filestore.Info, error] { return v.all(ctx, v.space) }
+// All lists every blob of the view's space.
+func (v View) All(ctx context.Context) iter.Seq2[filestore.Info, error] { return v.all(ctx, v.space) }
 
 func newKey() (k packs.Key, err error) {
 	if _, err := rand.Read(k[:]); err != nil {

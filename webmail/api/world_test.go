@@ -17,6 +17,8 @@ import (
 
 	"sealpost/account"
 	"sealpost/account/signin"
+	"sealpost/filestore"
+	"sealpost/filestore/drive"
 	"sealpost/filestore/nodekey"
 	"sealpost/mail"
 	"sealpost/mailstore"
@@ -25,6 +27,7 @@ import (
 	"sealpost/pgp"
 	"sealpost/storage/bolt"
 	"sealpost/storage/disk"
+	"sealpost/storage/postgres"
 )
 
 var testTime = time.Date(2026, 11, 22, 10, 20, 30, 0, time.UTC)
@@ -40,13 +43,35 @@ func must[V any](v V, err error) V {
 type world struct {
 	t testing.TB
 	*API
-	db         *bolt.DB
+	db         database
 	folder     string
 	logs       logBuffer
 	clock      time.Time
 	mu         sync.Mutex // guards clock
 	alice, bob account.Account
 	handler    http.Handler
+}
+
+// database is what rooms ask of one.
+type database interface {
+	Index() mailstore.Index
+	Accounts() account.Store
+	SignIns() signin.Store
+	Cabinet() cabinet.Store
+	Drive() drive.Store
+}
+
+// engines are those of a folder, or, within TestOnCluster, those of many nodes.
+func engines(w *world, dir string) (database, filestore.Blobs) {
+	w.t.Helper()
+	if c := cluster.Load(); c.For(w.t) {
+		return c.Take(w.t, postgres.Options{Now: w.now})
+	}
+	db := must(bolt.Open(filepath.Join(dir, "index.db"), bolt.Options{Now: w.now}))
+	w.t.Cleanup(func() { db.Close() })
+	blobs := must(disk.Open(filepath.Join(dir, "blobs"), disk.Options{}))
+	w.t.Cleanup(func() { blobs.Close() })
+	return db, blobs
 }
 
 // logBuffer is what was logged, at every level.
@@ -92,10 +117,8 @@ func newWorld(t testing.TB) *world {
 	dir := t.TempDir()
 	w.folder = dir
 	log := slog.New(slog.NewTextHandler(&w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	w.db = must(bolt.Open(filepath.Join(dir, "index.db"), bolt.Options{Now: w.now}))
-	t.Cleanup(func() { w.db.Close() })
-	blobs := must(disk.Open(filepath.Join(dir, "blobs"), disk.Options{}))
-	t.Cleanup(func() { blobs.Close() })
+	var blobs filestore.Blobs
+	w.db, blobs = engines(w, dir)
 	book := account.NewBook(w.db.Accounts(), []string{"demo.test"}, bytes.Repeat([]byte{7}, 32), w.now)
 	w.API = &API{
 		Hostname: "mail.demo.test",
