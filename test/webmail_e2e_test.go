@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sealpost/storage/postgres/pgtest"
+	"sealpost/test/remotes"
 )
 
 // TestWebmailFlows drives the product as people do: the server, the page that is in it,
@@ -17,6 +20,33 @@ import (
 // to see. No race detector: the handlers have it in their own tests, and here it would cost
 // minutes.
 func TestWebmailFlows(t *testing.T) {
+	began, pictures := time.Now(), picturesFolder(t)
+	playFlows(t, pictures)
+	for _, name := range flowPictures() {
+		if err := isPicture(filepath.Join(pictures, name), began); err != nil {
+			t.Errorf("picture %s: %v", name, err)
+		}
+	}
+}
+
+// TestWebmailFlowsOfNode plays the same with a node of a cluster, of which a page must notice
+// nothing.
+func TestWebmailFlowsOfNode(t *testing.T) {
+	if !*long {
+		t.Skip("a long mode: go test ./test -run TestWebmailFlowsOfNode -long")
+	}
+	e := remotes.NewBuckets(t, "..").Endpoints(t, "east")[0]
+	database := pgtest.Take(t)
+	keys := filepath.Join(t.TempDir(), "s3.key")
+	if err := os.WriteFile(keys, []byte(e.AccessKey+"\n"+string(e.SecretKey)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	playFlows(t, t.TempDir(), "SEALPOST_SET="+fmt.Sprintf("cluster.database=%q\ns3.endpoint={%s={url=%q,bucket=%q,key_file=%q,path_style=true}}", database.URL, e.Name, e.URL, e.Bucket, keys))
+}
+
+// playFlows runs them all. What is in env says how the server is set.
+func playFlows(t *testing.T, pictures string, env ...string) {
+	t.Helper()
 	needBrowser(t)
 	need(t, "gpg")
 	bin, err := plainBinary()
@@ -29,8 +59,7 @@ func TestWebmailFlows(t *testing.T) {
 	}
 	cmd := exec.CommandContext(timeout(t, 12*time.Minute), "node", filepath.Join("test", "e2e.mjs"))
 	cmd.Dir = webmailSources
-	began, pictures := time.Now(), picturesFolder(t)
-	cmd.Env = append(os.Environ(), "SEALPOST_BINARY="+bin, "SEALPOST_SCREENSHOTS="+pictures)
+	cmd.Env = append(append(os.Environ(), "SEALPOST_BINARY="+bin, "SEALPOST_SCREENSHOTS="+pictures), env...)
 	out, err := cmd.CombinedOutput()
 	said := string(out)
 	for _, part := range strings.Split(said, "\nFAILED ")[1:] {
@@ -43,11 +72,6 @@ func TestWebmailFlows(t *testing.T) {
 		t.Errorf("the flows did not all pass: %v\n%s", err, tail(said, 6000))
 	}
 	t.Log(said)
-	for _, name := range flowPictures() {
-		if err := isPicture(filepath.Join(pictures, name), began); err != nil {
-			t.Errorf("picture %s: %v", name, err)
-		}
-	}
 }
 
 // picturesFolder is where pictures of the webmail are kept: see make test and .ci/run.

@@ -41,13 +41,14 @@ async function freeBase() {
 }
 
 // Starts a demo in a folder of its own. binary: bin/sealpost, or what SEALPOST_BINARY names;
-// set: more of its settings. It believes the certificates of its own authority.
+// set: more of its settings; so are the lines KEY=VALUE of SEALPOST_SET. It believes the certificates of its own authority.
 export async function startDemo({ binary, dir, base, set = {} } = {}) {
   const program = binary ?? process.env.SEALPOST_BINARY ?? join(repository, "bin/sealpost");
   if (!existsSync(program)) throw new Error(`${program} is not there: make build`);
   const folder = dir ?? mkdtempSync(join(tmpdir(), "sealpost-web-"));
   const port = base ?? (await freeBase());
-  const child = spawn(program, ["demo", "--dir", folder, "--port-base", String(port), ...Object.entries(set).map(([k, v]) => `--set=${k}=${JSON.stringify(v)}`)], {
+  const more = (process.env.SEALPOST_SET ?? "").split("\n").filter(Boolean);
+  const child = spawn(program, ["demo", "--dir", folder, "--port-base", String(port), ...more.map((s) => `--set=${s}`), ...Object.entries(set).map(([k, v]) => `--set=${k}=${JSON.stringify(v)}`)], {
     stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NO_COLOR: "1", SSL_CERT_FILE: join(folder, "clients/ca.pem") },
   });
   // What it tells the person at the terminal, secrets of the demo among it, and what it logs.

@@ -147,6 +147,7 @@ export function Compose({ desk, draft, onClosed }: ComposeProps) {
 
 // changePlain takes the formatting away, if the writer means it.
 async function changePlain(draft: DraftHandle, on: boolean, set: (on: boolean) => void): Promise<void> {
+  draft.take(); // what was formatted a moment ago, too
   if (on && draft.content.value.html && !(await confirm({ title: t("compose.plain.title"), text: t("compose.plain.text"), yes: t("compose.plain.yes") }))) return;
   if (on) draft.update({ html: "" });
   set(on);
