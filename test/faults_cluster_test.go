@@ -67,4 +67,9 @@ var faultsCluster = []fault{
 	{"order", "storage/postgres/foresee.go", "		r.askOwner(b)\n		f.ask(r, b)\n", "		f.ask(r, b)\n		r.askOwner(b)\n", "./test/ordering", "^TestOrder$", ""},
 	{"order", "storage/postgres/commit.go", "case now.tokens.has(t.token):\n		return true, nil", "case now.tokens.has(t.token):\n		return false, failure", "./test/ordering", "^TestOrderInTrouble$", ""},
 	{"order", "storage/postgres/commit.go", "case now.tokens.has(t.token):\n", "case now.there:\n", "./test/ordering", "^TestOrderInTrouble$", ""},
+	{"F01", "storage/postgres/known.go", "kind, key, x.key.Seal(purpose, string(key), plain))", "kind, key, append(x.key.Seal(purpose, string(key), plain), plain...))", "./cmd/sealpost", "^TestSharedKeysAreSealed$", ""},
+	{"D13", "cmd/sealpost/dkim_rack.go", "if added = !hasState(have, in); !added {", "if added = true; !added {", "./cmd/sealpost", "^TestNodesMakeKeysOnce$", ""},
+	{"acme", "cmd/sealpost/tls_acme.go", "cert, err := i.ask(question(hello, name), name)", "cert, err := i.acme.GetCertificate(question(hello, name))", "./cmd/sealpost", "^TestNodesShareCertificates$", ""},
+	{"acme", "cmd/sealpost/tls_acme_nodes.go", "if err == nil && i.resting.at(name, time.Now()) {", "if false {", "./cmd/sealpost", "^TestNodesSpareAuthority$", ""},
+	{"acme", "cmd/sealpost/tls_acme.go", "if !errors.Is(err, errCertsAway) && !errors.Is(err, errResting) {", "if !errors.Is(err, errResting) {", "./cmd/sealpost", "^TestNodesSpareAuthority$", ""},
 }

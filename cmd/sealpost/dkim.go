@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -25,12 +23,12 @@ type dkimListCommand struct {
 	JSON   bool   `name:"json" help:"Print it as JSON, with the records."`
 }
 
-func (cmd dkimListCommand) Run(c console) error {
+func (cmd dkimListCommand) Run(ctx context.Context, c console) error {
 	settings, err := config.Load(cmd.Config)
 	if err != nil {
 		return err
 	}
-	all, err := cmd.keys(settings)
+	all, err := cmd.keys(ctx, settings)
 	if err != nil {
 		return err
 	}
@@ -47,29 +45,32 @@ func (cmd dkimListCommand) Run(c console) error {
 
 type domainKey struct {
 	Domain string `json:"domain"`
-	keyFile
+	keyView
 }
 
-func (cmd dkimListCommand) keys(settings config.Config) ([]domainKey, error) {
+func (cmd dkimListCommand) keys(ctx context.Context, settings config.Config) ([]domainKey, error) {
 	domains, err := chosen(settings, cmd.Domain)
 	if err != nil {
 		return nil, err
 	}
 	all := []domainKey{}
-	for _, d := range domains {
-		keys, err := keysIn(filepath.Join(settings.DKIM.Folder, canonical(d)))
-		if err != nil {
-			return nil, fmt.Errorf("read DKIM keys (dkim.folder): %w", err)
+	err = inStrongroom(ctx, settings, func(r strongroom) error {
+		for _, d := range domains {
+			keys, err := keysIn(ctx, r.dkim, canonical(d))
+			if err != nil {
+				return err
+			}
+			for _, k := range keys {
+				all = append(all, domainKey{canonical(d), k})
+			}
 		}
-		for _, k := range keys {
-			all = append(all, domainKey{canonical(d), k})
-		}
-	}
-	return all, nil
+		return nil
+	})
+	return all, err
 }
 
 // made is the day a key was made, as its selector says it, or its file.
-func (k keyFile) made() string {
+func (k keyView) made() string {
 	if len(k.Selector) > 8 {
 		if at, err := time.Parse("20060102", strings.TrimPrefix(k.Selector, "s")[:8]); err == nil {
 			return day(at)
@@ -79,11 +80,11 @@ func (k keyFile) made() string {
 }
 
 // words say what a key does.
-func (k keyFile) words(now time.Time) string {
+func (k keyView) words(now time.Time) string {
 	switch {
-	case k.State == "next":
+	case k.State == keyNext:
 		return "waits for its record: sealpost dkim rotate --activate"
-	case k.State == "signs":
+	case k.State == keySigns:
 		return "signs"
 	case now.Before(k.Since.Add(oldStays)):
 		return "signed until " + day(k.Since) + "; keep its record until " + day(k.Since.Add(oldStays))
@@ -120,12 +121,18 @@ func (cmd dkimRotateCommand) in(ctx context.Context, c console, settings config.
 		step = cmd.activate
 	}
 	var errs []error
-	for _, d := range domains {
-		r := rotation{domain: canonical(d), folder: filepath.Join(settings.DKIM.Folder, canonical(d)), console: c, world: w}
-		if r.keys, err = keysIn(r.folder); err != nil {
-			return fmt.Errorf("read DKIM keys (dkim.folder): %w", err)
+	err = inStrongroom(ctx, settings, func(room strongroom) error {
+		for _, d := range domains {
+			r := rotation{domain: canonical(d), rack: room.dkim, console: c, world: w}
+			if r.keys, err = keysIn(ctx, r.rack, r.domain); err != nil {
+				return err
+			}
+			errs = append(errs, step(ctx, r))
 		}
-		errs = append(errs, step(ctx, r))
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if cmd.Activate {
 		_, err := tellServer(ctx, settings)
@@ -136,36 +143,33 @@ func (cmd dkimRotateCommand) in(ctx context.Context, c console, settings config.
 
 // A rotation is that of one domain's keys.
 type rotation struct {
-	domain, folder string
-	keys           []keyFile
+	domain string
+	rack   keyRack
+	keys   []keyView
 	console
 	world
 }
 
 // prepare makes the next keys, if there are none, and prints their records.
-func (cmd dkimRotateCommand) prepare(_ context.Context, r rotation) error {
-	if err := r.forget(); err != nil {
+func (cmd dkimRotateCommand) prepare(ctx context.Context, r rotation) error {
+	if err := r.forget(ctx); err != nil {
 		return err
 	}
-	next := inState(r.keys, "next")
-	if len(next) == 0 {
-		if err := makeKeys(r.folder, nextSuffix, r.now()); err != nil {
-			return err
-		}
-		keys, err := keysIn(r.folder)
-		if err != nil {
-			return err
-		}
-		next = inState(keys, "next")
+	if _, err := r.rack.add(ctx, r.domain, keyNext, r.now()); err != nil {
+		return err
+	}
+	keys, err := keysIn(ctx, r.rack, r.domain)
+	if err != nil {
+		return err
 	}
 	fmt.Fprintf(r.Out, "; Add these to the zone of %s and leave the old ones. When the world sees them:\n;   sealpost dkim rotate %s --activate\n", r.domain, r.domain)
-	for _, k := range next {
+	for _, k := range inState(keys, keyNext) {
 		fmt.Fprintln(r.Out, r.record(k))
 	}
 	return nil
 }
 
-func (r rotation) record(k keyFile) record {
+func (r rotation) record(k keyView) record {
 	name := k.Selector + "._domainkey." + r.domain
 	if ascii, err := dns.Normal(name); err == nil {
 		name = ascii
@@ -175,10 +179,10 @@ func (r rotation) record(k keyFile) record {
 
 // forget removes keys that signed last long ago: whoever finds them could sign mail
 // that looks old.
-func (r rotation) forget() error {
+func (r rotation) forget(ctx context.Context) error {
 	for _, k := range r.keys {
-		if filepath.Ext(k.file) == oldSuffix && r.now().After(k.Since.Add(oldStays)) {
-			if err := os.Remove(k.file); err != nil {
+		if k.held.State == keyOld && r.now().After(k.Since.Add(oldStays)) {
+			if err := r.rack.remove(ctx, r.domain, k.held); err != nil {
 				return fmt.Errorf("remove old DKIM key: %w", err)
 			}
 		}
@@ -188,7 +192,7 @@ func (r rotation) forget() error {
 
 // activate signs with the next keys, once all of them are in the DNS.
 func (cmd dkimRotateCommand) activate(ctx context.Context, r rotation) error {
-	next := inState(r.keys, "next")
+	next := inState(r.keys, keyNext)
 	if len(next) == 0 {
 		return fmt.Errorf("%s has no next keys: sealpost dkim rotate %s makes them", r.domain, r.domain)
 	}
@@ -199,27 +203,26 @@ func (cmd dkimRotateCommand) activate(ctx context.Context, r rotation) error {
 	}
 	// The new ones first: at no moment there is no key.
 	for _, k := range next {
-		if err := os.Rename(k.file, strings.TrimSuffix(k.file, nextSuffix)+signingSuffix); err != nil {
+		if err := r.rack.move(ctx, r.domain, k.held, keySigns, time.Time{}); err != nil {
 			return fmt.Errorf("sign with the next DKIM key: %w", err)
 		}
 		fmt.Fprintf(r.Out, "%s signs with %s from now on.\n", r.domain, k.Selector)
 	}
-	return r.retire()
+	return r.retire(ctx)
 }
 
-// retire puts away the keys that no longer sign, with the time as that of their files.
-func (r rotation) retire() error {
+// retire puts away the keys that no longer sign, with the time at which they did last.
+func (r rotation) retire(ctx context.Context) error {
 	now := r.now()
-	keys, err := keysIn(r.folder)
+	keys, err := keysIn(ctx, r.rack, r.domain)
 	if err != nil {
 		return err
 	}
-	for _, k := range inState(keys, "old") {
-		if filepath.Ext(k.file) != signingSuffix {
+	for _, k := range inState(keys, keyOld) {
+		if k.held.State != keySigns {
 			continue
 		}
-		old := strings.TrimSuffix(k.file, signingSuffix) + oldSuffix
-		if err := errors.Join(os.Rename(k.file, old), os.Chtimes(old, now, now)); err != nil {
+		if err := r.rack.move(ctx, r.domain, k.held, keyOld, now); err != nil {
 			return fmt.Errorf("put away the old DKIM key: %w", err)
 		}
 		fmt.Fprintf(r.Out, "Keep the record of %s until %s: mail that it signed is under way.\n", k.Selector, day(now.Add(oldStays)))
@@ -228,7 +231,7 @@ func (r rotation) retire() error {
 }
 
 // published says what keeps a key from being used.
-func (r rotation) published(ctx context.Context, k keyFile) error {
+func (r rotation) published(ctx context.Context, k keyView) error {
 	want := r.record(k)
 	a, err := r.dns.TXT(ctx, want.Name)
 	switch {

@@ -35,7 +35,7 @@ func (cmd dnsRecordsCommand) in(ctx context.Context, c console, settings config.
 		return err
 	}
 	for i, d := range domains {
-		p, err := newPlan(settings, d, addressesOf(ctx, settings.Hostname, w))
+		p, err := newPlan(ctx, settings, d, addressesOf(ctx, settings.Hostname, w))
 		if err != nil {
 			return err
 		}
@@ -105,7 +105,7 @@ func printChecked(c console, all []looked) error {
 func checkDNS(ctx context.Context, settings config.Config, domains []string, w world) ([]looked, error) {
 	var all []looked
 	for i, d := range domains {
-		p, err := newPlan(settings, d, nil)
+		p, err := newPlan(ctx, settings, d, nil)
 		if err != nil {
 			return nil, err
 		}

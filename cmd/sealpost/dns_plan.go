@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -8,11 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/crypto/acme/autocert"
 
 	"sealpost/config"
 	"sealpost/mail"
@@ -39,7 +43,7 @@ type plan struct {
 type dkimRecord struct{ Selector, Text string }
 
 // newPlan gathers what settings, keys and certificates say.
-func newPlan(settings config.Config, domain string, addresses []hostAddr) (plan, error) {
+func newPlan(ctx context.Context, settings config.Config, domain string, addresses []hostAddr) (plan, error) {
 	p := plan{Addresses: addresses, STS: settings.MTASTS, Authority: authority(settings.ACME), Relay: settings.Outbound.Smarthost}
 	var err error
 	if p.Domain, err = dns.Normal(domain); err != nil {
@@ -50,10 +54,14 @@ func newPlan(settings config.Config, domain string, addresses []hostAddr) (plan,
 	}
 	p.HostZone = zoneOf(p.Host, settings.Domains)
 	p.HostHere = p.HostZone == p.Domain
-	if p.Keys, err = publicKeys(filepath.Join(settings.DKIM.Folder, canonical(domain))); err != nil {
-		return p, fmt.Errorf("read DKIM keys (dkim.folder): %w", err)
-	}
-	if p.Certs, err = certificates(settings); err != nil {
+	err = inStrongroom(ctx, settings, func(r strongroom) (err error) {
+		if p.Keys, err = publicKeys(ctx, r.dkim, canonical(domain)); err != nil {
+			return err
+		}
+		p.Certs, err = certificates(ctx, settings, r.certs)
+		return err
+	})
+	if err != nil {
 		return p, err
 	}
 	p.Ports.IMAPS, p.Ports.SMTPS = firstPort(settings.IMAP.ListenTLS), firstPort(settings.Submission.ListenTLS)
@@ -101,8 +109,8 @@ func authority(c config.ACME) string {
 }
 
 // publicKeys are the records of the keys that sign for a domain.
-func publicKeys(folder string) (all []dkimRecord, err error) {
-	keys, err := signingKeys(folder)
+func publicKeys(ctx context.Context, rack keyRack, domain string) (all []dkimRecord, err error) {
+	keys, err := signingKeys(ctx, rack, domain)
 	if err != nil {
 		return nil, err
 	}
@@ -118,23 +126,33 @@ func publicKeys(folder string) (all []dkimRecord, err error) {
 
 // certificates are the chains that the server shows: none where an authority has
 // issued none yet.
-func certificates(settings config.Config) (all [][]*x509.Certificate, err error) {
-	files := []string{settings.TLS.Certificate}
+func certificates(ctx context.Context, settings config.Config, certs autocert.Cache) (all [][]*x509.Certificate, err error) {
+	texts := map[string][]byte{}
 	if settings.ACME.On {
-		name := strings.ToLower(settings.Hostname) // as autocert names its files
-		files = []string{filepath.Join(settings.ACME.Folder, name), filepath.Join(settings.ACME.Folder, name+"+rsa")}
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
+		name := strings.ToLower(settings.Hostname) // as autocert names them
+		for _, name := range []string{name, name + "+rsa"} {
+			text, err := certs.Get(ctx, name)
+			if errors.Is(err, autocert.ErrCacheMiss) {
+				continue
+			}
+			if err != nil {
+				return nil, fmt.Errorf("read TLS certificate: %w", err)
+			}
+			texts[name] = text
 		}
-		if err != nil {
+	} else {
+		text, err := os.ReadFile(settings.TLS.Certificate)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("read TLS certificate: %w", err)
 		}
-		chain, err := chainOf(text)
+		if err == nil {
+			texts[settings.TLS.Certificate] = text
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		chain, err := chainOf(texts[name])
 		if err != nil {
-			return nil, fmt.Errorf("read TLS certificate %s: %w", file, err)
+			return nil, fmt.Errorf("read TLS certificate %s: %w", name, err)
 		}
 		all = append(all, chain)
 	}

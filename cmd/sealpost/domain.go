@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
@@ -43,7 +42,12 @@ func (cmd domainAddCommand) in(ctx context.Context, c console, settings config.C
 	if err != nil {
 		return err
 	}
-	made, err := ensureKeys(settings, name, w.now())
+	made, place := false, ""
+	err = inStrongroom(ctx, settings, func(r strongroom) (err error) {
+		made, err = r.dkim.add(ctx, name, keySigns, w.now())
+		place = r.dkim.place(name)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -59,12 +63,12 @@ func (cmd domainAddCommand) in(ctx context.Context, c console, settings config.C
 	if settings, err = config.Load(settings.File); err != nil {
 		return err
 	}
-	p, err := newPlan(settings, name, addressesOf(ctx, settings.Hostname, w))
+	p, err := newPlan(ctx, settings, name, addressesOf(ctx, settings.Hostname, w))
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(c.Out, "%s %s in %s; its DKIM keys %s in %s.\n", name, choose(added, "is added", "was there already"), settings.File,
-		choose(made, "are made", "were there already"), filepath.Join(settings.DKIM.Folder, name))
+		choose(made, "are made", "were there already"), place)
 	fmt.Fprintln(c.Out, choose(running, "The server takes its mail from now on.", "No server is running: it takes its mail when it is started."))
 	fmt.Fprintf(c.Out, "Add these records to its zone, then: sealpost dns check %s\n\n", name)
 	_, err = fmt.Fprint(c.Out, p.zone(w.now()))
@@ -111,19 +115,22 @@ func domainViews(ctx context.Context, settings config.Config) ([]domainView, err
 		return nil, err
 	}
 	views := []domainView{}
-	for _, d := range settings.Domains {
-		v := domainView{Domain: canonical(d), Selectors: []string{}}
-		keys, err := keysIn(filepath.Join(settings.DKIM.Folder, v.Domain))
-		if err != nil {
-			return nil, fmt.Errorf("read DKIM keys (dkim.folder): %w", err)
+	err = inStrongroom(ctx, settings, func(r strongroom) error {
+		for _, d := range settings.Domains {
+			v := domainView{Domain: canonical(d), Selectors: []string{}}
+			keys, err := keysIn(ctx, r.dkim, v.Domain)
+			if err != nil {
+				return err
+			}
+			for _, k := range inState(keys, keySigns) {
+				v.Selectors = append(v.Selectors, k.Selector)
+			}
+			v.count(people)
+			views = append(views, v)
 		}
-		for _, k := range inState(keys, "signs") {
-			v.Selectors = append(v.Selectors, k.Selector)
-		}
-		v.count(people)
-		views = append(views, v)
-	}
-	return views, nil
+		return nil
+	})
+	return views, err
 }
 
 // everybody lists the accounts, whether a server runs or not. The caller stays who
@@ -182,7 +189,7 @@ func (cmd domainRemoveCommand) Run(ctx context.Context, c console) error {
 		return err
 	}
 	fmt.Fprintf(c.Out, "%s is removed from %s; %s.\n", domain, settings.File, choose(running, "its mail is refused from now on", "no server is running"))
-	_, err = fmt.Fprintf(c.Out, "Take its MX record out of the DNS. Its DKIM keys stay in %s.\n", filepath.Join(settings.DKIM.Folder, canonical(domain)))
+	_, err = fmt.Fprintf(c.Out, "Take its MX record out of the DNS. Its DKIM keys stay in %s.\n", keyPlace(settings, canonical(domain)))
 	return err
 }
 

@@ -169,7 +169,7 @@ func TestDKIMRotate(t *testing.T) {
 		return out.String(), err
 	}
 	selectors := func() string {
-		keys, err := signingKeys(filepath.Join(s.settings.DKIM.Folder, "demo.test"))
+		keys, err := signingKeys(t.Context(), folderRack(s.settings.DKIM.Folder), "demo.test")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -243,7 +243,7 @@ func TestDKIMRotateBrokenOff(t *testing.T) {
 	if err := (dkimRotateCommand{Activate: true}).in(t.Context(), console{nil, &out, &out}, s.settings, w); err != nil {
 		t.Fatal(err)
 	}
-	keys, err := signingKeys(folder)
+	keys, err := signingKeys(t.Context(), folderRack(s.settings.DKIM.Folder), "demo.test")
 	if err != nil || len(keys) != 2 || keys[0].Selector != "s20270101ra" || keys[1].Selector != "s20270101ea" {
 		t.Errorf("%+v, %v", keys, err)
 	}

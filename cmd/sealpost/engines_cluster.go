@@ -50,20 +50,28 @@ func (e *engines) openCluster(ctx context.Context, settings config.Config, log *
 		return err
 	}
 	e.opened(lock.Close)
-	password, err := oneLine(settings.Cluster.PasswordFile)
-	if err != nil {
-		return fmt.Errorf("cluster.database_password_file: %w", err)
-	}
-	if c.db, err = postgres.Open(ctx, settings.Cluster.Database, postgres.Options{Password: password, Log: log}); err != nil {
+	if err := e.openDatabase(ctx, settings, log); err != nil {
 		return err
 	}
-	e.opened(c.db.Close)
 	if err := e.openKnown(ctx, settings); err != nil {
 		return err
 	}
 	e.index, e.accounts, e.signIns, e.drive, e.cabinet = c.db.Index(), c.db.Accounts(), c.db.SignIns(), c.db.Drive(), c.db.Cabinet()
 	e.peers, e.policies, e.values, e.papers = c.known.Peers(), c.known.Policies(), c.known.Values(), clusterPapers{c.known.Papers()}
 	return e.openRemote(ctx, settings, log)
+}
+
+// openDatabase opens the database, and nothing else.
+func (e *engines) openDatabase(ctx context.Context, settings config.Config, log *slog.Logger) error {
+	password, err := oneLine(settings.Cluster.PasswordFile)
+	if err != nil {
+		return fmt.Errorf("cluster.database_password_file: %w", err)
+	}
+	if e.cluster.db, err = postgres.Open(ctx, settings.Cluster.Database, postgres.Options{Password: password, Log: log}); err != nil {
+		return err
+	}
+	e.opened(e.cluster.db.Close)
+	return nil
 }
 
 // openKnown opens what is sealed under the node key: under that of the first node.

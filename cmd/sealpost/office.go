@@ -38,7 +38,7 @@ type office struct {
 	// is sent.
 	drop func(ctx context.Context, id queue.ID, tell bool) (told bool, err error)
 	// readAgain reads again what may change while connections stay; nil without a server.
-	readAgain func() reloadView
+	readAgain func(context.Context) reloadView
 }
 
 func openOffice(ctx context.Context, settings config.Config, log *slog.Logger) (*office, error) {

@@ -66,12 +66,12 @@ func TestAccountsLieWhereTheirRuleSays(t *testing.T) {
 	lies("ann", "rule west: with west")
 	lies("bob", "rule default: with east, west")
 	write(`"demo.test"`)
-	if v := up.reload(); !slices.Contains(v.Applied, "s3.rule") {
+	if v := up.reload(t.Context()); !slices.Contains(v.Applied, "s3.rule") {
 		t.Errorf("reload: %+v", v)
 	}
 	lies("bob", "rule west: with west")
 	write(`"demo.test", "other.test"]` + "\ncopies = 1\njurisdictions = [\"north\"")
-	if v := up.reload(); !slices.Contains(v.Restart, "s3.rule") {
+	if v := up.reload(t.Context()); !slices.Contains(v.Restart, "s3.rule") {
 		t.Errorf("reload: %+v", v)
 	}
 }

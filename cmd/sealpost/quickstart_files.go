@@ -182,8 +182,8 @@ func ifNil(err error, do func() error) error {
 	return do()
 }
 
-func (q *quickstart) makeDKIM(context.Context) error {
-	made, err := ensureKeys(q.settings, q.address.Domain, q.now())
+func (q *quickstart) makeDKIM(ctx context.Context) error {
+	made, err := folderRack(q.settings.DKIM.Folder).add(ctx, q.address.Domain, keySigns, q.now())
 	if err != nil {
 		return err
 	}
@@ -236,7 +236,7 @@ func (q *quickstart) issue(t *x509.Certificate, files config.TLS) error {
 
 // writeZone writes the records to a file; one that is there may have been edited.
 func (q *quickstart) writeZone(ctx context.Context) error {
-	p, err := newPlan(q.settings, q.address.Domain, addressesOf(ctx, q.settings.Hostname, q.world))
+	p, err := newPlan(ctx, q.settings, q.address.Domain, addressesOf(ctx, q.settings.Hostname, q.world))
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func (q *quickstart) explain(ctx context.Context, c console) error {
 	}
 	b.WriteString(l.lines(q.signIn() + q.ownKeys()))
 	printFindings(&b, l, in("What the world sees", seen...))
-	p, err := newPlan(q.settings, q.address.Domain, addressesOf(ctx, q.settings.Hostname, q.world))
+	p, err := newPlan(ctx, q.settings, q.address.Domain, addressesOf(ctx, q.settings.Hostname, q.world))
 	if err != nil {
 		return err
 	}

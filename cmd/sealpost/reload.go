@@ -73,11 +73,11 @@ func (v reloadView) print(w io.Writer) error {
 }
 
 // reloadServer is the operation; without a server there is nothing to do.
-func reloadServer(_ context.Context, o *office, _ struct{}) (reloadView, error) {
+func reloadServer(ctx context.Context, o *office, _ struct{}) (reloadView, error) {
 	if o.readAgain == nil {
 		return reloadView{Read: []string{}, Applied: []string{}, Restart: []string{}, Failed: []string{}}, nil
 	}
-	return o.readAgain(), nil
+	return o.readAgain(ctx), nil
 }
 
 // liveSettings are those that a running server takes up.
@@ -89,13 +89,13 @@ type liveSettings struct {
 
 // reload reads again what may change while connections stay. What cannot be read
 // stays as it was.
-func (s *server) reload() reloadView {
+func (s *server) reload(ctx context.Context) reloadView {
 	s.live.mu.Lock()
 	defer s.live.mu.Unlock()
 	v := reloadView{Read: []string{}, Applied: []string{}, Restart: []string{}, Failed: []string{}}
 	v.note("settings", s.takeUp(&v))
 	v.note("TLS certificate", s.identity.reload())
-	v.note("DKIM keys", s.signers.reload())
+	v.note("DKIM keys", s.signers.reload(ctx))
 	for _, f := range v.Failed {
 		s.log.Error("a reload left something as it was", "error", f)
 	}
@@ -126,7 +126,7 @@ func (s *server) takeUp(v *reloadView) error {
 		"domains":         func() { held.Domains = fresh.Domains; s.book.SetDomains(fresh.Domains) },
 		"tls.certificate": func() { held.TLS = fresh.TLS; s.identity.from(fresh.TLS) },
 		"tls.key":         func() { held.TLS = fresh.TLS; s.identity.from(fresh.TLS) },
-		"dkim.folder":     func() { held.DKIM = fresh.DKIM; s.signers.from(fresh.DKIM.Folder) },
+		"dkim.folder":     func() { held.DKIM = fresh.DKIM; s.signers.from(s.roomOf(*held).dkim) },
 		"reports.send":    func() { held.Reports = fresh.Reports; s.reports.on.Store(fresh.Reports.Send) },
 		"log.level":       func() { held.Log.Level = fresh.Log.Level; s.live.level.Set(logLevel(fresh.Log.Level)) },
 	}

@@ -60,7 +60,7 @@ func TestReload(t *testing.T) {
 	}
 	change("nonsense = 1\n")
 	fails(t, exitFailed, []string{"nonsense: no such setting"}, "reload", flag)
-	if v := up.reload(); len(v.Failed) != 1 || !strings.Contains(v.Failed[0], "settings: left as it was") || len(v.Read) != 2 { // as SIGHUP does it
+	if v := up.reload(t.Context()); len(v.Failed) != 1 || !strings.Contains(v.Failed[0], "settings: left as it was") || len(v.Read) != 2 { // as SIGHUP does it
 		t.Errorf("a file with a mistake: %+v", v)
 	}
 	change("", "tls.pem", "none.pem")

@@ -129,20 +129,20 @@ func serve(ctx context.Context, settings config.Config, log *slog.Logger, on occ
 
 // newServer builds everything once.
 func newServer(ctx context.Context, settings config.Config, log *slog.Logger) (*server, error) {
-	s := &server{began: time.Now(), failed: make(chan error, 1), resolver: newResolver(settings.DNS), signers: &signers{folder: settings.DKIM.Folder}}
+	s := &server{began: time.Now(), failed: make(chan error, 1), resolver: newResolver(settings.DNS)}
 	var err error
 	if s.office, err = openOffice(ctx, settings, log); err != nil {
 		return nil, err
 	}
 	s.live.held = settings
-	if err := s.build(); err != nil {
+	if err := s.build(ctx); err != nil {
 		return nil, errors.Join(err, s.office.Close())
 	}
 	return s, nil
 }
 
-func (s *server) build() error {
-	c := s.settings
+func (s *server) build(ctx context.Context) error {
+	c, keys := s.settings, s.roomOf(s.settings)
 	s.finder = s.newFinder()
 	var err error
 	if s.reports, err = s.newReports(); err != nil {
@@ -151,8 +151,11 @@ func (s *server) build() error {
 	if s.door, err = s.newDoor(s.secret); err != nil {
 		return err
 	}
-	s.identity = newIdentity(c, s.door.Serves, s.log)
-	if err := errors.Join(s.identity.reload(), s.signers.reload()); err != nil {
+	s.identity, s.signers = newIdentity(c, keys.certs, s.door.Serves, s.log), &signers{rack: keys.dkim}
+	if s.cluster != nil {
+		s.identity.turn = s.acmeTurn
+	}
+	if err := errors.Join(s.identity.reload(), s.signers.reload(ctx)); err != nil {
 		return err
 	}
 	strangers, judge := s.newInbound(), s.newScreen()
@@ -270,6 +273,7 @@ func (s *server) openDoors(ctx context.Context) error {
 	s.running.Go(func() { s.knocking.Run(sending) })
 	s.running.Go(func() { s.keepHouse(ctx) })
 	s.running.Go(func() { s.keepRemote(ctx) })
+	s.running.Go(func() { s.followKeys(ctx, lookAgain) })
 	s.running.Go(func() { forget(ctx) })
 	s.running.Go(func() { s.hours.run(ctx) })
 	go s.identity.warm(ctx) // no stop waits for an authority
@@ -313,7 +317,7 @@ func (s *server) wait(ctx context.Context, signals <-chan os.Signal) error {
 				s.log.Info("stopping", "signal", sig.String())
 				return nil
 			}
-			s.reload()
+			s.reload(ctx)
 		}
 	}
 }

@@ -1,60 +1,65 @@
 package main
 
 import (
-	"crypto/ed25519"
-	"errors"
+	"context"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"sealpost/smtp/mailauth"
 )
 
-// signers are the DKIM keys of the domains: FOLDER/DOMAIN/SELECTOR.pem. Of each
-// algorithm the selector that sorts last signs; quickstart and rotation name them
-// by date.
+// signers are the DKIM keys of the domains. Of each algorithm the selector that sorts last
+// signs; quickstart and rotation name them by date.
 type signers struct {
-	mu     sync.Mutex
-	folder string
-	read   map[string]*mailauth.Signer
+	mu   sync.Mutex
+	rack keyRack
+	read map[string]signer
+}
+
+// signer is that of one domain, and what it was made of.
+type signer struct {
+	*mailauth.Signer
+	held []heldKey
 }
 
 // of is the signer of a domain, or nil when it has no keys.
 func (s *signers) of(domain string) *mailauth.Signer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.read[domain]
+	return s.read[domain].Signer
 }
 
 // from says where the keys are read from next time.
-func (s *signers) from(folder string) {
+func (s *signers) from(rack keyRack) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.folder = folder
+	s.rack = rack
 }
 
 // reload reads all keys. On an error those that were read stay.
-func (s *signers) reload() error {
+func (s *signers) reload(ctx context.Context) error {
 	s.mu.Lock()
-	folder := s.folder
+	rack, was := s.rack, s.read
 	s.mu.Unlock()
-	domains, err := os.ReadDir(folder)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("read DKIM keys (dkim.folder): %w", err)
+	all, err := rack.all(ctx)
+	if err != nil {
+		return err
 	}
-	read := map[string]*mailauth.Signer{}
-	for _, d := range domains {
-		keys, err := signingKeys(filepath.Join(folder, d.Name()))
+	read := map[string]signer{}
+	for domain, held := range all {
+		if slices.EqualFunc(was[domain].held, held, heldKey.same) && len(held) > 0 {
+			read[domain] = was[domain]
+			continue
+		}
+		keys, err := newestOf(held)
 		if err != nil {
-			return fmt.Errorf("read DKIM keys (dkim.folder): %w", err)
+			return fmt.Errorf("DKIM keys of %s in %s: %w", domain, rack.place(domain), err)
 		}
 		if len(keys) > 0 {
-			read[d.Name()] = &mailauth.Signer{Domain: d.Name(), Keys: keys, Now: time.Now}
+			read[domain] = signer{&mailauth.Signer{Domain: domain, Keys: keys, Now: time.Now}, held}
 		}
 	}
 	s.mu.Lock()
@@ -63,31 +68,20 @@ func (s *signers) reload() error {
 	return nil
 }
 
-// signingKeys are the newest key of each algorithm in a folder.
-func signingKeys(dir string) ([]mailauth.SigningKey, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*.pem"))
-	if err != nil {
-		return nil, err
-	}
-	slices.Sort(files)
-	newest := map[bool]mailauth.SigningKey{}
-	for _, f := range files {
-		text, err := os.ReadFile(f)
-		if err != nil {
-			return nil, err
+// A node of a cluster looks whether another one changed the keys, a little less than
+// once a minute.
+const lookAgain = 50 * time.Second
+
+// followKeys has a node sign with the keys that all nodes sign with, until ctx ends.
+func (s *server) followKeys(ctx context.Context, every time.Duration) {
+	for s.cluster != nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(every - rand.N(every/5)):
 		}
-		key, err := mailauth.ParseKey(text)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f, err)
-		}
-		_, short := key.(ed25519.PrivateKey)
-		newest[short] = mailauth.SigningKey{Selector: strings.TrimSuffix(filepath.Base(f), ".pem"), Private: key}
-	}
-	var keys []mailauth.SigningKey
-	for _, short := range []bool{false, true} {
-		if k, ok := newest[short]; ok {
-			keys = append(keys, k)
+		if err := s.signers.reload(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("DKIM keys could not be read again, and those that were read go on signing", "error", err)
 		}
 	}
-	return keys, nil
 }

@@ -32,19 +32,22 @@ type identity struct {
 	now      atomic.Pointer[tls.Certificate]
 	acme     *autocert.Manager // nil: files
 	serves   func(host string) bool
+	turn     turns // nil: this machine is all there is
+	flights  flights
 	resting  resting
 	log      *slog.Logger
 	said     atomic.Int64 // when the authority was complained of last, in seconds
 }
 
-// newIdentity has an authority asked only for names that serves allows.
-func newIdentity(settings config.Config, serves func(host string) bool, log *slog.Logger) *identity {
+// newIdentity has an authority asked only for names that serves allows. What it gives
+// is kept in certs.
+func newIdentity(settings config.Config, certs autocert.Cache, serves func(host string) bool, log *slog.Logger) *identity {
 	i := &identity{hostname: settings.Hostname, serves: serves, log: log}
 	i.from(settings.TLS)
 	if settings.ACME.On {
 		i.acme = &autocert.Manager{
 			Prompt: autocert.AcceptTOS,
-			Cache:  autocert.DirCache(settings.ACME.Folder),
+			Cache:  certs,
 			Email:  settings.ACME.Email,
 			Client: &acme.Client{DirectoryURL: settings.ACME.Directory, UserAgent: "sealpost"},
 			HostPolicy: func(_ context.Context, host string) error {

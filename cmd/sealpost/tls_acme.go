@@ -33,9 +33,11 @@ func (i *identity) fromAuthority(hello *tls.ClientHelloInfo) (*tls.Certificate, 
 	if i.resting.at(name, time.Now()) {
 		return nil, errResting
 	}
-	cert, err := i.acme.GetCertificate(question(hello, name))
+	cert, err := i.ask(question(hello, name), name)
 	if err != nil {
-		i.resting.failed(name, time.Now())
+		if !errors.Is(err, errCertsAway) && !errors.Is(err, errResting) { // it was asked
+			i.resting.failed(name, time.Now())
+		}
 		i.complain(err)
 		return nil, err
 	}
@@ -102,28 +104,41 @@ type resting struct {
 }
 
 type rest struct {
-	failures int
-	until    time.Time
+	Failures int
+	Until    time.Time
 }
 
 func (r *resting) at(name string, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return now.Before(r.names[name].until)
+	return now.Before(r.names[name].Until)
 }
 
 // failed counts one failure of all that waited for the same question.
-func (r *resting) failed(name string, now time.Time) {
+func (r *resting) failed(name string, now time.Time) rest {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	last := r.names[name]
-	if now.Before(last.until) {
-		return
+	if now.Before(last.Until) {
+		return last
 	}
 	if r.names == nil {
 		r.names = map[string]rest{}
 	}
-	r.names[name] = rest{last.failures + 1, now.Add(rests[min(last.failures, len(rests)-1)])}
+	r.names[name] = rest{last.Failures + 1, now.Add(rests[min(last.Failures, len(rests)-1)])}
+	return r.names[name]
+}
+
+// adopt takes over what another node counted, if it knows of more.
+func (r *resting) adopt(name string, as rest) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.names == nil {
+		r.names = map[string]rest{}
+	}
+	if as.Failures > r.names[name].Failures {
+		r.names[name] = as
+	}
 }
 
 func (r *resting) over(name string) {

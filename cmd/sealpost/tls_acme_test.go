@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"golang.org/x/crypto/acme"
+	"golang.org/x/crypto/acme/autocert"
 
 	"sealpost/config"
 )
@@ -48,7 +49,7 @@ func TestAuthorityIsSpared(t *testing.T) {
 	t.Cleanup(authority.Close)
 	c := config.Default()
 	c.Hostname, c.ACME = "mx.a.test", config.ACME{On: true, Directory: authority.URL, Folder: t.TempDir()}
-	i := newIdentity(c, func(host string) bool { return host == "a.test" }, slog.New(slog.DiscardHandler))
+	i := newIdentity(c, autocert.DirCache(c.ACME.Folder), func(host string) bool { return host == "a.test" }, slog.New(slog.DiscardHandler))
 	hello := func(name string, protos ...string) *tls.ClientHelloInfo {
 		return &tls.ClientHelloInfo{ServerName: name, SupportedProtos: protos, SupportedVersions: []uint16{tls.VersionTLS13}}
 	}

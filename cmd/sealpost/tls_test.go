@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"golang.org/x/crypto/acme"
+	"golang.org/x/crypto/acme/autocert"
 
 	"sealpost/config"
 )
@@ -24,7 +25,7 @@ func TestAuthorityThatRefuses(t *testing.T) {
 	log := new(words)
 	c := config.Default()
 	c.Hostname, c.ACME = "mail.demo.test", config.ACME{On: true, Directory: authority.URL, Folder: t.TempDir()}
-	i := newIdentity(c, func(string) bool { return false }, slog.New(slog.NewTextHandler(log, nil)))
+	i := newIdentity(c, autocert.DirCache(c.ACME.Folder), func(string) bool { return false }, slog.New(slog.NewTextHandler(log, nil)))
 	try := func(name string, protos ...string) {
 		t.Helper()
 		if _, err := i.certificate(&tls.ClientHelloInfo{ServerName: name, SupportedProtos: protos, SupportedVersions: []uint16{tls.VersionTLS13},
