@@ -63,7 +63,7 @@ var blind = map[string][]string{
 }
 
 // supports are packages made for tests; nothing but tests imports them.
-var supports = []string{"storagetest", "faultfs", "memindex", "dnstest", "memqueue", "roomtest", "pgtest", "s3test", "limittest"}
+var supports = []string{"storagetest", "faultfs", "memindex", "dnstest", "memqueue", "roomtest", "pgtest", "s3test", "limittest", "relaytest", "natstest"}
 
 func room(pkg string) (name string, floor int, ok bool) {
 	for p := pkg; p != "."; p = filepath.Dir(p) {
@@ -183,6 +183,18 @@ func TestHouseFloorsSeesBreaches(t *testing.T) {
 			t.Errorf("%s may not import %s: %s", c[0], c[1], why)
 		}
 	}
+}
+
+// A server of NATS is run by tests alone: packages made for them, which nothing else imports.
+func TestHouseShipsNoServerOfNATS(t *testing.T) {
+	t.Parallel()
+	eachFile(t, func(_, path string, _ *token.FileSet, f *ast.File) {
+		for _, spec := range f.Imports {
+			if imp, _ := strconv.Unquote(spec.Path.Value); strings.HasPrefix(imp, "github.com/nats-io/nats-server") {
+				t.Errorf("%s imports %s", path, imp)
+			}
+		}
+	})
 }
 
 // Long functions and files hide a name; these are the hard ends of the style.
