@@ -16,6 +16,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"sealpost/mail"
+	"sealpost/mailstore/notify"
 	"sealpost/pgp"
 )
 
@@ -35,6 +36,9 @@ type Book struct {
 	// Entered, if set before use, is told of every program that signed in: by which of its
 	// account's app passwords, at which door (a scope) and from where.
 	Entered func(ctx context.Context, e Entrant, door string, host netip.Addr)
+	// Bus, if set before use, tells other nodes when something is revoked here (Topic), and
+	// this one when it is there. Follow acts on it.
+	Bus *notify.Bus
 
 	store   Store
 	domains atomic.Pointer[map[string]bool] // keys as mail.Address writes them
@@ -44,7 +48,8 @@ type Book struct {
 	logins  *loginCache
 	pace    time.Duration // see answerAfter
 	watched watched
-	write   sync.Mutex // one read-change-write at a time
+	stale   notify.Recheck[ID] // watched accounts that may have changed elsewhere
+	write   sync.Mutex         // one read-change-write at a time
 }
 
 type certKey struct {

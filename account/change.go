@@ -133,6 +133,7 @@ func (b *Book) Remove(ctx context.Context, id ID) error {
 		return fmt.Errorf("remove account %s: %w", id, err)
 	}
 	b.watched.review(Account{ID: id})
+	b.revoked(id)
 	return nil
 }
 
@@ -237,8 +238,9 @@ const tries = 16
 func (b *Book) change(ctx context.Context, id ID, edit func(*Account) error) (a Account, err error) {
 	b.write.Lock()
 	defer b.write.Unlock()
+	var fewer bool
 	for range tries {
-		if a, err = b.edited(ctx, id, edit); !errors.Is(err, ErrConflict) {
+		if a, fewer, err = b.edited(ctx, id, edit); !errors.Is(err, ErrConflict) {
 			break
 		}
 	}
@@ -246,26 +248,31 @@ func (b *Book) change(ctx context.Context, id ID, edit func(*Account) error) (a 
 		return Account{}, err
 	}
 	b.watched.review(a)
+	if fewer {
+		b.revoked(id)
+	}
 	return a, nil
 }
 
-// edited is one try of change.
-func (b *Book) edited(ctx context.Context, id ID, edit func(*Account) error) (Account, error) {
-	a, err := b.store.Account(ctx, id)
+// edited is one try of change. fewer says that an app password is gone.
+func (b *Book) edited(ctx context.Context, id ID, edit func(*Account) error) (a Account, fewer bool, err error) {
+	a, err = b.store.Account(ctx, id)
 	if err != nil {
-		return Account{}, fmt.Errorf("read account %s: %w", id, err)
+		return Account{}, false, fmt.Errorf("read account %s: %w", id, err)
 	}
+	before := a.Passwords
 	// The store may hand out shared slices: an edit works on its own.
 	a.Addresses = slices.Clone(a.Addresses)
 	a.Former = slices.Clone(a.Former)
 	a.CatchAll = slices.Clone(a.CatchAll)
 	a.Passwords = slices.Clone(a.Passwords)
 	if err := edit(&a); err != nil {
-		return Account{}, err
+		return Account{}, false, err
 	}
 	if err := b.store.Put(ctx, a); err != nil {
-		return Account{}, fmt.Errorf("write account %s: %w", id, err)
+		return Account{}, false, fmt.Errorf("write account %s: %w", id, err)
 	}
 	a.Revision++
-	return a, nil
+	fewer = slices.ContainsFunc(before, func(p Password) bool { return !a.has(p.Name, markOf(p)) })
+	return a, fewer, nil
 }

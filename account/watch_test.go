@@ -3,8 +3,11 @@ package account
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"sealpost/mailstore/notify"
 )
 
 // bell is a gone function, and what says whether it was called.
@@ -93,5 +96,136 @@ func TestWatchEnds(t *testing.T) {
 	s.fail = errors.New("disk on fire")
 	if err := b.Watch(t.Context(), alice.ID, "phone", func() {}); err == nil {
 		t.Error("nobody can tell whether the password is good, and that is no error")
+	}
+}
+
+// nodes are two books on one store, of which each hears what the other one publishes.
+func nodes(t *testing.T) (here, there *Book) {
+	t.Helper()
+	here, s, c := newBook(t)
+	there = NewBook(s, []string{"demo.test"}, here.secret, c.Now)
+	here.Bus = new(notify.Bus)
+	there.Bus = here.Bus
+	return here, there
+}
+
+// What is revoked on one node is told on another one that follows: an app password, also if
+// another one has its name by then, and a whole account; and nobody else is told.
+func TestWatchHearsOtherNodes(t *testing.T) {
+	t.Parallel()
+	here, there := nodes(t)
+	alice := add(t, here, "alice@demo.test")
+	told := map[string]func() bool{}
+	for _, name := range []string{"phone", "laptop", "tablet"} {
+		addPassword(t, here, alice.ID, name)
+		gone, was := bell()
+		told[name] = was
+		if err := there.Watch(t.Context(), alice.ID, name, gone); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"phone", "laptop"} {
+		if err := here.RemovePassword(t.Context(), alice.ID, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	addPassword(t, here, alice.ID, "phone") // before the other node looks
+	go there.Follow(t.Context())
+	await := func(name string) {
+		t.Helper()
+		for deadline := time.Now().Add(5 * time.Second); !told[name](); time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("nobody on the other node was told of %q", name)
+			}
+		}
+	}
+	await("phone")
+	await("laptop")
+	later, laterGone := bell()
+	if err := there.Watch(t.Context(), alice.ID, "phone", later); err != nil {
+		t.Fatal(err)
+	}
+	here.Bus.Publish(Topic(alice.ID)) // without a reason: as at each minute's look
+	time.Sleep(50 * time.Millisecond)
+	if told["tablet"]() || laterGone() {
+		t.Error("told, although the app password is good")
+	}
+	if err := here.Remove(t.Context(), alice.ID); err != nil {
+		t.Fatal(err)
+	}
+	await("tablet")
+}
+
+// A book that cannot read an account now asks again, and tells nobody meanwhile.
+func TestFollowAsksAgain(t *testing.T) {
+	t.Parallel()
+	b, s, _ := newBook(t)
+	b.Bus = new(notify.Bus)
+	alice := add(t, b, "alice@demo.test")
+	addPassword(t, b, alice.ID, "phone")
+	gone, told := bell()
+	if err := b.Watch(t.Context(), alice.ID, "phone", gone); err != nil {
+		t.Fatal(err)
+	}
+	failing := &failing{Store: s}
+	failing.fail.Store(true)
+	b.store = failing
+	go b.Follow(t.Context())
+	b.Bus.Publish(Topic(alice.ID))
+	time.Sleep(50 * time.Millisecond)
+	if told() {
+		t.Error("a store that fails is taken for a revoked password")
+	}
+	a, _ := s.Account(t.Context(), alice.ID)
+	a.Passwords = nil
+	if err := s.Put(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	failing.fail.Store(false)
+	for deadline := time.Now().Add(5 * time.Second); !told(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody asked again")
+		}
+	}
+}
+
+// failing is a store that does not answer for a while.
+type failing struct {
+	Store
+	fail atomic.Bool
+}
+
+func (f *failing) Account(ctx context.Context, id ID) (Account, error) {
+	if f.fail.Load() {
+		return Account{}, errors.New("no answer")
+	}
+	return f.Store.Account(ctx, id)
+}
+
+// A watch that ends leaves nothing on the bus.
+func TestWatchLeavesTheBus(t *testing.T) {
+	t.Parallel()
+	b, _, _ := newBook(t)
+	b.Bus = new(notify.Bus)
+	alice := add(t, b, "alice@demo.test")
+	addPassword(t, b, alice.ID, "phone")
+	ctx, cancel := context.WithCancel(t.Context())
+	for range 3 {
+		if err := b.Watch(ctx, alice.ID, "phone", func() {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancel()
+	for deadline := time.Now().Add(5 * time.Second); b.watched.any(alice.ID); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the watches stay for ever")
+		}
+	}
+	b.Bus.Publish(Topic(alice.ID))
+	b.stale.Mark("none")
+	looked := make(chan ID, 10)
+	go b.stale.Run(t.Context(), func(_ context.Context, id ID) error { looked <- id; return nil })
+	if id := <-looked; id != "none" {
+		t.Errorf("somebody still looks after %q", id)
 	}
 }

@@ -229,7 +229,7 @@ func (d *Desk) Forget(ctx context.Context, id account.ID) error {
 	}
 	d.asking.drop(id)
 	d.failed.take(id)
-	d.watching.review(id, []string{""}, nil)
+	d.ended(id, []string{""}, nil)
 	return nil
 }
 
@@ -259,7 +259,7 @@ func (d *Desk) ForgetFactors(ctx context.Context, id account.ID) error {
 			return err
 		}
 		if err = d.Store.Put(ctx, r); !errors.Is(err, ErrConflict) {
-			d.watching.review(id, []string{""}, nil)
+			d.ended(id, []string{""}, nil)
 			return err
 		}
 	}

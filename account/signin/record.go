@@ -163,7 +163,7 @@ func (d *Desk) change(ctx context.Context, id account.ID, edit func(*state) erro
 		}
 		err = d.Store.Put(ctx, r)
 		if err == nil {
-			d.watching.review(id, before, sessionIDs(s))
+			d.ended(id, before, sessionIDs(s))
 			return s, nil
 		}
 		if !errors.Is(err, ErrConflict) {

@@ -144,10 +144,47 @@ func (d *Desk) History(ctx context.Context, id account.ID) ([]Line, error) {
 	return all[:min(len(all), maxHistory)], nil
 }
 
-// watching is who wants to know when a session ends. It knows what this process ends.
+// ended tells who watches sessions, here and on other nodes, that only those of after are left
+// of those before.
+func (d *Desk) ended(id account.ID, before, after []string) {
+	gone := slices.ContainsFunc(before, func(one string) bool { return !slices.Contains(after, one) })
+	if !gone {
+		return
+	}
+	d.watching.review(id, after)
+	if d.Bus != nil {
+		d.Bus.Publish(account.Topic(id))
+	}
+}
+
+// Follow reads again what other nodes may have ended, and tells those who watch it, until ctx
+// ends. Without it nobody hears of what is ended elsewhere.
+func (d *Desk) Follow(ctx context.Context) {
+	d.stale.Run(ctx, func(ctx context.Context, id account.ID) error {
+		if !d.watching.any(id) {
+			return nil
+		}
+		s, err := d.read(ctx, id)
+		if errors.Is(err, ErrNone) {
+			s, err = new(state), nil
+		}
+		if err == nil {
+			d.watching.review(id, sessionIDs(s))
+		}
+		return err
+	})
+}
+
+// watching is who wants to know when a session ends.
 type watching struct {
 	mu  sync.Mutex
-	all map[account.ID]map[*watch]struct{}
+	all map[account.ID]*circle
+}
+
+// circle are those who watch sessions of one account.
+type circle struct {
+	watches map[*watch]struct{}
+	end     func() // of hearing other nodes, or nil
 }
 
 type watch struct {
@@ -156,11 +193,12 @@ type watch struct {
 }
 
 // Watch calls gone, once and at most, when a session is ended or its account's sign-in
-// removed, on a goroutine that gone must not hold up; at once if that happened before.
+// removed, on a goroutine that gone must not hold up; at once if that happened before. What
+// another node ends is heard of through the bus, within a minute at worst.
 // It watches until ctx ends. A session that runs out is not told.
 func (d *Desk) Watch(ctx context.Context, id account.ID, session string, gone func()) error {
 	w := &watch{session, sync.OnceFunc(gone)}
-	d.watching.add(id, w)
+	d.watching.add(d, id, w)
 	context.AfterFunc(ctx, func() { d.watching.remove(id, w) })
 	s, err := d.read(ctx, id)
 	switch {
@@ -172,35 +210,55 @@ func (d *Desk) Watch(ctx context.Context, id account.ID, session string, gone fu
 	return nil
 }
 
-func (w *watching) add(id account.ID, one *watch) {
+func (w *watching) add(d *Desk, id account.ID, one *watch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.all == nil {
-		w.all = map[account.ID]map[*watch]struct{}{}
+		w.all = map[account.ID]*circle{}
 	}
-	if w.all[id] == nil {
-		w.all[id] = map[*watch]struct{}{}
+	c := w.all[id]
+	if c == nil {
+		c = &circle{watches: map[*watch]struct{}{}}
+		if d.Bus != nil {
+			c.end = d.Bus.Watch(account.Topic(id), func() { d.stale.Mark(id) })
+		}
+		w.all[id] = c
 	}
-	w.all[id][one] = struct{}{}
+	c.watches[one] = struct{}{}
+}
+
+// any says whether an account is watched.
+func (w *watching) any(id account.ID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.all[id] != nil
 }
 
 func (w *watching) remove(id account.ID, one *watch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if delete(w.all[id], one); len(w.all[id]) == 0 {
+	c := w.all[id]
+	if c == nil {
+		return
+	}
+	if delete(c.watches, one); len(c.watches) == 0 {
+		if c.end != nil {
+			c.end()
+		}
 		delete(w.all, id)
 	}
 }
 
-// review tells those whose session was there before and is no more.
-func (w *watching) review(id account.ID, before, after []string) {
-	if slices.Equal(before, after) {
-		return
-	}
+// review tells those whose session is not among those that are left.
+func (w *watching) review(id account.ID, left []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for one := range w.all[id] {
-		if !slices.Contains(after, one.session) {
+	c := w.all[id]
+	if c == nil {
+		return
+	}
+	for one := range c.watches {
+		if !slices.Contains(left, one.session) {
 			go one.gone()
 		}
 	}

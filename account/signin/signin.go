@@ -31,6 +31,7 @@ import (
 	"sealpost/account"
 	"sealpost/filestore/nodekey"
 	"sealpost/mail"
+	"sealpost/mailstore/notify"
 )
 
 var (
@@ -137,6 +138,9 @@ type Desk struct {
 	Log     *slog.Logger
 	Now     func() time.Time
 	Opened  func() // of a test, that counts the records that are opened
+	// Bus, if there is one, tells other nodes when a session ends here (account.Topic), and
+	// this one when one ended there. Follow acts on it.
+	Bus *notify.Bus
 
 	begin    sync.Once
 	nobody   Record // what is opened for an address that has no sign-in
@@ -147,7 +151,8 @@ type Desk struct {
 	rights   *rights
 	noted    *noted
 	watching watching
-	joining  sync.Mutex // one at a time: an invitation and an address are looked at, then taken
+	stale    notify.Recheck[account.ID] // watched accounts whose sessions may have ended elsewhere
+	joining  sync.Mutex                 // one at a time: an invitation and an address are looked at, then taken
 	newcomer *account.Throttle
 }
 

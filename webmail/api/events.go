@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"sealpost/account"
 	"sealpost/filestore/drive"
 	"sealpost/mailstore"
 	rooms "sealpost/mailstore/cabinet"
@@ -89,7 +90,9 @@ func (l *listener) run(ctx context.Context) {
 	defer end()
 	outbox, end := l.Store.Bus.Subscribe(OutboxTopic(string(l.owner)))
 	defer end()
-	account, end := l.Store.Bus.Subscribe(AccountTopic(string(l.owner)))
+	changed, end := l.Store.Bus.Subscribe(AccountTopic(string(l.owner)))
+	defer end()
+	revoked, end := l.Store.Bus.Subscribe(account.Topic(account.ID(l.owner)))
 	defer end()
 	brought, end := l.Store.Bus.Subscribe(drive.Topic(drive.Owner(l.owner)))
 	defer end()
@@ -122,8 +125,10 @@ func (l *listener) run(ctx context.Context) {
 			ok = l.tell("outbox", "{}")
 		case <-brought:
 			ok = l.tell("brought", "{}")
-		case <-account:
+		case <-changed:
 			ok = l.alive() && l.tell("account", "{}")
+		case <-revoked:
+			ok = l.alive()
 		case <-beat.C:
 			ok = l.alive() && l.say(": \n\n")
 		}

@@ -320,19 +320,25 @@ func TestEvents(t *testing.T) {
 // A stream ends with what let it in.
 func TestEventsEndWithTheSession(t *testing.T) {
 	t.Parallel()
-	w := newMailWorld(t)
-	w.heartbeat = 50 * time.Millisecond
-	url, client := w.served()
-	s := w.listen(url, client)
-	s.next()
-	if err := w.Book.RemovePassword(t.Context(), w.carol.ID, "test"); err != nil {
-		t.Fatal(err)
-	}
-	if name, _, _ := s.next(); name != "bye" {
-		t.Errorf("event %q after the app password was revoked", name)
-	}
-	if name, _, _ := s.next(); name != "" {
-		t.Errorf("event %q after bye", name)
+	for _, told := range []bool{true, false} { // at once, by the bus; or at the next beat
+		w := newMailWorld(t)
+		if !told {
+			w.heartbeat = 50 * time.Millisecond
+			w.Book.Bus = nil
+		}
+		url, client := w.served()
+		s := w.listen(url, client)
+		s.next()
+		if err := w.Book.RemovePassword(t.Context(), w.carol.ID, "test"); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if name, _, _ := s.next(); name != "bye" || time.Since(began) > heartbeat/2 {
+			t.Errorf("event %q %v after the app password was revoked", name, time.Since(began))
+		}
+		if name, _, _ := s.next(); name != "" {
+			t.Errorf("event %q after bye", name)
+		}
 	}
 }
 

@@ -372,6 +372,46 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
+// A session that one node ends is told on another one, which follows, and nobody else is.
+func TestSessionsEndElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.attach(w.alice)
+	q := p.another()
+	there := &signin.Desk{Store: w.db.SignIns(), Book: w.Book, Key: w.SignIns.Key, Secret: w.SignIns.Secret, Log: w.Log, Now: w.now, Bus: w.Store.Bus}
+	go there.Follow(t.Context())
+	gone := make(chan string, 2)
+	for _, id := range []string{p.session.ID, q.session.ID} {
+		if err := there.Watch(t.Context(), w.alice.ID, id, func() { gone <- id }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Store.Bus.Publish(account.Topic(w.alice.ID)) // without a reason
+	time.Sleep(50 * time.Millisecond)
+	if len(gone) > 0 {
+		t.Error("told of a session that lives")
+	}
+	for _, id := range []string{p.session.ID, ""} {
+		var err error
+		if id != "" {
+			err = w.SignIns.End(t.Context(), w.alice.ID, id)
+		} else {
+			id, err = q.session.ID, w.SignIns.Forget(t.Context(), w.alice.ID)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case was := <-gone:
+			if was != id {
+				t.Errorf("told of another session")
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatal("nobody on the other node was told")
+		}
+	}
+}
+
 func TestSessionsEnd(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -136,8 +136,9 @@ func newWorld(t testing.TB) *world {
 		Welcome: func(ctx context.Context, a account.Account) error {
 			return w.Store.Welcome(ctx, mailstore.Owner(a.ID), a.Quota)
 		},
-		Log: log, Now: w.now,
+		Log: log, Now: w.now, Bus: w.Store.Bus,
 	}
+	book.Bus = w.Store.Bus
 	w.alice, w.bob = w.open("alice@demo.test", testKeys()[0]), w.open("bob@demo.test", testKeys()[1])
 	w.handler = w.Handler()
 	return w
