@@ -53,7 +53,11 @@ func openOffice(ctx context.Context, settings config.Config, log *slog.Logger) (
 		return nil, err
 	}
 	o := &office{settings: settings, log: log, vault: newVault(e, settings, log)}
-	if err := o.furnish(); err != nil {
+	err = o.furnish()
+	if err == nil {
+		err = o.join(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, o.Close())
 	}
 	return o, nil
@@ -74,9 +78,10 @@ func (o *office) furnish() (err error) {
 		Log:   o.log,
 		Now:   time.Now,
 	}
+	o.book.Bus = o.store.Bus
 	o.files = o.newDrive()
 	o.desk = &signin.Desk{
-		Store: o.signIns, Book: o.book, Key: o.key, Secret: o.secret, Log: o.log, Now: time.Now,
+		Store: o.signIns, Book: o.book, Key: o.key, Secret: o.secret, Log: o.log, Now: time.Now, Bus: o.store.Bus,
 		Welcome: func(ctx context.Context, a account.Account) error { return o.store.Welcome(ctx, owner(a), a.Quota) },
 	}
 	o.book.Entered = func(ctx context.Context, e account.Entrant, door string, host netip.Addr) {

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"sync"
+
+	"sealpost/mailstore/notify"
+	"sealpost/storage/nats"
+)
+
+// join has the office act on what is revoked, and joins its bus to those of the other nodes, until
+// the engines are closed: for a command too, of which a server may have to hear.
+func (o *office) join(ctx context.Context) error {
+	all := []func(context.Context){o.book.Follow, o.desk.Follow}
+	if o.cluster != nil {
+		wire, err := o.newWire()
+		if err != nil {
+			return err
+		}
+		all = append(all, notify.NewRelay(o.store.Bus, wire, o.secret, o.log).Run)
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	for _, run := range all {
+		running.Go(func() { run(ctx) })
+	}
+	o.opened(func() error {
+		stop()
+		running.Wait()
+		return nil
+	})
+	return nil
+}
+
+// newWire is what carries hints between nodes: NATS where there is one, or the database.
+func (o *office) newWire() (notify.Wire, error) {
+	if c := o.settings.Cluster; len(c.NATS) > 0 {
+		return nats.New(nats.Options{Servers: c.NATS, Credentials: c.Credentials})
+	}
+	return o.cluster.db.Hints(), nil
+}
