@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -8,18 +9,40 @@ import (
 	"sealpost/config"
 )
 
-type checkCommand struct{ settingsFile }
+type checkCommand struct {
+	settingsFile
+	Local bool `help:"Read the settings alone, and ask no database, bucket or server."`
+}
 
 func (cmd checkCommand) Help() string {
 	return "Reads the configuration as serve would, and the TLS certificate it names. " +
-		"Every mistake is told with its line and what was expected there."
+		"Every mistake is told with its line and what was expected there. Of a node it tries what all nodes share as well: " +
+		"it asks the database, writes, reads and removes an object in each bucket, and greets NATS."
 }
 
-func (cmd checkCommand) Run(c console) error {
+func (cmd checkCommand) Run(ctx context.Context, c console) error {
 	settings, err := config.Load(cmd.Config)
 	if err != nil {
 		return err
 	}
+	if settings.Cluster.On() {
+		if err := clusterable(settings); err != nil {
+			return err
+		}
+	}
+	if err := cmd.certificate(settings, c); err != nil || cmd.Local || !settings.Cluster.On() {
+		return err
+	}
+	all := in(partShared, sharedFindings(ctx, settings)...)
+	printFindings(c.Out, style(c), all)
+	if ill(all) {
+		return errIll
+	}
+	return nil
+}
+
+// certificate says what there is, and looks at the certificate.
+func (cmd checkCommand) certificate(settings config.Config, c console) error {
 	if settings.ACME.On {
 		_, err := fmt.Fprintf(c.Out, "%s is well: %s for %s, data in %s, certificates by ACME\n",
 			cmd.Config, settings.Hostname, strings.Join(settings.Domains, ", "), settings.Data)

@@ -31,6 +31,7 @@ const (
 	partIn      = "Mail comes in"
 	partOut     = "Mail goes out"
 	partPeople  = "Keys"
+	partShared  = "What nodes share"
 	partMachine = "This machine"
 )
 
@@ -74,12 +75,13 @@ func (cmd doctorCommand) in(ctx context.Context, c console, settings config.Conf
 func (cmd doctorCommand) examine(ctx context.Context, settings config.Config, w world) page {
 	f, server, trouble := cmd.server(ctx, settings) // first: it may act as another user for a moment
 	var far [3][]finding
-	var names []finding
+	var names, shared []finding
 	var asked sync.WaitGroup
 	if !cmd.Local && !cmd.Alive {
 		asked.Go(func() { far[0] = []finding{w.portOut(ctx, settings.Outbound.Smarthost)} })
 		asked.Go(func() { far[1] = []finding{w.listed(ctx, settings)} })
 		asked.Go(func() { far[2] = []finding{w.clock(ctx)} })
+		asked.Go(func() { shared = sharedFindings(ctx, settings) })
 		asked.Go(func() { names = summaryDNS(ctx, settings, w) })
 	}
 	doors := []finding{server}
@@ -89,7 +91,7 @@ func (cmd doctorCommand) examine(ctx context.Context, settings config.Config, w 
 	}
 	asked.Wait()
 	all := in(partIn, doors...)
-	all = append(all, names...)
+	all = append(append(all, names...), in(partShared, shared...)...)
 	all = append(all, in(partOut, append(far[0], far[1]...)...)...)
 	machine := append(far[2], machineFindings(settings, f)...)
 	if cmd.Alive {
@@ -106,8 +108,9 @@ func (cmd doctorCommand) examine(ctx context.Context, settings config.Config, w 
 // server says whether a server runs, and what it knows.
 func (cmd doctorCommand) server(ctx context.Context, settings config.Config) (facts, finding, error) {
 	g := finding{Name: "server", State: well, Text: "runs"}
-	if _, err := os.Stat(filepath.Join(settings.Data, "VERSION")); errors.Is(err, os.ErrNotExist) {
-		g.State, g.Text, g.Fix = bad, "there is no data in "+settings.Data, "sealpost quickstart ADDRESS begins"
+	begun := choose(settings.Cluster.On(), clusterMark, "VERSION")
+	if _, err := os.Stat(filepath.Join(settings.Data, begun)); errors.Is(err, os.ErrNotExist) {
+		g.State, g.Text, g.Fix = bad, "there is no data in "+settings.Data, choose(settings.Cluster.On(), startLine(settings), "sealpost quickstart ADDRESS begins")
 		return facts{}, g, err
 	}
 	f, err := askFacts(ctx, settings)
@@ -232,7 +235,7 @@ func in(part string, all ...finding) []finding {
 
 // arranged keeps the parts together.
 func arranged(all []finding) (sorted []finding) {
-	for _, part := range []string{partIn, partOut, partPeople, partMachine} {
+	for _, part := range []string{partIn, partOut, partPeople, partShared, partMachine} {
 		for _, f := range all {
 			if f.Part == part {
 				sorted = append(sorted, f)
@@ -249,6 +252,8 @@ func conclude(all []finding, local bool) string {
 		broken[f.Part] = broken[f.Part] || f.State == bad
 	}
 	switch {
+	case broken[partShared]:
+		return "This node does not reach all that nodes share."
 	case broken[partIn] && broken[partOut]:
 		return "Mail flows neither in nor out."
 	case broken[partIn]:

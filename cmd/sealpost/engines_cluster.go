@@ -126,8 +126,15 @@ type clusterPapers struct{ postgres.Papers }
 func (p clusterPapers) Drawer(purpose string) drawer { return p.Papers.Drawer(purpose) }
 
 // clustered refuses settings that many nodes cannot have, and a folder that holds a server's
-// mail, which would be served no more.
+// mail, which would be served no more; and marks the folder as a node's.
 func clustered(settings config.Config) error {
+	if err := clusterable(settings); err != nil {
+		return err
+	}
+	return writeAside(filepath.Join(settings.Data, clusterMark), []byte("What this node serves is where cluster.database says.\n"), 0o600)
+}
+
+func clusterable(settings config.Config) error {
 	if settings.Queue.Mode == "strict" {
 		return errors.New("queue.mode: strict keeps mail in the memory of one machine: expected sealed where cluster.database is set")
 	}
@@ -137,7 +144,7 @@ func clustered(settings config.Config) error {
 	if info, err := os.Stat(filepath.Join(settings.Data, "index.db")); err == nil && info.Size() > 0 {
 		return fmt.Errorf("%s holds the mail of a server without cluster.database: sealpost migrate moves it", settings.Data)
 	}
-	return writeAside(filepath.Join(settings.Data, clusterMark), []byte("What this node serves is where cluster.database says.\n"), 0o600)
+	return nil
 }
 
 // notClustered refuses to begin an empty server where a node of a cluster was.
