@@ -28,7 +28,7 @@ func TestSeededFaults(t *testing.T) {
 	}
 	t.Parallel()
 	due := dueFaults()
-	for _, f := range slices.Concat(faults, faultsOut, faultsWeb, faultsIMAP, faultsCluster, faultsPlace) {
+	for _, f := range slices.Concat(faults, faultsOut, faultsWeb, faultsIMAP, faultsCluster, faultsPlace, faultsNodes) {
 		path := filepath.Join("..", f.file)
 		f.guarded(t)
 		if sown(t, path, f.old, f.new); !due(f.file, f.old, f.run) {

@@ -266,9 +266,8 @@ func (d *Desk) ForgetFactors(ctx context.Context, id account.ID) error {
 	return ErrConflict
 }
 
-// Tidy writes down what waits in memory and removes what is over: invitations, sessions,
-// and what a joining that was broken off left.
-func (d *Desk) Tidy(ctx context.Context) error {
+// WriteDown writes down what waits in memory: tries that failed.
+func (d *Desk) WriteDown(ctx context.Context) error {
 	d.start()
 	var errs []error
 	for _, id := range d.failed.accounts() {
@@ -276,6 +275,13 @@ func (d *Desk) Tidy(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
+	return errors.Join(errs...)
+}
+
+// Tidy writes down what waits in memory and removes what is over: invitations, sessions,
+// and what a joining that was broken off left. Any number of nodes may do so.
+func (d *Desk) Tidy(ctx context.Context) error {
+	errs := []error{d.WriteDown(ctx)}
 	rows, err := d.Store.Invitations(ctx)
 	errs = append(errs, err)
 	for _, r := range rows {

@@ -29,6 +29,7 @@ import (
 	"unicode/utf8"
 
 	"sealpost/account"
+	"sealpost/account/limit"
 	"sealpost/filestore/nodekey"
 	"sealpost/mail"
 	"sealpost/mailstore/notify"
@@ -131,6 +132,7 @@ type Desk struct {
 	Store    Store
 	Book     *account.Book
 	Throttle *account.Throttle // nil: nobody is slowed down
+	Limits   *limit.Ledger     // where other nodes hear of guesses; nil: there are none
 	Key      *nodekey.Key
 	Secret   []byte // feeds the false salts that strangers are shown, and challenges
 	// Welcome makes the mailboxes of a new account.
@@ -160,7 +162,7 @@ type Desk struct {
 func (d *Desk) start() {
 	d.begin.Do(func() {
 		d.asking, d.codes, d.spent, d.failed, d.rights, d.noted = newAsking(), newCodes(), newSpent(), newFailed(), newRights(), newNoted()
-		d.newcomer = account.NewThrottle(joinPaces, d.Now)
+		d.newcomer = account.SharedThrottle(joinPaces, d.Now, d.Limits, "join")
 		d.nobody = d.stranger()
 	})
 }

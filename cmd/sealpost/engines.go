@@ -12,6 +12,7 @@ import (
 	"sealpost/config"
 	"sealpost/filestore"
 	"sealpost/filestore/drive"
+	"sealpost/filestore/lease"
 	"sealpost/filestore/nodekey"
 	"sealpost/mailstore"
 	"sealpost/mailstore/cabinet"
@@ -58,6 +59,11 @@ type shelf struct {
 type values interface {
 	Get(ctx context.Context, name string) ([]byte, error) // nil: there is none
 	Put(ctx context.Context, name string, value []byte) error
+	// PutUnder is Put by who has a lease, and fails with lease.ErrFenced once another has it.
+	PutUnder(ctx context.Context, by lease.Held, name string, value []byte) error
+	// Change puts what change makes of a value in its place, and nobody else does meanwhile.
+	// change may be called more than once.
+	Change(ctx context.Context, name string, change func(old []byte) ([]byte, error)) error
 }
 
 // papers are small things to remember of accounts, by purpose.

@@ -109,7 +109,7 @@ func (e *engines) openSealed(settings config.Config, log *slog.Logger) (err erro
 	if f.outboxTexts, err = e.openBlobs(outboxTexts, log); err != nil {
 		return fmt.Errorf("open texts of the outbox: %w", err)
 	}
-	e.peers, e.policies, e.values, e.papers = f.known.Peers(), f.known.Policies(), f.known.Values(), folderPapers{f.papers}
+	e.peers, e.policies, e.values, e.papers = f.known.Peers(), f.known.Policies(), newFolderValues(f.known.Values()), folderPapers{f.papers}
 	e.leaving, e.held = shelf{f.queue, f.queueTexts, time.Now}, shelf{f.outbox, f.outboxTexts, time.Now}
 	return nil
 }

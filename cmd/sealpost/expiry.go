@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"sealpost/account"
+	"sealpost/filestore/lease"
 	"sealpost/mail"
 	"sealpost/pgp"
 	"sealpost/smtp"
@@ -44,10 +47,11 @@ func (s *server) newKeyWatch() *keyWatch {
 	}
 }
 
-// run looks at all keys, now and every hour.
-func (x *keyWatch) run(ctx context.Context) {
+// run looks at all keys, now and every hour, while this node has the lease.
+func (x *keyWatch) run(ctx context.Context, by lease.Held) {
+	defer x.near.Store(nil)
 	for {
-		if err := x.look(ctx, x.now()); err != nil && ctx.Err() == nil {
+		if err := x.look(ctx, by, x.now()); err != nil && ctx.Err() == nil {
 			x.log.Error("keys were not looked at", "error", err)
 		}
 		select {
@@ -65,8 +69,9 @@ type told struct {
 }
 
 // look tells everybody who has to hear something now. A key that was given a later
-// end is a new one.
-func (x *keyWatch) look(ctx context.Context, now time.Time) error {
+// end is a new one. That somebody is told is written down before, by who has the lease: a
+// node that dies in between leaves a stage out, and nobody hears of one twice.
+func (x *keyWatch) look(ctx context.Context, by lease.Held, now time.Time) error {
 	people, err := x.accounts(ctx)
 	if err != nil {
 		return err
@@ -76,29 +81,53 @@ func (x *keyWatch) look(ctx context.Context, now time.Time) error {
 		return err
 	}
 	after, near := map[account.ID]told{}, map[int]int{}
+	var due []account.Account
 	for _, a := range people {
-		t, due := stageOf(a, now)
-		if !due {
+		t, reached := stageOf(a, now)
+		if !reached {
 			continue
 		}
 		near[t.Stage]++
 		last, heard := before[a.ID]
-		if heard && last.Expires.Equal(t.Expires) && last.Stage <= t.Stage {
+		if heard {
 			after[a.ID] = last
-			continue
 		}
+		if !heard || !last.Expires.Equal(t.Expires) || last.Stage > t.Stage {
+			due = append(due, a)
+		}
+	}
+	x.near.Store(&near)
+	write := x.writer(before, by)
+	for some := range slices.Chunk(due, 1+len(due)/256) { // so that what is written does not grow with the square
+		if err := x.tellSome(ctx, some, after, now, write); err != nil {
+			return err
+		}
+	}
+	return write(ctx, after)
+}
+
+// tellSome tells accounts that have to hear something, and leaves in all what they heard last.
+func (x *keyWatch) tellSome(ctx context.Context, some []account.Account, all map[account.ID]told, now time.Time, write writing) error {
+	was := maps.Clone(all)
+	for _, a := range some {
+		all[a.ID], _ = stageOf(a, now)
+	}
+	if err := write(ctx, all); err != nil {
+		return err
+	}
+	for _, a := range some {
+		t := all[a.ID]
 		if err := x.tell(ctx, a, t, now); err != nil {
 			x.log.Warn("the owner of a key that expires was not told yet", "account", string(a.ID), "cause", smtp.Cause(err))
-			if heard {
-				after[a.ID] = last
+			delete(all, a.ID)
+			if last, heard := was[a.ID]; heard {
+				all[a.ID] = last
 			}
 			continue
 		}
 		x.log.Info("the owner of a key that expires was told", "account", string(a.ID), "days", t.Stage)
-		after[a.ID] = t
 	}
-	x.near.Store(&near)
-	return x.remember(ctx, before, after)
+	return nil
 }
 
 // stageOf is the stage that an account's key has reached; due: any.
@@ -135,16 +164,24 @@ func (x *keyWatch) recall(ctx context.Context) (map[account.ID]told, error) {
 	return all, nil
 }
 
-func (x *keyWatch) remember(ctx context.Context, before, after map[account.ID]told) error {
-	old, _ := json.Marshal(before) // maps of plain values: sorted, never an error
-	text, err := json.Marshal(after)
-	if err != nil || string(old) == string(text) {
-		return err
+// writing writes down what everybody heard last.
+type writing func(ctx context.Context, all map[account.ID]told) error
+
+// writer writes when something has changed since it was read or written, and only while this
+// node has the lease.
+func (x *keyWatch) writer(read map[account.ID]told, by lease.Held) writing {
+	last, _ := json.Marshal(read) // maps of plain values: sorted, never an error
+	return func(ctx context.Context, all map[account.ID]told) error {
+		text, err := json.Marshal(all)
+		if err != nil || string(text) == string(last) {
+			return err
+		}
+		if err := x.values.PutUnder(context.WithoutCancel(ctx), by, expiryName, text); err != nil {
+			return fmt.Errorf("write down who was told of a key: %w", err)
+		}
+		last = text
+		return nil
 	}
-	if err := x.values.Put(context.WithoutCancel(ctx), expiryName, text); err != nil {
-		return fmt.Errorf("write down who was told of a key: %w", err)
-	}
-	return nil
 }
 
 // tell sends the notice.

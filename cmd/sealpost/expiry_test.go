@@ -12,6 +12,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
+	"sealpost/filestore/lease"
 	"sealpost/mail"
 	"sealpost/smtp"
 )
@@ -63,7 +64,7 @@ func TestKeyThatExpires(t *testing.T) {
 		{60, 4, ""},
 	} {
 		x := h.up.newKeyWatch() // as after a restart
-		if err := x.look(t.Context(), after(c.day)); err != nil {
+		if err := x.look(t.Context(), lease.Held{}, after(c.day)); err != nil {
 			t.Fatal(err)
 		}
 		if n := h.mails(t); n != c.mail {
@@ -95,12 +96,12 @@ func TestKeyThatExpires(t *testing.T) {
 	_, public = h.mortal(t, h.person, 100)
 	must(t, "account", "key", "ann@demo.test", "--key", public, flag)
 	for day, want := range map[float64]int{45: 4} {
-		if err := h.up.newKeyWatch().look(t.Context(), after(day)); err != nil || h.mails(t) != want {
+		if err := h.up.newKeyWatch().look(t.Context(), lease.Held{}, after(day)); err != nil || h.mails(t) != want {
 			t.Errorf("with another key, on day %v: %d mails, %v", day, h.mails(t), err)
 		}
 	}
 	x := h.up.newKeyWatch()
-	if err := x.look(t.Context(), after(99.5)); err != nil || h.mails(t) != 5 || (*x.near.Load())[1] != 1 {
+	if err := x.look(t.Context(), lease.Held{}, after(99.5)); err != nil || h.mails(t) != 5 || (*x.near.Load())[1] != 1 {
 		t.Errorf("the other key's own end: %d mails, %v, %v", h.mails(t), err, *x.near.Load())
 	}
 }
@@ -124,7 +125,7 @@ func TestKeyNoticeThatFails(t *testing.T) {
 			if n == 1 {
 				fail = nil
 			}
-			if err := x.look(t.Context(), time.Now()); err != nil {
+			if err := x.look(t.Context(), lease.Held{}, time.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -134,7 +135,7 @@ func TestKeyNoticeThatFails(t *testing.T) {
 		if err := o.values.Put(t.Context(), expiryName, []byte("damaged")); err != nil {
 			t.Fatal(err)
 		}
-		if err := x.look(t.Context(), time.Now()); err != nil || sent != 3 {
+		if err := x.look(t.Context(), lease.Held{}, time.Now()); err != nil || sent != 3 {
 			t.Errorf("after damage: %v, %d notices", err, sent)
 		}
 	})

@@ -4,34 +4,53 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"sealpost/filestore/lease"
 )
 
 const (
-	sweepEvery = time.Hour
-	sweepGrace = time.Hour // a younger blob may belong to a mail on its way in
-	worthwhile = 0.5       // share of a file that is dead when it is written anew
+	tidyEvery = time.Hour
+	// A younger blob may belong to a mail on its way in. Where there are several nodes, what is
+	// on its way at another is not known here: such a node may have been asleep, and its clock
+	// may be wrong.
+	sweepGrace     = time.Hour
+	sweepGraceNode = 24 * time.Hour
+	worthwhile     = 0.5 // share of a file that is dead when it is written anew
 )
 
-// keepHouse removes what crashes left and gives back space, now and every hour.
-func (s *server) keepHouse(ctx context.Context) {
-	for {
-		s.tidy(ctx)
+// grace is how old a blob is that nothing points at before it goes.
+func (e *engines) grace() time.Duration {
+	if e.cluster != nil {
+		return sweepGraceNode
+	}
+	return sweepGrace
+}
+
+// hourly does something now and every hour, until ctx ends.
+func hourly(ctx context.Context, do func(context.Context)) {
+	for tick := time.NewTicker(tidyEvery); ; {
+		do(ctx)
 		select {
 		case <-ctx.Done():
+			tick.Stop()
 			return
-		case <-time.After(sweepEvery):
+		case <-tick.C:
 		}
 	}
 }
 
+// keepHouse removes what crashes left and gives back space, while this node has the lease. Each
+// part of it can be done by two at once: what is removed, nothing points at, or it ended.
+func (s *server) keepHouse(ctx context.Context, _ lease.Held) { hourly(ctx, s.tidy) }
+
 func (s *server) tidy(ctx context.Context) {
 	start := time.Now()
-	swept, err := s.store.Sweep(ctx, sweepGrace)
+	swept, err := s.store.Sweep(ctx, s.grace())
 	if err == nil {
 		var more int
 		more, err = s.vault.tidy(ctx)
 		swept += more
-		err = errors.Join(err, s.sorting.Tidy(ctx), s.desk.Tidy(ctx), s.endParcels(ctx), s.tidyFiles(ctx), s.compact(ctx, worthwhile), expiredCopies(s.settings.Data, start), s.countBlobs(ctx))
+		err = errors.Join(err, s.sorting.Tidy(ctx), s.desk.Tidy(ctx), s.endParcels(ctx), s.tidyFiles(ctx), s.compact(ctx, worthwhile), s.countBlobs(ctx))
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -40,6 +59,16 @@ func (s *server) tidy(ctx context.Context) {
 	case swept > 0:
 		s.log.Info("blobs that no mail points at are removed", "count", swept, "took", time.Since(start))
 	}
+}
+
+// keepNode does what each node does for itself.
+func (s *server) keepNode(ctx context.Context) {
+	hourly(ctx, func(ctx context.Context) {
+		err := errors.Join(s.desk.WriteDown(ctx), expiredCopies(s.settings.Data, time.Now()))
+		if err != nil && ctx.Err() == nil {
+			s.log.Error("housekeeping failed", "error", err)
+		}
+	})
 }
 
 // squeeze leaves nothing of what was removed in any file.

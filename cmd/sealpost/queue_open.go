@@ -94,10 +94,10 @@ func truly(path string) string {
 
 // tidy removes what crashes left.
 func (v *vault) tidy(ctx context.Context) (swept int, err error) {
-	if swept, err = v.queue.Sweep(ctx, sweepGrace); err != nil {
+	if swept, err = v.queue.Sweep(ctx, v.grace()); err != nil {
 		return swept, fmt.Errorf("sweep queue: %w", err)
 	}
-	more, err := v.outbox.Sweep(ctx, sweepGrace)
+	more, err := v.outbox.Sweep(ctx, v.grace())
 	if swept += more; err != nil {
 		return swept, fmt.Errorf("sweep outbox: %w", err)
 	}

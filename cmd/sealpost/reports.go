@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sealpost/filestore/lease"
 	"sealpost/mail"
 	"sealpost/smtp"
 	"sealpost/smtp/dns"
@@ -26,6 +27,7 @@ const (
 	keepReports = 5 * time.Minute // what a crash may cost of the counts
 	spread      = 4 * time.Hour   // after midnight, so that not all servers report at once (RFC 8460, section 4.1)
 	reportAgain = time.Hour       // when something could not be sent
+	leftBy      = 3 * keepReports // after midnight: by then nodes have left what they counted before
 )
 
 // reports count what other domains want to hear of and tell them once a day. They
@@ -44,11 +46,14 @@ type reports struct {
 	judged  report.Counter
 	session report.TLSCounter
 	changed atomic.Bool
+	parts   map[string]pile // by the counts' names, where several nodes count; nil on one machine
+	left    []unleft        // parts that could not be left yet
 
-	again   time.Time        // not before
-	told    map[string]bool  // readers who have their copy of a report that others wait for
-	wrote   map[string]int64 // report mails by UTC day and domain of the reader
-	filing  sync.Mutex
+	// Of who has the lease:
+	turn    sync.Mutex // held while what follows is used
+	by      lease.Held
+	again   time.Time // not before
+	sent    sentReports
 	counted reportCounts
 }
 
@@ -58,10 +63,17 @@ func (s *server) newReports() (*reports, error) {
 	plain.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	r := &reports{
 		values: s.values, log: s.log, dns: s.resolver, http: &plain,
-		home: s.firstDomain, local: s.book.Local, secret: s.secret, now: time.Now, told: map[string]bool{}, wrote: map[string]int64{},
+		home: s.firstDomain, local: s.book.Local, secret: s.secret, now: time.Now,
 	}
 	r.on.Store(s.settings.Reports.Send)
 	r.counted.tls = map[[2]string]int64{}
+	if err := r.recall(context.Background()); err != nil {
+		return nil, err
+	}
+	if s.cluster != nil {
+		r.parts = map[string]pile{dmarcCounts: s.pile(dmarcCounts), tlsCounts: s.pile(tlsCounts)}
+		return r, nil
+	}
 	for name, c := range r.counters() {
 		packed, err := r.values.Get(context.Background(), name)
 		if err != nil {
@@ -89,8 +101,14 @@ type counter interface {
 	encoding.BinaryUnmarshaler
 }
 
+// Names of the counts.
+const (
+	dmarcCounts = "reports.dmarc"
+	tlsCounts   = "reports.tls"
+)
+
 func (r *reports) counters() map[string]counter {
-	return map[string]counter{"reports.dmarc": &r.judged, "reports.tls": &r.session}
+	return map[string]counter{dmarcCounts: &r.judged, tlsCounts: &r.session}
 }
 
 // dmarc is told of each mail that was judged.
@@ -113,7 +131,7 @@ func (r *reports) tls(t route.TLSResult) {
 	}
 }
 
-// run keeps the counts and sends what is due, until ctx ends.
+// run keeps the counts, until ctx ends.
 func (r *reports) run(ctx context.Context) {
 	for tick := time.NewTicker(keepReports); ; {
 		select {
@@ -124,14 +142,18 @@ func (r *reports) run(ctx context.Context) {
 			r.keep(last)
 			return
 		case <-tick.C:
-			r.daily(ctx, r.now())
 			r.keep(ctx)
 		}
 	}
 }
 
-// keep writes the counts down, sealed, when they have changed.
+// keep writes the counts down, sealed, when they have changed: all of them on one machine, and
+// where others count too, what was counted since.
 func (r *reports) keep(ctx context.Context) {
+	if r.parts != nil {
+		r.leave(ctx)
+		return
+	}
 	if !r.changed.Swap(false) {
 		return
 	}
@@ -183,18 +205,52 @@ func unpackInto(packed []byte, c encoding.BinaryUnmarshaler) error {
 	return c.UnmarshalBinary(plain)
 }
 
+// send sends what is due, while this node has the lease.
+func (r *reports) send(ctx context.Context, by lease.Held) {
+	if err := r.begin(ctx, by); err != nil { // once more when the lease is had again
+		r.log.Error("reports cannot be sent", "error", err)
+		return
+	}
+	for tick := time.NewTicker(keepReports); ; {
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return
+		case <-tick.C:
+			r.daily(ctx, r.now())
+		}
+	}
+}
+
+// begin reads what others sent.
+func (r *reports) begin(ctx context.Context, by lease.Held) error {
+	r.turn.Lock()
+	defer r.turn.Unlock()
+	r.by = by
+	return r.recall(ctx)
+}
+
 // daily sends the reports of the days that are over, once this day's moment has come.
 func (r *reports) daily(ctx context.Context, now time.Time) {
+	r.turn.Lock()
+	defer r.turn.Unlock()
+	c, err := r.gather(ctx, nil)
+	if err != nil {
+		if ctx.Err() == nil {
+			r.log.Error("counts for reports were not gathered", "error", err)
+		}
+		return
+	}
 	if now.Before(r.moment(now)) || now.Before(r.again) {
 		return
 	}
-	if left := r.sendDue(ctx, now); left > 0 {
+	if left := r.sendDue(ctx, c, now); left > 0 {
 		r.again = now.Add(reportAgain)
 	}
 }
 
 // moment is when reports leave on the day of now: the same for a server and a day,
-// so that a restart changes nothing.
+// so that a restart changes nothing. What other nodes counted has been left by then.
 func (r *reports) moment(now time.Time) time.Time {
 	today := now.UTC().Truncate(24 * time.Hour)
 	h := hmac.New(sha256.New, r.secret)
@@ -203,5 +259,5 @@ func (r *reports) moment(now time.Time) time.Time {
 	for _, b := range h.Sum(nil)[:8] {
 		after = after<<8 | uint64(b)
 	}
-	return today.Add(time.Duration(after % uint64(spread)))
+	return today.Add(leftBy + time.Duration(after%uint64(spread-leftBy)))
 }

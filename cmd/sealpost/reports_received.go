@@ -110,24 +110,21 @@ func (r *reports) slimTLS(t *report.TLSReport, from string) bool {
 // file adds a report to those that are kept; one that comes again takes the place of
 // the first.
 func (r *reports) file(ctx context.Context, f filedReport) error {
-	r.filing.Lock()
-	defer r.filing.Unlock()
-	all, err := filedReports(ctx, r.values)
-	if err != nil {
-		return err
-	}
-	all = slices.DeleteFunc(all, func(old filedReport) bool {
-		return old.ID == f.ID || f.Came.Sub(old.Came) > filedFor
+	err := r.values.Change(ctx, filedName, func(old []byte) ([]byte, error) {
+		all, err := readFiled(old)
+		if err != nil {
+			return nil, err
+		}
+		all = slices.DeleteFunc(all, func(old filedReport) bool {
+			return old.ID == f.ID || f.Came.Sub(old.Came) > filedFor
+		})
+		all = append(all, f)
+		for len(all) > filedMost {
+			all = slices.Delete(all, leastMissed(all), leastMissed(all)+1)
+		}
+		return json.Marshal(all)
 	})
-	all = append(all, f)
-	for len(all) > filedMost {
-		all = slices.Delete(all, leastMissed(all), leastMissed(all)+1)
-	}
-	text, err := json.Marshal(all)
 	if err != nil {
-		return fmt.Errorf("write reports: %w", err)
-	}
-	if err := r.values.Put(ctx, filedName, text); err != nil {
 		return fmt.Errorf("keep reports: %w", err)
 	}
 	return nil
@@ -149,11 +146,15 @@ func leastMissed(all []filedReport) (at int) {
 }
 
 // filedReports are those that are kept, the oldest first.
-func filedReports(ctx context.Context, values values) (all []filedReport, err error) {
+func filedReports(ctx context.Context, values values) ([]filedReport, error) {
 	text, err := values.Get(ctx, filedName)
 	if err != nil {
 		return nil, fmt.Errorf("read kept reports: %w", err)
 	}
+	return readFiled(text)
+}
+
+func readFiled(text []byte) (all []filedReport, err error) {
 	if text == nil {
 		return nil, nil
 	}

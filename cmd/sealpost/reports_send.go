@@ -5,9 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 
+	"sealpost/filestore/lease"
 	"sealpost/mail"
 	"sealpost/smtp"
 	"sealpost/smtp/mailauth/report"
@@ -24,24 +24,40 @@ func (r *reports) author() report.Author {
 
 // sendDue sends every report whose day is over, and says how many are left for
 // later.
-func (r *reports) sendDue(ctx context.Context, now time.Time) (left int) {
+func (r *reports) sendDue(ctx context.Context, c counts, now time.Time) (left int) {
 	w := r.author()
-	for _, d := range r.judged.Due(now) {
+	var judged []report.Due
+	var session []report.TLSDue
+	for _, d := range c.judged.Due(now) {
 		err := r.sendAggregate(ctx, w, d, now)
 		if left += r.settle(ctx, "dmarc", err); err == nil {
-			r.judged.Done(d)
+			judged = append(judged, d)
+		}
+		if errors.Is(err, lease.ErrFenced) {
+			return left
 		}
 	}
-	for _, d := range r.session.Due(now) {
+	for _, d := range c.session.Due(now) {
 		err := r.sendTLS(ctx, w, d, now)
 		if left += r.settle(ctx, "tls", err); err == nil {
-			r.session.Done(d)
+			session = append(session, d)
+		}
+		if errors.Is(err, lease.ErrFenced) {
+			return left
 		}
 	}
-	if left == 0 {
-		clear(r.told)
-	}
+	_, err := r.gather(ctx, func(c counts) {
+		for _, d := range judged {
+			c.judged.Done(d)
+		}
+		for _, d := range session {
+			c.session.Done(d)
+		}
+	})
 	r.forget(now)
+	if err = errors.Join(err, r.note(ctx)); err != nil && ctx.Err() == nil { // nobody gets them twice
+		r.log.Error("reports that were sent are still counted", "error", err)
+	}
 	return left
 }
 
@@ -65,7 +81,7 @@ func (r *reports) sendAggregate(ctx context.Context, w report.Author, d report.D
 		return err
 	}
 	for _, to := range readers {
-		err := r.once(fmt.Sprint("dmarc ", d.Report.Policy.Domain, d.Report.Begin.Unix(), to.Key()), "dmarc", func() error {
+		err := r.once(ctx, fmt.Sprint("dmarc ", d.Report.Policy.Domain, d.Report.Begin.Unix(), to.Key()), "dmarc", d.Report.Begin, func() error {
 			m, err := w.Aggregate(d, to, now)
 			if err != nil {
 				return final{err}
@@ -90,7 +106,7 @@ func (r *reports) sendTLS(ctx context.Context, w report.Author, d report.TLSDue,
 	}
 	name := fmt.Sprint("tls ", d.Domain, d.Report.Range.Start.Unix())
 	for _, to := range wish.Mail {
-		err := r.once(name+to.Key(), "tls", func() error {
+		err := r.once(ctx, name+to.Key(), "tls", d.Report.Range.Start, func() error {
 			m, err := w.TLS(d, to, now)
 			if err != nil {
 				return final{err}
@@ -102,7 +118,7 @@ func (r *reports) sendTLS(ctx context.Context, w report.Author, d report.TLSDue,
 		}
 	}
 	for _, url := range wish.HTTP {
-		if err := r.once(name+url, "tls", func() error { return w.Post(ctx, r.http, url, d) }); err != nil {
+		if err := r.once(ctx, name+url, "tls", d.Report.Range.Start, func() error { return w.Post(ctx, r.http, url, d) }); err != nil {
 			return err
 		}
 	}
@@ -112,10 +128,17 @@ func (r *reports) sendTLS(ctx context.Context, w report.Author, d report.TLSDue,
 // final is an error that no other try mends.
 type final struct{ error }
 
-// once does something for one reader. What can never be done is logged and over.
-func (r *reports) once(name, kind string, send func() error) error {
-	if r.told[name] {
+// once does something for one reader, and notes it before: whoever goes on when this node
+// does not, does not do it again. What can never be done is logged and over.
+func (r *reports) once(ctx context.Context, of, kind string, day time.Time, send func() error) error {
+	name := toldName(of)
+	if r.sent.Told[name] != "" {
 		return nil
+	}
+	r.sent.Told[name] = day.UTC().Format(time.DateOnly)
+	if err := r.note(ctx); err != nil {
+		delete(r.sent.Told, name)
+		return err
 	}
 	err := send()
 	var never final
@@ -126,9 +149,9 @@ func (r *reports) once(name, kind string, send func() error) error {
 	case errors.As(err, &never), errors.As(err, &refused) && refused.Code/100 == 5:
 		r.log.Warn("a report cannot be sent", "kind", kind, "cause", smtp.Cause(err))
 	default:
+		delete(r.sent.Told, name) // which is written down with the next one, or at the end
 		return err
 	}
-	r.told[name] = true
 	return nil
 }
 
@@ -141,7 +164,7 @@ func (r *reports) mail(ctx context.Context, m report.Message) error {
 	if err := r.post(ctx, e, bytes.NewReader(m.Bytes)); err != nil {
 		return err
 	}
-	r.wrote[r.now().UTC().Format(time.DateOnly)+" "+m.To.Domain]++
+	r.sent.Wrote[r.now().UTC().Format(time.DateOnly)+" "+m.To.Domain]++
 	return nil
 }
 
@@ -152,13 +175,7 @@ func (r *reports) idle(d report.TLSDue) bool {
 	for _, p := range d.Report.Policies {
 		n += p.Summary.Successes + p.Summary.Failures
 	}
-	return n <= r.wrote[d.Report.Range.Start.UTC().Format(time.DateOnly)+" "+d.Domain]
-}
-
-// forget drops what was noted of days whose reports have left.
-func (r *reports) forget(now time.Time) {
-	oldest := now.UTC().AddDate(0, 0, -4).Format(time.DateOnly)
-	maps.DeleteFunc(r.wrote, func(k string, _ int64) bool { return k < oldest })
+	return n <= r.sent.Wrote[d.Report.Range.Start.UTC().Format(time.DateOnly)+" "+d.Domain]
 }
 
 func isASCII(s string) bool {

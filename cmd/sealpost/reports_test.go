@@ -142,7 +142,7 @@ func newNight(t *testing.T, zone string) (*reports, *dnstest.Server, *[]string) 
 	var left []string
 	d := dnstest.New(t, zone)
 	r := &reports{
-		log: newLog(newSite(t).settings.Log, new(words)), dns: d.Resolver(), now: time.Now, told: map[string]bool{}, wrote: map[string]int64{},
+		log: newLog(newSite(t).settings.Log, new(words)), dns: d.Resolver(), now: time.Now, values: &rememberedValues{},
 		home: func() string { return "demo.test" }, local: func(d string) bool { return d == "demo.test" }, secret: []byte("s"),
 		post: func(_ context.Context, e smtp.Envelope, _ mail.Bytes) error {
 			left = append(left, e.To[0].Address.String())
@@ -151,6 +151,9 @@ func newNight(t *testing.T, zone string) (*reports, *dnstest.Server, *[]string) 
 	}
 	r.on.Store(true)
 	r.counted.tls = map[[2]string]int64{}
+	if err := r.recall(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	return r, d, &left
 }
 

@@ -73,6 +73,7 @@ func (s *server) newScreen() *screen.Screen {
 		Rspamd:   rspamdURL(c.Rspamd),
 		Milter:   c.Milter,
 		Rates:    screen.Rates{PerAddress: c.PerAddress, PerDomain: c.PerDomain},
+		Shared:   s.limits,
 		Authserv: s.settings.Hostname,
 		Sealers:  c.TrustedSealers,
 		Log:      s.log,

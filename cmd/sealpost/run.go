@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sealpost/account"
+	"sealpost/account/limit"
 	"sealpost/config"
 	"sealpost/imap"
 	"sealpost/move"
@@ -69,6 +70,8 @@ type server struct {
 	stored       atomic.Pointer[holdings]
 	live         liveSettings
 	keyWatch     *keyWatch
+	limits       *limit.Ledger // nil on one machine
+	jobs         jobs
 	hours        *hours
 
 	smtpDoors, imapDoors, imapsDoors []net.Listener
@@ -143,7 +146,7 @@ func newServer(ctx context.Context, settings config.Config, log *slog.Logger) (*
 
 func (s *server) build(ctx context.Context) error {
 	c, keys := s.settings, s.roomOf(s.settings)
-	s.finder = s.newFinder()
+	s.finder, s.limits = s.newFinder(), s.newLedger()
 	var err error
 	if s.reports, err = s.newReports(); err != nil {
 		return err
@@ -166,10 +169,11 @@ func (s *server) build(ctx context.Context) error {
 		Handler: strangers, Hostname: c.Hostname, TLS: s.identity.config(), Limits: smtpLimits(c.SMTP), Log: s.log, Mark: s.mark,
 		Connect: connect(judge), Patience: c.Screen.Patience,
 	}
-	s.throttle = account.NewThrottle(account.DefaultPaces(), time.Now)
-	s.desk.Throttle = s.throttle
+	s.throttle = account.SharedThrottle(account.DefaultPaces(), time.Now, s.limits, "sign-in")
+	s.desk.Throttle, s.desk.Limits = s.throttle, s.limits
 	s.imports = s.newImports()
 	s.outgoingMail = s.newSubmission()
+	s.outgoingMail.Share(s.limits)
 	s.reports.post = s.outgoingMail.System
 	s.keyWatch = s.newKeyWatch()
 	s.submission = &smtp.Server{
@@ -184,7 +188,7 @@ func (s *server) build(ctx context.Context) error {
 	}
 	s.drop, s.readAgain = s.sender.Drop, s.reload
 	s.waiting = s.newOutbox()
-	s.hours = &hours{traffic: s.traffic, rows: s.papers.Drawer("hours"), log: s.log, now: time.Now}
+	s.hours = &hours{traffic: s.traffic, node: nodeName(c.Cluster), rows: s.papers.Drawer("hours"), log: s.log, now: time.Now}
 	s.api = s.newAPI()
 	s.door.API, s.door.Spec = s.api.Handler(), s.api.Spec
 	zone, err := time.LoadLocation(c.IMAP.Zone)
@@ -271,14 +275,17 @@ func (s *server) openDoors(ctx context.Context) error {
 	s.running.Go(func() { s.send(sending) })
 	s.running.Go(func() { s.waiting.Run(sending) })
 	s.running.Go(func() { s.knocking.Run(sending) })
-	s.running.Go(func() { s.keepHouse(ctx) })
+	s.running.Go(func() { s.shareLimits(ctx) })
+	s.running.Go(func() { s.keepNode(ctx) })
+	s.running.Go(func() { s.alone(ctx, jobHouse, s.keepHouse) })
 	s.running.Go(func() { s.keepRemote(ctx) })
 	s.running.Go(func() { s.followKeys(ctx, lookAgain) })
 	s.running.Go(func() { forget(ctx) })
 	s.running.Go(func() { s.hours.run(ctx) })
 	go s.identity.warm(ctx) // no stop waits for an authority
 	s.running.Go(func() { s.reports.run(ctx) })
-	s.running.Go(func() { s.keyWatch.run(ctx) })
+	s.running.Go(func() { s.alone(ctx, jobReports, s.reports.send) })
+	s.running.Go(func() { s.alone(ctx, jobKeys, s.keyWatch.run) })
 	return nil
 }
 

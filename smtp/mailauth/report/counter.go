@@ -216,6 +216,15 @@ type storedRow struct {
 	Count int64
 }
 
+// Take is all that was counted, which is not counted here any more.
+func (c *Counter) Take() *Counter {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	taken := &Counter{counts: c.counts, rows: c.rows}
+	c.counts, c.rows = nil, 0
+	return taken
+}
+
 // MarshalBinary writes all that was counted, for the caller to seal: it tells who
 // wrote to this server.
 func (c *Counter) MarshalBinary() ([]byte, error) {

@@ -177,6 +177,15 @@ type storedPolicy struct {
 	Failed     []TLSFailure
 }
 
+// Take is all that was counted, which is not counted here any more.
+func (c *TLSCounter) Take() *TLSCounter {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	taken := &TLSCounter{counts: c.counts}
+	c.counts = nil
+	return taken
+}
+
 // MarshalBinary writes all that was counted, for the caller to seal: it tells whom
 // this server wrote to.
 func (c *TLSCounter) MarshalBinary() ([]byte, error) {
