@@ -110,6 +110,8 @@ func (d *Database) Exec(t testing.TB, sql string) {
 
 // Cluster is a PostgreSQL at work.
 type Cluster struct {
+	Settings []string // beside ours, such as shared_buffers=1GB
+
 	folder string
 	bin    string
 	server *exec.Cmd
@@ -170,7 +172,10 @@ func start(t testing.TB) *Cluster {
 
 // New makes a cluster that nobody has started: for programs that are no test. Who made it
 // calls Remove.
-func New() (*Cluster, error) {
+func New() (*Cluster, error) { return NewIn("") }
+
+// NewIn makes it in a folder of its own below one that is there.
+func NewIn(parent string) (*Cluster, error) {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	if path, err := exec.LookPath("postgres"); err == nil {
 		found = append(found, path)
@@ -179,7 +184,7 @@ func New() (*Cluster, error) {
 		return nil, ErrMissing
 	}
 	slices.Sort(found)
-	folder, err := os.MkdirTemp("", "pg")
+	folder, err := os.MkdirTemp(parent, "pg")
 	if err != nil {
 		return nil, err
 	}
@@ -232,8 +237,12 @@ func (c *Cluster) init() error {
 
 // Server is the server's command, for who starts it without Start.
 func (c *Cluster) Server() (*exec.Cmd, error) {
-	return c.command("postgres", "-D", c.data(), "-k", c.folder, "-c", "listen_addresses=", "-c", "max_connections=200",
-		"-c", "shared_buffers=64MB", "-c", "log_min_messages=warning", "-c", "log_min_error_statement=panic")
+	args := []string{"-D", c.data(), "-k", c.folder, "-c", "listen_addresses=", "-c", "max_connections=200",
+		"-c", "shared_buffers=64MB", "-c", "log_min_messages=warning", "-c", "log_min_error_statement=panic"}
+	for _, s := range c.Settings {
+		args = append(args, "-c", s)
+	}
+	return c.command("postgres", args...)
 }
 
 // Start starts the server again after Kill.

@@ -1,4 +1,4 @@
-// Package s3test runs an S3 server over a folder, as a process, for tests. The server is built
+// Package s3test runs an S3 server over a folder, as a process, for tests and for bench. The server is built
 // of modules of its own that pin it (test/versitygw).
 package s3test
 
@@ -31,19 +31,11 @@ type Gateway struct {
 
 // Start builds the server of the repository in folder repo and runs it in dir, which is empty.
 func Start(repo, dir string) (*Gateway, error) {
-	g := &Gateway{Root: filepath.Join(dir, "root"), sock: filepath.Join(dir, "sock")}
-	build := exec.Command("go", "build", "-modfile=test/versitygw/gateway.mod", "-o", filepath.Join(dir, "versitygw"), "./test/versitygw/main.go")
-	build.Dir = repo
-	if text, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build versitygw: %w\n%s", err, text)
+	g := &Gateway{Root: Root(dir), sock: filepath.Join(dir, "sock")}
+	var err error
+	if g.cmd, err = Command(repo, dir, g.sock); err != nil {
+		return nil, err
 	}
-	beside := filepath.Join(dir, "beside")
-	for _, d := range []string{g.Root, beside} {
-		if err := os.Mkdir(d, 0o700); err != nil {
-			return nil, err
-		}
-	}
-	g.cmd = exec.Command(filepath.Join(dir, "versitygw"), g.Root, beside, g.sock)
 	g.cmd.Stdout, g.cmd.Stderr = &g.said, &g.said
 	if err := g.cmd.Start(); err != nil {
 		return nil, err
@@ -57,6 +49,26 @@ func Start(repo, dir string) (*Gateway, error) {
 	}
 	g.Stop()
 	return nil, fmt.Errorf("versitygw does not answer: %s", g.said.String())
+}
+
+// Root is where a server in dir keeps what it is given.
+func Root(dir string) string { return filepath.Join(dir, "root") }
+
+// Command builds the server, and is what runs it in dir: it listens on a socket of that name, or on
+// an address with a port.
+func Command(repo, dir, address string) (*exec.Cmd, error) {
+	build := exec.Command("go", "build", "-modfile=test/versitygw/gateway.mod", "-o", filepath.Join(dir, "versitygw"), "./test/versitygw/main.go")
+	build.Dir = repo
+	if text, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build versitygw: %w\n%s", err, text)
+	}
+	beside := filepath.Join(dir, "beside")
+	for _, d := range []string{Root(dir), beside} {
+		if err := os.Mkdir(d, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	return exec.Command(filepath.Join(dir, "versitygw"), Root(dir), beside, address), nil
 }
 
 // Stop ends the server. What it kept stays.
