@@ -34,6 +34,7 @@ type plan struct {
 	fetches int         // of each kind
 	starts  int
 	read    imapPlan
+	cluster clusterPlan
 }
 
 func fullPlan() plan {
@@ -41,7 +42,7 @@ func fullPlan() plan {
 		repeats: 3, span: 1200 * time.Millisecond, keep: map[int]int{4 << 10: 2000, 75 << 10: 2000, 1 << 20: 100}, fetches: 3, starts: 11,
 		judged: []cell{{size: 4 << 10, conns: 10, boxes: mailboxes}, {size: 4 << 10, conns: 50, boxes: mailboxes}},
 		moved:  moving{mbox: 20_000, maildir: 5000},
-		read:   fullIMAP(),
+		read:   fullIMAP(), cluster: fullCluster(),
 	}
 	for _, size := range sizes {
 		for _, conns := range []int{1, 10, 50} {
@@ -70,7 +71,7 @@ func quickPlan() plan {
 		sent:    []cell{some(4<<10, 10, farDomains), some(75<<10, 10, farDomains), {size: 4 << 10, conns: 10, boxes: farDomains, private: true}},
 		repeats: 1, span: time.Second, keep: map[int]int{4 << 10: 2000, 75 << 10: 200, 1 << 20: 30}, fetches: 1, starts: 5,
 		moved: moving{mbox: 3000, maildir: 500},
-		read:  quickIMAP(),
+		read:  quickIMAP(), cluster: quickCluster(),
 	}
 }
 
@@ -80,8 +81,10 @@ type yield struct {
 	accepted float64 // mails answered with 250 per second
 	stored   float64 // mails in their mailbox per second
 	p50, p99 time.Duration
-	cpu      time.Duration // of the server, for one mail
-	client   time.Duration // of the load client, for one mail
+	cpu      time.Duration   // of the server, for one mail
+	client   time.Duration   // of the load client, for one mail
+	grown    []float64       // of the gauges, for one mail
+	calm     []time.Duration // from its turn to the 250 of each mail, at half of that rate
 }
 
 const (
@@ -168,7 +171,7 @@ func (p *peer) measure(ctx context.Context, m *mailbag, rate float64, span time.
 // burst sends mails and waits until all are in their mailboxes, which then hold
 // total.
 func (p *peer) burst(ctx context.Context, conns int, mails []delivery, total int) (yield, error) {
-	cpu, err := p.group.cpu()
+	cpu, gauges, err := p.meter(ctx)
 	if err != nil {
 		return yield{}, err
 	}
@@ -190,8 +193,11 @@ func (p *peer) burst(ctx context.Context, conns int, mails []delivery, total int
 			return yield{}, err
 		}
 	}
-	after, err := p.group.cpu()
+	after, grown, err := p.meter(ctx)
 	n := len(mails)
+	for i := range min(len(grown), len(gauges)) {
+		grown[i] = (grown[i] - gauges[i]) / float64(n)
+	}
 	return yield{
 		mails:    n,
 		accepted: perSecond(n, s.ended.Sub(s.began)),
@@ -200,7 +206,25 @@ func (p *peer) burst(ctx context.Context, conns int, mails []delivery, total int
 		p99:      percentile(s.latencies, 0.99),
 		cpu:      (after - cpu) / time.Duration(n),
 		client:   client / time.Duration(n),
+		grown:    grown,
 	}, err
+}
+
+// meter reads the CPU of the server, and its gauges if it has any.
+func (p *peer) meter(ctx context.Context) (cpu time.Duration, gauges []float64, err error) {
+	if p.gauges != nil {
+		if gauges, err = p.gauges(ctx); err != nil {
+			return 0, nil, err
+		}
+	}
+	for _, node := range append([]*peer{p}, p.with...) {
+		used, err := node.group.cpu()
+		if err != nil {
+			return 0, nil, err
+		}
+		cpu += used
+	}
+	return cpu, gauges, nil
 }
 
 // count is how many mails have come to where the load goes: by default, by IMAP,

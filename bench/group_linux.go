@@ -39,12 +39,16 @@ func newGroup(name string) *group {
 	return g
 }
 
-// start runs a command inside the group, in a session of its own, its output
-// going to out: a file, for with a pipe the end of the command would be noticed
+// start runs a command inside the group, in a session of its own and as the user that the command
+// names, its output going to out: a file, for with a pipe the end of the command would be noticed
 // only when its last child has ended.
 func (g *group) start(cmd *exec.Cmd, out *os.File) error {
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	attr := &syscall.SysProcAttr{Setsid: true}
+	if cmd.SysProcAttr != nil {
+		attr.Credential = cmd.SysProcAttr.Credential
+	}
+	cmd.SysProcAttr = attr
 	if g.cgroup != "" {
 		dir, err := os.Open(g.cgroup)
 		if err != nil {

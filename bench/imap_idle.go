@@ -176,7 +176,7 @@ func (w *wait) wake(ctx context.Context, s *site, d *door, asleep []*reader, tim
 		heard := make(chan error, 1)
 		var at time.Time
 		go func() {
-			heard <- asleep[i].hear()
+			heard <- asleep[i].hear(" FETCH ")
 			at = time.Now()
 			heard <- nil
 		}()
@@ -195,11 +195,11 @@ func (w *wait) wake(ctx context.Context, s *site, d *door, asleep []*reader, tim
 	return ctx.Err()
 }
 
-// hear waits until flags are told.
-func (r *reader) hear() error {
+// hear waits for a response with some word: " FETCH " tells of flags, " EXISTS" of mail.
+func (r *reader) hear(word string) error {
 	for {
 		line, err := r.in.ReadString('\n')
-		if err != nil || strings.Contains(line, " FETCH ") {
+		if err != nil || strings.Contains(line, word) {
 			return err
 		}
 	}

@@ -70,6 +70,12 @@ func (r *record) doors(b *strings.Builder) {
 		return
 	}
 	b.WriteString(imapMethod + "\n")
+	r.raceTables(b)
+	r.waiting(b)
+}
+
+// raceTables are one of rates and one of times.
+func (r *record) raceTables(b *strings.Builder) {
 	for _, rate := range []bool{true, false} {
 		title, unit, cost := "rows a second", "/s", "CPU us"
 		if !rate {
@@ -89,7 +95,6 @@ func (r *record) doors(b *strings.Builder) {
 		}
 		b.WriteString(t.String() + "\n")
 	}
-	r.waiting(b)
 }
 
 func (r *record) raceRow(c *race) []string {

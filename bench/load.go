@@ -18,11 +18,15 @@ import (
 // A target is where mail goes in: SMTP or LMTP on loopback.
 type target struct {
 	addr string
+	more []string // and other addresses, dealt to the connections in turn
 	lmtp bool
 	tls  *tls.Config // from the first byte; nil: none
 	// login is the password of who sends, where people sign in: then each
 	// connection carries mails of one of them.
 	login func(from string) string
+	// every is the time from one mail to the next; 0: as soon as there is a connection. Then how
+	// long a mail took counts from when its turn came.
+	every time.Duration
 }
 
 // A delivery is a mail, who it is from and who it is for.
@@ -37,20 +41,28 @@ type lane struct {
 	from  string
 	mails []delivery
 	next  atomic.Int64
+	every time.Duration
+	began time.Time
 }
 
-func (l *lane) take() (delivery, bool) {
+// take is the next mail, when its turn has come, and since when it has.
+func (l *lane) take() (m delivery, turn time.Time, ok bool) {
 	i := l.next.Add(1) - 1
 	if i >= int64(len(l.mails)) {
-		return delivery{}, false
+		return delivery{}, turn, false
 	}
-	return l.mails[i], true
+	if l.every == 0 {
+		return l.mails[i], time.Now(), true
+	}
+	turn = l.began.Add(time.Duration(i) * l.every)
+	time.Sleep(time.Until(turn))
+	return l.mails[i], turn, true
 }
 
 // lanes is one for all mails, or one for each sender where they sign in.
 func (t target) lanes(mails []delivery) []*lane {
 	if t.login == nil {
-		return []*lane{{mails: mails}}
+		return []*lane{{mails: mails, every: t.every}}
 	}
 	var all []*lane
 	byName := map[string]*lane{}
@@ -90,6 +102,9 @@ func (t target) send(ctx context.Context, conns int, mails []delivery) (sending,
 	taken := make([][]time.Duration, conns)
 	errs := make([]error, conns)
 	s := sending{began: time.Now()}
+	for _, l := range lanes {
+		l.began = s.began
+	}
 	for i, d := range dialogues {
 		wait.Go(func() {
 			defer d.conn.Close()
@@ -109,7 +124,9 @@ func (t target) send(ctx context.Context, conns int, mails []delivery) (sending,
 
 func (t target) dialAll(ctx context.Context, conns int, lanes []*lane) ([]*dialogue, error) {
 	dialogues := make([]*dialogue, 0, conns)
+	addrs := append([]string{t.addr}, t.more...)
 	for i := range conns {
+		t.addr = addrs[i%len(addrs)]
 		d, err := t.dial(ctx, lanes[i%len(lanes)].from)
 		if err != nil {
 			for _, open := range dialogues {
@@ -193,8 +210,7 @@ func (d *dialogue) greet(lmtp bool) error {
 // work sends mails until none is left, then says QUIT.
 func (d *dialogue) work(l *lane) ([]time.Duration, error) {
 	var taken []time.Duration
-	for m, ok := l.take(); ok; m, ok = l.take() {
-		start := time.Now()
+	for m, start, ok := l.take(); ok; m, start, ok = l.take() {
 		if err := d.deliver(m); err != nil {
 			return taken, fmt.Errorf("mail %d of a connection: %w", len(taken), err)
 		}

@@ -25,7 +25,7 @@ func main() {
 	flag.StringVar(&o.out, "out", "", "the page that is written (default docs/performance.md, and none with -quick, -part or -only)")
 	flag.IntVar(&o.repeats, "repeat", 0, "repetitions of each load (default 3, 1 with -quick)")
 	flag.StringVar(&o.only, "only", "", "measure only the servers whose name contains this")
-	flag.StringVar(&o.part, "part", "", "measure only inbound, outbound, moving, files or imap")
+	flag.StringVar(&o.part, "part", "", "measure only inbound, outbound, moving, files, imap or cluster")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		flag.Usage()

@@ -60,6 +60,10 @@ type peer struct {
 	tally func() (int, error)
 	// first is the first mail that came elsewhere since the last wipe.
 	first func() []byte
+	// with are other nodes, whose CPU is counted with its own.
+	with []*peer
+	// gauges are counters beside the group's CPU, whose growth for a mail is noted; nil: none.
+	gauges func(ctx context.Context) ([]float64, error)
 	// close ends what is not in the group.
 	close func()
 }
@@ -100,6 +104,15 @@ func (s *site) write(text string, elements ...string) (string, error) {
 		return "", err
 	}
 	return name, os.WriteFile(name, []byte(text), 0o644)
+}
+
+// copyKey gives one server below the site a key file of another one.
+func (s *site) copyKey(name string, from, to *peer) error {
+	text, err := os.ReadFile(filepath.Join(s.dir, from.name, name))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(s.dir, to.name, name), text, 0o600)
 }
 
 // freePorts finds n ports of 127.0.0.1 that nobody listens on. Another program

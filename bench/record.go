@@ -92,6 +92,7 @@ type record struct {
 	moved   moves
 	files   hauls
 	reads   reads
+	cluster clusters
 	began   time.Time
 	took    time.Duration
 }
@@ -115,6 +116,7 @@ func (r *record) parts() []part {
 		{"moving", r.measureMoves},
 		{"files", r.measureFiles},
 		{"imap", r.measureIMAP},
+		{"cluster", r.measureCluster},
 	}
 }
 
@@ -139,7 +141,7 @@ func (r *record) measure(ctx context.Context, s *site, one, only string) (err er
 		}
 	}
 	if !found {
-		return fmt.Errorf("-part %s: expected inbound, outbound, moving, files or imap", one)
+		return fmt.Errorf("-part %s: expected inbound, outbound, moving, files, imap or cluster", one)
 	}
 	r.took = time.Since(r.began)
 	return nil

@@ -32,6 +32,7 @@ func (r *record) page() string {
 		{"Moving in, backing up", r.moving},
 		{"Files", r.carrying},
 		{"IMAP beside Dovecot", r.doors},
+		{"Clusters", r.clustered},
 		{"What failed", r.failures},
 		{"How it is measured, and how to read it", func(b *strings.Builder) { b.WriteString(method) }},
 	} {
@@ -52,6 +53,7 @@ func (r *record) aims(b *strings.Builder) {
 	r.aimsMoved(&t)
 	r.aimsFiles(&t)
 	r.aimsIMAP(&t)
+	r.aimsCluster(&t)
 	if len(t.rows) > 0 {
 		b.WriteString(t.String())
 	}

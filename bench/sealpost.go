@@ -70,6 +70,7 @@ listen_tls = [%[4]q]
 [http]
 listen = []
 listen_tls = []
+%[10]s
 `
 
 // settings are what sealposts under measure differ in.
@@ -79,6 +80,8 @@ type settings struct {
 	port    int      // of servers elsewhere; 0: 25, and nothing is sent
 	people  []string // accounts; nil: users
 	imap    string   // lines for the section of that name
+	more    string   // other sections
+	first   *peer    // a node of the same cluster, which has made the accounts; nil: they are made
 }
 
 // buildSealpost builds the binary, once a run, as `make build` does.
@@ -112,9 +115,16 @@ func startSealpost(ctx context.Context, s *site, name string, set settings) (*pe
 	}
 	p := &peer{name: name, in: target{addr: loopback(ports[0])}, imap: loopback(ports[1]), folders: []string{filepath.Join(dir, "data")}}
 	p.submit = loopback(ports[2])
-	config, err := s.write(fmt.Sprintf(sealpostConfig, s.cert, s.key, p.in.addr, p.imap, p.submit, set.judge, cmp.Or(set.port, 25), s.zone.addr, set.imap), name, "sealpost.toml")
+	config, err := s.write(fmt.Sprintf(sealpostConfig, s.cert, s.key, p.in.addr, p.imap, p.submit, set.judge, cmp.Or(set.port, 25), s.zone.addr, set.imap, set.more), name, "sealpost.toml")
 	if err != nil {
 		return nil, err
+	}
+	if set.first != nil {
+		p.password = set.first.password
+		if err := s.copyKey(nodeKey, set.first, p); err != nil {
+			return nil, err
+		}
+		return p, s.serve(ctx, p)
 	}
 	if set.people == nil {
 		set.people = users()
@@ -126,6 +136,9 @@ func startSealpost(ctx context.Context, s *site, name string, set settings) (*pe
 	p.password = func(user string) string { return passwords[user] }
 	return p, s.serve(ctx, p)
 }
+
+// nodeKey is the file, beside the settings, of the key that all nodes of a cluster have.
+const nodeKey = "node.key"
 
 // config is the file a sealpost was started with.
 func (s *site) config(p *peer) string { return filepath.Join(s.dir, p.name, "sealpost.toml") }

@@ -17,6 +17,8 @@ type trial struct {
 	bag     func(c cell, repeat int) *mailbag
 	// inspect looks at what a server made of the mails of a repetition; nil: nothing.
 	inspect func(*result) error
+	// more measures something else of a server after a repetition; nil: nothing.
+	more func(ctx context.Context, res *result, c cell, repeat int, y *yield) error
 }
 
 func (t *trial) named(name string) *result {
@@ -79,6 +81,9 @@ func (t *trial) round(ctx context.Context, s *site, r *record, c cell, repeat in
 		y, err := res.running.verified(ctx, s, bag, res.stored(c), r.plan.span)
 		if err == nil && t.inspect != nil {
 			err = t.inspect(res)
+		}
+		if err == nil && t.more != nil {
+			err = t.more(ctx, res, c, repeat, &y)
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()

@@ -35,7 +35,7 @@ is sent. Its list shows the visible header of the account's level. Dovecot's fir
 
 // method is the part of the page that does not change from run to run.
 const method = "`make bench` (or `go run ./bench`) makes all of it again: as root on Debian it installs Postfix, Dovecot and opendkim from Debian's packages, elsewhere it says so and measures sealpost alone.\n" +
-	"`go run ./bench -quick` takes three minutes and writes no page; `-part inbound`, `outbound`, `moving`, `files` or `imap` measures that alone. Every server runs from a temporary folder on one disk, on loopback, with its own configuration; the system's\n" +
+	"`go run ./bench -quick` takes three minutes and writes no page; `-part inbound`, `outbound`, `moving`, `files`, `imap` or `cluster` measures that alone. Every server runs from a temporary folder on one disk, on loopback, with its own configuration; the system's\n" +
 	"own Postfix and Dovecot are not touched.\n" + `
 - **Load.** One client for all, persistent connections opened before the clock starts, MAIL, RCPT and DATA pipelined, one recipient a mail, mails dealt to the mailboxes in turn.
   No TLS on the way in for anyone, TLS on submission and IMAP for everyone. Every server gets the same mails in the same order. They are generated: words with the frequencies of a language,

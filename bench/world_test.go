@@ -163,7 +163,7 @@ func TestFreshMails(t *testing.T) {
 		t.Fatalf("%d lanes for %d people", len(lanes), writers)
 	}
 	for _, l := range lanes {
-		for d, ok := l.take(); ok; d, ok = l.take() {
+		for d, _, ok := l.take(); ok; d, _, ok = l.take() {
 			if d.from != l.from {
 				t.Errorf("%s in the lane of %s", d.from, l.from)
 			}
