@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -51,6 +52,7 @@ func TestCluster(t *testing.T) {
 	c := openTest(t)
 	p := newPost()
 	c.wake(t, p)
+	c.killNATS(t, p)
 	c.killNodes(t, p)
 	c.killDatabase(t, p)
 	c.killProvider(t, p)
@@ -62,12 +64,26 @@ func TestCluster(t *testing.T) {
 // wake: a mail that node 1 takes wakes who waits at node 2, and is read at node 3.
 func (c *cluster) wake(t *testing.T, p *post) {
 	t.Helper()
-	woken := make(chan time.Time, 10)
+	after, woken := c.wakes(t, p, "first")
+	if !woken {
+		t.Error("who waits at node 2 is not woken within a second")
+	}
+	t.Logf("woken %v after the reply", after)
+	if there := c.inbox(t, c.nodes[2], c.people[0]); there["first"] != 1 {
+		t.Errorf("node 3 has %v", there)
+	}
+}
+
+// wakes says how long after the reply of node 1 a client that idles at node 2 hears of a mail, if it is within a second.
+func (c *cluster) wakes(t *testing.T, p *post, id string) (after time.Duration, woken bool) {
+	t.Helper()
+	told := make(chan time.Time, 100)
 	in := c.signIn(t, c.nodes[1], c.people[0], &imapclient.UnilateralDataHandler{Mailbox: func(data *imapclient.UnilateralDataMailbox) {
 		if data.NumMessages != nil {
-			woken <- time.Now()
+			told <- time.Now()
 		}
 	}})
+	defer in.Close()
 	if _, err := in.Select("INBOX", nil).Wait(); err != nil {
 		t.Fatal(err)
 	}
@@ -75,25 +91,38 @@ func (c *cluster) wake(t *testing.T, p *post) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if code := p.send(c.nodes[0].at(25), c.people[0].Address, "first"); code != 250 {
+	defer idle.Close()
+	if code := p.send(c.nodes[0].at(25), c.people[0].Address, id); code != 250 {
 		t.Fatalf("node 1 answers %d", code)
 	}
 	sent := time.Now()
 	select {
-	case at := <-woken:
-		t.Logf("woken %v after the reply", at.Sub(sent).Round(time.Millisecond))
+	case at := <-told:
+		return at.Sub(sent).Round(time.Millisecond), true
 	case <-time.After(time.Second):
-		t.Log("who waits at node 2 is not woken within a second")
+		return 0, false
 	}
-	if err := idle.Close(); err != nil {
+}
+
+// killNATS: without it mail comes in and is read as ever; when it is back, nodes wake each other's clients again.
+func (c *cluster) killNATS(t *testing.T, p *post) {
+	t.Helper()
+	c.nats.kill()
+	for _, n := range c.nodes {
+		if code := p.send(n.at(25), c.people[0].Address, "without-nats-"+n.name); code != 250 {
+			t.Errorf("without NATS, %s answers %d", n.name, code)
+		}
+	}
+	p.kept(t, c.inbox(t, c.nodes[2], c.people[0]))
+	if err := c.nats.start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if box, err := in.Select("INBOX", nil).Wait(); err != nil || box.NumMessages != 1 {
-		t.Errorf("node 2 tells of %+v (%v)", box, err)
+	for i := range 10 {
+		if _, woken := c.wakes(t, p, fmt.Sprintf("nats-again-%d", i)); woken {
+			return
+		}
 	}
-	if there := c.inbox(t, c.nodes[2], c.people[0]); there["first"] != 1 {
-		t.Errorf("node 3 has %v", there)
-	}
+	t.Error("with NATS back, who waits at node 2 is not woken")
 }
 
 // during keeps a stream of mail coming in through each node while something is done.
