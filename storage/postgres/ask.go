@@ -169,7 +169,7 @@ func (r *rows) askWhole(b *pgx.Batch, what boxMark) {
 	if !boxFits(what.box) {
 		return
 	}
-	sql := `select ` + entryColumns + `, m.letters from entries e left join mails m using (owner, box, uid) where e.owner = $1 and e.box = $2`
+	sql := `select ` + entryColumns + `, m.letters from entries e` + mailsByKey + ` where e.owner = $1 and e.box = $2`
 	if what.mark == mailstore.MarkDeleted {
 		sql += ` and e.flags & 8 <> 0`
 	}
@@ -190,7 +190,7 @@ func (r *rows) askPassing(b *pgx.Batch, box mailstore.MailboxID, after mailstore
 	if !boxFits(box) {
 		return
 	}
-	b.Queue(`select `+entryColumns+`, m.letters from entries e left join mails m using (owner, box, uid)
+	b.Queue(`select `+entryColumns+`, m.letters from entries e`+mailsByKey+`
 		where e.owner = $1 and e.box = $2 and e.uid > $3 order by e.uid limit $4`, r.owner, int64(box), int64(after), pageEntries).
 		Query(func(found pgx.Rows) error {
 			var x entryRow

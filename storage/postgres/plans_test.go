@@ -212,3 +212,36 @@ func scans(t *testing.T, d *DB) map[string]int {
 	}
 	return found
 }
+
+// A list looks each mail up once, also where nothing was analyzed yet: in a mailbox that came all
+// at once, as one that was carried here.
+func TestListReadsEachMailOnce(t *testing.T) {
+	t.Parallel()
+	const n = 4000
+	database := pgtest.Take(t)
+	looker := openAt(t, database, Options{Connections: 1})
+	defer looker.Close()
+	for _, table := range []string{"entries", "mails"} {
+		if _, err := looker.pool.Exec(t.Context(), `alter table `+table+` set (autovacuum_enabled = off)`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	inbox, _ := begin(t, looker, "o")
+	fill(t, looker, "o", inbox, n)
+	read := func() (rows int64) {
+		if err := looker.pool.QueryRow(t.Context(), `select idx_tup_fetch from pg_stat_user_tables where relname = 'mails'`).Scan(&rows); err != nil {
+			t.Fatal(err)
+		}
+		return rows
+	}
+	d, before := openAt(t, database, Options{Connections: 1}), read()
+	for _, err := range d.Index().List(t.Context(), "o", inbox, mailstore.UIDSpan(1, n), mailstore.Columns{Whole: true}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	end(t, d, looker)
+	if rows := read() - before; rows < n || rows > 2*n {
+		t.Errorf("%d mails were read for a list of %d", rows, n)
+	}
+}
