@@ -84,4 +84,6 @@ var faultsCluster = []fault{
 	{"F01", "mailstore/notify/frame.go", "rand.Read(frame[1:])", "copy(frame[1:], s.from[:])", "./storage/nats", "^TestRelay$", ""},
 	{"F01", "mailstore/notify/frame.go", "make([]byte, (framePad-len(plain)%framePad)%framePad)...", "make([]byte, 0)...", "./storage/postgres", "^TestHints$", ""},
 	{"D12", "mailstore/notify/frame.go", "hkdf.Key(sha256.New, secret,", "hkdf.Key(sha256.New, secret[:0],", "./mailstore/notify", "^TestFrames$", ""},
+	{"order", "storage/postgres/silence.go", "		pool.Reset()\n", "", "./storage/postgres", "^TestSilentServer$", ""},
+	{"order", "storage/postgres/silence.go", "return &hearer{c, silence}, nil", "return c, nil", "./storage/postgres", "^TestSilentServer$", ""},
 }

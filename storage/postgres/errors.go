@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -109,10 +110,15 @@ const (
 	maxLost   = 160
 	soonLost  = 40
 	maxBroken = 12
+	maxTrying = 30 * time.Second // while connections break one after the other, each slowly
 )
 
 // tries counts what did not work.
-type tries struct{ lost, broken int }
+type tries struct {
+	trying       time.Duration // 0: maxTrying
+	lost, broken int
+	until        time.Time // when the first broke, and some
+}
 
 // more waits before another try, if there is to be one after err: who lost, up to 16 ms at
 // first and a quarter of a second later; over broken connections up to half a second.
@@ -126,8 +132,10 @@ func (t *tries) more(ctx context.Context, err error) bool {
 		}
 		return t.lost < maxLost && pause(ctx, step) == nil
 	case broken(err):
-		t.broken++
-		return t.broken < maxBroken && pause(ctx, t.broken) == nil
+		if t.broken++; t.broken == 1 {
+			t.until = time.Now().Add(cmp.Or(t.trying, maxTrying))
+		}
+		return t.broken < maxBroken && time.Now().Before(t.until) && pause(ctx, t.broken) == nil
 	}
 	return false
 }
@@ -147,8 +155,10 @@ func pause(ctx context.Context, step int) error {
 }
 
 // again runs what can be done twice until it neither lost nor met a broken connection.
-func again(ctx context.Context, fn func() error) error {
-	var t tries
+func again(ctx context.Context, fn func() error) error { return againFor(ctx, 0, fn) }
+
+func againFor(ctx context.Context, trying time.Duration, fn func() error) error {
+	t := tries{trying: trying}
 	err := fn()
 	for t.more(ctx, err) {
 		err = fn()

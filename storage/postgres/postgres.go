@@ -86,13 +86,15 @@ func open(ctx context.Context, config *pgxpool.Config, o Options) (*DB, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	settle(config, o)
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
+	d := &DB{o: o, busy: map[mailstore.Owner]*line{}}
+	config.ConnConfig.DialFunc = hearing(config.ConnConfig.DialFunc, o.silence())
+	config.ShouldPing = d.tryIdle
+	var err error
+	if d.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, fmt.Errorf("open database: %w", quiet(err))
 	}
-	d := &DB{o: o, pool: pool, busy: map[mailstore.Owner]*line{}}
 	if err := d.prepare(ctx); err != nil {
-		pool.Close()
+		d.pool.Close()
 		return nil, fmt.Errorf("open database: %w", quiet(err))
 	}
 	return d, nil
@@ -177,7 +179,7 @@ func (d *DB) view(ctx context.Context, queue func(*pgx.Batch)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return again(ctx, func() error {
+	return againFor(ctx, d.o.Patience, func() error {
 		asked := &pgx.Batch{}
 		queue(asked)
 		b := asked
@@ -196,7 +198,7 @@ func (d *DB) write(ctx context.Context, sql string, args ...any) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return again(ctx, func() error {
+	return againFor(ctx, d.o.Patience, func() error {
 		return d.with(ctx, func(c *pgxpool.Conn) error {
 			_, err := c.Exec(ctx, sql, args...)
 			return err

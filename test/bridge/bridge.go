@@ -37,6 +37,7 @@ type Bridge struct {
 type span struct {
 	near, far net.Conn
 	abandoned bool // the server does not know that nobody is there any more
+	stranded  bool // nothing passes any more
 }
 
 // The directions of a bridge.
@@ -102,6 +103,16 @@ func (b *Bridge) Abandon() {
 		reset(s.near)
 	}
 	b.cuts++
+}
+
+// Strand has nothing pass on the connections that are there, and neither side learns of it. New ones
+// are well: as after a failover of a machine that is gone.
+func (b *Bridge) Strand() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for s := range b.spans {
+		s.stranded = true
+	}
 }
 
 // CutAfter cuts all connections when so many octets more have passed.
@@ -227,7 +238,7 @@ func (b *Bridge) allow(s *span, octets, direction int) bool {
 		time.Sleep(d)
 		b.mu.Lock()
 	}
-	for _, there := b.spans[s]; there && b.held[direction] && !b.closed; _, there = b.spans[s] {
+	for _, there := b.spans[s]; there && (b.held[direction] || s.stranded) && !b.closed; _, there = b.spans[s] {
 		b.changed.Wait()
 	}
 	if _, there := b.spans[s]; !there {

@@ -121,6 +121,14 @@ func TestBridge(t *testing.T) {
 	}
 	b.Cut()
 	<-ended
+	if c = dial(t, b); !says(c, long) {
+		t.Error("nothing passes after a cut")
+	}
+	b.Strand()
+	if says(c, short) || !says(dial(t, b), long) {
+		t.Error("what was there passes, or what came does not")
+	}
+	b.Cut()
 	other, _ := echo(t)
 	b.Lead("tcp", other.Address())
 	if !says(dial(t, b), long) {
