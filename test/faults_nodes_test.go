@@ -6,4 +6,10 @@ var faultsNodes = []fault{
 	{"nodes", "cmd/sealpost/reports_nodes.go", "r.values.PutUnder(context.WithoutCancel(ctx), r.by, sentName, text)", "r.values.Put(context.WithoutCancel(ctx), sentName, text)", "./cmd/sealpost", "^TestReportsOfManyNodes$", ""},
 	{"nodes", "cmd/sealpost/expiry.go", "x.values.PutUnder(context.WithoutCancel(ctx), by, expiryName, text)", "x.values.Put(context.WithoutCancel(ctx), expiryName, text)", "./cmd/sealpost", "^TestKeyNoticesOfManyNodes$", ""},
 	{"nodes", "cmd/sealpost/hours.go", "return hoursRow + \" \" + h.node", "return hoursRow", "./cmd/sealpost", "^TestHoursOfManyNodes$", ""},
+	{"C08", "account/signin/passkey.go", "s.Passkeys[i].Count > seen.Authenticator.SignCount || !s.spend(challenge, d.Now())", "s.Passkeys[i].Count > seen.Authenticator.SignCount", "./webmail/api", "^TestSignInAcrossNodes$", ""},
+	{"C08", "account/signin/ask.go", "func(r *request) { r.Over, r.Sealed = true, nil }); err != nil {", "func(*request) {}); err != nil {", "./webmail/api", "^TestSignInAcrossNodes$", ""},
+	{"D14", "account/signin/ask.go", "if errors.Is(err, ErrNone) { // for a stranger's address, or others came after it\n", "if errors.Is(err, ErrNone) {\n\t\treturn nil, ErrNotFound\n", "./webmail/api", "^TestStrangersWaitAcrossNodes$", ""},
+	{"D14", "account/signin/ask.go", "subtle.ConstantTimeCompare(right, secret[16:]) == 1 && age", "len(right) == 16 && age", "./webmail/api", "^TestStrangersWaitAcrossNodes$", ""},
+	{"nodes", "account/signin/join.go", "d.Now().Sub(k.Created) < joinTime", "false", "./webmail/api", "^TestTidyLeavesWhoJoins$", ""},
+	{"C08", "account/signin/passkey.go", "return bytes.Equal(one.Hash, sum[:16])", "return false && bytes.Equal(one.Hash, sum[:16])", "./webmail/api", "^TestPasskeySignatureServesOnce$", ""},
 }

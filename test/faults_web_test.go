@@ -18,7 +18,6 @@ var faultsWeb = []fault{
 	{"C06", "webmail/api/proxy.go", "r.URL.Scheme != \"https\" || r.URL.User", "r.URL.User", "./webmail/api", "^TestPicturesReachNoPrivateAddress$", ""},
 	{"C07", "webmail/ui/verify.go", "base64.RawURLEncoding.EncodeToString(sum[:]) != m.Files[at]", "len(base64.RawURLEncoding.EncodeToString(sum[:])) != len(m.Files[at])", "./webmail/ui", "^TestVerifyFindsOneByte$", ""},
 	{"C08", "account/signin/totp.go", "&& s > t.Last", "", "./webmail/api", "^TestCodes$", ""},
-	{"C08", "account/signin/passkey.go", "seen.Authenticator.CloneWarning || !d.spent.spend(challenge)", "seen.Authenticator.CloneWarning", "./webmail/api", "^TestPasskeySignatureServesOnce$", ""},
 	{"C08", "webmail/api/guard.go", "case \"cross-site\", \"same-site\":", "case \"x\":", "./webmail/api", "^TestForeignPages$", ""},
 	{"C08", "webmail/api/keyring.go", "		a.Store.Bus.Publish(AccountTopic(string(id)))\n", "", "./webmail/api", "^TestKeyringChanges$", ""},
 	{"C08", "webmail/api/events.go", "ok = l.alive() && l.say(\": \\n\\n\")", "ok = l.say(\": \\n\\n\")", "./webmail/api", "^TestEventsEndWithTheSession$", ""},

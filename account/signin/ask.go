@@ -1,45 +1,40 @@
 package signin
 
 import (
-	"bytes"
 	"context"
 	"crypto/subtle"
+	"encoding/binary"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"sealpost/account"
 )
 
 // A new device asks to be let in: it shows a key and six words of it, and one that is
-// signed in seals the master key to it. Requests live in memory: a restart, as any
-// other end, has the device ask again. One for a stranger's address waits just as long.
+// signed in seals the master key to it. Requests stand in the account's record, so that any
+// node has them, and nobody else makes the server remember anything: what a device comes back
+// with says by its own code until when it may. One for a stranger's address waits just as long.
 
 const (
 	requestTime   = 15 * time.Minute
-	requestsEach  = 5    // of one address; a new one takes the place of the oldest
-	requestsAll   = 4096 // of all
+	requestsEach  = 5    // of one account; a new one takes the place of the oldest
 	maxSealedGift = 4096 // bytes
+	clocksApart   = time.Minute
 )
 
+// request is a device that asks. Its names are the format.
 type request struct {
-	id      string
-	secret  Token
-	account account.ID // empty: nobody's
-	name    string     // of the address, as addresses are compared
-	device  string
-	key     []byte
-	at      time.Time
-	sealed  []byte // once granted
+	ID     string    `json:"id"`
+	Hash   []byte    `json:"hash"` // of what the device comes back with
+	Device string    `json:"device"`
+	Key    []byte    `json:"key"`
+	At     time.Time `json:"at"`
+	Sealed []byte    `json:"sealed,omitempty"` // once granted
+	Over   bool      `json:"over,omitempty"`   // sent away, or let in: until its time is over, it is told so
 }
 
-type asking struct {
-	mu  sync.Mutex
-	all []*request // the oldest first
-}
-
-func newAsking() *asking { return new(asking) }
+func (r request) waits() bool { return !r.Over && r.Sealed == nil }
 
 // Request is a device that waits.
 type Request struct {
@@ -55,6 +50,23 @@ type Asked struct {
 	Secret []byte
 }
 
+// requestSecret is 8 bytes of time, 8 random ones, and 16 of a code over both and the id.
+func (d *Desk) requestSecret(id string) []byte {
+	b := binary.BigEndian.AppendUint64(nil, uint64(d.Now().Unix()))
+	b = append(b, random(8)...)
+	return append(b, keyed(d.Secret, "request", id, string(b))[:16]...)
+}
+
+// asked says whether a secret is one that was given to a device not too long ago.
+func (d *Desk) asked(id string, secret []byte) bool {
+	if len(secret) != 32 {
+		return false
+	}
+	right := keyed(d.Secret, "request", id, string(secret[:16]))[:16]
+	age := d.Now().Sub(time.Unix(int64(binary.BigEndian.Uint64(secret)), 0))
+	return subtle.ConstantTimeCompare(right, secret[16:]) == 1 && age >= -clocksApart && age < requestTime
+}
+
 // Ask has a device wait.
 func (d *Desk) Ask(ctx context.Context, c account.Caller, address string, publicKey []byte, name string) (a Asked, err error) {
 	d.start()
@@ -67,99 +79,105 @@ func (d *Desk) Ask(ctx context.Context, c account.Caller, address string, public
 		return Asked{}, err
 	}
 	defer account.OnTick(ctx, start)
-	s, _, who, err := d.known(ctx, address)
+	s, _, _, err := d.known(ctx, address)
 	if err != nil && !errors.Is(err, ErrNone) {
 		return Asked{}, err
 	}
-	a = Asked{newID(), random(32)}
-	r := &request{id: a.ID, secret: TokenOf(a.Secret), name: who, device: device(name), key: publicKey, at: d.Now()}
-	if s != nil {
-		r.account = s.id
+	a.ID = newID()
+	a.Secret = d.requestSecret(a.ID)
+	hash := TokenOf(a.Secret)
+	r := request{ID: a.ID, Hash: hash[:], Device: device(name), Key: publicKey, At: d.Now().UTC()}
+	if s == nil {
+		return a, d.asIfAsked(ctx)
 	}
-	d.asking.add(r)
-	return a, nil
+	_, err = d.change(ctx, s.id, func(s *state) error {
+		s.ask(r)
+		return nil
+	})
+	return a, err
 }
 
-func (q *asking) add(r *request) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.expire(r.at)
-	same := func(o *request) bool { return o.name == r.name }
-	n := 0
-	for _, o := range q.all {
-		if same(o) {
-			n++
-		}
+// asIfAsked looks up and opens what a change does. Only the write is missing, and when the
+// answer leaves tells nothing of it.
+func (d *Desk) asIfAsked(ctx context.Context) error {
+	if _, err := d.Store.Record(ctx, strangers); err != nil && !errors.Is(err, ErrNone) {
+		return err
 	}
-	switch {
-	case n >= requestsEach:
-		i := slices.IndexFunc(q.all, same)
-		q.all = slices.Delete(q.all, i, i+1)
-	case len(q.all) >= requestsAll:
-		q.all = slices.Delete(q.all, 0, 1)
+	s, err := d.decode(d.nobody)
+	if err == nil {
+		_, err = d.encode(s)
 	}
-	q.all = append(q.all, r)
+	return err
 }
 
-// expire drops what waited too long. Called with mu held.
-func (q *asking) expire(now time.Time) {
-	q.all = slices.DeleteFunc(q.all, func(r *request) bool { return now.Sub(r.at) >= requestTime })
+func (s *state) ask(r request) {
+	if len(s.Requests) >= requestsEach {
+		s.Requests = slices.Delete(s.Requests, 0, len(s.Requests)-requestsEach+1)
+	}
+	s.Requests = append(s.Requests, r)
 }
 
-// drop sends away all that wait for an account.
-func (q *asking) drop(id account.ID) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.all = slices.DeleteFunc(q.all, func(r *request) bool { return r.account == id })
-}
-
-// own finds a request of an account. Called with mu held.
-func (q *asking) own(id account.ID, which string) int {
-	return slices.IndexFunc(q.all, func(r *request) bool { return r.id == which && r.account == id && id != "" })
+// refuseAll sends away all that wait.
+func (s *state) refuseAll() {
+	for i := range s.Requests {
+		s.Requests[i].Over, s.Requests[i].Sealed = true, nil
+	}
 }
 
 // Requests lists the devices that wait for an account.
-func (d *Desk) Requests(id account.ID) (all []Request) {
-	d.start()
-	d.asking.mu.Lock()
-	defer d.asking.mu.Unlock()
-	d.asking.expire(d.Now())
-	for _, r := range d.asking.all {
-		if r.account == id && r.sealed == nil {
-			all = append(all, Request{r.id, r.device, r.key, r.at.UTC()})
+func (d *Desk) Requests(ctx context.Context, id account.ID) (all []Request, err error) {
+	s, err := d.read(ctx, id)
+	if errors.Is(err, ErrNone) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range s.Requests {
+		if r.waits() && d.Now().Sub(r.At) < requestTime {
+			all = append(all, Request{r.ID, r.Device, r.Key, r.At})
 		}
 	}
-	return all
+	return all, nil
+}
+
+// answer changes a request that waits, or fails with ErrNotFound.
+func (d *Desk) answer(ctx context.Context, id account.ID, which string, how func(*request)) error {
+	d.start()
+	_, err := d.change(ctx, id, func(s *state) error {
+		i := slices.IndexFunc(s.Requests, func(r request) bool { return r.ID == which && !r.Over })
+		if i < 0 {
+			return ErrNotFound
+		}
+		how(&s.Requests[i])
+		return nil
+	})
+	if errors.Is(err, ErrNone) {
+		return ErrNotFound
+	}
+	return err
 }
 
 // Grant leaves for a waiting device what was sealed to its key.
-func (d *Desk) Grant(id account.ID, request string, sealed []byte) error {
-	d.start()
+func (d *Desk) Grant(ctx context.Context, id account.ID, which string, sealed []byte) error {
 	if len(sealed) == 0 || len(sealed) > maxSealedGift {
 		return ErrForm
 	}
-	d.asking.mu.Lock()
-	defer d.asking.mu.Unlock()
-	d.asking.expire(d.Now())
-	i := d.asking.own(id, request)
-	if i < 0 || d.asking.all[i].sealed != nil {
+	twice := false
+	err := d.answer(ctx, id, which, func(r *request) {
+		if twice = r.Sealed != nil; !twice {
+			r.Sealed = sealed
+		}
+	})
+	if err == nil && twice {
 		return ErrNotFound
 	}
-	d.asking.all[i].sealed = bytes.Clone(sealed)
-	return nil
+	return err
 }
 
 // Deny sends a waiting device away.
-func (d *Desk) Deny(id account.ID, request string) error {
-	d.start()
-	d.asking.mu.Lock()
-	defer d.asking.mu.Unlock()
-	i := d.asking.own(id, request)
-	if i < 0 {
-		return ErrNotFound
-	}
-	d.asking.all = slices.Delete(d.asking.all, i, i+1)
-	return nil
+func (d *Desk) Deny(ctx context.Context, id account.ID, which string) error {
+	return d.answer(ctx, id, which, func(r *request) { r.Over, r.Sealed = true, nil })
 }
 
 // Granted is what a device that was let in gets, once.
@@ -170,41 +188,56 @@ type Granted struct {
 
 // Come asks whether a device was let in: nil while it waits. It fails with ErrNotFound
 // for who was sent away, waited too long, or never asked.
-func (d *Desk) Come(ctx context.Context, request string, secret []byte) (*Granted, error) {
+func (d *Desk) Come(ctx context.Context, id string, secret []byte) (*Granted, error) {
 	d.start()
-	r := d.asking.collect(request, secret, d.Now())
-	switch {
-	case r == nil:
+	if !d.asked(id, secret) {
 		return nil, ErrNotFound
-	case r.sealed == nil:
+	}
+	hash := TokenOf(secret)
+	row, err := d.Store.ByToken(ctx, hash)
+	if errors.Is(err, ErrNone) { // for a stranger's address, or others came after it
+		_, err := d.decode(d.nobody)
+		return nil, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	s, err := d.decode(row)
+	if err != nil {
+		return nil, err
+	}
+	r := s.requestOf(id, hash)
+	switch {
+	case r == nil || r.waits():
 		return nil, nil
+	case r.Over:
+		return nil, ErrNotFound
 	}
-	a, err := d.Book.Account(ctx, r.account)
-	if err != nil {
-		return nil, err
-	}
-	e, err := d.enter(ctx, a, Line{How: ByApproval, Device: r.device}, "")
-	if err != nil {
-		return nil, err
-	}
-	return &Granted{e, r.sealed}, nil
+	return d.letIn(ctx, s.id, *r)
 }
 
-// collect finds a request by its secret, and takes it out if it was granted.
-func (q *asking) collect(id string, secret []byte, now time.Time) *request {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.expire(now)
-	hash := TokenOf(secret)
-	i := slices.IndexFunc(q.all, func(r *request) bool {
-		return subtle.ConstantTimeCompare(r.secret[:], hash[:]) == 1 && r.id == id
+func (s *state) requestOf(id string, hash Token) *request {
+	i := slices.IndexFunc(s.Requests, func(r request) bool {
+		return r.ID == id && subtle.ConstantTimeCompare(r.Hash, hash[:]) == 1
 	})
 	if i < 0 {
 		return nil
 	}
-	r := q.all[i]
-	if r.sealed != nil {
-		q.all = slices.Delete(q.all, i, i+1)
+	return &s.Requests[i]
+}
+
+// letIn signs in a device that was let in: at one node, once.
+func (d *Desk) letIn(ctx context.Context, id account.ID, r request) (*Granted, error) {
+	if err := d.answer(ctx, id, r.ID, func(r *request) { r.Over, r.Sealed = true, nil }); err != nil {
+		return nil, err
 	}
-	return r
+	a, err := d.Book.Account(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	e, err := d.enter(ctx, a, Line{How: ByApproval, Device: r.Device}, "")
+	if err != nil {
+		return nil, err
+	}
+	return &Granted{e, r.Sealed}, nil
 }

@@ -227,7 +227,6 @@ func (d *Desk) Forget(ctx context.Context, id account.ID) error {
 	if err := d.Store.Delete(ctx, id); err != nil {
 		return fmt.Errorf("forget sign-in of account %s: %w", id, err)
 	}
-	d.asking.drop(id)
 	d.failed.take(id)
 	d.ended(id, []string{""}, nil)
 	return nil
@@ -299,11 +298,28 @@ func (d *Desk) Tidy(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// joinTime is how long somebody may be between their record and their account, at any node.
+const joinTime = time.Hour
+
+// tidyNobody removes a record without an account, if nobody is just joining with it.
+func (d *Desk) tidyNobody(ctx context.Context, id account.ID) error {
+	r, err := d.Store.Record(ctx, id)
+	if errors.Is(err, ErrNone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var k keys
+	if err := json.Unmarshal(r.Keys, &k); err == nil && d.Now().Sub(k.Created) < joinTime {
+		return nil
+	}
+	return d.Store.Delete(ctx, id)
+}
+
 func (d *Desk) tidyOne(ctx context.Context, id account.ID) error {
-	d.joining.Lock() // nobody is between record and account
-	defer d.joining.Unlock()
 	if _, err := d.Book.Account(ctx, id); errors.Is(err, account.ErrUnknown) {
-		return d.Store.Delete(ctx, id)
+		return d.tidyNobody(ctx, id)
 	}
 	s, err := d.read(ctx, id)
 	if errors.Is(err, ErrNone) {

@@ -84,13 +84,12 @@ func (d *Desk) ChangePassphrase(ctx context.Context, c account.Caller, a account
 		}
 		s.Salt, s.KDF, s.Proof = n.Salt, n.KDF, hashOf(n.Proof)
 		s.end(func(one *session) bool { return one.ID != current })
+		s.refuseAll()
 		return nil
 	})
 	if err != nil {
 		return Keyring{}, err
 	}
-	d.asking.drop(a.ID)
-	d.rights.forget(a.ID, current)
 	return s.keyring(), nil
 }
 

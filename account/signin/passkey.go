@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -12,13 +13,11 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
 	"github.com/go-webauthn/webauthn/protocol/webauthncose"
 	"github.com/go-webauthn/webauthn/webauthn"
-	lru "github.com/hashicorp/golang-lru/v2"
 
 	"sealpost/account"
 )
@@ -98,23 +97,22 @@ func (d *Desk) valid(purpose, text string) bool {
 	return subtle.ConstantTimeCompare(right, c[24:]) == 1 && age >= -time.Second && age <= challengeTime
 }
 
-// spent are challenges that served: a signature is good once.
+// spent is a challenge that served: a signature is good once, at any node, since it stands in
+// the record that it changes. Its names are the format.
 type spent struct {
-	mu    sync.Mutex
-	known *lru.Cache[[sha256.Size]byte, struct{}]
+	Hash []byte    `json:"hash"`
+	At   time.Time `json:"at"`
 }
 
-func newSpent() *spent { return &spent{known: bounded[[sha256.Size]byte, struct{}](16 << 10)} }
+const maxSpent = 100 // within the time that a challenge is good for
 
 // spend says whether it is the first time.
-func (s *spent) spend(challenge string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	key := sha256.Sum256([]byte(challenge))
-	if s.known.Contains(key) {
+func (s *state) spend(challenge string, now time.Time) bool {
+	sum := sha256.Sum256([]byte(challenge))
+	if len(s.Spent) >= maxSpent || slices.ContainsFunc(s.Spent, func(one spent) bool { return bytes.Equal(one.Hash, sum[:16]) }) {
 		return false
 	}
-	s.known.Add(key, struct{}{})
+	s.Spent = append(s.Spent, spent{sum[:16], now.UTC()})
 	return true
 }
 
@@ -233,7 +231,7 @@ func (d *Desk) AddPasskey(ctx context.Context, by Right, a account.Account, site
 	if err := d.holds(by, a.ID); err != nil {
 		return Passkey{}, err
 	}
-	made, err := d.attest(a.ID, site, n.Credential)
+	made, challenge, err := d.attest(a.ID, site, n.Credential)
 	if err != nil {
 		return Passkey{}, err
 	}
@@ -245,6 +243,9 @@ func (d *Desk) AddPasskey(ctx context.Context, by Right, a account.Account, site
 	_, err = d.change(ctx, a.ID, func(s *state) error {
 		if len(s.Passkeys) >= maxPasskeys {
 			return ErrTooMany
+		}
+		if !s.spend(challenge, d.Now()) {
+			return ErrSignIn
 		}
 		if slices.ContainsFunc(s.Passkeys, func(p passkey) bool { return p.ID == made.ID }) {
 			return ErrConflict
@@ -263,30 +264,30 @@ func (d *Desk) AddPasskey(ctx context.Context, by Right, a account.Account, site
 	return Passkey{made.ID, made.Name, made.Created, made.Used, n.Container != nil, made.Factor}, nil
 }
 
-// attest reads what a browser made of our options.
-func (d *Desk) attest(id account.ID, site Site, credential []byte) (passkey, error) {
+// attest reads what a browser made of our options, and of which challenge.
+func (d *Desk) attest(id account.ID, site Site, credential []byte) (p passkey, challenge string, err error) {
 	if err := keepsSecret(credential); err != nil {
-		return passkey{}, err
+		return passkey{}, "", err
 	}
 	rp, err := party(site)
 	if err != nil {
-		return passkey{}, err
+		return passkey{}, "", err
 	}
 	got, err := protocol.ParseCredentialCreationResponseBytes(credential)
 	if err != nil {
-		return passkey{}, fmt.Errorf("%w: a credential", ErrForm)
+		return passkey{}, "", fmt.Errorf("%w: a credential", ErrForm)
 	}
-	challenge := got.Response.CollectedClientData.Challenge
+	challenge = got.Response.CollectedClientData.Challenge
 	if !d.valid(forNew(id), challenge) {
-		return passkey{}, ErrSignIn
+		return passkey{}, "", ErrSignIn
 	}
 	made, err := rp.CreateCredential(holder{id: id}, webauthn.SessionData{
 		Challenge: challenge, UserID: handleOf(id), UserVerification: protocol.VerificationPreferred, CredParams: parameters(),
 	}, got)
-	if err != nil || !d.spent.spend(challenge) {
-		return passkey{}, ErrSignIn
+	if err != nil {
+		return passkey{}, "", ErrSignIn
 	}
-	p := passkey{
+	p = passkey{
 		ID: base64.RawURLEncoding.EncodeToString(made.ID), Host: site.name(), PublicKey: made.PublicKey, Count: made.Authenticator.SignCount,
 		Eligible: made.Flags.BackupEligible, Backed: made.Flags.BackupState, Created: d.Now().UTC(),
 	}
@@ -295,7 +296,7 @@ func (d *Desk) attest(id account.ID, site Site, credential []byte) (passkey, err
 			p.Transports = append(p.Transports, string(t))
 		}
 	}
-	return p, nil
+	return p, challenge, nil
 }
 
 // holder is an account as the library sees it.
@@ -345,13 +346,13 @@ func (d *Desk) useAssertion(ctx context.Context, s *state, site Site, purpose st
 		return "", errFactor
 	}
 	seen, err := rp.ValidateLogin(holder{s.id, site, s.Passkeys}, webauthn.SessionData{Challenge: challenge, UserID: handleOf(s.id), UserVerification: need}, got)
-	if err != nil || seen.Authenticator.CloneWarning || !d.spent.spend(challenge) {
+	if err != nil || seen.Authenticator.CloneWarning {
 		return "", errFactor
 	}
 	id = base64.RawURLEncoding.EncodeToString(seen.ID)
 	_, err = d.change(ctx, s.id, func(s *state) error {
 		i := slices.IndexFunc(s.Passkeys, func(p passkey) bool { return p.ID == id })
-		if i < 0 || s.Passkeys[i].Count > seen.Authenticator.SignCount {
+		if i < 0 || s.Passkeys[i].Count > seen.Authenticator.SignCount || !s.spend(challenge, d.Now()) {
 			return errFactor
 		}
 		s.Passkeys[i].Count, s.Passkeys[i].Backed, s.Passkeys[i].Used = seen.Authenticator.SignCount, seen.Flags.BackupState, d.Now().UTC()

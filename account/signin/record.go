@@ -46,6 +46,8 @@ type private struct {
 	Passkeys []passkey `json:"passkeys,omitempty"`
 	History  []Line    `json:"history,omitempty"` // the newest last
 	Uses     []Use     `json:"uses,omitempty"`    // of app passwords
+	Requests []request `json:"requests,omitempty"`
+	Spent    []spent   `json:"spent,omitempty"`
 }
 
 // session is one browser that is signed in.
@@ -59,6 +61,7 @@ type session struct {
 	Used    time.Time `json:"used"`
 	Expires time.Time `json:"expires"`
 	Share   []byte    `json:"share"`
+	Proved  []proved  `json:"proved,omitempty"` // lately
 }
 
 // Line is one sign-in, or a try.
@@ -129,6 +132,9 @@ func (d *Desk) encode(s *state) (Record, error) {
 	for _, one := range s.Sessions {
 		r.Tokens = append(r.Tokens, Token(one.Hash))
 	}
+	for _, one := range s.Requests {
+		r.Tokens = append(r.Tokens, Token(one.Hash))
+	}
 	return r, nil
 }
 
@@ -192,6 +198,12 @@ func (d *Desk) prune(s *state) {
 	if n := len(s.Sessions) - maxSessions; n > 0 {
 		slices.SortStableFunc(s.Sessions, func(a, b session) int { return a.Used.Compare(b.Used) })
 		s.Sessions = slices.Delete(s.Sessions, 0, n)
+	}
+	s.Requests = slices.DeleteFunc(s.Requests, func(r request) bool { return now.Sub(r.At) >= requestTime })
+	s.Spent = slices.DeleteFunc(s.Spent, func(one spent) bool { return now.Sub(one.At) > 2*challengeTime })
+	for i := range s.Sessions {
+		p := &s.Sessions[i].Proved
+		*p = slices.DeleteFunc(*p, func(one proved) bool { return !now.Before(one.Until) })
 	}
 	s.History = append(s.History, d.failed.take(s.id)...)
 	slices.SortStableFunc(s.History, func(a, b Line) int { return a.At.Compare(b.At) })

@@ -3,11 +3,9 @@ package signin
 import (
 	"context"
 	"crypto/subtle"
+	"errors"
 	"slices"
-	"sync"
 	"time"
-
-	lru "github.com/hashicorp/golang-lru/v2"
 
 	"sealpost/account"
 )
@@ -34,21 +32,15 @@ func (d *Desk) holds(r Right, id account.ID) error {
 	return nil
 }
 
-// rights are what was proved lately, by the hash of the token that its browser has. They
-// live in memory, and a restart asks again.
-type rights struct {
-	mu    sync.Mutex
-	known *lru.Cache[Token, proved]
-}
-
+// proved is that the owner was shown in a session lately, by the hash of the token that its
+// browser has. It stands with the session in the account's record, for all nodes, and goes
+// with it. Its names are the format.
 type proved struct {
-	Right
-	session string
+	Hash  []byte    `json:"hash"`
+	Until time.Time `json:"until"`
 }
 
-const rightsKept = 16 << 10
-
-func newRights() *rights { return &rights{known: bounded[Token, proved](rightsKept)} }
+const provedEach = 8 // of one session, in as many windows; a new one takes the place of the oldest
 
 // Confirmation is what an owner brings to prove anew who they are: one of both.
 type Confirmation struct {
@@ -66,7 +58,7 @@ type Confirmed struct {
 
 // Confirm checks a proof, as slowly as at the door, and gives a session the right to
 // what a session alone may not. It fails with ErrSignIn.
-func (d *Desk) Confirm(ctx context.Context, c account.Caller, a account.Account, session string, with Confirmation) (Confirmed, error) {
+func (d *Desk) Confirm(ctx context.Context, c account.Caller, a account.Account, within string, with Confirmation) (Confirmed, error) {
 	d.start()
 	err := d.door().Try(ctx, c, a.Addresses[0].String(), func() error {
 		start := time.Now()
@@ -80,11 +72,20 @@ func (d *Desk) Confirm(ctx context.Context, c account.Caller, a account.Account,
 		return Confirmed{}, err
 	}
 	token, until := random(32), d.Now().Add(RightTime)
-	d.rights.mu.Lock()
-	defer d.rights.mu.Unlock()
-	by := Right{a.ID, until}
-	d.rights.known.Add(TokenOf(token), proved{by, session})
-	return Confirmed{by, token, until}, nil
+	hash := TokenOf(token)
+	_, err = d.change(ctx, a.ID, func(s *state) error {
+		i := slices.IndexFunc(s.Sessions, func(one session) bool { return one.ID == within })
+		if i < 0 {
+			return ErrOver
+		}
+		p := append(s.Sessions[i].Proved, proved{hash[:], until.UTC()})
+		s.Sessions[i].Proved = p[max(0, len(p)-provedEach):]
+		return nil
+	})
+	if err != nil {
+		return Confirmed{}, err
+	}
+	return Confirmed{Right{a.ID, until}, token, until}, nil
 }
 
 func (d *Desk) confirm(ctx context.Context, id account.ID, with Confirmation) error {
@@ -107,26 +108,24 @@ func (d *Desk) confirm(ctx context.Context, id account.ID, with Confirmation) er
 }
 
 // Right is what a session proved lately, by the token it was given; else ErrProof.
-func (d *Desk) Right(id account.ID, session string, token []byte) (Right, error) {
-	d.start()
-	d.rights.mu.Lock()
-	defer d.rights.mu.Unlock()
-	p, there := d.rights.known.Peek(TokenOf(token)) // by its hash: time tells nothing of the token
-	if !there || p.session != session || d.holds(p.Right, id) != nil {
+func (d *Desk) Right(ctx context.Context, id account.ID, within string, token []byte) (Right, error) {
+	s, err := d.read(ctx, id)
+	if errors.Is(err, ErrNone) {
 		return Right{}, ErrProof
 	}
-	return p.Right, nil
-}
-
-// forget takes back what sessions proved.
-func (r *rights) forget(id account.ID, but string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, token := range r.known.Keys() {
-		if p, _ := r.known.Peek(token); p.account == id && p.session != but {
-			r.known.Remove(token)
+	if err != nil {
+		return Right{}, err
+	}
+	hash := TokenOf(token)
+	for _, one := range s.Sessions {
+		for _, p := range one.Proved {
+			r := Right{id, p.Until}
+			if one.ID == within && subtle.ConstantTimeCompare(p.Hash, hash[:]) == 1 && d.holds(r, id) == nil {
+				return r, nil
+			}
 		}
 	}
+	return Right{}, ErrProof
 }
 
 func forProof(id account.ID) string { return "proof of " + string(id) }
@@ -148,7 +147,7 @@ func (d *Desk) BeginConfirm(ctx context.Context, id account.ID, site Site) (any,
 // Check looks at a proof that comes with a request, or at the token of an earlier one.
 func (d *Desk) Check(ctx context.Context, c account.Caller, a account.Account, session string, token, proof []byte) (Right, error) {
 	if proof == nil {
-		return d.Right(a.ID, session, token)
+		return d.Right(ctx, a.ID, session, token)
 	}
 	done, err := d.Confirm(ctx, c, a, session, Confirmation{Proof: proof})
 	return done.Right, err

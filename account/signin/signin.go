@@ -146,11 +146,8 @@ type Desk struct {
 
 	begin    sync.Once
 	nobody   Record // what is opened for an address that has no sign-in
-	asking   *asking
 	codes    *codes
-	spent    *spent
 	failed   *failed
-	rights   *rights
 	noted    *noted
 	watching watching
 	stale    notify.Recheck[account.ID] // watched accounts whose sessions may have ended elsewhere
@@ -161,7 +158,7 @@ type Desk struct {
 // start makes what lives in memory only.
 func (d *Desk) start() {
 	d.begin.Do(func() {
-		d.asking, d.codes, d.spent, d.failed, d.rights, d.noted = newAsking(), newCodes(), newSpent(), newFailed(), newRights(), newNoted()
+		d.codes, d.failed, d.noted = newCodes(d.Limits, d.Now), newFailed(), newNoted()
 		d.newcomer = account.SharedThrottle(joinPaces, d.Now, d.Limits, "join")
 		d.nobody = d.stranger()
 	})

@@ -10,12 +10,14 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
 
 	"sealpost/account"
+	"sealpost/account/limit"
 )
 
 // errFactor says that a code or an assertion does not fit.
@@ -55,9 +57,11 @@ func (t *totp) match(code string, now time.Time) (step int64, ok bool) {
 	return step, ok
 }
 
-// codes slows down guessing at six digits by who has the passphrase already.
+// codes slows down guessing at six digits by who has the passphrase already, at all nodes.
 type codes struct {
-	limits *lru.Cache[account.ID, *rate.Limiter]
+	mu     sync.Mutex
+	limits *lru.Cache[limit.Mark, *rate.Limiter]
+	shared *limit.Kind
 }
 
 const (
@@ -65,17 +69,46 @@ const (
 	codesEvery  = 2 * time.Minute // thereafter: a guesser needs months for even odds
 )
 
-func newCodes() *codes { return &codes{bounded[account.ID, *rate.Limiter](4096)} }
+func newCodes(l *limit.Ledger, now func() time.Time) *codes {
+	c := &codes{limits: bounded[limit.Mark, *rate.Limiter](4096)}
+	c.shared = l.Kind("codes", func(m limit.Mark, n int) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		one := c.of(m)
+		left := int(one.TokensAt(now()))
+		for n = min(n, left+limit.Debt*codesAtOnce); n > 0; n -= codesAtOnce {
+			one.ReserveN(now(), min(n, codesAtOnce))
+		}
+	})
+	return c
+}
 
-func (c *codes) allow(id account.ID, now time.Time) bool {
-	l, ok := c.limits.Get(id)
+// of finds or makes an account's. Called with mu held.
+func (c *codes) of(m limit.Mark) *rate.Limiter {
+	l, ok := c.limits.Get(m)
 	if !ok {
 		l = rate.NewLimiter(rate.Every(codesEvery), codesAtOnce)
-		if before, raced, _ := c.limits.PeekOrAdd(id, l); raced {
-			l = before
-		}
+		c.limits.Add(m, l)
 	}
-	return l.AllowN(now, 1)
+	return l
+}
+
+func (c *codes) allow(id account.ID, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m := c.shared.Mark(string(id))
+	if !c.of(m).AllowN(now, 1) {
+		return false
+	}
+	c.shared.Used(m, 1)
+	return true
+}
+
+// right forgets what was guessed here.
+func (c *codes) right(id account.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.limits.Remove(c.shared.Mark(string(id)))
 }
 
 // useCode spends a code, or fails with errFactor.
@@ -95,7 +128,7 @@ func (d *Desk) useCode(ctx context.Context, id account.ID, code string) error {
 		return nil
 	})
 	if err == nil {
-		d.codes.limits.Remove(id)
+		d.codes.right(id)
 	}
 	return err
 }
@@ -138,7 +171,7 @@ func (d *Desk) ConfirmTOTP(ctx context.Context, id account.ID, code string) erro
 		return nil
 	})
 	if err == nil {
-		d.codes.limits.Remove(id)
+		d.codes.right(id)
 	}
 	return err
 }

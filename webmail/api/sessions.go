@@ -92,7 +92,7 @@ func requests(s service) {
 		about: "Asks whether this device was let in: 202 while it waits, and 404 once it was sent away.",
 	}, s.comeBack)
 	listed(s, op{name: "access-requests", path: "/access-requests", about: "Devices that ask to be let in."},
-		func(ctx context.Context) ([]signin.Request, error) { return s.SignIns.Requests(who(ctx).ID), nil },
+		func(ctx context.Context) ([]signin.Request, error) { return s.SignIns.Requests(ctx, who(ctx).ID) },
 		func(_ context.Context, r signin.Request) WaitingRequest {
 			return WaitingRequest{r.ID, r.Device, r.PublicKey, onWire(r.At)}
 		},
@@ -106,7 +106,7 @@ func requests(s service) {
 			Sealed []byte `json:"sealed"`
 		}
 	}) (*struct{}, error) {
-		return nil, s.SignIns.Grant(who(ctx).ID, in.ID, in.Body.Sealed)
+		return nil, s.SignIns.Grant(ctx, who(ctx).ID, in.ID, in.Body.Sealed)
 	})
 	route(s, op{
 		name: "refuse-access", method: http.MethodDelete, path: "/access-requests/{id}", tag: tagSignIn, access: forSession,
@@ -114,7 +114,7 @@ func requests(s service) {
 	}, func(ctx context.Context, in *struct {
 		ID string `path:"id"`
 	}) (*struct{}, error) {
-		return nil, s.SignIns.Deny(who(ctx).ID, in.ID)
+		return nil, s.SignIns.Deny(ctx, who(ctx).ID, in.ID)
 	})
 }
 
