@@ -29,6 +29,8 @@ type options struct {
 	base   int    // the ports of node 1 begin there, those of each other one 1000 later
 	enough int    // with how many of two copies a mail is accepted
 	step   func(what string) (done func())
+
+	standby bool // PostgreSQL has a synchronous one
 }
 
 // A cluster is three nodes and what they share, in one folder.
@@ -37,6 +39,7 @@ type cluster struct {
 	dir      string
 	rows     *pgtest.Cluster
 	postgres *process
+	second   *process // the standby, or nil
 	nats     *process
 	buckets  []*process // east and west, two providers
 	nodes    []*node
@@ -121,7 +124,7 @@ func (c *cluster) close() error {
 		nodes.Go(func() { n.stop(10 * time.Second) })
 	}
 	nodes.Wait()
-	for _, p := range append([]*process{c.nats, c.postgres}, c.buckets...) {
+	for _, p := range append([]*process{c.nats, c.second, c.postgres}, c.buckets...) {
 		if p != nil {
 			p.stop(10 * time.Second)
 		}
@@ -193,10 +196,18 @@ func (c *cluster) startPostgres(ctx context.Context) (err error) {
 	if err := c.postgres.start(ctx); err != nil {
 		return err
 	}
-	return c.rows.Do(ctx, "postgres", "create database sealpost")
+	if err := c.rows.Do(ctx, "postgres", "create database sealpost"); err != nil || !c.standby {
+		return err
+	}
+	return c.startStandby(ctx)
 }
 
-func (c *cluster) database() string { return c.rows.URL("sealpost") }
+func (c *cluster) database() string {
+	if c.standby {
+		return fmt.Sprintf("host=%s,%s user=postgres dbname=sealpost target_session_attrs=read-write connect_timeout=5", c.rows.Folder(), c.standbyFolder())
+	}
+	return c.rows.URL("sealpost")
+}
 
 func (c *cluster) bucketAt(i int) string { return c.at(bucketPort + i) }
 

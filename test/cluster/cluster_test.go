@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +17,7 @@ import (
 )
 
 // openTest starts a cluster on ports of its own until the test ends.
-func openTest(t *testing.T) *cluster {
+func openTest(t *testing.T, o options) *cluster {
 	t.Helper()
 	base := 10_000 + os.Getpid()%40*13
 	for ; free(base) != nil; base += 7 {
@@ -25,9 +26,11 @@ func openTest(t *testing.T) *cluster {
 		}
 	}
 	began := time.Now()
-	c, err := open(t.Context(), options{repo: "../..", base: base, enough: 1, step: func(what string) func() {
+	o.repo, o.base, o.enough = "../..", base, 1
+	o.step = func(what string) func() {
 		return func() { t.Logf("%4.1f s  %s", time.Since(began).Seconds(), what) }
-	}})
+	}
+	c, err := open(t.Context(), o)
 	t.Cleanup(func() {
 		if t.Failed() {
 			for _, n := range c.nodes {
@@ -49,13 +52,34 @@ func openTest(t *testing.T) *cluster {
 
 // TestCluster: what `make cluster` starts is one server, whichever of its processes is gone.
 func TestCluster(t *testing.T) {
-	c := openTest(t)
+	c := openTest(t, options{})
 	p := newPost()
 	c.wake(t, p)
 	c.killNATS(t, p)
 	c.killNodes(t, p)
 	c.killDatabase(t, p)
 	c.killProvider(t, p)
+	for _, n := range c.nodes {
+		p.kept(t, c.inbox(t, n, c.people[0]))
+	}
+}
+
+// TestFailover: PostgreSQL's machine is gone for good while mail comes in, and its standby goes on, with every mail
+// that was acknowledged.
+func TestFailover(t *testing.T) {
+	c := openTest(t, options{standby: true})
+	if text, err := exec.Command(c.program("sealpost"), "check", "--config", c.nodes[0].config).CombinedOutput(); err != nil || !strings.Contains(string(text), "with a synchronous standby") {
+		t.Errorf("check: %v\n%s", err, text)
+	}
+	p := newPost()
+	c.during(t, p, "failover", func() {
+		time.Sleep(500 * time.Millisecond)
+		c.postgres.kill()
+		if err := c.promote(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		c.accepts(t, p, "failover-again")
+	})
 	for _, n := range c.nodes {
 		p.kept(t, c.inbox(t, n, c.people[0]))
 	}
