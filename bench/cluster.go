@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,6 @@ func quickCluster() clusterPlan {
 type clusters struct {
 	missing error // why nothing was
 	version string
-	bus     string // lines for the section cluster that name it; empty: LISTEN and NOTIFY
 	load    trial
 	trips   []*trip
 	rooms   []room
@@ -56,6 +56,9 @@ const (
 	nameEmbedded = "one machine"
 	nameNode     = "cluster"
 )
+
+// loaded are the accounts that this part needs.
+func loaded() []string { return append(users()[:mailboxes:mailboxes], owner) }
 
 func nodesName(n int) string {
 	if n == 1 {
@@ -77,12 +80,12 @@ func (r *record) measureCluster(ctx context.Context, s *site, only string) (err 
 	defer func() { err = errors.Join(err, e.stop(ctx)) }()
 	r.cluster.version = e.version
 	r.say("PostgreSQL %s and an S3 server run", e.version)
-	alone, err := startSealpost(ctx, s, "embedded", settings{profile: "compat"})
+	alone, err := startSealpost(ctx, s, "embedded", settings{profile: "compat", people: loaded()})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, alone.stop(ctx)) }()
-	nodes, err := e.startNodes(ctx, s, slices.Max(r.plan.cluster.nodes), r.cluster.bus)
+	nodes, err := e.startNodes(ctx, s, "node", slices.Max(r.plan.cluster.nodes), nil, way{})
 	defer func() {
 		for _, n := range nodes {
 			err = errors.Join(err, n.stop(ctx))
@@ -106,21 +109,18 @@ func (r *record) measureCluster(ctx context.Context, s *site, only string) (err 
 	return nil
 }
 
-// startNodes starts nodes of one cluster. The first one makes the accounts.
-func (e *engines) startNodes(ctx context.Context, s *site, n int, bus string) (nodes []*peer, err error) {
+// startNodes starts nodes of one cluster. Where there is none yet the first one makes the accounts.
+func (e *engines) startNodes(ctx context.Context, s *site, kind string, n int, first *peer, w way) (nodes []*peer, err error) {
 	for i := range n {
-		name := fmt.Sprintf("node-%d", i+1)
-		more, err := e.settings(s, name, "", "", bus)
+		name := fmt.Sprintf("%s-%d", kind, i+1)
+		more, err := e.settings(s, name, w)
 		if err != nil {
 			return nodes, err
 		}
-		set := settings{profile: "compat", more: more}
-		if i > 0 {
-			set.first = nodes[0]
-		}
-		p, err := startSealpost(ctx, s, name, set)
+		p, err := startSealpost(ctx, s, name, settings{profile: "compat", more: more, first: first, people: loaded()})
 		if p != nil && p.group != nil {
 			nodes = append(nodes, p)
+			first = cmp.Or(first, p)
 		}
 		if err != nil {
 			return nodes, fmt.Errorf("start %s: %w", name, err)

@@ -31,6 +31,11 @@ type engines struct {
 	buckets *group
 	s3      string // address
 	root    string // where the S3 server keeps what it is given
+
+	bus  *group
+	nats string // its URL
+
+	close []func() error
 }
 
 // databaseSettings are what a PostgreSQL of its own machine would be given. All else is as
@@ -41,7 +46,7 @@ const bucket = "bench"
 
 // startEngines starts both in folders of the site.
 func startEngines(ctx context.Context, s *site) (e *engines, err error) {
-	e = &engines{database: newGroup("postgres"), buckets: newGroup("s3")}
+	e = &engines{database: newGroup("postgres"), buckets: newGroup("s3"), bus: newGroup("nats")}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.stop(ctx))
@@ -52,6 +57,9 @@ func startEngines(ctx context.Context, s *site) (e *engines, err error) {
 	}
 	if err := e.startBuckets(ctx, s); err != nil {
 		return e, fmt.Errorf("start an S3 server: %w", err)
+	}
+	if err := e.startBus(ctx, s); err != nil {
+		return e, fmt.Errorf("start a server of NATS: %w", err)
 	}
 	return e, nil
 }
@@ -124,18 +132,34 @@ func (s *site) background(g *group, cmd *exec.Cmd, log string) error {
 }
 
 func (e *engines) stop(ctx context.Context) error {
-	if e.asker != nil {
-		_ = e.asker.Close(ctx)
+	var errs []error
+	for _, close := range e.close {
+		errs = append(errs, close())
 	}
-	return errors.Join(e.database.stop(ctx, 15*time.Second), e.buckets.stop(ctx, 15*time.Second))
+	if e.asker != nil {
+		errs = append(errs, e.asker.Close(ctx))
+	}
+	for _, g := range []*group{e.bus, e.buckets, e.database} {
+		errs = append(errs, g.stop(ctx, 15*time.Second))
+	}
+	return errors.Join(errs...)
 }
 
-// settings has a sealpost keep everything there, by way of those addresses or, where they are
-// empty, directly.
-func (e *engines) settings(s *site, node, database, s3, bus string) (string, error) {
+// A way is how a node reaches the engines; what is empty is where they are.
+type way struct {
+	database, s3 string
+	listen       bool // to others by the database, and not by NATS
+}
+
+// settings has a sealpost of that name keep everything there.
+func (e *engines) settings(s *site, node string, w way) (string, error) {
 	keys, err := s.write(s3test.AccessKey+"\n"+s3test.SecretKey+"\n", "s3.key")
 	if err != nil {
 		return "", err
+	}
+	bus := fmt.Sprintf("nats = [%q]", e.nats)
+	if w.listen {
+		bus = ""
 	}
 	return fmt.Sprintf(`
 [cluster]
@@ -148,7 +172,7 @@ url = "http://%s"
 bucket = %q
 key_file = %q
 path_style = true
-`, cmp.Or(database, e.rows.URL("postgres")), node, bus, cmp.Or(s3, e.s3), bucket, keys), nil
+`, cmp.Or(w.database, e.rows.URL("postgres")), node, bus, cmp.Or(w.s3, e.s3), bucket, keys), nil
 }
 
 // Gauges of a cluster, in this order.

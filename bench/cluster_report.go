@@ -21,7 +21,7 @@ func (r *record) aimsCluster(t *table) {
 		}
 		for _, p := range []float64{0.5, 0.99} {
 			late := percentile(w.late, p)
-			t.add(fmt.Sprintf("woken at another node within %s of the 250, %.0f %%", milliseconds(w.aim), 100*p), w.tell(p), met(!w.never && late < w.aim))
+			t.add(fmt.Sprintf("told within %s, %.0f %%: %s", milliseconds(w.aim), 100*p, w.what), w.tell(p), met(!w.never && late < w.aim))
 		}
 	}
 }
@@ -122,19 +122,12 @@ func (r *record) nodeWakes(b *strings.Builder) {
 	if len(r.cluster.wakes) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "A mail comes to one node, and a client that waits by IDLE at that node or at another is told: how much later than the 250, %d mails one at a time. %s\n\n", r.plan.cluster.wakes, r.busName())
+	fmt.Fprintf(b, "A mail comes to one node, and a client that waits by IDLE at that node or at another is told: how much later than the 250, %d mails one at a time. Nodes tell each other by NATS or, where none is set, by LISTEN and NOTIFY of PostgreSQL; *alone* is a frame of that, without nodes.\n\n", r.plan.cluster.wakes)
 	t := table{head: []string{"who waits at", "p50", "p99"}}
 	for _, w := range r.cluster.wakes {
 		t.add(w.what, w.tell(0.5), w.tell(0.99))
 	}
 	b.WriteString(t.String())
-}
-
-func (r *record) busName() string {
-	if r.cluster.bus == "" {
-		return "Nodes tell each other by LISTEN and NOTIFY."
-	}
-	return "Nodes tell each other by NATS."
 }
 
 func (r *record) nodeTrips(b *strings.Builder) {
@@ -168,7 +161,7 @@ func (r *record) nodeRooms(b *strings.Builder) {
 	for _, room := range r.cluster.rooms {
 		t.head = append(t.head, grouped(room.mails)+" "+room.what)
 		for name, octets := range room.tables {
-			if octets >= 1 && !slices.Contains(names, name) {
+			if octets >= sum(room.tables)/50 && !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}
@@ -184,6 +177,14 @@ func (r *record) nodeRooms(b *strings.Builder) {
 	for _, name := range names {
 		line(name, func(x room) float64 { return x.tables[name] })
 	}
+	line("all other tables", func(x room) (n float64) {
+		for name, octets := range x.tables {
+			if !slices.Contains(names, name) {
+				n += octets
+			}
+		}
+		return n
+	})
 	line("the database", func(x room) float64 { return sum(x.tables) })
 	line("files", func(x room) float64 { return x.files })
 	b.WriteString(t.String())

@@ -13,7 +13,7 @@ import (
 const counted = "u00"
 
 // startCounted starts a node more, whose connections are tapped.
-func (e *engines) startCounted(ctx context.Context, s *site, first *peer, bus string) (*peer, taps, error) {
+func (e *engines) startCounted(ctx context.Context, s *site, first *peer) (*peer, taps, error) {
 	dir, err := s.folder("tap")
 	if err != nil {
 		return nil, taps{}, err
@@ -35,7 +35,7 @@ func (e *engines) startCounted(ctx context.Context, s *site, first *peer, bus st
 	if t.s3, err = newTap("tcp", "127.0.0.1:0", s3); err != nil {
 		return nil, t, errors.Join(err, t.rows.listener.Close())
 	}
-	more, err := e.settings(s, "counted", fmt.Sprintf("host=%s user=postgres dbname=postgres", dir), t.s3.listener.Addr().String(), bus)
+	more, err := e.settings(s, "counted", way{database: fmt.Sprintf("host=%s user=postgres dbname=postgres", dir), s3: t.s3.listener.Addr().String()})
 	if err != nil {
 		return nil, t, err
 	}
@@ -60,7 +60,7 @@ func (t taps) close() {
 func (r *record) countTrips(ctx context.Context, s *site, e *engines, first *peer) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	p, t, err := e.startCounted(ctx, s, first, r.cluster.bus)
+	p, t, err := e.startCounted(ctx, s, first)
 	if err != nil {
 		return err
 	}

@@ -12,33 +12,46 @@ import (
 
 // A waking is how soon.
 type waking struct {
-	what  string
-	aim   time.Duration   // 0: none
-	never bool            // nobody was told in time
-	late  []time.Duration // from the 250 until somebody who waits has read of it; 0 where that was first
+	what     string
+	aim      time.Duration   // 0: none
+	patience time.Duration   // 0: longestNews
+	never    bool            // nobody was told in time
+	late     []time.Duration // from the 250 until somebody who waits has read of it; 0 where that was first
 }
 
 // longestNews is for how long a mail is waited for.
 const longestNews = 3 * time.Second
 
 // wakeAcross lets mail come to one server and somebody wait at another, or at the same.
-func (r *record) wakeAcross(ctx context.Context, s *site, _ *engines, alone *peer, nodes []*peer) error {
+func (r *record) wakeAcross(ctx context.Context, s *site, e *engines, alone *peer, nodes []*peer) (err error) {
 	const aim = 10 * time.Millisecond
+	listening, err := e.startNodes(ctx, s, "listening", 2, nodes[0], way{listen: true})
+	defer func() {
+		for _, n := range listening {
+			err = errors.Join(err, n.stop(ctx))
+		}
+	}()
+	if err != nil {
+		return err
+	}
 	for _, w := range []struct {
 		waking
 		in, at *peer
 	}{
 		{waking{what: "one machine"}, alone, alone},
 		{waking{what: "the same node"}, nodes[0], nodes[0]},
-		{waking{what: "another node", aim: aim}, nodes[0], nodes[1]},
+		{waking{what: "another node, by NATS", aim: aim}, nodes[0], nodes[1]},
+		{waking{what: "another node, by LISTEN", aim: aim}, listening[0], listening[1]},
 	} {
 		if err := w.measure(ctx, s, w.in, w.at, r.plan.cluster.wakes); err != nil {
 			return fmt.Errorf("%s: %w", w.what, err)
 		}
 		r.cluster.wakes = append(r.cluster.wakes, w.waking)
-		r.say("woken at %s: %s, 99 %% within %s", w.what, milliseconds(percentile(w.late, 0.5)), milliseconds(percentile(w.late, 0.99)))
+		r.say("woken at %s: %s, 99 %% within %s", w.what, w.tell(0.5), w.tell(0.99))
 	}
-	return nil
+	buses, err := e.timeBuses(ctx, r.plan.cluster.wakes)
+	r.cluster.wakes = append(r.cluster.wakes, buses...)
+	return err
 }
 
 func (w *waking) measure(ctx context.Context, s *site, in, at *peer, times int) error {
