@@ -168,7 +168,7 @@ func (h *house) certify(t *testing.T) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()),
 		Subject:      pkix.Name{CommonName: "mx." + h.domain},
-		DNSNames:     []string{"mx." + h.domain, "mta-sts." + h.domain, "openpgpkey." + h.domain, h.domain},
+		DNSNames:     []string{"localhost", "mx." + h.domain, "mta-sts." + h.domain, "openpgpkey." + h.domain, h.domain},
 		NotBefore:    time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true,
 	}
@@ -239,8 +239,8 @@ func (h *house) program(t *testing.T) string {
 	return h.bin
 }
 
-// open writes the configuration, makes one account and starts the server.
-func (h *house) open(t *testing.T, name string) {
+// configure writes the configuration.
+func (h *house) configure(t *testing.T) {
 	t.Helper()
 	free := func() string { return fmt.Sprintf("127.0.0.1:%d", freeOn(t, "127.0.0.1")) }
 	h.imaps, h.submits, h.https = free(), free(), free()
@@ -273,6 +273,12 @@ port = %[3]d
 %[8]s
 `, h.domain, h.ip, h.country.port, h.submits, h.imaps, h.https, h.country.dns.Addr, h.settings)
 	h.write(t, "sealpost.toml", []byte(strings.NewReplacer(h.edits...).Replace(settings)))
+}
+
+// open writes the configuration, makes one account and starts the server.
+func (h *house) open(t *testing.T, name string) {
+	t.Helper()
+	h.configure(t)
 	secret, public, err := pgp.GenerateKey(name, name+"@"+h.domain, pgp.Compat, time.Now())
 	if err != nil {
 		t.Fatal(err)

@@ -124,13 +124,34 @@ var ErrMissing = errors.New("postgresql is not installed")
 // Start starts a cluster of the test's own, which it may kill and start.
 func Start(t testing.TB) *Cluster {
 	t.Helper()
-	c := start(t)
+	return StartWith(t)
+}
+
+// StartWith is Start with settings such as "log_statement=all" besides.
+func StartWith(t testing.TB, settings ...string) *Cluster {
+	t.Helper()
+	c := start(t, settings...)
 	t.Cleanup(c.remove)
 	return c
 }
 
-// Folder is where the server's socket is, .s.PGSQL.5432.
+// Folder is where the server's socket is, .s.PGSQL.5432, its data, and what Run writes.
 func (c *Cluster) Folder() string { return c.folder }
+
+// Run runs one of PostgreSQL's programs, such as pg_dump, in the cluster's folder, as its user.
+func (c *Cluster) Run(program string, args ...string) error {
+	cmd, err := c.command(program, args...)
+	if err != nil {
+		return err
+	}
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	cmd.Env = append(cmd.Env, "PGHOST="+c.folder, "PGUSER=postgres")
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", program, err, said.String())
+	}
+	return nil
+}
 
 // URL names a database of the cluster; "postgres" is always there.
 func (c *Cluster) URL(database string) string { return c.url(database) }
@@ -154,7 +175,7 @@ func (c *Cluster) Do(ctx context.Context, database, sql string) error {
 	return err
 }
 
-func start(t testing.TB) *Cluster {
+func start(t testing.TB, settings ...string) *Cluster {
 	t.Helper()
 	c, err := New()
 	if errors.Is(err, ErrMissing) {
@@ -163,6 +184,7 @@ func start(t testing.TB) *Cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Settings = settings
 	if err := c.Start(); err != nil {
 		c.remove()
 		t.Fatalf("start postgresql: %v\n%s", err, c.log.String())
@@ -184,11 +206,15 @@ func NewIn(parent string) (*Cluster, error) {
 		return nil, ErrMissing
 	}
 	slices.Sort(found)
+	program := found[len(found)-1]
+	if whole, err := filepath.EvalSymlinks(program); err == nil {
+		program = whole // the others are beside it
+	}
 	folder, err := os.MkdirTemp(parent, "pg")
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{folder: folder, bin: filepath.Dir(found[len(found)-1])}
+	c := &Cluster{folder: folder, bin: filepath.Dir(program)}
 	if err := errors.Join(c.give(), c.init()); err != nil {
 		c.remove()
 		return nil, fmt.Errorf("make a postgresql: %w\n%s", err, c.log.String())
