@@ -14,6 +14,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
+	"sealpost/account"
 	"sealpost/config"
 	"sealpost/storage/postgres/pgtest"
 	"sealpost/storage/s3/s3test"
@@ -108,6 +109,27 @@ func TestTwoNodes(t *testing.T) {
 	if got := must(t, "account", "list", "--config="+west.config); strings.Contains(got, "ann@") {
 		t.Errorf("the other node still has an account:\n%s", got)
 	}
+}
+
+// TestNodesHealAccounts: who keeps house finishes what a killed command began.
+func TestNodesHealAccounts(t *testing.T) {
+	t.Parallel()
+	x := newShared(t)
+	s := x.newNode(t, nil)
+	_, public := s.keys(t, "ann@demo.test")
+	var ann account.Account
+	s.offline(t, func(o *office) { ann = join(t, o, "ann@demo.test", read(t, public), 7<<20) })
+	up := s.serve(t)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		boxes, err := up.store.Index.Mailboxes(t.Context(), owner(ann))
+		if err == nil && len(boxes) == 6 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d mailboxes, %v", len(boxes), err)
+		}
+	}
+	send(t, up, "ann@demo.test", "Subject: hello\r\n\r\nhello\r\n")
 }
 
 // TestNodesThatMustNotStart: each says what to do.

@@ -45,12 +45,16 @@ func (s *server) keepHouse(ctx context.Context, _ lease.Held) { hourly(ctx, s.ti
 
 func (s *server) tidy(ctx context.Context) {
 	start := time.Now()
+	var healed error
+	if s.cluster != nil {
+		healed = s.heal(ctx)
+	}
 	swept, err := s.store.Sweep(ctx, s.grace())
 	if err == nil {
 		var more int
 		more, err = s.vault.tidy(ctx)
 		swept += more
-		err = errors.Join(err, s.sorting.Tidy(ctx), s.desk.Tidy(ctx), s.endParcels(ctx), s.tidyFiles(ctx), s.compact(ctx, worthwhile), s.countBlobs(ctx))
+		err = errors.Join(err, healed, s.sorting.Tidy(ctx), s.desk.Tidy(ctx), s.endParcels(ctx), s.tidyFiles(ctx), s.compact(ctx, worthwhile), s.countBlobs(ctx))
 	}
 	switch {
 	case ctx.Err() != nil:

@@ -103,7 +103,9 @@ func serve(ctx context.Context, settings config.Config, log *slog.Logger, on occ
 	s.live.level = on.level
 	alive, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	err = s.heal(ctx)
+	if s.folder != nil { // in a cluster whoever keeps house does it: a start must not wait for all accounts
+		err = s.heal(ctx)
+	}
 	if err == nil && on.prepare != nil {
 		err = on.prepare(ctx, s.office)
 	}
