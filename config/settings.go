@@ -46,7 +46,7 @@ func settingsHere() []setting {
 			about: "Whom the authority may write to; may stay empty."},
 		{key: "acme.directory", value: word{func(c *Config) *string { return &c.ACME.Directory }, secureURL, ""}},
 		{key: "acme.folder", value: path(func(c *Config) *string { return &c.ACME.Folder }),
-			about: "Where account key and certificates are kept; empty: acme in the data folder."},
+			about: "Where account key and certificates are kept; empty: acme in the data folder. Of a cluster\nthey are in the database, sealed."},
 	}
 }
 

@@ -44,6 +44,6 @@ func settingsOut() []setting {
 			about: "The port other servers listen on; it is 25 but in a private test network."},
 
 		{key: "dkim.folder", value: path(func(c *Config) *string { return &c.DKIM.Folder }),
-			about: "Private keys that sign what leaves: DOMAIN/SELECTOR.pem. Made by sealpost quickstart, domain add and\ndkim rotate."},
+			about: "Private keys that sign what leaves: DOMAIN/SELECTOR.pem. Made by sealpost quickstart, domain add and\ndkim rotate. Of a cluster they are in the database, sealed."},
 	}
 }

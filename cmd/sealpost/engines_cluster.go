@@ -26,7 +26,7 @@ type cluster struct {
 	places *placement.Finder
 }
 
-var errClustered = errors.New("this server's rows are in PostgreSQL and its letters in buckets: back up and check those (docs/cluster.md)")
+var errClustered = errors.New("this server's rows are in PostgreSQL and its letters in buckets: base backups and WAL of the one, and copies at two providers of the other, are its backup (docs/cluster-backup.md). sealpost migrate makes a copy in a data folder, which sealpost backup takes")
 
 // Blobs of queues are in spaces of their own: whoever sweeps one sees no others.
 const (

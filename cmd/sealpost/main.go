@@ -50,6 +50,7 @@ type commands struct {
 	Export      exportCommand      `cmd:"" help:"Take an account's mail out, sealed, or opened by its owner."`
 	Backup      backupCommand      `cmd:"" help:"Copy the store, sealed as it is, while the server runs; later copies add what is new."`
 	Verify      verifyCommand      `cmd:"" help:"Read every stored letter, of the live store or of a backup, and say what is wrong."`
+	Cluster     clusterGroup       `cmd:"" help:"What to do with the database that many nodes share."`
 	Restore     restoreCommand     `cmd:"" help:"Put a backup into an empty data folder."`
 	WebManifest webManifestCommand `cmd:"" help:"Print what the webmail consists of: the hash of every file."`
 	VerifyWeb   verifyWebCommand   `cmd:"" help:"Compare the webmail that a live host serves with its build, byte for byte."`

@@ -137,8 +137,9 @@ What this cannot show:
   Mail that arrives unencrypted is readable, at that moment, by whoever controls the live server.
   Nothing can take that power away: a changed server could copy mail in memory and send it elsewhere,
   or keep mail of chosen people, and these files would look the same. Not looked at: memory, swap,
-  what other machines and other programs keep, raw disk blocks that no file owns any more, and
-  streams that were compressed twice or begin, without a header, behind the first MiB of a file.
+  what other machines and other programs keep (of a cluster: its database and its buckets), raw disk
+  blocks that no file owns any more, and streams that were compressed twice or begin, without a header,
+  behind the first MiB of a file.
   Only encryption by the sender, or your own server, helps against the rest.
 `
 

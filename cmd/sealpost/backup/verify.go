@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"sealpost/account"
 	"sealpost/filestore"
 	"sealpost/filestore/drive"
 	"sealpost/mailstore"
@@ -17,6 +18,7 @@ import (
 	"sealpost/pgp"
 	"sealpost/storage/bolt"
 	"sealpost/storage/disk"
+	"sealpost/storage/postgres"
 )
 
 // Findings are what a check saw. Wrong is empty when all is well; it names ids
@@ -43,12 +45,26 @@ func (f *Findings) wrong(format string, args ...any) {
 	f.Wrong = append(f.Wrong, fmt.Sprintf(format, args...))
 }
 
+// Rooms are a live store, of whatever engines.
+type Rooms struct {
+	Accounts account.Store
+	Index    mailstore.Index
+	Cabinets cabinet.Store
+	Drives   drive.Store
+	Blobs    filestore.Blobs
+}
+
 // Live reads every row and every letter of a store that may be in use: each must
 // be there, whole, and as long as its row says.
-func Live(ctx context.Context, index *bolt.DB, blobs *disk.Blobs, tell Tell) (Findings, error) {
-	c := checker{index: index.Index(), cabinets: index.Cabinet(), drives: index.Drive(), blobs: blobs, tell: tell, read: map[filestore.ID]bool{}}
-	err := c.accounts(ctx, index)
+func Live(ctx context.Context, r Rooms, tell Tell) (Findings, error) {
+	c := checker{index: r.Index, cabinets: r.Cabinets, drives: r.Drives, blobs: r.Blobs, tell: tell, read: map[filestore.ID]bool{}}
+	err := c.accounts(ctx, r.Accounts)
 	return c.found, err
+}
+
+// damaged says whether a row is not what its engine wrote.
+func damaged(err error) bool {
+	return errors.Is(err, bolt.ErrDamaged) || errors.Is(err, postgres.ErrDamaged)
 }
 
 // Copy checks every snapshot of a backup and every letter they point at.
@@ -105,7 +121,7 @@ func (c *checker) snapshot(ctx context.Context, dir string) error {
 		return err
 	}
 	c.index, c.cabinets, c.drives = db.Index(), db.Cabinet(), db.Drive()
-	if err := c.unbroken(dir, func() error { return c.accounts(ctx, db) }); err != nil || c.halted {
+	if err := c.unbroken(dir, func() error { return c.accounts(ctx, db.Accounts()) }); err != nil || c.halted {
 		return err // what halted it may hold the file
 	}
 	return db.Close()
@@ -137,8 +153,8 @@ func readManifest(dir string) (m Manifest, err error) {
 	return m, nil
 }
 
-func (c *checker) accounts(ctx context.Context, db *bolt.DB) error {
-	all, err := db.Accounts().Accounts(ctx)
+func (c *checker) accounts(ctx context.Context, people account.Store) error {
+	all, err := people.Accounts(ctx)
 	if err != nil {
 		return fmt.Errorf("list accounts: %w", err)
 	}
@@ -201,7 +217,7 @@ func (c *checker) account(ctx context.Context, o mailstore.Owner) error {
 func (c *checker) roster(ctx context.Context, o mailstore.Owner, before mailstore.Roster, uids []mailstore.UID) {
 	after, err := c.index.Roster(ctx, o, before.ID)
 	switch {
-	case errors.Is(err, bolt.ErrDamaged):
+	case damaged(err):
 		c.found.wrong("account %s, mailbox %d: %v", o, before.ID, err)
 	case err == nil && after.Modseq == before.Modseq && !after.UIDs.Equal(mailstore.UIDsOf(uids...)):
 		c.found.wrong("account %s, mailbox %d: its set of messages and its entries differ", o, before.ID)
@@ -210,7 +226,7 @@ func (c *checker) roster(ctx context.Context, o mailstore.Owner, before mailstor
 
 // note reads what clients keep beside a mailbox; with 0 beside the account.
 func (c *checker) note(ctx context.Context, o mailstore.Owner, box mailstore.MailboxID) {
-	if _, err := c.index.Note(ctx, o, box); errors.Is(err, bolt.ErrDamaged) {
+	if _, err := c.index.Note(ctx, o, box); damaged(err) {
 		c.found.wrong("account %s, mailbox %d: %v", o, box, err)
 	}
 }
@@ -262,7 +278,7 @@ func (c *checker) pointsAt(ctx context.Context, at place, id filestore.ID) bool 
 // cabinet reads every box of an account.
 func (c *checker) cabinet(ctx context.Context, o mailstore.Owner) error {
 	all, err := c.cabinets.List(ctx, o, 0)
-	if errors.Is(err, bolt.ErrDamaged) {
+	if damaged(err) {
 		c.found.wrong("account %s, cabinet: %v", o, err)
 		return nil
 	}

@@ -6,14 +6,13 @@ import (
 
 	"sealpost/filestore"
 	"sealpost/filestore/drive"
-	"sealpost/storage/bolt"
 )
 
 // drive reads every part of an account's files, and counts what they take.
 func (c *checker) drive(ctx context.Context, o drive.Owner) error {
 	for after := (drive.ID{}); ; {
 		some, err := c.drives.Objects(ctx, o, after, 1000, false)
-		if errors.Is(err, bolt.ErrDamaged) {
+		if damaged(err) {
 			c.found.wrong("account %s, files: %v", o, err)
 			return nil
 		}
@@ -31,7 +30,7 @@ func (c *checker) drive(ctx context.Context, o drive.Owner) error {
 
 func (c *checker) file(ctx context.Context, o drive.Owner, f drive.Object) error {
 	parts, err := c.drives.Parts(ctx, o, f.ID, 0, f.Parts()+1)
-	if errors.Is(err, bolt.ErrDamaged) {
+	if damaged(err) {
 		c.found.wrong("account %s, file %s: %v", o, f.ID, err)
 		return nil
 	}
