@@ -160,14 +160,17 @@ func (r *Relay) sendSome(ctx context.Context, within time.Duration) bool {
 	if !everything && len(topics) == 0 {
 		return true
 	}
-	ctx, cancel := context.WithTimeout(ctx, within)
+	limited, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	err := r.wire.Send(ctx, r.seal.seal(everything, topics))
-	if err != nil {
-		r.putBack(everything, topics)
-		r.tell(&r.mute, true, "other nodes are not told of changes, and see them within a minute")
-	} else {
+	err := r.wire.Send(limited, r.seal.seal(everything, topics))
+	switch {
+	case err == nil:
 		r.tell(&r.mute, false, "other nodes are told of changes again")
+	case ctx.Err() == nil: // this node does not stop
+		r.tell(&r.mute, true, "other nodes are not told of changes, and see them within a minute")
+		fallthrough
+	default:
+		r.putBack(everything, topics)
 	}
 	if r.left() {
 		r.ring()

@@ -124,8 +124,11 @@ func why(err error) error {
 // Listen hears until ctx ends. The library connects, and connects again.
 func (w *Wire) Listen(ctx context.Context, e notify.Ear) {
 	up := func(c *client.Conn) {
-		if c.FlushTimeout(flushTime) == nil { // the server has heard what we want to hear
-			e.Up()
+		for ctx.Err() == nil && c.IsConnected() {
+			if c.FlushTimeout(flushTime) == nil { // the server has heard what we want to hear
+				e.Up()
+				return
+			}
 		}
 	}
 	options := append(slices.Clone(w.options),
@@ -174,7 +177,8 @@ func (w *Wire) hear(ctx context.Context, e notify.Ear, options []client.Option) 
 		c.Close()
 		return err
 	}
-	if c.IsConnected() && c.FlushTimeout(flushTime) == nil { // else a handler says so
+	// A handler says that it is connected, unless it was so before there was what to hear.
+	if c.IsConnected() && c.FlushTimeout(flushTime) == nil {
 		e.Up()
 	}
 	select {
