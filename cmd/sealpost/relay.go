@@ -4,7 +4,9 @@ import (
 	"context"
 	"sync"
 
+	"sealpost/config"
 	"sealpost/mailstore/notify"
+	"sealpost/smtp/outbound/queue"
 	"sealpost/storage/nats"
 )
 
@@ -18,6 +20,9 @@ func (o *office) join(ctx context.Context) error {
 			return err
 		}
 		all = append(all, notify.NewRelay(o.store.Bus, wire, o.secret, o.log).Run)
+		for name, q := range o.queues() {
+			q.Stirred = func() { o.store.Bus.Publish(name) }
+		}
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
@@ -30,6 +35,24 @@ func (o *office) join(ctx context.Context) error {
 		return nil
 	})
 	return nil
+}
+
+// queues are the queues, by what is published when there may be something to take from one.
+func (o *office) queues() map[string]*queue.Queue {
+	return map[string]*queue.Queue{"queue": o.queue, "queue of the outbox": o.outbox}
+}
+
+// takes has a node whose role it is to take from the queues hear of what others put there. What
+// is put here it takes itself, so that nobody else has to look.
+func (o *office) takes() {
+	if o.cluster == nil || !o.settings.Cluster.Has(config.RoleQueue) {
+		return
+	}
+	for name, q := range o.queues() {
+		q.Stirred = nil
+		end := o.store.Bus.Watch(name, q.Wake)
+		o.opened(func() error { end(); return nil })
+	}
 }
 
 // newWire is what carries hints between nodes: NATS where there is one, or the database.

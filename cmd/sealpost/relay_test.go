@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,6 +11,9 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"sealpost/config"
+	"sealpost/mail"
+	"sealpost/smtp"
+	"sealpost/smtp/outbound/queue"
 	"sealpost/storage/nats/natstest"
 )
 
@@ -117,5 +121,55 @@ func TestNodesWakeEachOther(t *testing.T) {
 			default:
 			}
 		})
+	}
+}
+
+// What a node puts into the queue that does not take from it is taken by one that does, at once; a
+// command that is no server says so too.
+func TestQueuedElsewhere(t *testing.T) {
+	t.Parallel()
+	x := newShared(t)
+	first := x.newNode(t, nil)
+	text := string(read(t, first.config))
+	first.write(t, "sealpost.toml", []byte(strings.Replace(text, "drain =", "roles = [\"submission\"]\ndrain =", 1)))
+	must(t, "account", "list", "--config="+first.config)
+	second := x.newNode(t, first)
+	open := func(s *site) *office {
+		settings, err := config.Load(s.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := openOffice(t.Context(), settings, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { o.Close() })
+		o.takes()
+		return o
+	}
+	putter, taker := open(first), open(second)
+	for name, q := range taker.queues() {
+		taken := make(chan error, 1)
+		go func() {
+			l, err := q.Take(t.Context())
+			if err == nil {
+				err = l.Done(t.Context())
+			}
+			taken <- err
+		}()
+		time.Sleep(500 * time.Millisecond) // it has looked, and waits for a minute
+		if _, err := putter.queues()[name].Put(t.Context(), queue.Mail{
+			Recipient: []queue.State{{Recipient: smtp.Recipient{Address: mail.Address{Local: "bob", Domain: "example.org"}}}},
+		}, strings.NewReader("Subject: canary\r\n\r\nIn the cage.\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-taken:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(soon):
+			t.Errorf("nobody took what another node put into %s", name)
+		}
 	}
 }

@@ -189,6 +189,7 @@ func (s *server) build(ctx context.Context) error {
 		return err
 	}
 	s.drop, s.readAgain = s.sender.Drop, s.reload
+	s.takes()
 	s.waiting = s.newOutbox()
 	s.hours = &hours{traffic: s.traffic, node: nodeName(c.Cluster), rows: s.papers.Drawer("hours"), log: s.log, now: time.Now}
 	s.api = s.newAPI()

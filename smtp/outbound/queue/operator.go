@@ -83,7 +83,7 @@ func (q *Queue) Retry(ctx context.Context, id ID) error {
 // commit them together.
 func (q *Queue) RetryAll(ctx context.Context) (n int, err error) {
 	q.ask()
-	defer q.nudge()
+	defer q.stir()
 	var waiting []Row
 	for r, err := range q.rows(ctx) {
 		if err != nil {
@@ -170,7 +170,7 @@ func (q *Queue) change(ctx context.Context, id ID, fn func(*Mail) error) error {
 	if err != nil {
 		return fmt.Errorf("change mail %s: %w", id, err)
 	}
-	q.nudge()
+	q.stir()
 	return nil
 }
 

@@ -39,7 +39,7 @@ func (q *Queue) Put(ctx context.Context, m Mail, content mail.Bytes) (ID, error)
 	if err != nil {
 		return "", fmt.Errorf("queue mail %s: %w", m.ID, err)
 	}
-	q.nudge()
+	q.stir()
 	return m.ID, nil
 }
 

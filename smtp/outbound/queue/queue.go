@@ -133,6 +133,9 @@ type Queue struct {
 	Limits Limits
 	Now    func() time.Time
 	Log    *slog.Logger // nil: none
+	// Stirred, if there is one, is told when there may be something to take for other processes
+	// on the same store, which call Wake. It returns at once.
+	Stirred func()
 
 	mu     sync.Mutex
 	wake   chan struct{} // holds something when it is worth looking

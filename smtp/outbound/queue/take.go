@@ -7,7 +7,7 @@ import (
 )
 
 // Pauses of Take. A clock that was set back, or another process on the same
-// store, wakes nobody: so it looks once a minute whatever it knows. While what is due
+// store that cannot tell (Stirred), wakes nobody: so it looks once a minute whatever it knows. While what is due
 // first is of an account that has its share, it looks more often: when the next mail
 // of others is due nobody says.
 const (
@@ -57,6 +57,17 @@ func (q *Queue) waker() chan struct{} {
 		q.wake = make(chan struct{}, 1)
 	}
 	return q.wake
+}
+
+// Wake has who waits in Take look: another process may have put something.
+func (q *Queue) Wake() { q.nudge() }
+
+// stir wakes who waits here, and tells other processes.
+func (q *Queue) stir() {
+	q.nudge()
+	if q.Stirred != nil {
+		q.Stirred()
+	}
 }
 
 // nudge wakes one who waits in Take.
