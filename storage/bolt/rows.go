@@ -55,7 +55,7 @@ import (
 // and, of filestore/drive, those that drive.go names.
 //
 // More files are made the same way, with a bucket "meta" of their own:
-// queue_rows.go, known.go and papers.go say what is in them.
+// queue_rows.go, known.go, papers.go and journal.go say what is in them.
 //
 // The sequence of bucket "owners" is the last owner number given.
 //
@@ -123,6 +123,9 @@ const (
 	tablePolicies
 	tableValues
 	tablePapers
+	tableCopies
+	tableLanded
+	tableStages
 	tableCount
 )
 
@@ -136,6 +139,7 @@ var (
 		[]byte("links"), []byte("linked"), []byte("requests"), []byte("requested"),
 		[]byte("sets"), []byte("keywords"), []byte("notes"),
 		[]byte("queue"), []byte("hands"), []byte("peers"), []byte("policies"), []byte("values"), []byte("papers"),
+		[]byte("copies"), []byte("landed"), []byte("stages"),
 	}
 	bucketMeta = []byte("meta")
 	keySchema  = []byte("schema")

@@ -14,7 +14,8 @@ var (
 	indexFile  = contents{tableOwners, tableQueue}
 	queueFile  = contents{tableQueue, tablePeers}
 	knownFile  = contents{tablePeers, tablePapers}
-	papersFile = contents{tablePapers, tableCount}
+	papersFile = contents{tablePapers, tableCopies}
+	movingFile = contents{tableCopies, tableCount}
 )
 
 func (c contents) names() [][]byte { return tableNames[c.first:c.end] }

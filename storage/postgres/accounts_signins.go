@@ -89,14 +89,7 @@ func (x signIns) Put(ctx context.Context, r signin.Record) error {
 	if r.Revision == 0 || r.Revision > math.MaxInt64 {
 		return signin.ErrConflict
 	}
-	r.Keys, r.Sealed = octets(r.Keys), octets(r.Sealed)
-	p := recordPut{Record: r, each: [][]byte{}, tokens: []byte{}}
-	for _, t := range r.Tokens {
-		p.tokens = append(p.tokens, t[:]...)
-		p.each = append(p.each, t[:])
-	}
-	slices.SortFunc(p.each, bytes.Compare)
-	p.each = slices.CompactFunc(p.each, bytes.Equal)
+	p := newRecordPut(r)
 	if err := x.d.alter(ctx, p.attempt); err != nil {
 		return fmt.Errorf("store sign-in of account %s: %w", r.Account, err)
 	}
@@ -111,6 +104,18 @@ type recordPut struct {
 	signin.Record
 	tokens []byte   // as a row has them
 	each   [][]byte // each once, in an order that all nodes have
+}
+
+func newRecordPut(r signin.Record) recordPut {
+	r.Keys, r.Sealed = octets(r.Keys), octets(r.Sealed)
+	p := recordPut{Record: r, each: [][]byte{}, tokens: []byte{}}
+	for _, t := range r.Tokens {
+		p.tokens = append(p.tokens, t[:]...)
+		p.each = append(p.each, t[:])
+	}
+	slices.SortFunc(p.each, bytes.Compare)
+	p.each = slices.CompactFunc(p.each, bytes.Equal)
+	return p
 }
 
 func (p recordPut) attempt(ctx context.Context, tx pgx.Tx, unsure bool) error {

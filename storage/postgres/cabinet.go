@@ -183,10 +183,11 @@ func (c *cabinetCall) write(b *pgx.Batch, w cabinet.Writes, by token) {
 		}
 		b.Queue(`delete from boxes where owner = $1 and gone and change = any($2)`, owner, changes)
 	}
-	b.Queue(`insert into shelves (owner, change, floor, boxes, bytes, gone) values ($1, $2, $3, $4, $5, $6)
-		on conflict (owner) do update set change = excluded.change, floor = excluded.floor, boxes = excluded.boxes, bytes = excluded.bytes, gone = excluded.gone`,
-		owner, int64(s.Change), int64(s.Floor), s.Boxes, s.Bytes, s.Gone)
+	b.Queue(putShelf, owner, int64(s.Change), int64(s.Floor), s.Boxes, s.Bytes, s.Gone)
 }
+
+const putShelf = `insert into shelves (owner, change, floor, boxes, bytes, gone) values ($1, $2, $3, $4, $5, $6)
+	on conflict (owner) do update set change = excluded.change, floor = excluded.floor, boxes = excluded.boxes, bytes = excluded.bytes, gone = excluded.gone`
 
 // blobColumn is the blob of a box that is there, and nothing of one that is gone.
 func blobColumn(x cabinet.Box) []byte {

@@ -4,6 +4,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"sealpost/filestore/drive"
+	"sealpost/mailstore"
 )
 
 // write queues all that one wish changes; nothing, if that is nothing.
@@ -14,11 +15,7 @@ func (x *driveRows) write(b *pgx.Batch, w drive.Writes, by token) {
 	owner, books := x.r.owner, x.r.books
 	books.Bytes += w.Usage
 	b.Queue(`update owners set bytes = $2, tokens = $3 where owner = $1`, owner, books.Bytes, x.r.tokens.and(by))
-	t := w.Totals
-	b.Queue(`insert into drives (owner, objects, uploads, brought, links, requests, bytes) values ($1, $2, $3, $4, $5, $6, $7)
-		on conflict (owner) do update set objects = excluded.objects, uploads = excluded.uploads, brought = excluded.brought,
-			links = excluded.links, requests = excluded.requests, bytes = excluded.bytes`,
-		owner, t.Objects, t.Uploads, t.Brought, t.Links, t.Requests, t.Bytes)
+	putTotals(b, owner, w.Totals)
 	x.writeObjects(b, w)
 	x.writeRemoved(b, w)
 	if w.Link != nil {
@@ -30,6 +27,13 @@ func (x *driveRows) write(b *pgx.Batch, w drive.Writes, by token) {
 	if w.Dropped != nil {
 		b.Queue(`delete from drive_requests where owner = $1 and id = $2`, owner, w.Dropped.ID[:])
 	}
+}
+
+func putTotals(b *pgx.Batch, o mailstore.Owner, t drive.Totals) {
+	b.Queue(`insert into drives (owner, objects, uploads, brought, links, requests, bytes) values ($1, $2, $3, $4, $5, $6, $7)
+		on conflict (owner) do update set objects = excluded.objects, uploads = excluded.uploads, brought = excluded.brought,
+			links = excluded.links, requests = excluded.requests, bytes = excluded.bytes`,
+		o, t.Objects, t.Uploads, t.Brought, t.Links, t.Requests, t.Bytes)
 }
 
 // driveObjectRows are objects as columns.
@@ -75,6 +79,10 @@ func (x *driveRows) writeObjects(b *pgx.Batch, w drive.Writes) {
 		o.add(came.Object)
 		p.add(came.Object.ID, came.Part)
 	}
+	x.putObjects(b, o, p)
+}
+
+func (x *driveRows) putObjects(b *pgx.Batch, o driveObjectRows, p drivePartRows) {
 	if len(o.ids) > 0 {
 		b.Queue(`insert into drive_objects (owner, id, size, created, touched, whole, request, head, mail)
 			select $1, * from unnest($2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[], $7::bytea[], $8::bytea[], $9::bytea[])

@@ -1,0 +1,59 @@
+// Package carry takes accounts from one installation's engines to another's, whole: rows with
+// every number they have, and blobs.
+//
+// It never knows what a mail, a box or a file says, nor a key that opens one: what is sealed goes
+// as it is.
+//
+// Invariants: UIDs, MODSEQs, versions, ids and links are those they were, whatever engine holds
+// them; no account is taken for carried before what the other end then has was read back and has
+// the digest of what this end has; nothing is removed here before that is durable there.
+package carry
+
+import (
+	"context"
+
+	"sealpost/account"
+	"sealpost/account/signin"
+	"sealpost/filestore"
+	"sealpost/filestore/drive"
+	"sealpost/mailstore"
+	"sealpost/mailstore/cabinet"
+)
+
+// End is the engines of one installation. Nobody writes of an owner while it is exported or
+// imported.
+type End struct {
+	Index    mailstore.Index
+	Cabinet  cabinet.Store
+	Drive    drive.Store
+	Accounts account.Store
+	SignIns  signin.Store
+	Rows     Rows
+	Blobs    filestore.Blobs
+}
+
+// Rows are what an engine knows of an owner beyond what rooms ask for, and how it takes rows
+// with the numbers that another one gave.
+type Rows interface {
+	// Books are an owner's counters; Open is false for an unknown one.
+	Books(ctx context.Context, o mailstore.Owner) (mailstore.Books, error)
+	// Expunged are the UIDs of a mailbox that are remembered; Keywords are those in use.
+	Expunged(ctx context.Context, o mailstore.Owner, b mailstore.MailboxID) ([]Expunged, error)
+	Keywords(ctx context.Context, o mailstore.Owner, b mailstore.MailboxID) ([]Keyword, error)
+	// Shares are the blobs that more than one entry points at.
+	Shares(ctx context.Context, o mailstore.Owner) ([]Share, error)
+	// Shelved are all boxes of the cabinet, and what is remembered of removed ones.
+	Shelved(ctx context.Context, o mailstore.Owner) ([]cabinet.Box, error)
+	// Sealed are rows under the node key: of an owner, or with none those of the server itself.
+	Sealed(ctx context.Context, o mailstore.Owner) ([]Sealed, error)
+
+	// Write puts a batch where nothing of it stands, durably, one transaction for each engine
+	// that it is about. Account and SignIn come last: before them nobody finds the owner. With no
+	// owner it is of the server itself, and may stand there already.
+	Write(ctx context.Context, o mailstore.Owner, b *Batch) error
+	// Remove removes all of an owner, and remembers no former addresses. One that is not there
+	// is no error. Blobs are left to the sweeper.
+	Remove(ctx context.Context, o mailstore.Owner) error
+	// Former are addresses, by their account.FormerSum, of accounts that are gone.
+	Former(ctx context.Context) ([][32]byte, error)
+}

@@ -1,0 +1,248 @@
+package carry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sealpost/account"
+	"sealpost/filestore"
+	"sealpost/mailstore"
+)
+
+var (
+	// ErrStands says that the other end has an account of that id which no move of this journal brought.
+	ErrStands = errors.New("the other end has that account already")
+	// ErrDiffers says that what arrived is not what was sent.
+	ErrDiffers = errors.New("what arrived is not what was sent")
+)
+
+// Move carries accounts from one end to the other. Its fields are set once.
+type Move struct {
+	From, To *End
+	Journal  Journal
+	Workers  int // groups of blobs copied at a time; 0: 1
+	// Young is for how long a blob that nothing points at is there to be counted on at the other
+	// end: older ones are copied again. 0: nobody sweeps there.
+	Young time.Duration
+	// Tell is told how many more records are on their way, and how many of them are messages; may be
+	// nil.
+	Tell func(records, messages int)
+}
+
+// Moved is what became of one account.
+type Moved struct {
+	Messages, Records, Blobs, Lost int64
+	Fenced                         time.Duration // from when nobody might write until it was there
+}
+
+// Account carries one account, whom nobody writes for. Broken off anywhere, it is done again.
+func (m *Move) Account(ctx context.Context, o mailstore.Owner) (done Moved, err error) {
+	stage, _, err := m.Journal.Stage(ctx, o)
+	if err != nil || stage >= There {
+		return done, err
+	}
+	if stage == Here {
+		if err := m.vacant(ctx, o); err != nil {
+			return done, fmt.Errorf("account %s: %w", o, err)
+		}
+		if err := m.Journal.SetStage(ctx, o, Begun, Digest{}); err != nil {
+			return done, err
+		}
+	}
+	begun := time.Now()
+	if done, err = m.rows(ctx, o); err != nil {
+		return done, fmt.Errorf("account %s: %w", o, err)
+	}
+	done.Fenced = time.Since(begun)
+	return done, nil
+}
+
+// vacant refuses an account that stands at the other end.
+func (m *Move) vacant(ctx context.Context, o mailstore.Owner) error {
+	books, err := m.To.Rows.Books(ctx, o)
+	if err != nil {
+		return err
+	}
+	_, err = m.To.Accounts.Account(ctx, account.ID(o))
+	switch {
+	case books.Open || err == nil:
+		return ErrStands
+	case errors.Is(err, account.ErrUnknown):
+		return nil
+	}
+	return err
+}
+
+// Ahead copies the blobs of an account, so that Account does not. Its owner may write meanwhile.
+func (m *Move) Ahead(ctx context.Context, o mailstore.Owner) error {
+	return m.copyBlobs(ctx, o, m.From.Export(ctx, o))
+}
+
+// rows brings all rows to the other end, in place of what an attempt before left there, reads them back
+// and compares.
+func (m *Move) rows(ctx context.Context, o mailstore.Owner) (done Moved, err error) {
+	if err := m.To.Rows.Remove(ctx, o); err != nil {
+		return done, err
+	}
+	if err := m.To.Import(ctx, o, m.translated(ctx, o, &done)); err != nil {
+		return done, err
+	}
+	sent, err := m.digest(m.From.Export(ctx, o), m.sumHere(ctx))
+	if err != nil {
+		return done, err
+	}
+	arrived, err := m.digest(m.To.Export(ctx, o), m.sumThere(ctx))
+	if err != nil {
+		return done, err
+	}
+	if sent.Digest != arrived.Digest || sent.records != arrived.records {
+		return done, fmt.Errorf("%w: %d records with digest %s, %d with %s", ErrDiffers, sent.records, sent.Digest, arrived.records, arrived.Digest)
+	}
+	done.Records = sent.records
+	return done, m.Journal.SetStage(ctx, o, There, sent.Digest)
+}
+
+// chunkRecords and chunkBytes bound how much is copied before it is pointed at.
+const (
+	chunkRecords = 1000
+	chunkBytes   = 64 << 20
+)
+
+// translated are the records with the ids that blobs have at the other end. What was not copied ahead
+// is copied a chunk at a time: whoever sweeps there finds soon that it is pointed at.
+func (m *Move) translated(ctx context.Context, o mailstore.Owner, done *Moved) Records {
+	return func(yield func(Record, error) bool) {
+		var chunk []Record
+		var size int64
+		messages := 0
+		flush := func() bool {
+			if err := m.copyBlobs(ctx, o, all(chunk)); err != nil {
+				yield(nil, err)
+				return false
+			}
+			for _, r := range chunk {
+				r, err := r.remap(m.there(ctx, done))
+				if !yield(r, err) || err != nil {
+					return false
+				}
+			}
+			if m.Tell != nil {
+				m.Tell(len(chunk), messages)
+			}
+			chunk, size, messages = chunk[:0], 0, 0
+			return true
+		}
+		for r, err := range m.From.Export(ctx, o) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if _, ok := r.(Message); ok {
+				messages++
+				done.Messages++
+			}
+			for _, ref := range Blobs(r) {
+				size += max(ref.Size, 0)
+			}
+			if chunk = append(chunk, r); (len(chunk) == chunkRecords || size > chunkBytes) && !flush() {
+				return
+			}
+		}
+		flush()
+	}
+}
+
+// all are records that are in memory.
+func all(records []Record) Records {
+	return func(yield func(Record, error) bool) {
+		for _, r := range records {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (m *Move) there(ctx context.Context, done *Moved) mapping {
+	return func(ref filestore.Ref) (filestore.ID, error) {
+		c, err := m.copied(ctx, ref.ID)
+		if done.Blobs++; c.Lost {
+			done.Lost++
+		}
+		return c.To, err
+	}
+}
+
+func (m *Move) copied(ctx context.Context, id filestore.ID) (Copied, error) {
+	all, err := m.Journal.Copies(ctx, []filestore.ID{id})
+	if err == nil && all[0].To == (filestore.ID{}) {
+		err = fmt.Errorf("blob %s came while its account was carried", id)
+	}
+	if err != nil {
+		return Copied{}, err
+	}
+	return all[0], nil
+}
+
+func (m *Move) sumHere(ctx context.Context) mapping {
+	return func(ref filestore.Ref) (filestore.ID, error) {
+		c, err := m.copied(ctx, ref.ID)
+		return filestore.ID(c.Sum), err
+	}
+}
+
+func (m *Move) sumThere(ctx context.Context) mapping {
+	return func(ref filestore.Ref) (filestore.ID, error) {
+		sum, there, err := m.Journal.Landed(ctx, ref.ID)
+		if err == nil && !there {
+			err = fmt.Errorf("%w: blob %s was never copied", ErrDiffers, ref.ID)
+		}
+		return filestore.ID(sum), err
+	}
+}
+
+// digest adds records up in which blobs are named by what they are.
+func (m *Move) digest(records Records, sum mapping) (d digester, err error) {
+	for r, err := range records {
+		if err == nil {
+			r, err = r.remap(sum)
+		}
+		if err != nil {
+			return d, err
+		}
+		d.add(r)
+	}
+	return d, nil
+}
+
+// Leave removes an account here that is there.
+func (m *Move) Leave(ctx context.Context, o mailstore.Owner) error {
+	stage, digest, err := m.Journal.Stage(ctx, o)
+	switch {
+	case err != nil || stage == Removed:
+		return err
+	case stage != There:
+		return fmt.Errorf("account %s is not at the other end", o)
+	}
+	if err := m.From.Rows.Remove(ctx, o); err != nil {
+		return err
+	}
+	return m.Journal.SetStage(ctx, o, Removed, digest)
+}
+
+// Undo removes an account there that is here. It fails for one that left.
+func (m *Move) Undo(ctx context.Context, o mailstore.Owner) error {
+	stage, _, err := m.Journal.Stage(ctx, o)
+	switch {
+	case err != nil || stage == Here:
+		return err
+	case stage == Removed:
+		return fmt.Errorf("account %s was moved: carry it back", o)
+	}
+	if err := m.To.Rows.Remove(ctx, o); err != nil {
+		return err
+	}
+	return m.Journal.SetStage(ctx, o, Here, Digest{})
+}
