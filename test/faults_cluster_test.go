@@ -87,4 +87,8 @@ var faultsCluster = []fault{
 	{"D12", "mailstore/notify/frame.go", "hkdf.Key(sha256.New, secret,", "hkdf.Key(sha256.New, secret[:0],", "./mailstore/notify", "^TestFrames$", ""},
 	{"order", "storage/postgres/silence.go", "		pool.Reset()\n", "", "./storage/postgres", "^TestSilentServer$", ""},
 	{"order", "storage/postgres/silence.go", "return &hearer{c, silence}, nil", "return c, nil", "./storage/postgres", "^TestSilentServer$", ""},
+	{"D13", "move/carry/move.go", "if sent.Digest != arrived.Digest || sent", "if sent", "./storage/bolt", "^TestMoveComparesDigests$", ""},
+	{"D13", "move/carry/blobs.go", "if err == nil && arrived.sum != sums[i].sum {", "if err == nil && arrived.id != ids[i] {", "./storage/bolt", "^TestMoveReadsBack$", ""},
+	{"D13", "cmd/sealpost/engines.go", "if err := e.unmoved(ctx, settings.Data); err != nil {", "if err := ctx.Err(); err != nil {", "./cmd/sealpost", "^TestMigrateUndone$", ""},
+	{"D12", "move/carry/move.go", "case books.Open || err == nil:\n\t\treturn ErrStands", "case books.Open || err == nil:\n\t\treturn nil", "./storage/bolt", "^TestMove$", ""},
 }

@@ -25,8 +25,8 @@ func carriers() map[string]carrier {
 	return map[string]carrier{"mail.import": importMail}
 }
 
-// carry serves a carrier at the control socket.
-func carry(o *office, do carrier) http.HandlerFunc {
+// carrying serves a carrier at the control socket.
+func carrying(o *office, do carrier) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		defer o.survive()
 		control := http.NewResponseController(w)

@@ -48,7 +48,7 @@ func serveControl(ctx context.Context, l net.Listener, o *office) *http.Server {
 		mux.Handle("POST /"+name, handle(o, do))
 	}
 	for name, do := range carriers() {
-		mux.Handle("POST /"+name, carry(o, do))
+		mux.Handle("POST /"+name, carrying(o, do))
 	}
 	s := &http.Server{
 		Handler:           mux,

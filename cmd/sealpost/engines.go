@@ -78,8 +78,20 @@ type drawer interface {
 	All(ctx context.Context, account string) ([][]byte, error)
 }
 
-// openEngines opens what the settings name.
+// openEngines opens what the settings name, to be served.
 func openEngines(ctx context.Context, settings config.Config, log *slog.Logger) (*engines, error) {
+	e, err := openAnyEngines(ctx, settings, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.unmoved(ctx, settings.Data); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	return e, nil
+}
+
+// openAnyEngines opens them even if they are moved from or to.
+func openAnyEngines(ctx context.Context, settings config.Config, log *slog.Logger) (*engines, error) {
 	e := new(engines)
 	open := e.openFolder
 	if settings.Cluster.On() {

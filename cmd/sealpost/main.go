@@ -52,6 +52,7 @@ type commands struct {
 	Verify      verifyCommand      `cmd:"" help:"Read every stored letter, of the live store or of a backup, and say what is wrong."`
 	Cluster     clusterGroup       `cmd:"" help:"What to do with the database that many nodes share."`
 	Restore     restoreCommand     `cmd:"" help:"Put a backup into an empty data folder."`
+	Migrate     migrateCommand     `cmd:"" help:"Move accounts between one machine and a cluster."`
 	WebManifest webManifestCommand `cmd:"" help:"Print what the webmail consists of: the hash of every file."`
 	VerifyWeb   verifyWebCommand   `cmd:"" help:"Compare the webmail that a live host serves with its build, byte for byte."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
