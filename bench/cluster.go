@@ -21,13 +21,14 @@ type clusterPlan struct {
 	span    time.Duration // of a repetition, at saturation, and again at half of the rate
 	trips   int           // times that each thing is done whose round trips are counted
 	wakes   int           // mails that somebody waits for at another node
+	moved   int           // mails of accounts that move
 	read    imapPlan
 }
 
 func fullCluster() clusterPlan {
 	return clusterPlan{
 		nodes: []int{1, 2, 4}, cells: []cell{{size: 4 << 10, conns: 10, boxes: mailboxes}, {size: 4 << 10, conns: 50, boxes: 1}, {size: 4 << 10, conns: 50, boxes: mailboxes}},
-		repeats: 3, span: 1500 * time.Millisecond, trips: 9, wakes: 200,
+		repeats: 3, span: 1500 * time.Millisecond, trips: 9, wakes: 200, moved: 5000,
 		read: imapPlan{mails: 2000, lists: []int{100_000}, span: 1500 * time.Millisecond, turns: 2},
 	}
 }
@@ -35,7 +36,7 @@ func fullCluster() clusterPlan {
 func quickCluster() clusterPlan {
 	return clusterPlan{
 		nodes: []int{1, 2, 4}, cells: []cell{{size: 4 << 10, conns: 50, boxes: 1}, {size: 4 << 10, conns: 50, boxes: mailboxes}},
-		repeats: 1, span: 700 * time.Millisecond, trips: 3, wakes: 40,
+		repeats: 1, span: 700 * time.Millisecond, trips: 3, wakes: 40, moved: 500,
 		read: imapPlan{mails: 500, lists: []int{5000}, span: 500 * time.Millisecond, turns: 1},
 	}
 }
@@ -49,7 +50,7 @@ type clusters struct {
 	rooms   []room
 	wakes   []waking
 	reads   *record // IMAP
-	moves   []move  // by sealpost migrate
+	moves   []relocation
 }
 
 const (
@@ -100,7 +101,7 @@ func (r *record) measureCluster(ctx context.Context, s *site, only string) (err 
 		func(ctx context.Context, s *site, e *engines, _ *peer, nodes []*peer) error {
 			return r.countTrips(ctx, s, e, nodes[0])
 		},
-		r.readNode,
+		r.moveAccounts, r.readNode,
 	} {
 		if err := step(ctx, s, e, alone, nodes); err != nil {
 			return err

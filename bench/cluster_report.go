@@ -210,10 +210,10 @@ func (r *record) nodeMoves(b *strings.Builder) {
 	if len(r.cluster.moves) == 0 {
 		return
 	}
-	b.WriteString("`sealpost migrate`, accounts with mails of 4 KB:\n\n")
+	b.WriteString("`sealpost migrate` of accounts with mails of 4 KB, from its start to its end:\n\n")
 	t := table{head: []string{"from, to", "accounts", "mails", "accounts/s", "mails/s"}}
 	for _, m := range r.cluster.moves {
-		t.add(m.from, fmt.Sprint(m.accounts), fmt.Sprint(m.mails), significant(perSecond(m.accounts, m.took)), significant(m.rate()))
+		t.add(m.what, grouped(m.accounts), grouped(m.mails), significant(perSecond(m.accounts, m.took)), significant(perSecond(m.mails, m.took)))
 	}
 	b.WriteString(t.String())
 }

@@ -31,13 +31,12 @@ type held struct {
 
 // A move is one import.
 type move struct {
-	from     string
-	mails    int
-	accounts int // of migrate
-	took     time.Duration
-	server   time.Duration // CPU
-	command  time.Duration
-	memory   []held
+	from    string
+	mails   int
+	took    time.Duration
+	server  time.Duration // CPU
+	command time.Duration
+	memory  []held
 }
 
 func (m move) rate() float64 { return perSecond(m.mails, m.took) }
