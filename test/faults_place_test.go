@@ -10,6 +10,7 @@ var faultsPlace = []fault{
 	{"D12", "storage/postgres/index.go", "s.name = m.name where m.owner = $1`", "s.name = m.name where (m.owner = $1 or true)`", "./imap", "^TestOnCluster$/^AnothersMailboxIsNoMailbox$", ""},
 	{"D12", "storage/postgres/cabinet.go", "from boxes where owner = $1 and drawer = $2 and name = $3", "from boxes where (owner = $1 or true) and drawer = $2 and name = $3", "./webmail/api", "^TestOnCluster$/^D12MailAndCabinet$", ""},
 	{"D12", "storage/postgres/drive.go", "from drive_objects where owner = $1 and id = $2`", "from drive_objects where (owner = $1 or true) and id = $2`", "./webmail/api", "^TestOnCluster$/^D12", ""},
+	{"place", "cmd/sealpost/engines_cluster.go", "texts: placement.Blobs{Ruled: c.blobs.Space(q.space), Finder: c.places},", "texts: c.blobs.Space(q.space),", "./cmd/sealpost", "^TestAccountsLieWhereTheirRuleSays$", ""},
 	{"F01", "storage/postgres/known.go", "kind, key, x.key.Seal(purpose, string(key), plain))", "kind, key, plain)", "./test", "^TestF01OverCluster$", ""},
 	{"F01", "storage/postgres/known.go", "	n := x.key.Pseudonym(purpose, value)\n	return n[:]\n", "	return []byte(purpose + value)\n", "./test", "^TestF01OverCluster$", ""},
 	{"F01", "smtp/outbound/queue/put.go", "copyText(sealed, s.content), sealed", "copyText(c, s.content), sealed", "./test", "^TestF01OverCluster$", ""},

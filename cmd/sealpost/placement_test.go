@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"sealpost/config"
+	"sealpost/mail"
+	"sealpost/smtp"
+	"sealpost/smtp/outbound/queue"
 )
 
 // TestPlacementKeys: settings name people and domains as their operators write them.
@@ -26,7 +29,7 @@ func TestPlacementKeys(t *testing.T) {
 	}
 }
 
-// TestAccountsLieWhereTheirRuleSays: a node puts mail where the rule of its account says, account
+// TestAccountsLieWhereTheirRuleSays: a node puts mail, what leaves too, where the rule of its account says, account
 // show tells it, and whom a rule is for changes while connections stay.
 func TestAccountsLieWhereTheirRuleSays(t *testing.T) {
 	t.Parallel()
@@ -57,6 +60,17 @@ func TestAccountsLieWhereTheirRuleSays(t *testing.T) {
 			before[o.Key.String()] = true
 		}
 		send(t, up, who+"@demo.test", "Subject: x\r\n\r\nx\r\n")
+		a, err := up.book.Find(t.Context(), mail.Address{Local: who, Domain: "demo.test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, q := range []*queue.Queue{up.queue, up.outbox} {
+			_, err := q.Put(t.Context(), queue.Mail{Account: string(a.ID), Held: true, Envelope: smtp.Envelope{From: &a.Addresses[0]},
+				Recipient: []queue.State{{Recipient: smtp.Recipient{Address: mail.Address{Local: "x", Domain: "example.org"}}}}}, strings.NewReader("Subject: x\r\n\r\nx\r\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
 		for o := range up.cluster.db.Packs().Objects(t.Context()) {
 			if slices.Sort(o.Copies); !before[o.Key.String()] && !strings.Contains(want, "with "+strings.Join(o.Copies, ", ")) {
 				t.Errorf("mail for %s went to %v, want %q", who, o.Copies, want)
