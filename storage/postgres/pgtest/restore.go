@@ -18,7 +18,7 @@ type Archived struct{ *Cluster }
 // StartArchived starts one of the test's own.
 func StartArchived(t testing.TB) Archived {
 	t.Helper()
-	c := start(t, "archive_mode=on", "archive_command=mkdir -p ../archive && cp %p ../archive/%f")
+	c := start(t, "archive_mode=on", "archive_command=mkdir -p ../archive && cp %p ../archive/.%f && mv ../archive/.%f ../archive/%f")
 	t.Cleanup(c.remove)
 	return Archived{c}
 }
@@ -93,7 +93,8 @@ func (a Archived) Restore(t testing.TB, at time.Time) *Cluster {
 		err = c.Start()
 	}
 	if err != nil {
-		t.Fatalf("start the restored cluster: %v", err)
+		c.Kill() // it writes its log
+		t.Fatalf("start the restored cluster: %v\n%s", err, c.log.String())
 	}
 	for recovering, deadline := true, time.Now().Add(time.Minute); recovering; time.Sleep(20 * time.Millisecond) {
 		c.ask(t, `select pg_is_in_recovery()`, &recovering)
