@@ -12,4 +12,7 @@ var faultsNodes = []fault{
 	{"D14", "account/signin/ask.go", "subtle.ConstantTimeCompare(right, secret[16:]) == 1 && age", "len(right) == 16 && age", "./webmail/api", "^TestStrangersWaitAcrossNodes$", ""},
 	{"nodes", "account/signin/join.go", "d.Now().Sub(k.Created) < joinTime", "false", "./webmail/api", "^TestTidyLeavesWhoJoins$", ""},
 	{"C08", "account/signin/passkey.go", "return bytes.Equal(one.Hash, sum[:16])", "return false && bytes.Equal(one.Hash, sum[:16])", "./webmail/api", "^TestPasskeySignatureServesOnce$", ""},
+	{"nodes", "cmd/sealpost/drain.go", "\tcase draining:\n\t\treturn errDraining\n", "", "./cmd/sealpost", "^TestDrain$", ""},
+	{"nodes", "cmd/sealpost/run.go", "if door.role != \"\" && !c.Cluster.Has(door.role) {", "if door.role == \"-\" {", "./cmd/sealpost", "^TestRoles$", ""},
+	{"nodes", "cmd/sealpost/housekeeping.go", "\tif e.cluster != nil {\n\t\treturn sweepGraceNode\n\t}\n", "", "./cmd/sealpost", "^TestSweepLeavesWhatOtherNodesPut$", ""},
 }

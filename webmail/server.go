@@ -45,8 +45,7 @@ func (d *Door) Plain(acme http.Handler) http.Handler {
 		switch {
 		case acme != nil && len(r.URL.Path) > len(challenge) && r.URL.Path[:len(challenge)] == challenge:
 			acme.ServeHTTP(w, r)
-		case r.URL.Path == "/healthz":
-			d.healthz(w, r)
+		case d.probed(w, r):
 		case !ok || !d.Serves(r.Host):
 			misdirected(w)
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:

@@ -54,6 +54,16 @@ func TestHealth(t *testing.T) {
 	if r := w.get("http://10.0.0.1/healthz"); r.Code != 200 || r.Body.String() != "ok\n" {
 		t.Errorf("%d %q", r.Code, r.Body)
 	}
+	if r := w.get("http://10.0.0.1/readyz"); r.Code != 200 || r.Body.String() != "ready\n" {
+		t.Errorf("%d %q", r.Code, r.Body)
+	}
+	w.Ready = func(context.Context) error { return errors.New("draining") }
+	if r := w.get("http://10.0.0.1/readyz"); r.Code != 503 || strings.Contains(r.Body.String(), "draining") {
+		t.Errorf("%d %q", r.Code, r.Body)
+	}
+	if r := w.get("http://10.0.0.1/healthz"); r.Code != 200 {
+		t.Errorf("who is not ready is not well: %d", r.Code)
+	}
 	w.Health = func(context.Context) error { return errors.New("disk is full") }
 	if r := w.get("http://10.0.0.1/healthz"); r.Code != 503 || strings.Contains(r.Body.String(), "disk") {
 		t.Errorf("%d %q", r.Code, r.Body)

@@ -47,6 +47,7 @@ type Door struct {
 	STS    STS
 	Ports  Ports
 	Health func(ctx context.Context) error // nil: always well
+	Ready  func(ctx context.Context) error // whether to send people here; nil: always
 	Secret []byte                          // key of the hashes that stand for clients in the log; empty: none do
 	Log    *slog.Logger
 	Now    func() time.Time
@@ -94,8 +95,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Door) serve(w http.ResponseWriter, r *http.Request) (name string) {
-	if r.URL.Path == "/healthz" {
-		d.healthz(w, r)
+	if d.probed(w, r) {
 		return "health"
 	}
 	s, ok := d.site(r.Host)
@@ -126,7 +126,21 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request) (name string) {
 	return place.name
 }
 
-func (d *Door) healthz(w http.ResponseWriter, r *http.Request) {
+// probed answers those who ask whether the server is well, or ready, under every name.
+func (d *Door) probed(w http.ResponseWriter, r *http.Request) bool {
+	switch r.URL.Path {
+	case "/healthz":
+		d.Healthz(w, r)
+	case "/readyz":
+		d.Readyz(w, r)
+	default:
+		return false
+	}
+	return true
+}
+
+// Healthz says whether the process can do its work.
+func (d *Door) Healthz(w http.ResponseWriter, r *http.Request) {
 	if d.Health != nil {
 		if err := d.Health(r.Context()); err != nil {
 			d.Log.Warn("health check failed", "error", err)
@@ -135,4 +149,16 @@ func (d *Door) healthz(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	writeText(w, http.StatusOK, "ok\n")
+}
+
+// Readyz says whether to send people here.
+func (d *Door) Readyz(w http.ResponseWriter, r *http.Request) {
+	if d.Ready != nil {
+		if err := d.Ready(r.Context()); err != nil {
+			d.Log.Info("not ready", "error", err)
+			writeText(w, http.StatusServiceUnavailable, "not ready\n")
+			return
+		}
+	}
+	writeText(w, http.StatusOK, "ready\n")
 }

@@ -29,6 +29,7 @@ type commands struct {
 	Quickstart  quickstartCommand  `cmd:"" help:"Set up a server for an address: configuration, keys, account, service, DNS records."`
 	Doctor      doctorCommand      `cmd:"" help:"Say on one page whether mail flows both ways, and why not."`
 	Reload      reloadCommand      `cmd:"" help:"Have the running server read its settings, keys and certificate again."`
+	Drain       drainCommand       `cmd:"" help:"Have the running server send people elsewhere, close its doors and stop."`
 	Check       checkCommand       `cmd:"" help:"Read the configuration and say what is wrong with it."`
 	Config      configCommand      `cmd:"" help:"Print a documented configuration file with all defaults."`
 	Account     accountGroup       `cmd:"" help:"Add, list, show, change and remove accounts."`

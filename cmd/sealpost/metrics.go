@@ -12,7 +12,7 @@ import (
 // scrapeTime bounds what one look at the numbers may cost.
 const scrapeTime = 10 * time.Second
 
-// metricsDoor serves numbers to Prometheus, and /healthz. It says how much of
+// metricsDoor serves numbers to Prometheus, /healthz and /readyz. It says how much of
 // something there is and never of whom: labels are words of this program.
 func (s *server) metricsDoor() http.Handler {
 	mux := http.NewServeMux()
@@ -22,16 +22,8 @@ func (s *server) metricsDoor() http.Handler {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 		w.Write(s.metrics(ctx))
 	})
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		if err := s.healthy(r.Context()); err != nil {
-			s.log.Warn("health check failed", "error", err)
-			w.WriteHeader(http.StatusServiceUnavailable)
-			w.Write([]byte("unwell\n"))
-			return
-		}
-		w.Write([]byte("ok\n"))
-	})
+	mux.HandleFunc("GET /healthz", s.door.Healthz)
+	mux.HandleFunc("GET /readyz", s.door.Readyz)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")

@@ -193,6 +193,8 @@ func TestMetricsDoor(t *testing.T) {
 		body               string
 	}{
 		{"GET", "/healthz", "", 200, "ok\n"},
+		{"GET", "/readyz", "", 200, "ready\n"},
+		{"GET", "/readyz", "evil.example:9110", 421, ""},
 		{"GET", "/metrics", "localhost:9110", 200, ""},
 		{"GET", "/metrics", "prometheus-target:9110", 200, ""},
 		{"GET", "/metrics", "[::1]:9110", 200, ""},

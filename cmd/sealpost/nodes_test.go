@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"sealpost/filestore/lease"
 	"sealpost/filestore/nodekey"
 	"sealpost/mail"
+	"sealpost/mailstore"
 	"sealpost/smtp"
 	"sealpost/smtp/outbound/route"
 	"sealpost/storage/postgres"
@@ -205,6 +207,35 @@ func TestKeyNoticesOfManyNodes(t *testing.T) {
 	if told != [2]int{0, 1} {
 		t.Errorf("told %v", told)
 	}
+}
+
+// TestSweepLeavesWhatOtherNodesPut: a letter that another node has put, and not yet entered into
+// the index, outlives the longest that it may take there, wherever the clocks are. What
+// nobody points at a day later goes.
+func TestSweepLeavesWhatOtherNodesPut(t *testing.T) {
+	t.Parallel()
+	if one, many := new(engines).grace(), (&engines{cluster: new(cluster)}).grace(); one < 6*sealTime || many < 24*time.Hour {
+		t.Errorf("a blob is left for %v on one machine, %v by many nodes", one, many)
+	}
+	newSite(t).offline(t, func(o *office) {
+		refs, err := o.blobs.Put(t.Context(), strings.NewReader("a letter")) // as the other node does it
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			after time.Duration
+			want  int
+		}{{0, 0}, {2 * time.Hour, 0}, {23 * time.Hour, 0}, {25 * time.Hour, 1}} {
+			here := &mailstore.Store{Index: o.store.Index, Blobs: o.blobs, Bus: o.store.Bus, Log: o.log, Now: func() time.Time { return time.Now().Add(c.after) }}
+			if n, err := here.Sweep(t.Context(), (&engines{cluster: new(cluster)}).grace()); err != nil || n != c.want {
+				t.Errorf("after %v %d are swept, want %d (%v)", c.after, n, c.want, err)
+			}
+		}
+		if b, err := o.blobs.Open(t.Context(), refs[0].ID); err == nil {
+			b.Close()
+			t.Error("what nobody points at is still there")
+		}
+	})
 }
 
 // manyRows is a drawer in memory.

@@ -39,6 +39,8 @@ type office struct {
 	drop func(ctx context.Context, id queue.ID, tell bool) (told bool, err error)
 	// readAgain reads again what may change while connections stay; nil without a server.
 	readAgain func(context.Context) reloadView
+	// leave has the server stop, and says in how long its doors close; nil without one.
+	leave func() time.Duration
 }
 
 func openOffice(ctx context.Context, settings config.Config, log *slog.Logger) (*office, error) {

@@ -42,6 +42,7 @@ func operations() map[string]operation {
 		"report.show":      answering(showReport),
 		"log.mark":         answering(markOf),
 		"server.reload":    answering(reloadServer),
+		"server.drain":     answering(drainServer),
 		"mail.export":      streaming(exportMail),
 		"backup.make":      telling(makeBackup),
 		"store.verify":     telling(verifyStore),

@@ -81,6 +81,8 @@ type server struct {
 	sending                          context.CancelFunc
 	running                          sync.WaitGroup // what ends with the server's context
 	failed                           chan error     // a door that fell shut by itself
+	leaving                          chan struct{}  // somebody asked the server to go
+	phase                            phase
 }
 
 // occasions are what a caller may do along a start.
@@ -116,6 +118,7 @@ func serve(ctx context.Context, settings config.Config, log *slog.Logger, on occ
 		s.closeDoors()
 		return errors.Join(err, s.office.Close())
 	}
+	s.phase.Store(serving)
 	if on.ready != nil {
 		err = on.ready(s)
 	} else {
@@ -125,6 +128,10 @@ func serve(ctx context.Context, settings config.Config, log *slog.Logger, on occ
 	if err == nil {
 		err = s.wait(ctx, signals)
 	}
+	if err == nil && ctx.Err() == nil {
+		s.drain(signals)
+	}
+	s.phase.Store(draining)
 	s.stop(signals)
 	end()
 	s.running.Wait()
@@ -134,7 +141,7 @@ func serve(ctx context.Context, settings config.Config, log *slog.Logger, on occ
 
 // newServer builds everything once.
 func newServer(ctx context.Context, settings config.Config, log *slog.Logger) (*server, error) {
-	s := &server{began: time.Now(), failed: make(chan error, 1), resolver: newResolver(settings.DNS)}
+	s := &server{began: time.Now(), failed: make(chan error, 1), leaving: make(chan struct{}, 1), resolver: newResolver(settings.DNS)}
 	var err error
 	if s.office, err = openOffice(ctx, settings, log); err != nil {
 		return nil, err
@@ -188,12 +195,12 @@ func (s *server) build(ctx context.Context) error {
 	if s.sender, err = s.newSender(s.arrivals.server); err != nil {
 		return err
 	}
-	s.drop, s.readAgain = s.sender.Drop, s.reload
+	s.drop, s.readAgain, s.leave = s.sender.Drop, s.reload, s.askToLeave
 	s.takes()
 	s.waiting = s.newOutbox()
 	s.hours = &hours{traffic: s.traffic, node: nodeName(c.Cluster), rows: s.papers.Drawer("hours"), log: s.log, now: time.Now}
 	s.api = s.newAPI()
-	s.door.API, s.door.Spec = s.api.Handler(), s.api.Spec
+	s.door.API, s.door.Spec, s.door.Ready = s.api.Handler(), s.api.Spec, s.ready
 	zone, err := time.LoadLocation(c.IMAP.Zone)
 	if err != nil {
 		return fmt.Errorf("imap.zone: %w", err)
@@ -234,19 +241,23 @@ func imapLimits(c config.Config) imap.Limits {
 func (s *server) openDoors(ctx context.Context) error {
 	c := s.settings
 	for _, door := range []struct {
-		at  []string
-		ls  *[]net.Listener
-		key string
+		role string // of the node, without which it stays shut; empty: any
+		at   []string
+		ls   *[]net.Listener
+		key  string
 	}{
-		{c.SMTP.Listen, &s.smtpDoors, "smtp.listen"},
-		{c.IMAP.Listen, &s.imapDoors, "imap.listen"},
-		{c.IMAP.ListenTLS, &s.imapsDoors, "imap.listen_tls"},
-		{c.Submission.Listen, &s.submitDoors, "submission.listen"},
-		{c.Submission.ListenTLS, &s.submitsDoors, "submission.listen_tls"},
-		{c.HTTP.Listen, &s.httpDoors, "http.listen"},
-		{c.HTTP.ListenTLS, &s.httpsDoors, "http.listen_tls"},
-		{c.Metrics.Listen, &s.metricsDoors, "metrics.listen"},
+		{config.RoleMX, c.SMTP.Listen, &s.smtpDoors, "smtp.listen"},
+		{config.RoleIMAP, c.IMAP.Listen, &s.imapDoors, "imap.listen"},
+		{config.RoleIMAP, c.IMAP.ListenTLS, &s.imapsDoors, "imap.listen_tls"},
+		{config.RoleSubmission, c.Submission.Listen, &s.submitDoors, "submission.listen"},
+		{config.RoleSubmission, c.Submission.ListenTLS, &s.submitsDoors, "submission.listen_tls"},
+		{config.RoleWeb, c.HTTP.Listen, &s.httpDoors, "http.listen"},
+		{config.RoleWeb, c.HTTP.ListenTLS, &s.httpsDoors, "http.listen_tls"},
+		{"", c.Metrics.Listen, &s.metricsDoors, "metrics.listen"},
 	} {
+		if door.role != "" && !c.Cluster.Has(door.role) {
+			continue
+		}
 		for _, at := range door.at {
 			l, err := net.Listen("tcp", at)
 			if err != nil {
@@ -275,9 +286,11 @@ func (s *server) openDoors(ctx context.Context) error {
 	s.open(s.metricsDoors, func(l net.Listener) error { return s.metricsWeb.Serve(l) })
 	sending, stop := context.WithCancel(ctx)
 	s.sending = stop
-	s.running.Go(func() { s.send(sending) })
-	s.running.Go(func() { s.waiting.Run(sending) })
-	s.running.Go(func() { s.knocking.Run(sending) })
+	if c.Cluster.Has(config.RoleQueue) {
+		s.running.Go(func() { s.send(sending) })
+		s.running.Go(func() { s.waiting.Run(sending) })
+	}
+	s.running.Go(func() { s.knocking.Run(ctx) })
 	s.running.Go(func() { s.shareLimits(ctx) })
 	s.running.Go(func() { s.keepNode(ctx) })
 	s.running.Go(func() { s.alone(ctx, jobHouse, s.keepHouse) })
@@ -322,6 +335,9 @@ func (s *server) wait(ctx context.Context, signals <-chan os.Signal) error {
 			return nil
 		case err := <-s.failed:
 			return err
+		case <-s.leaving:
+			s.log.Info("stopping", "asked", "drain")
+			return nil
 		case sig := <-signals:
 			if sig != syscall.SIGHUP {
 				s.log.Info("stopping", "signal", sig.String())
