@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -104,7 +105,7 @@ func (c *client) read(open func(string) (string, error)) bool {
 // markIn is which mail it is that was served, if it is one of the run, whole.
 func markIn(open func(string) (string, error), served string) string {
 	text, err := open(served)
-	if mark := markItem.FindStringSubmatch(text); err == nil && mark != nil && text == Letter(mark[1]) {
+	if mark := markItem.FindStringSubmatch(text); err == nil && mark != nil && strings.HasSuffix(text, Letter(mark[1])) { // below what servers added
 		return mark[1]
 	}
 	return ""
