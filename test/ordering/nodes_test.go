@@ -153,11 +153,6 @@ func (s *site) provider(name string) provider {
 	return p
 }
 
-// socket is where the database listens.
-func socket(c *pgtest.Cluster) (network, address string) {
-	return "unix", filepath.Join(c.Folder(), ".s.PGSQL.5432")
-}
-
 func (s *site) bridge(network, address string) *bridge.Bridge {
 	s.Helper()
 	b, err := bridge.New(network, address)
@@ -169,7 +164,7 @@ func (s *site) bridge(network, address string) *bridge.Bridge {
 // node starts a server.
 func (s *site) node(name string) *node {
 	s.Helper()
-	n := &node{name: name, to: s.bridge(socket(s.cluster)), bus: &notify.Bus{}, owner: s.owner}
+	n := &node{name: name, to: s.bridge("unix", s.cluster.Socket()), bus: &notify.Bus{}, owner: s.owner}
 	ctx := context.Background()
 	var err error
 	n.db, err = postgres.Open(ctx, fmt.Sprintf("host=127.0.0.1 port=%d user=postgres dbname=postgres sslmode=disable", n.to.Port()), postgres.Options{Connections: 10})

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"sealpost/storage/postgres/pgtest"
 	"sealpost/test/bridge"
 )
 
@@ -129,4 +130,57 @@ func TestOrderInTrouble(t *testing.T) {
 	w.Run(ctx, 6, 2)
 	<-broken
 	finish(t, w, s.owner)
+}
+
+// The primary is killed and its synchronous standby promoted, again and again: nothing that was
+// acknowledged, or seen, was on the primary alone. Only with -long.
+func TestOrderOverStandbys(t *testing.T) {
+	if !*long {
+		t.Skip("only with -long")
+	}
+	s := build(t, 3)
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	w := s.world(keepLog(t), seed)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	standby, err := s.cluster.Standby(t.Context())
+	s.must(err)
+	b := &breaker{s, ctx, rand.New(rand.NewPCG(seed, 77)), map[string]int{}}
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		for ctx.Err() == nil {
+			b.losing(40, b.nodes...)
+			b.wait(2000)
+			if standby, err = b.failOver(standby); err != nil {
+				t.Error(err)
+				cancel()
+			}
+		}
+	}()
+	w.Run(ctx, 6, 2)
+	<-over
+	t.Logf("%d promotions", b.done["promoted"])
+	finish(t, w, s.owner)
+}
+
+// failOver kills the primary and puts its standby in its place, which gets one of its own.
+func (b *breaker) failOver(standby *pgtest.Cluster) (next *pgtest.Cluster, err error) {
+	b.cluster.Kill()
+	b.wait(500)
+	if err := standby.Promote(context.Background()); err != nil {
+		return nil, err
+	}
+	b.cluster = standby
+	b.Cleanup(standby.Remove)
+	for _, n := range b.nodes {
+		n.to.Lead("unix", standby.Socket())
+	}
+	b.done["promoted"]++
+	b.wait(1000)
+	if next, err = standby.Standby(context.Background()); err == nil {
+		b.Cleanup(next.Remove)
+	}
+	return next, err
 }

@@ -200,6 +200,9 @@ func New() (*Cluster, error) { return NewIn("") }
 func NewIn(parent string) (*Cluster, error) {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	if path, err := exec.LookPath("postgres"); err == nil {
+		if whole, err := filepath.EvalSymlinks(path); err == nil { // the other programs lie beside it
+			path = whole
+		}
 		found = append(found, path)
 	}
 	if len(found) == 0 {
