@@ -92,4 +92,5 @@ var faultsCluster = []fault{
 	{"D13", "cmd/sealpost/engines.go", "if err := e.unmoved(ctx, settings.Data); err != nil {", "if err := ctx.Err(); err != nil {", "./cmd/sealpost", "^TestMigrateUndone$", ""},
 	{"D12", "move/carry/move.go", "case books.Open || err == nil:\n\t\treturn ErrStands", "case books.Open || err == nil:\n\t\treturn nil", "./storage/bolt", "^TestMove$", ""},
 	{"order", "storage/postgres/ask.go", "from owners where owner = $1 for update`", "from owners where owner = $1`", "./test/cluster", "^TestClusterOrder$", ""},
+	{"order", "storage/postgres/ask.go", "from owners where owner = $1 for update`", "from owners where owner = $1`", "./storage/postgres", "^TestStandbyAway$", ""},
 }
