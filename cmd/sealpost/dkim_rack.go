@@ -28,6 +28,8 @@ type keyRack interface {
 	// move has a key be in another state, since a time; zero: the time that it has.
 	move(ctx context.Context, domain string, k heldKey, to keyState, since time.Time) error
 	remove(ctx context.Context, domain string, k heldKey) error
+	// bring adds a key of another rack as it is, unless the domain has one of that selector.
+	bring(ctx context.Context, domain string, k heldKey) (added bool, err error)
 	// place says where the keys of a domain are.
 	place(domain string) string
 }

@@ -193,7 +193,7 @@ func TestUsage(t *testing.T) {
 		"", "demo", "serve", "check", "config", "account add", "account list", "account show", "account set", "account key",
 		"account alias", "account remove", "password add", "password list", "password remove", "message get", "open", "prove", "version",
 		"file login", "file logout", "file put", "file get", "file ls", "file mkdir", "file rm", "file restore", "file mv", "file link make", "file link list",
-		"file link revoke", "reload", "drain", "report list", "report show", "mark",
+		"file link revoke", "reload", "drain", "report list", "report show", "mark", "migrate",
 	} {
 		s := do(t, "", append(strings.Fields(command), "--help")...)
 		if s.code != exitDone || !strings.HasPrefix(s.out, "Usage: sealpost "+command) || s.err != "" {

@@ -29,7 +29,7 @@ func (cmd migrateCommand) Help() string {
 type relocation struct {
 	from, to         *engines
 	fromData, toData string
-	settings         config.Config // of what is moved
+	settings, other  config.Config // of what is moved, and of where to
 	journal          *moveJournal
 	bar              *bar
 	c                console
@@ -50,7 +50,7 @@ func (cmd migrateCommand) Run(ctx context.Context, c console) (err error) {
 	if err := becomeOwner(from.Data); err != nil {
 		return err
 	}
-	r := &relocation{settings: from, fromData: from.Data, toData: to.Data, bar: newBar(c), c: c}
+	r := &relocation{settings: from, other: to, fromData: from.Data, toData: to.Data, bar: newBar(c), c: c}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	if err := r.open(ctx, from, to); err != nil {
 		return err

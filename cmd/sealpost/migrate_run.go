@@ -173,6 +173,9 @@ func (r *relocation) finish(ctx context.Context, m *carry.Move, sum *relocated) 
 	if err := errors.Join(r.queue(ctx, m, here.queue, r.from.leaving, r.to.leaving, sum), r.queue(ctx, m, here.outbox, r.from.held, r.to.held, sum)); err != nil {
 		return err
 	}
+	if _, err := bringKeys(ctx, r.from.room(r.settings).dkim, r.to.room(r.other).dkim); err != nil {
+		return err
+	}
 	if err := r.to.bringSecret(ctx, r.toData, r.from.secret); err != nil {
 		return err
 	}
@@ -256,7 +259,7 @@ func (s relocated) tell(c console, cmd migrateCommand, took time.Duration) error
 	}
 	if s.whole {
 		fmt.Fprintf(c.Out, "Serve with --config=%s from now on; here nothing is served any more, and nothing was removed.\n"+
-			"DKIM keys, TLS keys and imports that were under way are no part of it: docs/moving.md says where they go.\n", cmd.To)
+			"TLS keys and imports that were under way are no part of it: docs/moving.md says where they go.\n", cmd.To)
 	}
 	if s.Lost+s.textless > 0 {
 		return fmt.Errorf("%d blobs could not be read here and cannot be there: `sealpost verify` says whose they are", s.Lost+s.textless)

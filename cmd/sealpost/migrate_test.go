@@ -138,11 +138,33 @@ func waits(t *testing.T, s *site) (all []string) {
 	return all
 }
 
+// dkimOf are the DKIM keys of an installation.
+func dkimOf(t *testing.T, s *site) (all []string) {
+	t.Helper()
+	e, err := openAnyEngines(t.Context(), s.settings, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	keys, err := e.room(s.settings).dkim.keys(t.Context(), "demo.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range keys {
+		all = append(all, fmt.Sprintf("%s %s %d %x", k.Selector, k.State, k.Since.Unix(), k.PEM))
+	}
+	return all
+}
+
 // TestMigrate: who moves into a cluster finds there what was here, and the same when he comes back to another machine.
 func TestMigrate(t *testing.T) {
 	t.Parallel()
 	lone, node, secret, password := peopled(t, 3, 4)
 	waiting := mailsWaiting(t, lone)
+	if _, err := folderRack(lone.settings.DKIM.Folder).add(t.Context(), "demo.test", keySigns, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	signing := dkimOf(t, lone)
 	before := everything(t, lone)
 	if said := must(t, "migrate", "--config="+lone.config, "--to="+node.config); !strings.Contains(said, "Moved 3 accounts, 12 messages") {
 		t.Errorf("it said %q", said)
@@ -152,6 +174,9 @@ func TestMigrate(t *testing.T) {
 	}
 	if there := waits(t, node); !reflect.DeepEqual(waiting, there) {
 		t.Errorf("other mail waits there: %v, and here %v", there, waiting)
+	}
+	if there := dkimOf(t, node); len(signing) == 0 || !reflect.DeepEqual(signing, there) {
+		t.Errorf("%d DKIM keys are there, %d here, or others", len(there), len(signing))
 	}
 	fails(t, exitFailed, []string{"moved away"}, "account", "list", "--config="+lone.config)
 	if said := must(t, "migrate", "--config="+lone.config, "--to="+node.config); !strings.Contains(said, "Moved 0 accounts") {
@@ -275,7 +300,7 @@ func TestMigrateUndone(t *testing.T) {
 	lone, node, _, _ := peopled(t, 2, 3)
 	before := everything(t, lone)
 	half := func() { // as a crash in the middle leaves it
-		r := &relocation{settings: lone.settings, fromData: lone.settings.Data, toData: node.settings.Data, bar: newBar(console{Err: io.Discard})}
+		r := &relocation{settings: lone.settings, other: node.settings, fromData: lone.settings.Data, toData: node.settings.Data, bar: newBar(console{Err: io.Discard})}
 		if err := r.open(t.Context(), lone.settings, node.settings); err != nil {
 			t.Fatal(err)
 		}
@@ -304,5 +329,25 @@ func TestMigrateUndone(t *testing.T) {
 	must(t, "migrate", "--config="+lone.config, "--to="+node.config)
 	if after := everything(t, node); !reflect.DeepEqual(before, after) {
 		t.Error("what is there is another thing")
+	}
+}
+
+// TestMigrateKeys: DKIM keys are there what they are here, once.
+func TestMigrateKeys(t *testing.T) {
+	t.Parallel()
+	from, to := folderRack(t.TempDir()), folderRack(t.TempDir())
+	begun := time.Unix(1_700_000_000, 0)
+	if _, err := from.add(t.Context(), "demo.test", keySigns, begun); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{2, 0} {
+		if n, err := bringKeys(t.Context(), from, to); n != want || err != nil {
+			t.Errorf("%d keys, %v", n, err)
+		}
+	}
+	a, err := from.keys(t.Context(), "demo.test")
+	b, wrong := to.keys(t.Context(), "demo.test")
+	if !reflect.DeepEqual(a, b) || len(a) != 2 || err != nil || wrong != nil {
+		t.Errorf("%v and %v", err, wrong)
 	}
 }
