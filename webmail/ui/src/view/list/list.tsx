@@ -85,8 +85,9 @@ function useCursor(desk: Desk, el: HTMLElement | null, w: Windowed): void {
     if (cursor < 0 || cursor === last.cursor) return;
     // Mail that comes or goes above moves the row with the cursor: who has scrolled away from it reads elsewhere.
     if (key !== last.key || w.sees(last.cursor)) w.scrollTo(cursor);
-    const free = document.activeElement === document.body || el?.contains(document.activeElement);
-    if (free) requestAnimationFrame(() => el?.querySelector<HTMLElement>(`[data-row="${cursor}"]`)?.focus({ preventScroll: true }));
+    const free = () => document.activeElement === document.body || el?.contains(document.activeElement);
+    const take = () => free() && el?.querySelector<HTMLElement>(`[data-row="${cursor}"]`)?.focus({ preventScroll: true });
+    if (free()) requestAnimationFrame(take); // unless a key took it elsewhere before that
   }, [cursor, el]);
 }
 
