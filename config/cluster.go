@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Cluster is how this node shares everything with others.
 type Cluster struct {
@@ -18,15 +21,7 @@ func (c Cluster) On() bool { return c.Database != "" }
 
 // Has says whether the node has a role. Where there is one machine it has all.
 func (c Cluster) Has(role string) bool {
-	if !c.On() {
-		return true
-	}
-	for _, r := range c.Roles {
-		if r == role {
-			return true
-		}
-	}
-	return false
+	return !c.On() || slices.Contains(c.Roles, role)
 }
 
 // Roles that a node may have.

@@ -1,14 +1,10 @@
 package main
 
 import (
-	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
-
-	"sealpost/storage/s3/s3test"
 )
 
 // TestClusterRestored: after it a mail has a UID far from the last, and what waited to leave waits
@@ -63,21 +59,13 @@ func TestVerifyCluster(t *testing.T) {
 	for range 3 {
 		send(t, up, "ann@demo.test", "From: sender@example.org\r\nSubject: canary\r\n\r\nIn the cage.\r\n")
 	}
-	u, err := url.Parse(x.endpoint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := minio.New(u.Host, &minio.Options{Creds: credentials.NewStaticV4(s3test.AccessKey, s3test.SecretKey, ""), BucketLookup: minio.BucketLookupPath})
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, bucket := range []string{"", "east"} {
-		empty(t, client, bucket)
+		empty(t, x.client, bucket)
 		if out := must(t, "verify", config); !strings.Contains(out, "1 account, 3 messages") || !strings.Contains(out, "All is well") {
 			t.Errorf("without %q verify says\n%s", bucket, out)
 		}
 	}
-	empty(t, client, "west")
+	empty(t, x.client, "west")
 	fails(t, exitFailed, []string{"things wrong"}, "verify", config)
 }
 

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,46 +10,28 @@ import (
 	"time"
 
 	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"sealpost/account"
 	"sealpost/config"
 	"sealpost/storage/postgres/pgtest"
 	"sealpost/storage/s3/s3test"
+	"sealpost/test/remotes"
 )
 
 // shared is what the nodes of a test have in common.
 type shared struct {
 	database *pgtest.Database
 	endpoint string // of the buckets east and west
+	client   *minio.Client
 }
 
 func newShared(t testing.TB) *shared {
 	t.Helper()
 	x := &shared{database: pgtest.Take(t)}
-	dir, err := os.MkdirTemp("", "s3-") // the path of a socket must be short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	gateway, err := s3test.Start("../..", dir)
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	t.Cleanup(gateway.Stop)
-	server := httptest.NewServer(gateway.Proxy(func(err error) { t.Logf("gateway: %v", err) }))
-	t.Cleanup(server.Close)
-	x.endpoint = server.URL
-	u, _ := url.Parse(server.URL)
-	client, err := minio.New(u.Host, &minio.Options{Creds: credentials.NewStaticV4(s3test.AccessKey, s3test.SecretKey, ""), BucketLookup: minio.BucketLookupPath})
-	if err != nil {
-		t.Fatal(err)
-	}
+	buckets := remotes.NewBuckets(t, "../..")
+	x.endpoint, x.client = buckets.URL, buckets.Client
 	for _, bucket := range []string{"east", "west"} {
-		if err := client.MakeBucket(t.Context(), bucket, minio.MakeBucketOptions{}); err != nil {
+		if err := x.client.MakeBucket(t.Context(), bucket, minio.MakeBucketOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -179,12 +177,8 @@ func (s *server) newRouter() (*route.Router, error) {
 		return nil, fmt.Errorf("outbound.smarthost: %w", err)
 	}
 	r.Smart = &route.Smarthost{Address: c.Smarthost, Implicit: port == "465", User: c.User}
-	if c.PasswordFile != "" {
-		word, err := os.ReadFile(c.PasswordFile)
-		if err != nil {
-			return nil, fmt.Errorf("outbound.smarthost_password_file: %w", err)
-		}
-		r.Smart.Password = string(bytes.TrimRight(word, "\r\n"))
+	if r.Smart.Password, err = oneLine(c.PasswordFile); err != nil {
+		return nil, fmt.Errorf("outbound.smarthost_password_file: %w", err)
 	}
 	return r, nil
 }
