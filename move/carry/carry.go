@@ -52,8 +52,11 @@ type Rows interface {
 	// owner it is of the server itself, and may stand there already.
 	Write(ctx context.Context, o mailstore.Owner, b *Batch) error
 	// Remove removes all of an owner, and remembers no former addresses. One that is not there
-	// is no error. Blobs are left to the sweeper.
+	// is no error. Blobs are left to the sweeper. RemoveHeavy removes mail, boxes and files only;
+	// RemoveLight what the owner is found by, and what is sealed.
 	Remove(ctx context.Context, o mailstore.Owner) error
+	RemoveHeavy(ctx context.Context, o mailstore.Owner) error
+	RemoveLight(ctx context.Context, o mailstore.Owner) error
 	// Former are addresses, by their account.FormerSum, of accounts that are gone.
 	Former(ctx context.Context) ([][32]byte, error)
 }

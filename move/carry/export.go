@@ -22,9 +22,23 @@ const page = 1000
 // Export yields all that an end holds of an owner: what others point at comes before it, and the
 // account last.
 func (x *End) Export(ctx context.Context, o mailstore.Owner) Records {
+	return x.export(ctx, o, func(e *export) []func() error { return append(e.heavy(), e.light()...) })
+}
+
+// Heavy yields mail, boxes and files.
+func (x *End) Heavy(ctx context.Context, o mailstore.Owner) Records {
+	return x.export(ctx, o, (*export).heavy)
+}
+
+// Light yields the rest: what is sealed, and the account with its sign-in.
+func (x *End) Light(ctx context.Context, o mailstore.Owner) Records {
+	return x.export(ctx, o, (*export).light)
+}
+
+func (x *End) export(ctx context.Context, o mailstore.Owner, parts func(*export) []func() error) Records {
 	return func(yield func(Record, error) bool) {
 		e := &export{End: x, ctx: ctx, o: o, yield: yield}
-		for _, part := range []func() error{e.owner, e.mailboxes, e.shares, e.cabinet, e.files, e.links, e.sealed, e.signIn, e.account} {
+		for _, part := range parts(e) {
 			if err := part(); err != nil || e.over {
 				if !e.over {
 					yield(nil, fmt.Errorf("export account %s: %w", o, err))
@@ -34,6 +48,12 @@ func (x *End) Export(ctx context.Context, o mailstore.Owner) Records {
 		}
 	}
 }
+
+func (e *export) heavy() []func() error {
+	return []func() error{e.owner, e.mailboxes, e.shares, e.cabinet, e.files, e.links}
+}
+
+func (e *export) light() []func() error { return []func() error{e.sealed, e.signIn, e.account} }
 
 // export is Export at work.
 type export struct {

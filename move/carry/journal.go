@@ -24,6 +24,7 @@ const (
 	Begun                // something was, perhaps
 	There                // all was, and was read back
 	Removed              // and nothing is left here
+	Served               // mail, boxes and files were, and are served there; the account and what is sealed is here
 )
 
 // Journal remembers how far a move is. What it was told is durable when it returns.

@@ -40,7 +40,10 @@ type Moved struct {
 // Account carries one account, whom nobody writes for. Broken off anywhere, it is done again.
 func (m *Move) Account(ctx context.Context, o mailstore.Owner) (done Moved, err error) {
 	stage, _, err := m.Journal.Stage(ctx, o)
-	if err != nil || stage >= There {
+	switch {
+	case err == nil && stage == Served:
+		return m.light(ctx, o)
+	case err != nil || stage >= There:
 		return done, err
 	}
 	if stage == Here {
@@ -86,22 +89,40 @@ func (m *Move) rows(ctx context.Context, o mailstore.Owner) (done Moved, err err
 	if err := m.To.Rows.Remove(ctx, o); err != nil {
 		return done, err
 	}
-	if err := m.To.Import(ctx, o, m.translated(ctx, o, &done)); err != nil {
-		return done, err
-	}
-	sent, err := m.digest(m.From.Export(ctx, o), m.sumHere(ctx))
+	digest, err := m.compared(ctx, o, (*End).Export, &done)
 	if err != nil {
 		return done, err
 	}
-	arrived, err := m.digest(m.To.Export(ctx, o), m.sumThere(ctx))
-	if err != nil {
+	return done, m.Journal.SetStage(ctx, o, There, digest)
+}
+
+// heavy is rows for mail, boxes and files; the account stays where it is, and its stage what it was.
+func (m *Move) heavy(ctx context.Context, o mailstore.Owner) (done Moved, err error) {
+	if err := m.To.Rows.RemoveHeavy(ctx, o); err != nil {
 		return done, err
+	}
+	_, err = m.compared(ctx, o, (*End).Heavy, &done)
+	return done, err
+}
+
+// compared brings what an end has of an owner to where none of it is, reads it back and compares.
+func (m *Move) compared(ctx context.Context, o mailstore.Owner, of func(*End, context.Context, mailstore.Owner) Records, done *Moved) (Digest, error) {
+	if err := m.To.Import(ctx, o, m.translated(ctx, o, of(m.From, ctx, o), done)); err != nil {
+		return Digest{}, err
+	}
+	sent, err := m.digest(of(m.From, ctx, o), m.sumHere(ctx))
+	if err != nil {
+		return Digest{}, err
+	}
+	arrived, err := m.digest(of(m.To, ctx, o), m.sumThere(ctx))
+	if err != nil {
+		return Digest{}, err
 	}
 	if sent.Digest != arrived.Digest || sent.records != arrived.records {
-		return done, fmt.Errorf("%w: %d records with digest %s, %d with %s", ErrDiffers, sent.records, sent.Digest, arrived.records, arrived.Digest)
+		return Digest{}, fmt.Errorf("%w: %d records with digest %s, %d with %s", ErrDiffers, sent.records, sent.Digest, arrived.records, arrived.Digest)
 	}
 	done.Records = sent.records
-	return done, m.Journal.SetStage(ctx, o, There, sent.Digest)
+	return sent.Digest, nil
 }
 
 // chunkRecords and chunkBytes bound how much is copied before it is pointed at.
@@ -112,7 +133,7 @@ const (
 
 // translated are the records with the ids that blobs have at the other end. What was not copied ahead
 // is copied a chunk at a time: whoever sweeps there finds soon that it is pointed at.
-func (m *Move) translated(ctx context.Context, o mailstore.Owner, done *Moved) Records {
+func (m *Move) translated(ctx context.Context, o mailstore.Owner, from Records, done *Moved) Records {
 	return func(yield func(Record, error) bool) {
 		var chunk []Record
 		var size int64
@@ -134,7 +155,7 @@ func (m *Move) translated(ctx context.Context, o mailstore.Owner, done *Moved) R
 			chunk, size, messages = chunk[:0], 0, 0
 			return true
 		}
-		for r, err := range m.From.Export(ctx, o) {
+		for r, err := range from {
 			if err != nil {
 				yield(nil, err)
 				return
@@ -238,7 +259,7 @@ func (m *Move) Undo(ctx context.Context, o mailstore.Owner) error {
 	switch {
 	case err != nil || stage == Here:
 		return err
-	case stage == Removed:
+	case stage == Removed || stage == Served:
 		return fmt.Errorf("account %s was moved: carry it back", o)
 	}
 	if err := m.To.Rows.Remove(ctx, o); err != nil {

@@ -294,8 +294,36 @@ func (t *tables) planAccount(b *carry.Batch) (func() error, error) {
 	}, nil
 }
 
+// Remove removes first what the account is found by.
 func (x Carried) Remove(ctx context.Context, o mailstore.Owner) error {
+	if err := x.RemoveLight(ctx, o); err != nil {
+		return err
+	}
+	return x.RemoveHeavy(ctx, o)
+}
+
+func (x Carried) RemoveHeavy(ctx context.Context, o mailstore.Owner) error {
 	if !ownerFits(o) { // not a name that anybody has
+		return ctx.Err()
+	}
+	err := x.Index.submit(ctx, newCall(func(t *tables) (func() error, error) {
+		r, err := t.rows(o)
+		return func() error {
+			p := put{}
+			if r.Open {
+				r.wipe(&p)
+			}
+			return p.err
+		}, err
+	}, nil))
+	if err != nil {
+		return fmt.Errorf("remove rows of account %s: %w", o, err)
+	}
+	return nil
+}
+
+func (x Carried) RemoveLight(ctx context.Context, o mailstore.Owner) error {
+	if !ownerFits(o) {
 		return ctx.Err()
 	}
 	err := x.Index.submit(ctx, newCall(func(t *tables) (func() error, error) { return t.planRemoval(x, o) }, nil))
@@ -311,10 +339,6 @@ func (x Carried) Remove(ctx context.Context, o mailstore.Owner) error {
 }
 
 func (t *tables) planRemoval(x Carried, o mailstore.Owner) (func() error, error) {
-	r, err := t.rows(o)
-	if err != nil {
-		return nil, err
-	}
 	a, unknown := x.Index.decoded.read(t.in(tableAccounts), []byte(o))
 	if unknown != nil && !errors.Is(unknown, account.ErrUnknown) {
 		return nil, unknown
@@ -334,9 +358,6 @@ func (t *tables) planRemoval(x Carried, o mailstore.Owner) (func() error, error)
 				p.delete(t.in(tableTokens), token[:])
 			}
 			p.delete(t.in(tableSignIns), []byte(o))
-		}
-		if r.Open {
-			r.wipe(&p)
 		}
 		return p.err
 	}, nil

@@ -362,3 +362,63 @@ func TestMoveReadsBack(t *testing.T) {
 		t.Errorf("other octets arrived: %v", err)
 	}
 }
+
+// An account that is served there already has its keys and its sign-in brought after it, and comes
+// back whole: what came there since, too.
+func TestMoveServed(t *testing.T) {
+	t.Parallel()
+	from, known, ids := peopled(t, 2)
+	to, journal := landed(t, known), newJournal(t)
+	m := &carry.Move{From: from, To: to, Journal: journal}
+	before := content(t, from, ids[0])
+	for _, o := range ids {
+		c, err := m.Chase(t.Context(), o)
+		if err == nil {
+			_, err = c.Finish(t.Context())
+		}
+		if err := errors.Join(err, journal.SetStage(t.Context(), o, carry.Served, carry.Digest{})); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := to.Accounts.Account(t.Context(), account.ID(o)); !errors.Is(err, account.ErrUnknown) {
+			t.Errorf("the account is there before its time: %v", err)
+		}
+	}
+	for range 2 { // a crash may have it done once more
+		if _, err := m.Account(t.Context(), ids[0]); err != nil {
+			t.Fatal(err)
+		}
+		if after := content(t, to, ids[0]); !equal(unshared(before), unshared(after)) {
+			t.Error("blobs are others")
+		}
+		a, err := carry.DigestOf(from.Light(t.Context(), ids[0]))
+		b, wrong := carry.DigestOf(to.Light(t.Context(), ids[0]))
+		if a != b || err != nil || wrong != nil {
+			t.Errorf("what is sealed is another thing: %v, %v", err, wrong)
+		}
+		if err := journal.SetStage(t.Context(), ids[0], carry.Served, carry.Digest{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := ids[1]
+	if m.Undo(t.Context(), o) == nil || m.Leave(t.Context(), o) == nil {
+		t.Error("an account is removed where it is the only one")
+	}
+	must(to.Index.Apply(t.Context(), o, []mailstore.Change{mailstore.Create{Name: "since"}, mailstore.Expunge{Box: 1, UIDs: []mailstore.UID{9}}}))
+	there := content(t, to, o)
+	light := must(carry.DigestOf(from.Light(t.Context(), o)))
+	for range 2 {
+		if err := journal.SetStage(t.Context(), o, carry.Served, carry.Digest{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.BringBack(t.Context(), o, newJournal(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !equal(unshared(there), unshared(content(t, from, o))) || must(from.Index.Modseq(t.Context(), o)) != must(to.Index.Modseq(t.Context(), o)) {
+		t.Error("what came back is another thing")
+	}
+	if must(carry.DigestOf(from.Light(t.Context(), o))) != light {
+		t.Error("the account did not stay what it was")
+	}
+	checkRows(t, from.Rows.(Carried).Index)
+}

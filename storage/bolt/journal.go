@@ -114,7 +114,7 @@ func (j *Journal) Stage(ctx context.Context, o mailstore.Owner) (s carry.Stage, 
 			d[i] = binary.BigEndian.Uint64(word)
 		}
 	}
-	if !f.done() || s > carry.Removed {
+	if !f.done() || s > carry.Served {
 		err = damaged(tableStages, []byte(o))
 	}
 	return s, d, err

@@ -191,7 +191,24 @@ func checkCarried(b *carry.Batch) error {
 
 // Remove removes first what the account is found by.
 func (x carried) Remove(ctx context.Context, o mailstore.Owner) error {
+	if err := x.RemoveLight(ctx, o); err != nil {
+		return err
+	}
+	return x.RemoveHeavy(ctx, o)
+}
+
+func (x carried) RemoveHeavy(ctx context.Context, o mailstore.Owner) error {
 	if !ownerFits(o) { // not a name that anybody has
+		return ctx.Err()
+	}
+	if err := x.d.submit(ctx, o, &call{own: &carriedRemoval{}, done: make(chan struct{})}); err != nil {
+		return fmt.Errorf("remove rows of account %s: %w", o, err)
+	}
+	return nil
+}
+
+func (x carried) RemoveLight(ctx context.Context, o mailstore.Owner) error {
+	if !ownerFits(o) {
 		return ctx.Err()
 	}
 	err := x.d.alter(ctx, func(ctx context.Context, tx pgx.Tx, _ bool) error {
@@ -204,9 +221,6 @@ func (x carried) Remove(ctx context.Context, o mailstore.Owner) error {
 		}
 		return tx.SendBatch(ctx, b).Close()
 	})
-	if err == nil {
-		err = x.d.submit(ctx, o, &call{own: &carriedRemoval{}, done: make(chan struct{})})
-	}
 	if err != nil {
 		return fmt.Errorf("remove account %s: %w", o, err)
 	}
