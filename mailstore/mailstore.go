@@ -25,6 +25,13 @@ type Owner string
 // MailboxID names a mailbox for ever, whatever it is called.
 type MailboxID uint64
 
+// Notes stand beside mailboxes, and at these places beside the owner: what mail clients keep
+// there, and what an owner's imports have brought. No mailbox is ever given such a number.
+const (
+	NoteOwner   MailboxID = 0
+	NoteImports MailboxID = 1<<32 - 1
+)
+
 type (
 	UID    uint32 // RFC 9051, section 2.3.1.1
 	Modseq uint64 // RFC 7162, per owner, so one number orders all of an account's changes
@@ -193,9 +200,9 @@ type (
 		UIDs  []UID
 		Kinds []pgp.Kind
 	}
-	// Note puts octets beside a mailbox, or with Box 0 beside the owner, in the place
-	// of Was; empty is none. What was put there by somebody else meanwhile is not lost:
-	// ErrChanged. They stay with a mailbox that is renamed, go when it goes, and count
+	// Note puts octets beside a mailbox, or with NoteOwner or NoteImports beside the owner, in
+	// the place of Was; empty is none. What was put there by somebody else meanwhile is not
+	// lost: ErrChanged, and the other changes of the call are refused with it. They stay with a mailbox that is renamed, go when it goes, and count
 	// towards no quota. The mailbox gets a MODSEQ (RFC 7162, section 3.2). Whoever puts
 	// them has sealed them.
 	Note struct {
@@ -279,7 +286,7 @@ type Index interface {
 	// a line lives until the next one; its Flags live longer, and are not to be changed.
 	List(ctx context.Context, o Owner, b MailboxID, uids UIDSet, c Columns) iter.Seq2[*Line, error]
 	Usage(ctx context.Context, o Owner) (Usage, error)
-	// Note is what stands beside a mailbox, or with 0 beside the owner; nil: nothing.
+	// Note is what stands beside a mailbox, or at NoteOwner or NoteImports; nil: nothing.
 	Note(ctx context.Context, o Owner, b MailboxID) ([]byte, error)
 	// Modseq is the highest given to any change of an owner; 0 for an unknown one.
 	Modseq(ctx context.Context, o Owner) (Modseq, error)

@@ -37,7 +37,7 @@ type Rows interface {
 	// Shares is how many entries point at a blob that Append gave to one: 1 unless copied.
 	Shares(filestore.ID) (int, error)
 	Subscriptions() ([]string, error)
-	// Note is what stands beside a mailbox, or with 0 beside the owner. NoteBytes is
+	// Note is what stands beside a mailbox, or at NoteOwner or NoteImports. NoteBytes is
 	// how much they are together.
 	Note(MailboxID) ([]byte, error)
 	NoteBytes() (int64, error)

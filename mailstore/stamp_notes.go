@@ -6,14 +6,14 @@ import (
 	"maps"
 )
 
-const (
-	maxNote  = 256 << 10 // octets beside one mailbox
-	maxNotes = 2 << 20   // and beside all of an owner
-)
+// MaxNote is how many octets one note can have.
+const MaxNote = 256 << 10
+
+const maxNotes = 2 << 20 // octets of all notes of an owner
 
 func (d *desk) note(c Note) (Event, error) {
 	var b *box
-	if c.Box != 0 {
+	if c.Box != NoteOwner && c.Box != NoteImports {
 		var err error
 		if b, err = d.box(c.Box); err != nil {
 			return Event{}, err
@@ -26,14 +26,14 @@ func (d *desk) note(c Note) (Event, error) {
 	switch {
 	case !bytes.Equal(was, c.Was):
 		return Event{}, ErrChanged
-	case len(c.Now) > maxNote:
+	case len(c.Now) > MaxNote:
 		return Event{}, ErrNotes
 	}
 	if d.notes == nil {
 		d.notes = make(map[MailboxID][]byte)
 	}
 	d.notes[c.Box] = c.Now
-	if len(c.Now) > len(was) {
+	if len(c.Now) > len(was) && c.Box != NoteImports { // which mail clients cannot fill
 		err = d.affordNotes()
 	}
 	e := Event{Box: c.Box, Modseq: d.next()}
@@ -87,6 +87,6 @@ func (d *desk) affordNotes() error {
 
 // livingNotes leaves out those of mailboxes that went in the same call.
 func (d *desk) livingNotes() map[MailboxID][]byte {
-	maps.DeleteFunc(d.notes, func(box MailboxID, _ []byte) bool { return box != 0 && d.byID[box].dropped })
+	maps.DeleteFunc(d.notes, func(box MailboxID, _ []byte) bool { return d.byID[box] != nil && d.byID[box].dropped })
 	return d.notes
 }

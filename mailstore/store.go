@@ -68,8 +68,9 @@ func (s *Store) BoxFor(ctx context.Context, o Owner, use, usual string) (string,
 	return usual, nil
 }
 
-// DeliverAll stores mails in their order, all or none, as Deliver does one.
-func (s *Store) DeliverAll(ctx context.Context, o Owner, ds []Delivery) ([]Event, error) {
+// DeliverAll stores mails in their order, all or none, as Deliver does one. also are changes
+// of the same moment: each is asked for when the letters are durable, and maybe once more.
+func (s *Store) DeliverAll(ctx context.Context, o Owner, ds []Delivery, also ...func() Change) ([]Event, error) {
 	mails := make([][]pgp.Letter, len(ds))
 	for i, d := range ds {
 		mails[i] = d.Sealed.Letters()
@@ -82,7 +83,7 @@ func (s *Store) DeliverAll(ctx context.Context, o Owner, ds []Delivery) ([]Event
 		return nil, fmt.Errorf("store blobs: %w", err)
 	}
 	defer s.landed(letters)
-	events, err := s.enter(ctx, o, ds, letters)
+	events, err := s.enter(ctx, o, ds, letters, also)
 	if err != nil {
 		if Refused(err) { // otherwise an entry may point at them: the sweeper will know
 			s.discard(ctx, ids(letters))
@@ -191,7 +192,7 @@ func (s *Store) landed(letters [][]Stored) {
 
 // enter appends the mails to the mailboxes of those names. A mailbox may come or
 // go while it is looked up, so a second look is allowed.
-func (s *Store) enter(ctx context.Context, o Owner, ds []Delivery, letters [][]Stored) (events []Event, err error) {
+func (s *Store) enter(ctx context.Context, o Owner, ds []Delivery, letters [][]Stored, also []func() Change) (events []Event, err error) {
 	changes := make([]Change, len(ds))
 	for range 2 {
 		found := map[string]MailboxID{}
@@ -205,7 +206,11 @@ func (s *Store) enter(ctx context.Context, o Owner, ds []Delivery, letters [][]S
 			}
 			changes[i] = d.entry(box, letters[i])
 		}
-		if events, err = s.Index.Apply(ctx, o, append(changes, replaced(ds)...)); !errors.Is(err, ErrNoMailbox) {
+		all := append(changes, replaced(ds)...)
+		for _, change := range also {
+			all = append(all, change())
+		}
+		if events, err = s.Index.Apply(ctx, o, all); !errors.Is(err, ErrNoMailbox) {
 			return events, err
 		}
 	}

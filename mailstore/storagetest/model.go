@@ -31,6 +31,7 @@ type modelOwner struct {
 	boxes  []*modelBox
 	subs   map[string]bool
 	note   []byte
+	brings []byte // at NoteImports
 }
 
 type modelBox struct {

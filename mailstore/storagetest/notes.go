@@ -16,8 +16,11 @@ func (m *Model) Note(ctx context.Context, o mailstore.Owner, b mailstore.Mailbox
 }
 
 func (o *modelOwner) noteAt(box mailstore.MailboxID) *[]byte {
-	if box == 0 {
+	switch box {
+	case mailstore.NoteOwner:
 		return &o.note
+	case mailstore.NoteImports:
+		return &o.brings
 	}
 	if b := o.byID(box); b != nil {
 		return &b.note
@@ -33,9 +36,9 @@ func (o *modelOwner) putNote(c mailstore.Note) (mailstore.Event, error) {
 	if !bytes.Equal(*at, c.Was) {
 		return mailstore.Event{}, mailstore.ErrChanged
 	}
-	more := len(c.Now) > len(*at)
+	more := len(c.Now) > len(*at) && c.Box != mailstore.NoteImports
 	*at = c.Now
-	sum := len(o.note)
+	sum := len(o.note) + len(o.brings)
 	for _, b := range o.boxes {
 		sum += len(b.note)
 	}
@@ -110,6 +113,37 @@ func testNotes(t *testing.T, open Open) {
 	f.note(alice, inbox, "")
 }
 
+// testNoteOfImports is about a note that nobody's mailbox is beside: mail that comes with it is
+// there if it is, and not there if somebody else has put another one.
+func testNoteOfImports(t *testing.T, open Open) {
+	f, inbox, _ := begin(t, open)
+	one, two := []byte("one"), []byte("two")
+	note := func(was, now []byte) mailstore.Note {
+		return mailstore.Note{Box: mailstore.NoteImports, Was: was, Now: now}
+	}
+	mail := func() mailstore.Append { return mailstore.Append{Box: inbox, Mail: newMail(1), Size: 7} }
+	f.seen(alice, note(nil, one), 0)
+	f.note(alice, mailstore.NoteOwner, "")
+	f.apply(alice, mail(), note(one, two))
+	f.refuse(mailstore.ErrChanged, alice, mail(), note(one, two))
+	f.refuse(mailstore.ErrChanged, alice, mail(), mail(), note(nil, one))
+	f.refuse(mailstore.ErrNoMailbox, alice, mailstore.Append{Box: mailstore.NoteImports, Mail: newMail(1), Size: 7}, note(two, one))
+	f.note(alice, mailstore.NoteImports, "two")
+	if got := f.roster(inbox).UIDs.Len(); got != 1 {
+		t.Errorf("%d messages, want the one that came with its note", got)
+	}
+	f.apply(alice, mailstore.Rename{From: "Other", To: "Else"}, mailstore.Remove{Name: "Else"})
+	f.note(alice, mailstore.NoteImports, "two")
+	f.note(bob, mailstore.NoteImports, "")
+	if f.Reopen != nil {
+		f.Index = f.Reopen()
+		f.note(alice, mailstore.NoteImports, "two")
+	}
+	f.apply(alice, mailstore.Forget{})
+	f.apply(alice, mailstore.SetQuota{}, mailstore.Create{Name: "INBOX"})
+	f.note(alice, mailstore.NoteImports, "")
+}
+
 func testNoteLimits(t *testing.T, open Open) {
 	f, inbox, _ := begin(t, open)
 	full := bytes.Repeat([]byte{7}, 256<<10)
@@ -119,6 +153,8 @@ func testNoteLimits(t *testing.T, open Open) {
 		f.apply(alice, mailstore.Note{Box: box, Now: full})
 	}
 	f.refuse(mailstore.ErrNotes, alice, mailstore.Note{Box: inbox, Now: full[:1]})
+	f.apply(alice, mailstore.Note{Box: mailstore.NoteImports, Now: full}, mailstore.Note{Box: mailstore.NoteImports, Was: full})
+	f.refuse(mailstore.ErrNotes, alice, mailstore.Note{Box: mailstore.NoteImports, Now: append(full, 7)})
 	f.apply(alice, mailstore.Remove{Name: "a"}, mailstore.Create{Name: "again"})
 	f.apply(alice, mailstore.Note{Box: inbox, Now: full[:1000]}, mailstore.Note{Box: inbox, Was: full[:1000], Now: full[:999]})
 	f.note(alice, inbox, string(full[:999]))

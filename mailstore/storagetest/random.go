@@ -103,7 +103,7 @@ func kind(err error) error {
 }
 
 func drawChanges(rt *rapid.T, s state) []mailstore.Change {
-	d := drawer{rt: rt, boxes: []mailstore.MailboxID{1, 2, 99}, notes: s.Notes}
+	d := drawer{rt: rt, boxes: []mailstore.MailboxID{1, 2, 99, mailstore.NoteImports}, notes: s.Notes}
 	for _, b := range s.Boxes {
 		d.boxes = append(d.boxes, b.ID, b.ID, b.ID)
 		d.last = max(d.last, b.ID)

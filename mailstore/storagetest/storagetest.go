@@ -72,6 +72,7 @@ func Index(t *testing.T, open Open) {
 		"list":          testList,
 		"walls":         testWalls,
 		"notes":         testNotes,
+		"imports' note": testNoteOfImports,
 		"note limits":   testNoteLimits,
 		"quota":         testQuota,
 		"quota race":    testQuotaRace,
@@ -296,13 +297,16 @@ func dump(t TB, x mailstore.Index, o mailstore.Owner) state {
 	if s.Modseq, err = x.Modseq(ctx, o); err != nil {
 		t.Fatalf("read modseq: %v", err)
 	}
-	note, err := x.Note(ctx, o, 0)
-	if err != nil {
-		t.Fatalf("read note: %v", err)
+	for _, at := range []mailstore.MailboxID{mailstore.NoteOwner, mailstore.NoteImports} {
+		note, err := x.Note(ctx, o, at)
+		if err != nil {
+			t.Fatalf("read note: %v", err)
+		}
+		s.Notes[at] = string(note)
 	}
-	s.Notes[0] = string(note)
 	for _, b := range s.Boxes {
-		if note, err = x.Note(ctx, o, b.ID); err != nil {
+		note, err := x.Note(ctx, o, b.ID)
+		if err != nil {
 			t.Fatalf("read note of mailbox %d: %v", b.ID, err)
 		}
 		s.Notes[b.ID] = string(note)

@@ -108,7 +108,7 @@ func (e *export) mailboxes() error {
 			return err
 		}
 	}
-	return e.note(0)
+	return errors.Join(e.note(mailstore.NoteOwner), e.note(mailstore.NoteImports))
 }
 
 func (e *export) mailbox(b mailstore.MailboxID) error {

@@ -66,7 +66,7 @@ func furnish(t *testing.T, x *carry.End, o mailstore.Owner, i int) {
 	}
 	changes := []mailstore.Change{
 		mailstore.SetQuota{Bytes: 1 << 30}, mailstore.Create{Name: "INBOX"}, mailstore.Create{Name: "Sent", Use: `\Sent`}, mailstore.Create{Name: "x/y"},
-		mailstore.Subscribe{Name: "nowhere", On: true}, mailstore.Note{Box: 0, Now: []byte("own")}, mailstore.Note{Box: 1, Now: []byte("inbox")},
+		mailstore.Subscribe{Name: "nowhere", On: true}, mailstore.Note{Box: mailstore.NoteOwner, Now: []byte("own")}, mailstore.Note{Box: mailstore.NoteImports, Now: []byte("brought")}, mailstore.Note{Box: 1, Now: []byte("inbox")},
 	}
 	for n := range 40 {
 		m := mailstore.Mail{Outer: []byte("outer"), Envelope: []byte("envelope"), Form: pgp.FormMIME, Class: pgp.SealedOnArrival}

@@ -21,7 +21,7 @@ var brokenRows = map[string]string{
 	"mailboxes of no owner":     `select m.owner, m.box from mailboxes m left join owners o using (owner) where o.owner is null or m.box > o.box or m.modseq > o.modseq`,
 	"subscriptions of no owner": `select s.owner from subscriptions s left join owners o using (owner) where o.owner is null`,
 	"notes of no mailbox": `select n.owner, n.box from notes n left join owners o on o.owner = n.owner left join mailboxes m on m.owner = n.owner and m.box = n.box
-		where o.owner is null or (m.owner is null and n.box <> 0) or n.note = ''`,
+		where o.owner is null or (m.owner is null and n.box not in (0, 4294967295)) or n.note = ''`,
 	"sets of no mailbox": `select s.owner, s.box from sets s left join mailboxes m using (owner, box) where m.owner is null or s.mark not in (0, 1, 2) or s.uids = ''`,
 	"drives that count wrong": `with counted as (select owner, count(*) as objects, count(*) filter (where not whole) as uploads,
 			count(*) filter (where not whole and request <> '') as brought, sum(size) as bytes from drive_objects group by owner)
