@@ -198,31 +198,38 @@ func New() (*Cluster, error) { return NewIn("") }
 
 // NewIn makes it in a folder of its own below one that is there.
 func NewIn(parent string) (*Cluster, error) {
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
-	if path, err := exec.LookPath("postgres"); err == nil {
-		if whole, err := filepath.EvalSymlinks(path); err == nil { // the other programs lie beside it
-			path = whole
-		}
-		found = append(found, path)
-	}
-	if len(found) == 0 {
-		return nil, ErrMissing
-	}
-	slices.Sort(found)
-	program := found[len(found)-1]
-	if whole, err := filepath.EvalSymlinks(program); err == nil {
-		program = whole // the others are beside it
+	bin, err := programs()
+	if err != nil {
+		return nil, err
 	}
 	folder, err := os.MkdirTemp(parent, "pg")
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{folder: folder, bin: filepath.Dir(program)}
+	c := &Cluster{folder: folder, bin: bin}
 	if err := errors.Join(c.give(), c.init()); err != nil {
 		c.remove()
 		return nil, fmt.Errorf("make a postgresql: %w\n%s", err, c.log.String())
 	}
 	return c, nil
+}
+
+// programs is the folder of PostgreSQL's programs: what SEALPOST_POSTGRES says, Debian's newest,
+// or where the one of PATH is.
+func programs() (string, error) {
+	if dir := os.Getenv("SEALPOST_POSTGRES"); dir != "" {
+		return filepath.Abs(dir)
+	}
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
+	slices.Sort(found)
+	if path, err := exec.LookPath("postgres"); err == nil && len(found) == 0 {
+		found = []string{path}
+	}
+	if len(found) == 0 {
+		return "", ErrMissing
+	}
+	program, err := filepath.EvalSymlinks(found[len(found)-1]) // the others lie beside the true one
+	return filepath.Dir(program), err
 }
 
 // give lets the user postgres have the folder: PostgreSQL does not run as root.
