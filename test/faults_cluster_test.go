@@ -24,7 +24,7 @@ var faultsCluster = []fault{
 	{"remote", "storage/postgres/packs.go", "unsure = unsure || broken(err)", "unsure = false", "./storage/postgres", "^TestPacksConnectionCut$", ""},
 	{"remote", "storage/postgres/packs_work.go", "order by e.id for update`", "order by e.id`", "./storage/postgres", "^TestPacksMoveWaitsForDelete$", ""},
 	{"F01", "storage/postgres/known.go", "kind, key, x.key.Seal(purpose, string(key), plain))", "kind, key, plain)", "./storage/postgres", "^TestKnownIsSealed$", ""},
-	{"F03", "storage/postgres/known.go", "`delete from sealed where `+underPrefix", "`delete from sealed where false and `+underPrefix", "./storage/postgres", "^TestKnownForgets$", ""},
+	{"F03", "storage/postgres/known_rows.go", "`delete from sealed where `+underPrefix", "`delete from sealed where false and `+underPrefix", "./storage/postgres", "^TestKnownForgets$", ""},
 	{"D12", "storage/postgres/known.go", "return ErrOtherKey", "return nil", "./storage/postgres", "^TestKnownOtherKey$", ""},
 	{"D12", "storage/postgres/accounts_links.go", "case addresses < len(l.addresses) || ", "case ", "./storage/postgres", "^TestAccounts$", ""},
 	{"D12", "storage/postgres/accounts_links.go", "case former > 0:", "case former < 0:", "./storage/postgres", "^TestAccounts$", ""},

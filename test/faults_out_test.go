@@ -37,7 +37,7 @@ var faultsOut = []fault{
 	{"D18", "account/scram.go", "[]byte(\"p=\")) != e.plus", "[]byte(\"p=\")) != e.plus && false", "./account", "^TestChannelBinding$", ""},
 	{"F01", "smtp/outbound/queue/put.go", "copyText(sealed, s.content), sealed", "copyText(c, s.content), sealed", "./storage/bolt", "^TestQueueIsSealed$", ""},
 	{"F01", "storage/bolt/known.go", "sealed := x.key.Seal(purpose, string(key), plain)", "sealed := append([]byte(nil), plain...)", "./storage/bolt", "^TestKnownIsSealed$", ""},
-	{"F03", "storage/bolt/peers.go", "p.deleteUnder(b, prefix)", "_ = prefix", "./storage/bolt", "^TestKnownIsSealed$", ""},
+	{"F03", "storage/bolt/known_rows.go", "p.deleteUnder(b, prefix)", "_ = prefix", "./storage/bolt", "^TestKnownIsSealed$", ""},
 	{"require", "smtp/submission/plan.go", "case demand && len(none) > 0:", "case demand && len(none) > 99:", "./smtp/submission", "^TestPolicy$", ""},
 	{"Bcc", "smtp/submission/plan.go", "case !visible[r.Address.Key()]:", "case visible[\"\"]:", "./smtp/submission", "^TestEncrypted$", ""},
 	{"neighbours", "smtp/submission/transaction.go", "case t.h.Book.Local(to.Domain):", "case t.h.Book.Local(to.Domain) && ctx == nil:", "./smtp/submission", "^TestNeighboursOnly$|^TestNoBackscatter$", ""},

@@ -12,6 +12,7 @@ import (
 	"sealpost/config"
 	"sealpost/filestore"
 	"sealpost/filestore/drive"
+	"sealpost/filestore/kept"
 	"sealpost/filestore/lease"
 	"sealpost/filestore/nodekey"
 	"sealpost/mailstore"
@@ -39,7 +40,7 @@ type engines struct {
 	peers    discover.Peers
 	policies route.PolicyStore
 	values   values
-	papers   papers
+	papers   kept.Papers
 	leaving  shelf // mail that waits to leave
 	held     shelf // mail that its sender may still take back
 
@@ -64,18 +65,6 @@ type values interface {
 	// Change puts what change makes of a value in its place, and nobody else does meanwhile.
 	// change may be called more than once.
 	Change(ctx context.Context, name string, change func(old []byte) ([]byte, error)) error
-}
-
-// papers are small things to remember of accounts, by purpose.
-type papers interface {
-	Drawer(purpose string) drawer
-	Forget(ctx context.Context, account string) error
-}
-
-type drawer interface {
-	Get(ctx context.Context, account, name string) ([]byte, error)
-	Put(ctx context.Context, account, name string, value []byte) error
-	All(ctx context.Context, account string) ([][]byte, error)
 }
 
 // openEngines opens what the settings name, to be served.

@@ -57,7 +57,7 @@ func (e *engines) openCluster(ctx context.Context, settings config.Config, log *
 		return err
 	}
 	e.index, e.accounts, e.signIns, e.drive, e.cabinet = c.db.Index(), c.db.Accounts(), c.db.SignIns(), c.db.Drive(), c.db.Cabinet()
-	e.peers, e.policies, e.values, e.papers = c.known.Peers(), c.known.Policies(), c.known.Values(), clusterPapers{c.known.Papers()}
+	e.peers, e.policies, e.values, e.papers = c.known.Peers(), c.known.Policies(), c.known.Values(), c.known.Papers()
 	return e.openRemote(ctx, settings, log)
 }
 
@@ -120,10 +120,6 @@ func (e *engines) openRemote(ctx context.Context, settings config.Config, log *s
 	}
 	return nil
 }
-
-type clusterPapers struct{ postgres.Papers }
-
-func (p clusterPapers) Drawer(purpose string) drawer { return p.Papers.Drawer(purpose) }
 
 // clustered refuses settings that many nodes cannot have, and a folder that holds a server's
 // mail, which would be served no more; and marks the folder as a node's.

@@ -109,14 +109,10 @@ func (e *engines) openSealed(settings config.Config, log *slog.Logger) (err erro
 	if f.outboxTexts, err = e.openBlobs(outboxTexts, log); err != nil {
 		return fmt.Errorf("open texts of the outbox: %w", err)
 	}
-	e.peers, e.policies, e.values, e.papers = f.known.Peers(), f.known.Policies(), newFolderValues(f.known.Values()), folderPapers{f.papers}
+	e.peers, e.policies, e.values, e.papers = f.known.Peers(), f.known.Policies(), newFolderValues(f.known.Values()), f.papers.Papers
 	e.leaving, e.held = shelf{f.queue, f.queueTexts, time.Now}, shelf{f.outbox, f.outboxTexts, time.Now}
 	return nil
 }
-
-type folderPapers struct{ *bolt.Papers }
-
-func (p folderPapers) Drawer(purpose string) drawer { return p.Papers.Drawer(purpose) }
 
 // interrupted is how many mails were in a sender's hands when the last process ended.
 func (e *engines) interrupted() int64 {

@@ -8,8 +8,8 @@ import (
 
 	"sealpost/account/limit"
 	"sealpost/config"
+	"sealpost/filestore/kept"
 	"sealpost/filestore/lease"
-	"sealpost/storage/bolt"
 	"sealpost/storage/postgres"
 )
 
@@ -47,11 +47,11 @@ type pile interface {
 
 // folderValues are the values of the one process that has them.
 type folderValues struct {
-	bolt.Values
+	kept.Values
 	changing *sync.Mutex
 }
 
-func newFolderValues(v bolt.Values) values { return folderValues{v, new(sync.Mutex)} }
+func newFolderValues(v kept.Values) values { return folderValues{v, new(sync.Mutex)} }
 
 func (v folderValues) PutUnder(ctx context.Context, _ lease.Held, name string, value []byte) error {
 	return v.Put(ctx, name, value)

@@ -1,13 +1,15 @@
 package bolt
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 
 	"go.etcd.io/bbolt"
 
+	"sealpost/filestore/kept"
 	"sealpost/filestore/nodekey"
+	"sealpost/pgp/discover"
+	"sealpost/smtp/outbound/route"
 )
 
 // The file of what the server learned has these buckets. Names of people,
@@ -17,8 +19,8 @@ import (
 //	bucket    key                              value
 //	meta      "schema"                         u32: 1
 //	          "sealed"                         nothing, sealed under the node key
-//	peers     account (16), address (16)       row: JSON of a peer, sealed (peers.go)
-//	policies  domain (16)                      row: JSON of a policy, sealed (policies.go)
+//	peers     account (16), address (16)       row: JSON of a peer, sealed (pgp/discover)
+//	policies  domain (16)                      row: JSON of a policy, sealed (smtp/outbound/route)
 //	values    name (16)                        row: octets, sealed
 
 // Known keeps what the server learned of others, sealed under the node key, in
@@ -63,54 +65,14 @@ func (x *Known) unseal(in table, purpose string, key, row []byte) ([]byte, error
 	return plain, nil
 }
 
-// read returns the octets of a row, or nil.
-func (x *Known) read(ctx context.Context, in table, purpose string, key []byte) (plain []byte, err error) {
-	var row []byte
-	err = x.view(ctx, func(tx *bbolt.Tx) error {
-		row = bytes.Clone(tx.Bucket(tableNames[in]).Get(key))
-		return nil
-	})
-	if err != nil || row == nil {
-		return nil, err
-	}
-	return x.unseal(in, purpose, key, row)
-}
+// Peers is the file as pgp/discover sees it.
+func (x *Known) Peers() discover.Peers { return discover.Keep(sealedRows{x}) }
 
-// readAll returns the octets of all rows below prefix, with their keys. A damaged
-// one is logged and left out.
-func (x *Known) readAll(ctx context.Context, in table, purpose string, prefix []byte) (keys, plains [][]byte, err error) {
-	var names, rows [][]byte
-	err = x.view(ctx, func(tx *bbolt.Tx) error {
-		for k, v := range under(tx.Bucket(tableNames[in]), prefix) {
-			names, rows = append(names, bytes.Clone(k)), append(rows, bytes.Clone(v))
-		}
-		return nil
-	})
-	for i, row := range rows {
-		plain, err := x.unseal(in, purpose, names[i], row)
-		if err != nil {
-			x.o.Log.Error("what is known of others is damaged", "error", err)
-			continue
-		}
-		keys, plains = append(keys, names[i]), append(plains, plain)
-	}
-	return keys, plains, err
-}
+// Policies is the file as smtp/outbound/route sees it.
+func (x *Known) Policies() route.PolicyStore { return route.Keep(sealedRows{x}, x.o.Now) }
 
-// has says whether there is a row, and how many are below prefix.
-func (x *Known) has(ctx context.Context, in table, key, prefix []byte) (there bool, n int, err error) {
-	err = x.view(ctx, func(tx *bbolt.Tx) error {
-		b := tx.Bucket(tableNames[in])
-		if there = b.Get(key) != nil; there {
-			return nil
-		}
-		for range under(b, prefix) {
-			n++
-		}
-		return nil
-	})
-	return there, n, err
-}
+// Values are those of the file.
+func (x *Known) Values() kept.Values { return kept.Values{Rows: sealedRows{x}} }
 
 // write runs fn in the batcher, with others who write at the same time.
 func (x *Known) write(ctx context.Context, in table, fn func(p *put, b *bbolt.Bucket)) error {
@@ -121,16 +83,4 @@ func (x *Known) write(ctx context.Context, in table, fn func(p *put, b *bbolt.Bu
 			return p.err
 		}, nil
 	}, nil))
-}
-
-func (x *Known) putRow(ctx context.Context, in table, key, row []byte) error {
-	return x.write(ctx, in, func(p *put, b *bbolt.Bucket) { p.put(b, key, row) })
-}
-
-func (x *Known) deleteRows(ctx context.Context, in table, keys ...[]byte) error {
-	return x.write(ctx, in, func(p *put, b *bbolt.Bucket) {
-		for _, k := range keys {
-			p.delete(b, k)
-		}
-	})
 }

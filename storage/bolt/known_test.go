@@ -7,15 +7,15 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"go.etcd.io/bbolt"
 
 	"sealpost/cmd/sealpost/prove"
+	"sealpost/filestore/kept"
+	rowstest "sealpost/filestore/kept/storagetest"
 	"sealpost/filestore/nodekey"
 	"sealpost/mail"
 	"sealpost/pgp/discover"
@@ -42,9 +42,12 @@ func newKnown(t testing.TB) *Known {
 }
 
 // closingPeers closes their file.
-type closingPeers struct{ peers }
+type closingPeers struct {
+	discover.Kept
+	known *Known
+}
 
-func (c closingPeers) Close() error { return c.Known.Close() }
+func (c closingPeers) Close() error { return c.known.Close() }
 
 func TestPeers(t *testing.T) {
 	t.Parallel()
@@ -57,7 +60,7 @@ func TestPeers(t *testing.T) {
 			paths[t] = filepath.Join(t.TempDir(), "known.db")
 		}
 		x := openKnownAt(t, paths[t], key, Options{})
-		return closingPeers{x.Peers().(peers)}
+		return closingPeers{discover.Keep(sealedRows{x}), x}
 	})
 }
 
@@ -86,101 +89,27 @@ func TestPolicies(t *testing.T) {
 		if paths[t] == "" {
 			paths[t] = filepath.Join(t.TempDir(), "known.db")
 		}
-		x := openKnownAt(t, paths[t], key, Options{Now: l.Now})
-		return policies{x, l.Max, l.Aside}, x.Close
+		x := openKnownAt(t, paths[t], key, Options{})
+		return route.Kept{Rows: sealedRows{x}, Max: l.Max, Aside: l.Aside, Now: l.Now}, x.Close
 	})
 }
 
 func TestValues(t *testing.T) {
 	t.Parallel()
 	path, key := filepath.Join(t.TempDir(), "known.db"), nodekey.Random()
-	x := openKnownAt(t, path, key, Options{})
-	v := x.Values()
-	check := func(name string, want []byte) {
-		t.Helper()
-		if got, err := v.Get(t.Context(), name); err != nil || !bytes.Equal(got, want) || (got == nil) != (want == nil) {
-			t.Errorf("%s: %q, %v; want %q", name, got, err, want)
-		}
-	}
-	put := func(name string, value []byte) {
-		t.Helper()
-		if err := v.Put(t.Context(), name, value); err != nil {
-			t.Fatal(err)
-		}
-	}
-	check("a", nil)
-	put("a", []byte("one"))
-	put("b", []byte{})
-	put("big", bytes.Repeat([]byte("0123456789"), 100_000))
-	x.Close()
-	v = openKnownAt(t, path, key, Options{}).Values()
-	check("a", []byte("one"))
-	check("b", []byte{})
-	check("big", bytes.Repeat([]byte("0123456789"), 100_000))
-	put("a", []byte("two"))
-	check("a", []byte("two"))
-	put("a", nil)
-	check("a", nil)
-	if err := v.Put(t.Context(), "c", make([]byte, maxValue+1)); err == nil {
-		t.Error("a value that is too large was stored")
-	}
+	rowstest.Values(t, func(t *testing.T) (kept.Rows, func() error) {
+		x := openKnownAt(t, path, key, Options{})
+		return x.Values().Rows, x.Close
+	})
 }
 
-// What makes room is what was learned and seen least lately, never a key that a
-// user gave or a domain published, nor one that mail was encrypted to: strangers
-// must not be able to push a pin out.
 func TestPeersBounded(t *testing.T) {
 	t.Parallel()
-	p := peers{newKnown(t), 10, 3}
-	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	put := func(name string, source discover.Source, seen int) error {
-		one := discover.Peer{
-			Address: mail.Address{Local: name, Domain: "example.org"}, Source: source, Cert: []byte{1}, SeenAt: start.Add(time.Duration(seen) * time.Hour),
-		}
-		if source != discover.Autocrypt || name == "p9" {
-			one.Pinned = start
-		}
-		return p.PutPeer(t.Context(), "a", one)
-	}
-	for i, source := range []discover.Source{discover.Manual, discover.WKD, discover.Autocrypt, discover.Autocrypt, discover.Autocrypt,
-		discover.Autocrypt, discover.Autocrypt, discover.Autocrypt, discover.Autocrypt, discover.Autocrypt} {
-		if err := put(fmt.Sprint("p", i), source, 100-i); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := put("p5", discover.Autocrypt, 200); err != nil { // is there already
-		t.Fatal(err)
-	}
-	names := func() (all []string) {
-		list, err := p.Peers(t.Context(), "a")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, one := range list {
-			all = append(all, one.Address.Local)
-		}
-		return all
-	}
-	if n := len(names()); n != 10 {
-		t.Errorf("%d peers", n)
-	}
-	if err := put("new", discover.Autocrypt, 300); err != nil {
-		t.Fatal(err)
-	}
-	if got := names(); !slices.Equal(got, []string{"new", "p0", "p1", "p2", "p3", "p4", "p5", "p9"}) {
-		t.Errorf("left are %v", got)
-	}
-	if err := p.ForgetPeers(t.Context(), "a"); err != nil {
-		t.Fatal(err)
-	}
-	for i := range 10 {
-		if err := put(fmt.Sprint("m", i), discover.Manual, i); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := put("more", discover.Manual, 1); !errors.Is(err, discover.ErrFull) {
-		t.Errorf("no room: %v", err)
-	}
+	storagetest.Bounded(t, sealedRows{newKnown(t)})
+}
+
+func peerKey(x *Known, account string, a mail.Address) []byte {
+	return append(x.name("peer account", account), x.name("peer address "+account, a.Key())...)
 }
 
 // F01: neither an address nor a key, a domain nor a value can be read in the file,
@@ -208,7 +137,7 @@ func TestKnownIsSealed(t *testing.T) {
 		t.Errorf("%v, %d files: %v", err, r.Files, r.Hits)
 	}
 	var row []byte
-	peerKey := peers{x, 1, 1}.key(word+"1", p.Address)
+	peerKey := peerKey(x, word+"1", p.Address)
 	x.view(t.Context(), func(tx *bbolt.Tx) error {
 		row = bytes.Clone(tx.Bucket(tableNames[tablePeers]).Get(peerKey))
 		return nil
@@ -270,7 +199,7 @@ func TestKnownDamaged(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	a, b := peers{x, 1, 1}.key("a", p.Address), peers{x, 1, 1}.key("a", q.Address)
+	a, b := peerKey(x, "a", p.Address), peerKey(x, "a", q.Address)
 	err := x.submit(t.Context(), newCall(func(t *tables) (func() error, error) {
 		body, _ := unsealRow(tablePeers, b, t.get(tablePeers, b))
 		moved := sealRow(tablePeers, a, append(newRow(len(body)), body...)) // with a checksum that is right

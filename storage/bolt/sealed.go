@@ -12,13 +12,8 @@ import (
 // ErrOtherKey says that a file was sealed under another node key.
 var ErrOtherKey = errors.New("sealed under another node key: put that key back, or move the file away and lose what is in it")
 
-// What a sealing of this room is for (nodekey).
-const (
-	purposeKey    = "key of a file"
-	purposePeer   = "peer"
-	purposePolicy = "policy"
-	purposeValue  = "value"
-)
+// What the mark of a key is sealed for (nodekey).
+const purposeKey = "key of a file"
 
 // keySealed is where a file whose rows are sealed keeps a sealing of nothing,
 // by which it knows its key.

@@ -14,20 +14,12 @@ import (
 // ErrOtherKey says that the database was sealed under another node key than this node has.
 var ErrOtherKey = errors.New("sealed under another node key: all nodes need the key that the first one had")
 
-// Kinds of sealed rows, and what their sealings are for. They are those of storage/bolt, so that
-// a row can go from one engine to the other as it is.
+// Kinds of sealed rows beside the tables of filestore/kept, and what their sealings are for.
 const (
-	kindMark     = "mark"
-	kindPeers    = "peers"
-	kindPolicies = "policies"
-	kindValues   = "values"
-	kindPapers   = "papers"
-	kindSecret   = "secret"
+	kindMark   = "mark"
+	kindSecret = "secret"
 
 	purposeMark   = "key of a file"
-	purposePeer   = "peer"
-	purposePolicy = "policy"
-	purposeValue  = "value"
 	purposeSecret = "secret"
 )
 
@@ -135,30 +127,6 @@ func (x *Known) rows(ctx context.Context, kind string, prefix []byte) (keys, row
 	return keys, rows, err
 }
 
-// readAll returns the octets of all rows below prefix, with their keys. A damaged one is
-// logged and left out.
-func (x *Known) readAll(ctx context.Context, kind, purpose string, prefix []byte) (keys, plains [][]byte, err error) {
-	names, rows, err := x.rows(ctx, kind, prefix)
-	for i, row := range rows {
-		plain, err := x.unseal(kind, purpose, names[i], row)
-		if err != nil {
-			x.d.o.Log.Error("what is known of others is damaged", "error", err)
-			continue
-		}
-		keys, plains = append(keys, names[i]), append(plains, plain)
-	}
-	return keys, plains, err
-}
-
-// has says whether there is a row, and how many are below prefix.
-func (x *Known) has(ctx context.Context, kind string, key, prefix []byte) (there bool, n int, err error) {
-	err = x.d.view(ctx, func(b *pgx.Batch) {
-		b.Queue(`select exists (select from sealed where kind = $1 and key = $4), (select count(*) from sealed where `+underPrefix+`)`,
-			kind, nonNil(prefix), after(prefix), key).QueryRow(func(row pgx.Row) error { return row.Scan(&there, &n) })
-	})
-	return there, n, err
-}
-
 // put seals a row in the place of what was there; nil removes it.
 func (x *Known) put(ctx context.Context, kind, purpose string, key, plain []byte) error {
 	if plain == nil {
@@ -170,8 +138,4 @@ func (x *Known) put(ctx context.Context, kind, purpose string, key, plain []byte
 
 func (x *Known) delete(ctx context.Context, kind string, keys ...[]byte) error {
 	return x.d.write(ctx, `delete from sealed where kind = $1 and key = any($2::bytea[])`, kind, keys)
-}
-
-func (x *Known) deleteUnder(ctx context.Context, kind string, prefix []byte) error {
-	return x.d.write(ctx, `delete from sealed where `+underPrefix, kind, nonNil(prefix), after(prefix))
 }

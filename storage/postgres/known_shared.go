@@ -21,16 +21,16 @@ const upsert = `insert into sealed (kind, key, row_) values ($1, $2, $3) on conf
 // PutUnder is Put by who holds a lease: it fails with lease.ErrFenced, and has changed
 // nothing, once the lease has passed to another.
 func (v Values) PutUnder(ctx context.Context, by lease.Held, name string, value []byte) error {
-	if len(value) > maxValue {
-		return fmt.Errorf("value %s has %d bytes, and may have %d", name, len(value), maxValue)
+	if err := v.Fits(name, value); err != nil {
+		return err
 	}
-	key := v.key(name)
+	in, purpose, key := v.Place(name)
 	err := v.known.d.Lease(by.Job).under(ctx, by.Token, nil, func(b *pgx.Batch) error {
 		if value == nil {
-			b.Queue(`delete from sealed where kind = $1 and key = $2`, kindValues, key)
+			b.Queue(`delete from sealed where kind = $1 and key = $2`, string(in), key)
 			return nil
 		}
-		b.Queue(upsert, kindValues, key, v.known.key.Seal(purposeValue, string(key), value))
+		b.Queue(upsert, string(in), key, v.known.key.Seal(purpose, string(key), value))
 		return nil
 	})
 	if err != nil {
@@ -42,30 +42,30 @@ func (v Values) PutUnder(ctx context.Context, by lease.Held, name string, value 
 // Change puts what change makes of a value (nil: there is none) in its place; nobody else
 // writes it meanwhile. change may be called more than once, also with what it made itself.
 func (v Values) Change(ctx context.Context, name string, change func(old []byte) ([]byte, error)) error {
-	key := v.key(name)
+	in, purpose, key := v.Place(name)
 	var row []byte
 	var found bool
 	err := v.known.d.transact(ctx, func(b *pgx.Batch) {
 		row = nil
-		one(b, &found, []any{&row}, `select row_ from sealed where kind = $1 and key = $2 for update`, kindValues, key)
+		one(b, &found, []any{&row}, `select row_ from sealed where kind = $1 and key = $2 for update`, string(in), key)
 	}, func(b *pgx.Batch) error {
-		old, err := v.known.openIf(found, kindValues, purposeValue, key, row)
+		old, err := v.known.openIf(found, string(in), purpose, key, row)
 		if err != nil {
 			return err
 		}
 		value, err := change(old)
-		switch {
-		case err != nil:
+		if err == nil {
+			err = v.Fits(name, value)
+		}
+		if err != nil {
 			return err
-		case len(value) > maxValue:
-			return fmt.Errorf("it has %d bytes, and may have %d", len(value), maxValue)
 		}
 		// Who put a row where there was none meanwhile is met as an error that is tried again.
 		sql := `insert into sealed (kind, key, row_) values ($1, $2, $3)`
 		if found {
 			sql = upsert
 		}
-		b.Queue(sql, kindValues, key, v.known.key.Seal(purposeValue, string(key), value))
+		b.Queue(sql, string(in), key, v.known.key.Seal(purpose, string(key), value))
 		return nil
 	})
 	if err != nil {
@@ -84,6 +84,7 @@ func (x *Known) openIf(found bool, kind, purpose string, key, row []byte) ([]byt
 const (
 	kindParts   = "parts"
 	purposePart = "part"
+	maxPart     = 16 << 20
 )
 
 // PartID names a part of a pile. It is made at random.
@@ -142,8 +143,8 @@ func unpackWhole(b []byte) (w whole, ok bool) {
 
 // Add leaves a part. One that is there already is left as it is.
 func (p Pile) Add(ctx context.Context, id PartID, part []byte) error {
-	if len(part) > maxValue {
-		return fmt.Errorf("part of %s has %d bytes, and may have %d", p.name, len(part), maxValue)
+	if len(part) > maxPart {
+		return fmt.Errorf("part of %s has %d bytes, and may have %d", p.name, len(part), maxPart)
 	}
 	key := slices.Concat(p.prefix(), id[:])
 	err := p.known.d.write(ctx, `insert into sealed (kind, key, row_) values ($1, $2, $3) on conflict do nothing`,

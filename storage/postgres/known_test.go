@@ -5,14 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"sealpost/filestore/kept"
+	rowstest "sealpost/filestore/kept/storagetest"
 	"sealpost/filestore/nodekey"
 	"sealpost/mail"
 	"sealpost/pgp/discover"
@@ -42,7 +42,10 @@ func knownOf(t *testing.T, d *DB, key *nodekey.Key) *Known {
 }
 
 // closingPeers closes their database.
-type closingPeers struct{ peers }
+type closingPeers struct {
+	discover.Kept
+	d *DB
+}
 
 func (c closingPeers) Close() error { return c.d.Close() }
 
@@ -61,43 +64,15 @@ func TestKnownPeers(t *testing.T) {
 				}
 				d := openAt(t, databases[t], Options{Isolation: isolation, Connections: 4})
 				t.Cleanup(func() { d.Close() })
-				return closingPeers{knownOf(t, d, key).Peers().(peers)}
+				return closingPeers{discover.Keep(sealedRows{knownOf(t, d, key)}), d}
 			})
 		})
 	}
 }
 
-// What makes room is what was offered and seen least lately, never a pin.
 func TestKnownPeersBounded(t *testing.T) {
 	t.Parallel()
-	p := peers{newKnown(t, nodekey.Random()), 4, 2}
-	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	put := func(account, name string, pinned bool, seen int) error {
-		one := discover.Peer{Address: mail.Address{Local: name, Domain: "example.org"}, Source: discover.Autocrypt, Cert: []byte{1}, SeenAt: start.AddDate(0, 0, seen)}
-		if pinned {
-			one.Pinned = start
-		}
-		return p.PutPeer(t.Context(), account, one)
-	}
-	for i, name := range []string{"a", "b", "c", "d", "d", "e"} {
-		if err := errors.Join(put("one", name, name == "a", 100-i), put("pins", name[:1], true, i)); err != nil && !errors.Is(err, discover.ErrFull) {
-			t.Fatal(err)
-		}
-	}
-	list, err := p.Peers(t.Context(), "one")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var left []string
-	for _, one := range list {
-		left = append(left, one.Address.Local)
-	}
-	if !slices.Equal(left, []string{"a", "b", "e"}) {
-		t.Errorf("left are %v", left)
-	}
-	if err := put("pins", "z", true, 1); !errors.Is(err, discover.ErrFull) {
-		t.Errorf("no room: %v", err)
-	}
+	storagetest.Bounded(t, sealedRows{newKnown(t, nodekey.Random())})
 }
 
 func TestKnownPolicies(t *testing.T) {
@@ -113,9 +88,9 @@ func TestKnownPolicies(t *testing.T) {
 				if databases[t] == nil {
 					databases[t] = pgtest.Take(t)
 				}
-				d := openAt(t, databases[t], Options{Isolation: isolation, Connections: 4, Now: l.Now})
+				d := openAt(t, databases[t], Options{Isolation: isolation, Connections: 4})
 				t.Cleanup(func() { d.Close() })
-				return policies{knownOf(t, d, key), l.Max, l.Aside}, d.Close
+				return route.Kept{Rows: sealedRows{knownOf(t, d, key)}, Max: l.Max, Aside: l.Aside, Now: l.Now}, d.Close
 			})
 		})
 	}
@@ -170,62 +145,25 @@ func TestKnownSecret(t *testing.T) {
 	}
 }
 
-func TestKnownValues(t *testing.T) {
+func TestKnownRows(t *testing.T) {
 	t.Parallel()
-	v, large := newKnown(t, nodekey.Random()).Values(), bytes.Repeat([]byte("0123456789"), 100_000)
-	for _, step := range []struct {
-		name  string
-		value []byte
-	}{{"a", []byte("one")}, {"b", []byte{}}, {"large", large}, {"a", []byte("two")}, {"a", nil}, {"a", nil}} {
-		if err := v.Put(t.Context(), step.name, step.value); err != nil {
-			t.Fatal(err)
-		}
-		got, err := v.Get(t.Context(), step.name)
-		if err != nil || !bytes.Equal(got, step.value) || (got == nil) != (step.value == nil) {
-			t.Errorf("%s: %d octets, %v; want %d", step.name, len(got), err, len(step.value))
-		}
-	}
-	if got, err := v.Get(t.Context(), "large"); err != nil || !bytes.Equal(got, large) {
-		t.Errorf("another value went: %d octets, %v", len(got), err)
-	}
-	if err := v.Put(t.Context(), "c", make([]byte, maxValue+1)); err == nil {
-		t.Error("a value that is too large was stored")
-	}
-}
-
-// putPapers puts a paper of each kind for two accounts.
-func putPapers(t *testing.T, x Papers) {
-	t.Helper()
-	for _, account := range []string{"alice", "bob"} {
-		for _, paper := range [][2]string{{"rules", ""}, {"heard", "carol@" + word}, {"heard", "dave@" + word}} {
-			if err := x.Drawer(paper[0]).Put(t.Context(), account, paper[1], []byte(account+paper[0]+paper[1]+word)); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-}
-
-func TestKnownPapers(t *testing.T) {
-	t.Parallel()
-	x := newKnown(t, nodekey.Random()).Papers()
-	putPapers(t, x)
-	for _, account := range []string{"alice", "bob"} {
-		if got, err := x.Drawer("rules").Get(t.Context(), account, ""); err != nil || string(got) != account+"rules"+word {
-			t.Errorf("%q %v", got, err)
-		}
-		all, err := x.Drawer("heard").All(t.Context(), account)
-		if err != nil || len(all) != 2 || !strings.HasPrefix(string(all[0]), account) {
-			t.Errorf("%d papers, %v", len(all), err)
-		}
-	}
-	if err := x.Drawer("heard").Put(t.Context(), "alice", "carol@"+word, nil); err != nil {
-		t.Fatal(err)
-	}
-	if all, err := x.Drawer("heard").All(t.Context(), "alice"); err != nil || len(all) != 1 {
-		t.Errorf("%d papers after one was removed, %v", len(all), err)
-	}
-	if err := x.Drawer("heard").Put(t.Context(), "alice", "", make([]byte, maxPaper+1)); err == nil {
-		t.Error("a paper that is too large was stored")
+	for name, suite := range map[string]func(*testing.T, rowstest.Open){"values": rowstest.Values, "papers": rowstest.Papers} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			key := nodekey.Random()
+			var mu sync.Mutex
+			databases := map[*testing.T]*pgtest.Database{}
+			suite(t, func(t *testing.T) (kept.Rows, func() error) {
+				mu.Lock()
+				defer mu.Unlock()
+				if databases[t] == nil {
+					databases[t] = pgtest.Take(t)
+				}
+				d := openAt(t, databases[t], Options{Connections: 4})
+				t.Cleanup(func() { d.Close() })
+				return sealedRows{knownOf(t, d, key)}, d.Close
+			})
+		})
 	}
 }
 
@@ -233,7 +171,7 @@ func TestKnownPapers(t *testing.T) {
 func TestKnownForgets(t *testing.T) {
 	t.Parallel()
 	x := newKnown(t, nodekey.Random())
-	putPapers(t, x.Papers())
+	rowstest.FillPapers(t, x.Papers(), word)
 	for _, account := range []string{"alice", "bob"} {
 		if err := x.Peers().PutPeer(t.Context(), account, storagetest.Sample("carol@example.org")); err != nil {
 			t.Fatal(err)
@@ -263,7 +201,7 @@ func countSealed(t *testing.T, d *DB) (n int) {
 func TestKnownIsSealed(t *testing.T) {
 	t.Parallel()
 	x := newKnown(t, nodekey.Random())
-	putPapers(t, x.Papers())
+	rowstest.FillPapers(t, x.Papers(), word)
 	p := discover.Peer{Address: mail.Address{Local: word, Domain: strings.ToLower(word) + ".example"}, Cert: []byte(word), Source: discover.Manual}
 	policy := route.Policy{Domain: word, ID: word, MX: []string{word}}
 	_, err := x.ShareSecret(t.Context(), []byte(word + word)[:secretSize])
@@ -293,18 +231,21 @@ func TestKnownIsSealed(t *testing.T) {
 func TestKnownDamaged(t *testing.T) {
 	t.Parallel()
 	x := newKnown(t, nodekey.Random())
-	p := x.Peers().(peers)
+	p := x.Peers()
 	one, two := storagetest.Sample("one@example.org"), storagetest.Sample("two@example.org")
 	for _, peer := range []discover.Peer{one, two} {
 		if err := p.PutPeer(t.Context(), "a", peer); err != nil {
 			t.Fatal(err)
 		}
 	}
-	moved, err := x.row(t.Context(), kindPeers, p.at("a", two.Address))
+	at := func(p discover.Peer) []byte {
+		return append(x.name("peer account", "a"), x.name("peer address a", p.Address.Key())...)
+	}
+	moved, err := x.row(t.Context(), string(kept.TablePeers), at(two))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := x.d.pool.Exec(t.Context(), `update sealed set row_ = $2 where key = $1`, p.at("a", one.Address), moved); err != nil {
+	if _, err := x.d.pool.Exec(t.Context(), `update sealed set row_ = $2 where key = $1`, at(one), moved); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := p.Peer(t.Context(), "a", one.Address); !errors.Is(err, nodekey.ErrSeal) || !errors.Is(err, ErrDamaged) || strings.Contains(err.Error(), "example") {

@@ -34,7 +34,7 @@ const (
 	LeftID = "left-"
 )
 
-// Names keeps small sealed rows of accounts, durably: a drawer of bolt.Papers.
+// Names keeps small sealed rows of accounts, durably: a drawer of kept.Papers.
 type Names interface {
 	Get(ctx context.Context, account, name string) ([]byte, error) // nil: there is none
 	Put(ctx context.Context, account, name string, value []byte) error
