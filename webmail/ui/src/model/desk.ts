@@ -117,7 +117,7 @@ export function createDesk(parts: DeskParts): OpenDesk {
   const mail = new Mail({ api, vault, clock, alarms, sync, cards, threads, letters, list, actions, settings, contacts, pins, better, me: own, cut: (p) => import("./attach/cutout.ts").then((m) => m.contentOf({ api, drive: () => desk.drive() }, p)) });
   const moving = new Moving({ api, vault, cache, clock, get account() { return shown.peek(); }, sync, cabinet, settings, contacts, pins, host: globalThis.location?.hostname ?? "" });
   sync.told = (box) => noticedIn(settings.value.peek()).includes(box);
-  const reseal = new Reseal({ api, vault, clock, cabinet, cache, sync, cards, list: account.list_key !== undefined });
+  const reseal = new Reseal({ api, vault, clock, cabinet, cache, sync, cards, list: account.list_key !== undefined, locks: (globalThis.navigator as Navigator | undefined)?.locks });
   pins.onKey = () => quietly(letters.clear());
   drafts.unqueue = (id) => outbox.unqueue(id);
   cards.onCard = (c) => threads.add(c.id, c);
@@ -238,6 +238,7 @@ export function createDesk(parts: DeskParts): OpenDesk {
       queue.run();
       quietly(refresh());
       quietly(outbox.resume());
+      quietly(reseal.look());
     },
     async save() {
       await drafts.saveAll();

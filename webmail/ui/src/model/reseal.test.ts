@@ -1,8 +1,8 @@
 // Old mail sealed to a newer subkey, by one device at a time, over reloads; cards and pages
 // follow; and a server that shows the key of before.
 
-import { describe, expect, test } from "vitest";
-import { FakeClock, FakeServer, calm, newBrowser, openedPage, settle, type FakePage } from "./testing/fake.ts";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { FakeClock, FakeServer, calm, newBrowser, openPage, openedPage, settle, type FakePage } from "./testing/fake.ts";
 import { fakeCertificate } from "./testing/vault.ts";
 
 const world = (mails = 0, age = 0) => {
@@ -24,9 +24,29 @@ const rotated = (server: FakeServer, ...pages: FakePage[]) => {
   Object.assign(server.account, fakeCertificate("me@example.org", 1, 2));
   for (const p of pages) p.vault.subkey = 2;
 };
+// As good as random, and the same each time.
+const numbers = (seed: number) => () => {
+  seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
+  return seed / 2 ** 31;
+};
+// The locks of one browser.
+function fakeLocks(): Pick<LockManager, "request"> {
+  const last = new Map<string, Promise<unknown>>();
+  const request = async (name: string, o: LockOptions, f: (lock: object | null) => unknown) => {
+    const before = last.get(name);
+    if (before && o.ifAvailable) return f(null);
+    const mine = (before ?? Promise.resolve()).then(() => f({}));
+    const end = mine.catch(() => {}).then(() => void (last.get(name) === end && last.delete(name)));
+    last.set(name, end);
+    return mine;
+  };
+  return { request: request as unknown as LockManager["request"] };
+}
 const ids = (server: FakeServer) => [...server.boxes.values()].flatMap((b) => [...b.mails.values()].map((m) => `${m.id} ${m.received} ${m.flags}`)).sort();
 
 describe("sealing old mail anew", () => {
+  afterEach(() => void vi.unstubAllGlobals());
+
   test("does each mail once; its id, flags, date and content stay, and nothing of it is news", async () => {
     const { server, clock } = world(120);
     const p = await openedPage(server);
@@ -83,6 +103,72 @@ describe("sealing old mail anew", () => {
       expect(alarms(q)).toEqual([]);
       q.app.stop();
     }
+  });
+
+  test("goes on by itself at whatever moment the page went, however slow the network is", async () => {
+    for (let moment = 0; moment < 12; moment++) {
+      const { server, clock } = world(6);
+      const browser = newBrowser();
+      const random = numbers(moment);
+      const slowly = () => Math.floor(random() * 120);
+      const p = openPage(server, browser, { live: true });
+      await p.app.start();
+      await calm(p);
+      rotated(server, p);
+      p.net.slow = slowly;
+      void p.desk.reseal.start().catch(() => {});
+      await clock.advance(moment * 90);
+      p.app.stop();
+      p.net.offline = true;
+      const again = openPage(server, browser, { live: true });
+      again.vault.subkey = 2;
+      again.net.slow = slowly;
+      void again.app.start();
+      for (let i = 0; i < 100 && again.app.desk.peek()?.reseal.view.peek().state !== "done"; i++) await clock.advance(200);
+      expect(again.desk.reseal.view.peek(), `gone after ${moment * 90} ms`).toMatchObject({ state: "done", failed: 0, of: 6 });
+      expect(server.resealed).toBe(6);
+      again.app.stop();
+    }
+  });
+
+  test("of two tabs of one browser one works, and the other goes on when that one is closed", async () => {
+    vi.stubGlobal("navigator", { locks: fakeLocks() });
+    const { server, clock } = world(300);
+    const browser = newBrowser();
+    const [p, tab] = [await openedPage(server, browser, { live: true }), await openedPage(server, browser, { live: true })];
+    rotated(server, p, tab);
+    await p.desk.reseal.start();
+    while (server.resealed < 60) await clock.advance(40);
+    const writes = () => server.seen.filter((r) => r.startsWith("PUT /cabinet/settings/reseal")).length;
+    expect(writes(), "nobody takes it from the other").toBe(1);
+    expect(tab.desk.reseal.view.peek()).toMatchObject({ state: "running", here: true });
+    p.app.stop();
+    await clock.advance(2_000);
+    await run(clock, tab);
+    expect(tab.desk.reseal.view.peek()).toMatchObject({ state: "done", failed: 0 });
+    expect(server.resealed).toBe(300);
+    tab.app.stop();
+  });
+
+  test("a key that is replaced once more in the midst of it is what all of it is sealed to", async () => {
+    const { server, clock } = world(300);
+    const p = await openedPage(server, newBrowser(), { live: true });
+    rotated(server, p);
+    await p.desk.reseal.start();
+    while (server.resealed < 60) await clock.advance(40);
+    p.vault.subkey = 3;
+    const again = p.desk.reseal.start();
+    await clock.advance(100);
+    await again;
+    await run(clock, p);
+    await p.desk.reseal.idle();
+    expect(p.desk.reseal.view.peek()).toMatchObject({ state: "done", failed: 0, of: 300 });
+    const before = server.resealed;
+    expect(before).toBeGreaterThanOrEqual(300 + 60);
+    await p.desk.reseal.start();
+    await run(clock, p);
+    expect(server.resealed, "nothing is left under the second").toBe(before);
+    p.app.stop();
   });
 
   test("is paused and stopped by any device, and taken over when its device is gone", async () => {

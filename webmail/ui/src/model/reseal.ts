@@ -2,7 +2,8 @@
 // packets that hold the session keys, the server puts them in front of what it has. How far
 // it is stands in the cabinet, so that it goes on after a reload and on any device, and only
 // one of them works at a time. A mail that is done shows it by itself: doing it twice is
-// nothing.
+// nothing. That it is to be done shows the key by itself: a page that goes in the moment
+// between them loses nothing.
 
 import { signal } from "@preact/signals";
 import type { ResealMail } from "../wire/api.ts";
@@ -23,6 +24,7 @@ export interface ResealParts {
   sync: Sync;
   cards: Cards;
   list: boolean; // the account has a list key: mails have cards
+  locks?: Pick<LockManager, "request"> | undefined; // of this browser; without them one page is all there is
 }
 
 // As it stands in the cabinet.
@@ -49,6 +51,8 @@ const LATE = 120; // seconds without a beat: that device is gone
 const LOOK = 60_000;
 const BODY = 3 << 20; // bytes of letters in one request
 const PASSES = 4;
+const BEAT = 10; // seconds between two words that one still works
+const LOCK = "sealpost reseal";
 const HEADER = 2;
 const TERMS = 4;
 
@@ -63,57 +67,115 @@ export class Reseal implements ResealModel {
   #work: Work | null = null;
   #version = 0;
   #running: Promise<void> | null = null;
-  #wish: "paused" | "stopped" | null = null;
+  #halting = false;
   #closed = false;
+  #last: Promise<unknown> = Promise.resolve();
+  #looking: Promise<void> | null = null; // waits for its turn
+  #due = true; // whether the key has work that stands nowhere was not looked at yet
   #again: (() => void) | null = null;
+  #queued: AbortController | null = null; // another tab works
 
   constructor(parts: ResealParts) {
     this.#parts = parts;
   }
   async idle(): Promise<void> {
+    await this.#last;
     await this.#running;
   }
   close(): void {
     this.#closed = true;
     this.#again?.();
+    this.#queued?.abort();
   }
 
   // Begins for the subkey that is newest now.
-  async start(): Promise<void> {
-    const own = await this.#parts.vault.ownKey();
-    if (!own || own.encryption === "") return;
-    await this.#read();
-    await this.#named();
-    const now = this.#now();
-    await this.#write({ to: own.encryption, state: "running", by: this.#device, beat: now, began: now, pass: 0, at: {}, done: 0, of: 0, sealed: 0, failed: 0, inner: 0 });
-    this.#go();
+  start(): Promise<void> {
+    return this.#turn(async () => {
+      await this.#halt();
+      await this.#read();
+      this.#due = true; // where it does not get as far as the cabinet
+      const own = await this.#parts.vault.ownKey();
+      if (own && own.encryption !== "") await this.#begin(own.encryption);
+    });
   }
-  async pause(): Promise<void> {
-    await this.#turn("paused");
+  pause(): Promise<void> {
+    return this.#end("paused");
   }
-  async stop(): Promise<void> {
-    await this.#turn("stopped");
+  stop(): Promise<void> {
+    return this.#end("stopped");
   }
-  async resume(): Promise<void> {
-    await this.#read();
-    if (!this.#work || this.#work.state === "done") return;
-    await this.#named();
-    await this.#write({ ...this.#work, state: "running", by: this.#device, beat: this.#now() });
-    this.#go();
+  resume(): Promise<void> {
+    return this.#turn(async () => {
+      if (this.#running) return;
+      await this.#read();
+      if (!this.#work || this.#work.state === "done") return;
+      await this.#write({ ...this.#work, state: "running", by: this.#device, beat: this.#now() });
+      this.#go();
+    });
   }
-  async #turn(state: "paused" | "stopped"): Promise<void> {
-    this.#wish = state;
-    await this.#running;
-    this.#wish = null;
-    if (this.#work?.by !== this.#device) await this.#read();
-    const w = this.#work;
-    if (w && w.state !== "done") await this.#write({ ...w, state }).catch((e) => this.#overtaken(e));
+  #end(state: "paused" | "stopped"): Promise<void> {
+    return this.#turn(async () => {
+      if (!(await this.#halt())) await this.#read();
+      const w = this.#work;
+      if (w && w.state !== "done") await this.#write({ ...w, state });
+    });
   }
-  // Another device wanted something first: what it wanted counts.
-  async #overtaken(e: unknown): Promise<void> {
-    if (!(e instanceof ApiError) || e.word !== "conflict") throw e;
+  // Whether anything ran: then what is here is newer than what stands in the cabinet.
+  async #halt(): Promise<boolean> {
+    const ran = this.#running;
+    this.#halting = true;
+    await ran;
+    this.#halting = false;
+    return ran !== null;
+  }
+
+  // Looks at what is to be done, at the start and when the cabinet changed: goes on with what
+  // this device was at, or with what a device left that has gone.
+  look(): Promise<void> {
+    return (this.#looking ??= this.#turn(async () => {
+      this.#looking = null;
+      if (this.#closed || this.#running) return;
+      await this.#read();
+      const to = this.#due ? await this.#undone() : null;
+      if (to !== null) return this.#begin(to);
+      this.#due = false;
+      const w = this.#work;
+      if (w?.state !== "running") return;
+      if (w.by !== this.#device && w.beat > this.#now() - LATE) this.#later();
+      else this.#go();
+    }));
+  }
+  #soon(): void {
+    void this.look().catch(() => {});
+  }
+  #later(): void {
+    this.#again?.();
+    if (!this.#closed) this.#again = this.#parts.clock.after(LOOK, () => this.#soon());
+  }
+
+  // One after the other: what one reads, decides and writes is not mixed with another's.
+  // Where another device was faster it is decided anew, by what that one wants.
+  #turn(f: () => Promise<void>): Promise<void> {
+    const mine = this.#last.then(async () => {
+      for (let n = 0; ; n++) {
+        try {
+          return await f();
+        } catch (e) {
+          if (!(await this.#overtaken(e)) || n === 2) throw e;
+        }
+      }
+    });
+    this.#last = mine.catch(() => {});
+    return mine;
+  }
+  // What does not reach the server is tried again.
+  async #overtaken(e: unknown): Promise<boolean> {
+    if (!(e instanceof ApiError)) return false;
+    if (e.temporary) this.#later();
+    if (e.word !== "conflict") return false;
     await this.#parts.cabinet.refresh();
     await this.#read();
+    return true;
   }
   async #named(): Promise<void> {
     if (this.#device !== "") return;
@@ -122,24 +184,20 @@ export class Reseal implements ResealModel {
     if (kept === undefined) await this.#parts.cache.put("state", "reseal-device", this.#device).catch(() => {});
   }
 
-  // Looks at what is to be done, at the start and when the cabinet changed: goes on with what
-  // this device was at, or with what a device left that has gone.
-  async look(): Promise<void> {
-    if (this.#closed || this.#running) return;
-    await this.#read();
-    const w = this.#work;
-    if (!w || w.state !== "running") return;
+  // The subkey that took another's place without that anybody began: the page that had it
+  // made was gone before. An older one than the work is for says that this page is behind.
+  async #undone(): Promise<string | null> {
+    const own = await this.#parts.vault.ownKey();
+    const to = this.#work?.to;
+    if (!own || own.encryption === "" || to === own.encryption) return null;
+    if (to !== undefined && !own.subkeys.some((s) => s.fingerprint === to)) return null;
+    return own.subkeys.some((s) => s.use === "encrypt" && s.reason === "superseded" && s.secret) ? own.encryption : null;
+  }
+  async #begin(to: string): Promise<void> {
     await this.#named();
-    if (w.by !== this.#device && w.beat > this.#now() - LATE) {
-      this.#again?.();
-      this.#again = this.#parts.clock.after(LOOK, () => void this.look().catch(() => {}));
-      return;
-    }
-    try {
-      await this.#write({ ...w, by: this.#device, beat: this.#now() });
-    } catch (e) {
-      return this.#overtaken(e);
-    }
+    const now = this.#now();
+    await this.#write({ to, state: "running", by: this.#device, beat: now, began: now, pass: 0, at: {}, done: 0, of: 0, sealed: 0, failed: 0, inner: 0 });
+    this.#due = false;
     this.#go();
   }
 
@@ -149,6 +207,7 @@ export class Reseal implements ResealModel {
   async #read(): Promise<void> {
     const line = this.#parts.cabinet.list(DRAWER).find((l) => l.name === NAME);
     if (!line) return this.#show();
+    await this.#named();
     const data = await this.#parts.cabinet.read(DRAWER, NAME);
     this.#version = this.#parts.cabinet.list(DRAWER).find((l) => l.name === NAME)?.version ?? 0;
     this.#work = data && workOf(data);
@@ -166,24 +225,45 @@ export class Reseal implements ResealModel {
   }
 
   #go(): void {
-    this.#running ??= alone(() => this.#run())
+    if (this.#closed) return;
+    this.#running ??= this.#alone()
       .catch(async (e: unknown) => {
-        if (e instanceof Halted || this.#closed) return;
-        if (e instanceof ApiError && e.word === "conflict") return this.#overtaken(e);
-        this.#show(e instanceof ApiError ? e.word : ((e as { word?: string }).word ?? "unknown"));
-        const wait = e instanceof ApiError && e.temporary ? LOOK : 0;
-        if (wait && !this.#closed) this.#again = this.#parts.clock.after(wait, () => void this.look().catch(() => {}));
+        if (e instanceof Halted || this.#closed) return false;
+        const again = await this.#overtaken(e);
+        if (!again) this.#show(e instanceof ApiError ? e.word : ((e as { word?: string }).word ?? "unknown"));
+        return again;
       })
-      .finally(() => {
+      .catch(() => this.#later()) // nor could what the other device wanted be read
+      .then((again) => {
         this.#running = null;
+        if (again) this.#soon();
       });
+  }
+  // Two tabs of one browser have one name: only one of them works, and then the next.
+  async #alone(): Promise<false> {
+    const { locks } = this.#parts;
+    if (!locks) await this.#run();
+    else if (!(await locks.request(LOCK, { ifAvailable: true }, async (lock) => lock !== null && (await this.#run(), true)))) this.#queue(locks);
+    return false;
+  }
+  #queue(locks: Pick<LockManager, "request">): void {
+    if (this.#queued || this.#closed) return;
+    this.#queued = new AbortController();
+    void locks.request(LOCK, { signal: this.#queued.signal }, () => {}).then(() => {
+      this.#queued = null;
+      this.#soon();
+    }, () => {});
   }
   async #run(): Promise<void> {
     const { sync, vault } = this.#parts;
+    await this.#read(); // as the tab left it that had the lock
     const own = await vault.ownKey();
-    if (own?.encryption !== this.#work!.to) throw new Halted(); // it was replaced again: that is another work
+    const work = this.#work;
+    if (work?.state !== "running" || own?.encryption !== work.to) return; // it was replaced again: that is another work
+    if (work.by !== this.#device || this.#now() - work.beat >= BEAT) await this.#write({ ...work, by: this.#device, beat: this.#now() });
     for (;;) {
-      await sync.refresh();
+      do await sync.refresh();
+      while (sync.state.peek() === "syncing"); // somebody looks again in the same moment
       if (!sync.whole) throw new ApiError("offline", 0);
       const boxes = sync.boxes();
       this.#work = { ...this.#work!, of: boxes.reduce((n, b) => n + b.length, 0) };
@@ -204,12 +284,12 @@ export class Reseal implements ResealModel {
       const part = uids.slice(i, i + BATCH);
       const { sealed, failed, inner } = await this.#batch(box, part);
       this.#count({ done: part.length, sealed, failed, inner }, box.id, part.at(-1)!);
-      if (this.#now() - this.#work!.beat >= 10) await this.#write({ ...this.#work!, beat: this.#now() }); // "conflict": another device wants something
+      if (this.#now() - this.#work!.beat >= BEAT) await this.#write({ ...this.#work!, beat: this.#now() }); // "conflict": another device wants something
       await sleep(this.#parts.clock, PAUSE);
     }
   }
   #obey(): void {
-    if (this.#closed || this.#wish) throw new Halted();
+    if (this.#closed || this.#halting) throw new Halted();
   }
   #count(more: { done: number; sealed?: number; failed?: number; inner?: number }, box?: number, uid?: number): void {
     const w = this.#work!;
@@ -282,13 +362,6 @@ export class Reseal implements ResealModel {
     if (made.card) wish.card = base64(made.card.sealed);
     return { wish, ...(made.card ? { card: made.card.card } : {}), bytes: (made.header?.byteLength ?? 0) + 4_000 };
   }
-}
-
-// Two tabs of one browser have one name: only one of them works.
-async function alone(f: () => Promise<void>): Promise<void> {
-  const locks = (globalThis.navigator as { locks?: LockManager } | undefined)?.locks;
-  if (!locks) return f();
-  await locks.request("sealpost reseal", { ifAvailable: true }, (lock) => (lock ? f() : undefined));
 }
 
 // Terms that stand under the header letter's session key come with its packets in front.

@@ -54,6 +54,7 @@ export interface FakeClient {
   offline: boolean;
   // Called for each request: "before": it never arrives, "after": the answer is lost.
   lose: ((method: string, path: string) => "before" | "after" | null) | null;
+  slow: (() => number) | null; // ms on the way, there and back
   log: string[];
 }
 
@@ -184,17 +185,20 @@ export class FakeServer {
     const c: FakeClient = {
       offline: false,
       lose: null,
+      slow: null,
       log: [],
       fetch: async (input, init) => {
         const url = new URL(String(input), "https://fake.example");
         const method = init?.method ?? "GET";
         const path = url.pathname.replace(/^\/api\/v1/, "");
         const lost = c.lose?.(method, path) ?? null;
-        await null;
+        const way = () => new Promise<void>((come) => (c.slow ? this.clock.after(c.slow(), come) : come()));
+        await way();
         if (init?.signal?.aborted) throw new DOMException("aborted", "AbortError");
         if (c.offline || lost === "before") throw new TypeError("network");
         c.log.push(`${method} ${path}${url.search}`);
         const answer = await this.#serve(method, path, url.searchParams, init ?? {});
+        await way();
         if (lost === "after") throw new TypeError("network");
         return answer;
       },

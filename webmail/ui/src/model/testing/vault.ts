@@ -86,9 +86,9 @@ export const fakeCertificate = (address: string, n = 1, sub = 1): { certificate:
   return { fingerprint, certificate: b64(encoder.encode(`cert ${fingerprint} ${address}${sub > 1 ? ` #${sub}` : ""}`)) };
 };
 
-function described(fingerprint: string, identities: string[], sub: number): KeyDescription {
+function described(fingerprint: string, identities: string[], sub: number, oldest = 1): KeyDescription {
   const subkeys = Array.from({ length: sub }, (_, i): SubkeyDescription => ({
-    fingerprint: `${fingerprint}-${i + 1}`, algorithm: "fake", created: i + 1, expires: 0, revoked: i + 1 < sub ? i + 2 : 0, reason: i + 1 < sub ? "superseded" : "", use: "encrypt", secret: true,
+    fingerprint: `${fingerprint}-${i + 1}`, algorithm: "fake", created: i + 1, expires: 0, revoked: i + 1 < sub ? i + 2 : 0, reason: i + 1 < sub ? "superseded" : "", use: "encrypt", secret: i + 1 >= oldest,
   }));
   return { fingerprint, identities, created: 1, expires: 0, algorithm: "fake", usable: true, encryption: `${fingerprint}-${sub}`, subkeys };
 }
@@ -382,7 +382,7 @@ export function createFakeVault(device: FakeDevice = newDevice()): FakeVault {
       return { version: o.keyring.version + 1, proof: proof(PASS), certificate: b64(new Uint8Array(o.certificate)), container: "AA==" };
     },
     async ownKey() {
-      return account === "" ? null : described(print, [], vault.subkey);
+      return account === "" ? null : described(print, [], vault.subkey, vault.oldest);
     },
     async reseal(o) {
       const { mail, tag, sub } = JSON.parse(decoder.decode(fakeOpen("mail", new Uint8Array(o.keys)))) as { mail: OpenedMail; tag: string; sub?: number };
