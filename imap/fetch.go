@@ -232,24 +232,21 @@ func (f *fetch) markSeen(sp span) (fresh map[mailstore.UID]bool, err error) {
 		return nil, nil
 	}
 	var uids []mailstore.UID
-	seen := []string{mailstore.Seen}
 	for at := sp.lo; at < sp.hi; at++ {
 		if r := f.view.at(at); !r.gone && !r.flags.has(mailstore.Seen) {
 			uids = append(uids, r.uid)
 		}
 	}
-	if len(uids) == 0 {
-		return nil, nil
+	if err := f.view.failed(); err != nil || len(uids) == 0 {
+		return nil, err
 	}
-	e, err := f.session.apply(mailstore.SetFlags{Box: f.view.id, UIDs: uids, Op: mailstore.Add, Flags: seen})
-	if err != nil {
+	change := mailstore.SetFlags{Box: f.view.id, UIDs: uids, Op: mailstore.Add, Flags: []string{mailstore.Seen}}
+	if _, err := f.session.apply(change); err != nil {
 		return nil, fmt.Errorf("set seen: %w", err)
 	}
 	fresh = make(map[mailstore.UID]bool, len(uids))
 	for _, u := range uids {
 		fresh[u] = true
-		at, _ := f.view.find(u)
-		f.view.setFlags(at, f.view.flags.after(f.view.at(at).flags, mailstore.Add, seen), e.Modseq)
 	}
 	return fresh, nil
 }
@@ -279,5 +276,8 @@ func (f *fetch) message(line *mailstore.Line, b *body, seenNow bool) error {
 		}
 	}
 	f.wire.Str(")\r\n")
+	if seenNow { // with what else became of its flags meanwhile
+		f.view.believe(line.UID, told{m.row.flags.sum, m.row.modseq})
+	}
 	return f.wire.Failed()
 }

@@ -72,6 +72,7 @@ func rowItem(write func(*fetch, *message)) func(*fetch, *wire.Parser) (item, boo
 func modseqItem(f *fetch, _ *wire.Parser) (item, bool) {
 	f.session.followModseqs()
 	return item{write: func(f *fetch, m *message) {
+		f.view.shown = max(f.view.shown, m.row.modseq)
 		f.wire.Mark('(')
 		f.wire.Num(uint64(m.row.modseq))
 		f.wire.Mark(')')

@@ -17,7 +17,7 @@ func (s *session) followModseqs() {
 	s.enabled.condstore = true
 	if s.box != nil {
 		s.box.modseqs = true
-		s.wire.Str("* OK [HIGHESTMODSEQ " + modseqText(s.box.since) + "] the highest\r\n")
+		s.wire.Str("* OK [HIGHESTMODSEQ " + modseqText(s.box.full) + "] the highest\r\n")
 	}
 }
 
@@ -159,6 +159,7 @@ func (s *session) resync(q *resync) error {
 		s.writeFlags(at)
 	}
 	s.box.forget() // the next command reads what is there by then
+	s.box.shown = 0
 	return s.box.failed()
 }
 

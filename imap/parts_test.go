@@ -108,7 +108,11 @@ func TestSilentStoreHidesOnlyItsOwn(t *testing.T) {
 			}
 		}
 	}}
-	for uid, what := range v.expect([]span{{0, 3}}, storeArgs{op: mailstore.Add, silent: true, flags: []string{mailstore.Seen}}) {
+	expected, err := v.expect([]span{{0, 3}}, storeArgs{op: mailstore.Add, silent: true, flags: []string{mailstore.Seen}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for uid, what := range expected {
 		v.believe(uid, what)
 	}
 	lines[1] = mailstore.Entry{Modseq: 13, Flags: []string{mailstore.Seen}}

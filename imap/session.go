@@ -199,8 +199,7 @@ func (s *session) answer(r *request, c command, err error) {
 				r.code = "EXPUNGEISSUED" // a NOOP tells which (RFC 5530, section 3)
 			}
 		}
-		s.stand(r)
-		if !s.wire.Over() {
+		if s.stand(r); !s.wire.Over() {
 			s.wire.Reply(r.Tag, "OK", r.code, r.name()+" completed")
 		}
 		return
@@ -209,6 +208,7 @@ func (s *session) answer(r *request, c command, err error) {
 	if !errors.As(err, &said) {
 		errors.As(s.fault("answer a command", err), &said)
 	}
+	s.stand(r)
 	s.wire.Reply(r.Tag, said.kind, said.code, said.text)
 	switch {
 	case s.state() != stranger:
@@ -216,15 +216,6 @@ func (s *session) answer(r *request, c command, err error) {
 		s.guessed()
 	default:
 		s.mistake()
-	}
-}
-
-// stand says where the mailbox stands after messages went from it (RFC 7162, sections
-// 3.2.7 and 3.2.9; RFC 6851, section 4.4; RFC 8508, section 4.5): up to there all was
-// told.
-func (s *session) stand(r *request) {
-	if r.went && s.enabled.condstore && s.box != nil {
-		r.code = "HIGHESTMODSEQ " + modseqText(s.box.since)
 	}
 }
 

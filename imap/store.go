@@ -41,7 +41,10 @@ func (s *session) store(r *request) error {
 	if len(uids) == 0 {
 		return nil
 	}
-	expected := s.box.expect(spans, args)
+	expected, err := s.box.expect(spans, args)
+	if err != nil {
+		return s.fault("store", err)
+	}
 	e := mailstore.Event{Failed: uids} // UNCHANGEDSINCE 0 holds for no message
 	if !args.conditional || args.unless > 0 {
 		change := mailstore.SetFlags{Box: s.box.id, UIDs: uids, Op: args.op, Flags: args.flags, Unless: args.unless}
@@ -74,21 +77,20 @@ func (s *session) modified(failed []mailstore.UID, byUID bool) string {
 
 // expect is what a client that does not want to be told will take for the flags: its
 // own change of what it knows. Where others changed them since, it is to be told.
-func (v *view) expect(spans []span, args storeArgs) map[mailstore.UID]told {
+func (v *view) expect(spans []span, args storeArgs) (map[mailstore.UID]told, error) {
 	if !args.silent {
-		return nil
+		return nil, nil
 	}
 	expected := map[mailstore.UID]told{}
 	for line, err := range v.list(v.chosen(spans)) {
 		if err != nil {
-			v.fault = err
-			break
+			return nil, err
 		}
 		if line.Modseq <= v.since {
 			expected[line.UID] = told{v.flags.after(v.flags.again(line.Flags), args.op, args.flags).sum, line.Modseq}
 		}
 	}
-	return expected
+	return expected, nil
 }
 
 // stored tells what came of a STORE: the flags as they are now, or to a client that

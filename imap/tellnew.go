@@ -1,6 +1,10 @@
 package imap
 
-import "sealpost/mailstore"
+import (
+	"slices"
+
+	"sealpost/mailstore"
+)
 
 // asking is who wants to know what of which new messages.
 type asking struct {
@@ -28,7 +32,25 @@ func (s *session) tellNew(fresh mailstore.UIDSet) error {
 			all = append(all, asking{w.fetch, fresh})
 		}
 	}
-	return s.tellAsked(all)
+	err := s.tellAsked(all)
+	if err != nil && !s.wire.Over() {
+		s.quit()
+	}
+	return err
+}
+
+// quit says that nothing of new messages is told any more, as not all of it was: otherwise
+// the client would wait for what never comes (RFC 5465, section 5.8; RFC 5267, section 4.3.1).
+func (s *session) quit() {
+	if s.watch != nil && s.watch.fetch != nil {
+		s.overflow()
+	}
+	s.live = slices.DeleteFunc(s.live, func(l *live) bool {
+		if l.fetch != nil {
+			s.noUpdate(l.tag)
+		}
+		return l.fetch != nil
+	})
 }
 
 // tellAsked answers all askings together: messages that the same want to know of have

@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -46,6 +47,7 @@ func (s *session) tellSelected(expunge bool, want events) error {
 	if v == nil || v.dead && v.gone.Len() == 0 {
 		return nil
 	}
+	stood := v.since
 	n, err := s.look()
 	if errors.Is(err, mailstore.ErrNoOwner) {
 		return s.wire.Bye("this account is gone")
@@ -73,10 +75,36 @@ func (s *session) tellSelected(expunge bool, want events) error {
 			s.writeFlags(at)
 		}
 	}
+	missed := s.fault("read what changed", v.failed())
+	switch {
+	case missed != nil:
+		v.since, v.behind = stood, true // the next look finds it again
+	case v.gone.Len() == 0 && (len(n.flagged) == 0 || want&flagChange != 0):
+		v.full = v.since
+	}
 	s.tellContexts(n)
 	err = s.tellNew(n.fresh)
 	v.forget() // the next command reads what is there by then
-	return err
+	return cmp.Or(missed, err)
+}
+
+// stand says before an answer up to where the client was told of everything: in the answer, if
+// messages went (RFC 7162, sections 3.2.7 and 3.2.9; RFC 6851, section 4.4; RFC 8508, section
+// 4.5), and otherwise if it was shown of a message what is newer. For then it takes the highest
+// MODSEQ it was shown for how far it knows all (RFC 7162, section 6), and would never ask
+// for what lies between: expunges that wait for their moment, and what could not be read.
+func (s *session) stand(r *request) {
+	v := s.box
+	if v == nil || !s.enabled.condstore {
+		return
+	}
+	switch {
+	case r.went:
+		r.code = "HIGHESTMODSEQ " + modseqText(v.full)
+	case v.shown > v.full:
+		s.wire.Str("* OK [HIGHESTMODSEQ " + modseqText(v.full) + "] up to there all was told\r\n")
+	}
+	v.shown = 0
 }
 
 // hear notes a wake-up for all who have to look.
@@ -182,6 +210,7 @@ func (s *session) writeFlags(at int) {
 }
 
 func (s *session) writeModseq(r row) {
+	s.box.shown = max(s.box.shown, r.modseq)
 	s.wire.Str("MODSEQ (")
 	s.wire.Num(uint64(r.modseq))
 	s.wire.Mark(')')

@@ -20,6 +20,8 @@ type view struct {
 	id       mailstore.MailboxID
 	readOnly bool
 	since    mailstore.Modseq // everything up to here has been read
+	full     mailstore.Modseq // and up to here the client was told of everything
+	shown    mailstore.Modseq // the highest that it was shown of a message since the last answer
 	set      mailstore.UIDSet
 	gone     mailstore.UIDSet // of set, expunged: the client has yet to be told
 	unseen   mailstore.UID    // the first one when the mailbox was selected, or 0
@@ -72,7 +74,7 @@ type news struct {
 
 // viewOf makes the view of a mailbox at one moment.
 func viewOf(r mailstore.Roster, readOnly bool, list lister) *view {
-	v := &view{id: r.ID, readOnly: readOnly, since: r.Modseq, set: r.UIDs, unseen: r.FirstUnseen, list: list, looked: time.Now()}
+	v := &view{id: r.ID, readOnly: readOnly, since: r.Modseq, full: r.Modseq, set: r.UIDs, unseen: r.FirstUnseen, list: list, looked: time.Now()}
 	v.flags.learn(r.Keywords)
 	v.spoken = v.flags.keywords
 	return v
@@ -143,15 +145,6 @@ func (v *view) failed() error {
 	err := v.fault
 	v.fault = nil
 	return err
-}
-
-// setFlags notes what the client is being told of a message's flags, and the
-// MODSEQ they have.
-func (v *view) setFlags(at int, flags *flagSet, modseq mailstore.Modseq) {
-	uid := v.at(at).uid
-	r := &v.page[at-v.start]
-	r.flags, r.modseq = flags, modseq
-	v.believe(uid, told{flags.sum, modseq})
 }
 
 // believe notes what the client knows of a message: the next read need not tell it.
