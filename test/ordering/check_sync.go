@@ -7,13 +7,15 @@ func (h *history) syncs() {
 	for _, r := range h.records {
 		p := pictures[r.Client]
 		switch {
+		case r.Do == Look && r.Next == 0: // SELECT was not done: who comes back is told it again
+			continue
 		case r.Do == Look && r.Since > 0 && p != nil:
 			apply(p, r.Changed, r.Gone)
 			h.compare(p, r)
 		case r.Do == Look:
 			p = map[uint32]Message{}
 			pictures[r.Client] = p
-		case p == nil || r.Answer != OK:
+		case p == nil || r.Answer == Cut: // with its session goes what the node takes for known; after a NO it stays
 			continue
 		}
 		if r.Do != Look {

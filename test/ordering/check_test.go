@@ -195,6 +195,22 @@ func TestAnomalies(t *testing.T) {
 			s.add(Record{Client: "b", Do: Expunge, Asked: []uint32{1}})
 			s.sync(17, 4, 18, nil, nil)
 		}},
+		{"QRESYNC leaves out a change below one that came with NO", RuleSync, func(s *script) {
+			s.sync(17, 5, 19, []Message{msg(4, "", 18)}, nil, msg(1, "m1", 17, "$Two"), msg(4, "m4", 18))
+			s.add(Record{Do: Store, Asked: []uint32{1, 4}, Flag: "$Own", On: true, Answer: No})
+			s.add(Record{Do: Told, Answer: No, Seen: []Message{msg(1, "", 20, "$Two", "$Own")}})
+			s.sync(20, 5, 20, nil, nil, msg(1, "m1", 20, "$Two", "$Own"), msg(4, "m4", 20, "$Own"))
+		}},
+		{"QRESYNC leaves out what was told when the answer was cut", RuleSync, func(s *script) {
+			s.add(Record{Do: Store, Asked: []uint32{1}, Flag: "$Own", On: true, Answer: Cut})
+			s.add(Record{Do: Told, Answer: Cut, Seen: []Message{msg(1, "", 20, "$Two", "$Own")}})
+			s.sync(17, 4, 20, nil, nil, msg(1, "m1", 20, "$Two", "$Own"))
+		}},
+		{"QRESYNC leaves out what a SELECT told that was refused", RuleSync, func(s *script) {
+			s.add(Record{Client: "b", Do: Store, Asked: []uint32{1}, Flag: "$Own", On: true})
+			s.add(Record{Do: Look, Answer: No, Since: 17, Changed: []Message{msg(1, "", 20, "$Two", "$Own")}})
+			s.sync(17, 4, 20, nil, nil, msg(1, "m1", 20, "$Two", "$Own"))
+		}},
 		{"a body is another's", RuleBodies, func(s *script) { s.add(Record{Do: Read, Seen: []Message{{UID: 1, Mark: "m2"}}}) }},
 		{"a body cannot be read", RuleBodies, func(s *script) { s.put("m4", 4); s.look(5, 18, msg(1, "m1", 17, "$Two"), msg(4, "m4", 18)) }},
 		{"nobody looked in the end", RuleProof, func(s *script) { s.put("m4", 4) }},
@@ -241,6 +257,18 @@ func TestUnanswered(t *testing.T) {
 	s.look(4, 27, msg(1, "m1", 26, "$Two"))
 	if len(Check(s.log)) == 0 {
 		t.Error("two writes that may have happened explain three changes")
+	}
+}
+
+// What came with a NO is known: it need not be told again.
+func TestRefusedAndTold(t *testing.T) {
+	t.Parallel()
+	s := good()
+	s.add(Record{Do: Store, Asked: []uint32{1}, Flag: "$Own", On: true, Answer: No})
+	s.add(Record{Do: Told, Answer: No, Seen: []Message{msg(1, "", 20, "$Two", "$Own")}})
+	s.sync(20, 4, 20, nil, nil, msg(1, "m1", 20, "$Two", "$Own"))
+	for _, f := range Check(s.log) {
+		t.Error(f)
 	}
 }
 

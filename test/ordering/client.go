@@ -57,7 +57,7 @@ func Letter(mark string) string {
 type view struct {
 	valid   uint32
 	since   uint64 // up to here it was told of all changes
-	top     uint64 // highest that it was told
+	top     uint64 // for changes up to here it need not ask, once it knows as many as were counted
 	all     map[uint32]Message
 	counted int    // by EXISTS
 	upto    uint32 // the highest UID of when it last knew as many as were counted
@@ -198,13 +198,15 @@ func (c *client) told(r *Record, a answer) {
 	if len(t.Seen)+len(t.Gone) > 0 {
 		c.Log.Add(t)
 	}
-	if r.Answer == OK && c.box != "" {
+	if r.Answer != Cut && c.box != "" {
 		c.learn(t, a)
 		c.fresh()
 	}
 }
 
-// learn takes over what was told up to the end of a command.
+// learn takes over what was told up to the end of a command, however that ended: what is
+// said of messages is true, and the node takes it for known (RFC 9051, section 7). Where it stands is the
+// HIGHESTMODSEQ that it was told, or the highest MODSEQ of a message (RFC 7162, section 6).
 func (c *client) learn(t *Record, a answer) {
 	v := c.known[c.box]
 	if v.counted -= a.dropped; a.exists >= 0 {
@@ -216,11 +218,14 @@ func (c *client) learn(t *Record, a answer) {
 		}
 		v.all[m.UID], v.top = m, max(v.top, m.Modseq)
 	}
+	if highest := a.highest(); highest > 0 {
+		v.top = highest
+	}
 	for _, uid := range t.Gone {
 		delete(v.all, uid)
 	}
 	if len(v.all) >= v.counted {
-		v.since, v.upto = max(v.since, v.top), 0
+		v.since, v.upto = v.top, 0
 		for uid := range v.all {
 			v.upto = max(v.upto, uid)
 		}
@@ -234,10 +239,10 @@ func (c *client) fresh() {
 		return
 	}
 	r := &Record{Do: Told}
-	a, done := c.say(r, "UID FETCH %d:* (UID FLAGS MODSEQ ENVELOPE)", v.upto+1)
+	a, _ := c.say(r, "UID FETCH %d:* (UID FLAGS MODSEQ ENVELOPE)", v.upto+1) // which is told what is gone, too
 	r.Seen, r.Gone = a.rows, slices.Concat(a.earlier, a.gone)
 	c.Log.Add(r)
-	if done {
+	if r.Answer != Cut {
 		c.learn(r, a)
 	}
 }
@@ -261,7 +266,7 @@ func (c *client) act() {
 var acts = []func(*client){
 	(*client).append, (*client).append, (*client).append, (*client).append,
 	(*client).store, (*client).store, (*client).store, (*client).store, (*client).own, (*client).own, (*client).condition,
-	(*client).expunge, (*client).move, (*client).copy, (*client).noop, (*client).noop, (*client).idle,
+	(*client).expunge, (*client).move, (*client).copy, (*client).noop, (*client).noop, (*client).idle, (*client).count, (*client).count,
 	(*client).status, (*client).status, (*client).again, (*client).again, (*client).other, (*client).away,
 }
 
@@ -285,8 +290,8 @@ func (c *client) look(box string, resume bool) (whole bool) {
 	}
 	a, done := c.say(r, "%s", command)
 	c.box = ""
-	if !done { // what was said is true all the same
-		r.Do, r.Seen, r.Gone, r.Since = Told, a.rows, slices.Concat(a.earlier, a.gone), 0
+	if !done { // what was said is true all the same, and will be said again
+		r.Changed, r.Gone = a.rows, slices.Concat(a.earlier, a.gone)
 		c.Log.Add(r)
 		return false
 	}
@@ -308,9 +313,9 @@ func (c *client) look(box string, resume bool) (whole bool) {
 	rest := a
 	rest.rows = nil
 	for _, m := range a.rows {
-		if m.Mark != "" {
+		if m.Mark != "" && done {
 			r.Seen = append(r.Seen, m)
-		} else { // somebody changed it, and so this was told as well
+		} else { // somebody changed it, and so this was told as well; or it is not all
 			rest.rows = append(rest.rows, m)
 		}
 	}
@@ -421,6 +426,22 @@ func (c *client) noop() {
 	r := &Record{Do: Told}
 	a, _ := c.say(r, "NOOP")
 	c.told(r, a)
+}
+
+// count asks by numbers for a while, and meanwhile is not told what is gone (RFC 9051, section 7.5.1); mostly it
+// leaves then.
+func (c *client) count() {
+	for range 1 + c.rand.IntN(4) {
+		r := &Record{Do: Told}
+		a, _ := c.say(r, "FETCH 1:* (UID FLAGS MODSEQ)")
+		if c.told(r, a); c.box == "" {
+			return
+		}
+		time.Sleep(time.Duration(c.rand.IntN(20)) * time.Millisecond)
+	}
+	if c.wire != nil && c.rand.IntN(3) > 0 {
+		c.leave()
+	}
 }
 
 func (c *client) idle() {

@@ -90,6 +90,14 @@ func (w *wire) idle(d time.Duration) (a answer, err error) {
 	return a, stuck(w.until(tag, &a))
 }
 
+// highest is the HIGHESTMODSEQ that was told, or 0.
+func (a *answer) highest() uint64 {
+	if text, ok := strings.CutPrefix(a.code, "HIGHESTMODSEQ "); ok {
+		return numberOf(text)
+	}
+	return numberOf(a.codes["HIGHESTMODSEQ"])
+}
+
 func stuck(err error) error {
 	if wait := net.Error(nil); errors.As(err, &wait) && wait.Timeout() {
 		return ErrStuck
