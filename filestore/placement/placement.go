@@ -87,7 +87,10 @@ type Blobs struct {
 	Finder *Finder
 }
 
-var _ filestore.Placer = Blobs{}
+var (
+	_ filestore.Placer   = Blobs{}
+	_ filestore.Gatherer = Blobs{}
+)
 
 // PutFor stores under the rule of that owner, and nothing while the engine has no such rule.
 func (b Blobs) PutFor(ctx context.Context, owner string, sources ...io.WriterTo) ([]filestore.Ref, error) {
