@@ -26,6 +26,7 @@ type Config struct {
 	Domains    []string // mail domains it is for
 	Postmaster string   // address that gets postmaster@; empty: the oldest account
 
+	Listen     Listen
 	TLS        TLS
 	ACME       ACME
 	SMTP       SMTP
@@ -47,6 +48,11 @@ type Config struct {
 	Log        Log
 	Cluster    Cluster
 	S3         S3
+}
+
+// Listen is what all doors have in common.
+type Listen struct {
+	Balancers []string // networks from which a connection begins with a header of the PROXY protocol
 }
 
 // TLS names the files of the certificate chain and its key, both PEM.
@@ -86,8 +92,9 @@ type Log struct{ Level, Format string }
 // Default is the configuration of a file that sets only what must be set.
 func Default() Config {
 	return Config{
-		Data: "/var/lib/sealpost",
-		TLS:  TLS{"/etc/sealpost/tls.pem", "/etc/sealpost/tls.key"},
+		Data:   "/var/lib/sealpost",
+		Listen: Listen{Balancers: []string{}},
+		TLS:    TLS{"/etc/sealpost/tls.pem", "/etc/sealpost/tls.key"},
 		SMTP: SMTP{
 			Listen:      []string{":25"},
 			MessageSize: 50 << 20,

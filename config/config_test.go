@@ -38,7 +38,8 @@ func TestEverySettingCounts(t *testing.T) {
 		before, after := Default(), Default()
 		changed := map[string]any{
 			"log.level": "warn", "log.format": "json", "postmaster": "a@example.org", "files.report": "a@example.org", "files.link_life": "2h", "files.longest_link": "2h",
-			"hostname": "other.example.org", "domains": []any{"other.example.org"},
+			"listen.proxy_protocol_from": []any{"10.0.0.0/8"},
+			"hostname":                   "other.example.org", "domains": []any{"other.example.org"},
 			"acme.email": "a@example.org", "acme.directory": "https://ca.example/dir",
 			"screen.block_lists": []any{"dnsbl.example"}, "screen.allow_lists": []any{"dnswl.example"},
 			"screen.trusted_sealers": []any{"lists.example"}, "screen.patience": "3s",
@@ -86,6 +87,18 @@ func TestEndpoint(t *testing.T) {
 	}
 }
 
+func TestNetwork(t *testing.T) {
+	t.Parallel()
+	for s, ok := range map[string]bool{
+		"10.0.0.0/8": true, "192.0.2.7/32": true, "fd00::/64": true, "2001:db8::7/128": true,
+		"10.0.0.4/8": false, "192.0.2.7": false, "0.0.0.0/0": false, "::/0": false, "::ffff:10.0.0.0/104": false, "10.0.0.0/33": false, "fe80::%eth0/64": false, "balancer": false, "": false,
+	} {
+		if got := network(s) == ""; got != ok {
+			t.Errorf("%q: taken: %v, want %v", s, got, ok)
+		}
+	}
+}
+
 func TestMistakes(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -119,6 +132,8 @@ func TestMistakes(t *testing.T) {
 			[]string{"f.toml:4: smtp.idle: expected a time from \"1s\" to \"1h\", got 5"}},
 		{"bad address", least + "[imap]\nlisten_tls = [\":993\",\n  \"993\"]\n",
 			[]string{"f.toml:4: imap.listen_tls: expected an address to listen on such as \":25\", \"192.0.2.1:25\" or \"[::1]:25\", got \"993\""}},
+		{"balancers everywhere", least + "[listen]\nproxy_protocol_from = [\"0.0.0.0/0\"]\n",
+			[]string{"f.toml:4: listen.proxy_protocol_from: expected a network of some addresses such as \"10.0.0.0/24\", \"192.0.2.7/32\" or \"fd00::/64\", got \"0.0.0.0/0\""}},
 		{"no domains", "hostname = \"mail.example.org\"\ndomains = []\n",
 			[]string{"f.toml:2: domains: expected at least 1 entry in the list"}},
 		{"missing", "data = \"/x\"\n",

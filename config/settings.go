@@ -36,6 +36,9 @@ func settingsHere() []setting {
 		{key: "postmaster", value: word{func(c *Config) *string { return &c.Postmaster }, emptyOr(address), ""},
 			about: "Address of the account that gets mail for postmaster@ of every domain; empty: the oldest account."},
 
+		{key: "listen.proxy_protocol_from", value: words{func(c *Config) *[]string { return &c.Listen.Balancers }, network, 0, ""},
+			about: "Networks of your balancers, such as [\"10.0.0.4/32\"]: a connection from there must begin with a header of the\nPROXY protocol (version 1 or 2, before TLS), and who it names is who is judged, counted and slowed down.\nNobody else is asked for one, nor believed. It is so at every door but metrics.listen. Empty: off."},
+
 		{key: "tls.certificate", value: path(func(c *Config) *string { return &c.TLS.Certificate }),
 			about: "Certificate chain and its key, two PEM files. sealpost reload, or SIGHUP, reads them again."},
 		{key: "tls.key", value: path(func(c *Config) *string { return &c.TLS.Key })},

@@ -311,6 +311,15 @@ func listen(s string) string {
 	return ""
 }
 
+// network is a range of addresses, but never all of them: what is to be believed from there
+// would be believed of anybody.
+func network(s string) string {
+	if p, err := netip.ParsePrefix(s); err != nil || p.Masked() != p || p.Bits() == 0 || p.Addr().Is4In6() {
+		return `a network of some addresses such as "10.0.0.0/24", "192.0.2.7/32" or "fd00::/64"`
+	}
+	return ""
+}
+
 func endpoint(s string) string {
 	at, err := netip.ParseAddrPort(s)
 	if err != nil || at.Port() == 0 || at.String() != s {

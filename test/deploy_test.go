@@ -20,11 +20,14 @@ type compose struct {
 		Hostname string
 		Image    string
 		Command  []string
-		Networks map[string]struct{ Aliases []string }
-		Volumes  []string
-		Ports    []string
-		Secrets  []string
-		Depends  []string `yaml:"depends_on"`
+		Networks map[string]struct {
+			Aliases []string
+			Address string `yaml:"ipv4_address"`
+		}
+		Volumes []string
+		Ports   []string
+		Secrets []string
+		Depends []string `yaml:"depends_on"`
 	}
 	Secrets map[string]struct{ File string }
 	Volumes map[string]struct{}
@@ -76,7 +79,7 @@ func TestComposeFile(t *testing.T) {
 	}
 	for _, node := range []string{"node1", "node2", "node3"} {
 		s := c.Services[node]
-		if s.Image != "sealpost" || !slices.Contains(s.Command, "/etc/sealpost/sealpost.toml") || len(s.Ports) != 1 {
+		if s.Image != "sealpost" || !slices.Contains(s.Command, "/etc/sealpost/sealpost.toml") || len(s.Ports) != 0 { // everybody comes by the balancer
 			t.Errorf("%s: %+v", node, s)
 		}
 	}
@@ -93,10 +96,16 @@ func TestComposeFile(t *testing.T) {
 			t.Errorf("settings name %s, which compose does not", host)
 		}
 	}
+	if at := c.Services["balancer"].Networks["default"].Address; at == "" || !strings.Contains(string(settings), `proxy_protocol_from = ["`+at+`/32"]`) {
+		t.Errorf("the balancer is at %q, which the nodes do not believe", at)
+	}
 	for _, server := range regexp.MustCompile(`(?m)^    server \S+ (\w+):(\d+)$`).FindAllStringSubmatch(string(balancer), -1) {
 		if !named[server[1]] || !slices.Contains(c.Services["balancer"].Ports, server[2]+":"+server[2]) {
 			t.Errorf("the balancer passes on to %s, port %s", server[1], server[2])
 		}
+	}
+	if !strings.Contains(string(balancer), "default-server send-proxy-v2 check") || strings.Count(string(balancer), ":25\n") != 4 {
+		t.Error("the balancer does not say who comes, or leaves port 25 out")
 	}
 	if !strings.Contains(string(balancer), "check port 9110") || !strings.Contains(string(settings), `listen = [":9110"]`) {
 		t.Error("balancer and nodes do not agree on where a node says how it is")

@@ -30,6 +30,9 @@ func (cmd checkCommand) Run(ctx context.Context, c console) error {
 			return err
 		}
 	}
+	if f, on := balancersFinding(settings); on && f.State != well {
+		fmt.Fprintf(c.Err, "warning: %s: %s\n", f.Text, f.Fix)
+	}
 	if err := cmd.certificate(settings, c); err != nil || cmd.Local || !settings.Cluster.On() {
 		return err
 	}

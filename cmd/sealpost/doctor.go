@@ -85,6 +85,9 @@ func (cmd doctorCommand) examine(ctx context.Context, settings config.Config, w 
 		asked.Go(func() { names = summaryDNS(ctx, settings, w) })
 	}
 	doors := []finding{server}
+	if f, on := balancersFinding(settings); on && !cmd.Alive {
+		doors = append(doors, f)
+	}
 	if f.Running {
 		knocked, chain := w.doors(ctx, settings)
 		doors = append(append(doors, knocked...), w.certificate(chain, settings))

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"sealpost/cmd/sealpost/proxyproto"
 	"sealpost/config"
 )
 
@@ -25,17 +26,19 @@ type doorway struct {
 	tls       bool
 	greets    string        // what it says first; empty: nothing
 	waits     time.Duration // before it says that
+	proxied   proxyproto.Balancers
 }
 
 func doorways(c config.Config) []doorway {
+	from := balancers(c)
 	return []doorway{
-		{"SMTP", "smtp.listen", c.SMTP.Listen, false, "220", c.Screen.Patience},
-		{"submissions", "submission.listen_tls", c.Submission.ListenTLS, true, "220", 0},
-		{"submission", "submission.listen", c.Submission.Listen, false, "220", 0},
-		{"IMAPS", "imap.listen_tls", c.IMAP.ListenTLS, true, "* OK", 0},
-		{"IMAP", "imap.listen", c.IMAP.Listen, false, "* OK", 0},
-		{"HTTPS", "http.listen_tls", c.HTTP.ListenTLS, true, "", 0},
-		{"HTTP", "http.listen", c.HTTP.Listen, false, "", 0},
+		{"SMTP", "smtp.listen", c.SMTP.Listen, false, "220", c.Screen.Patience, from},
+		{"submissions", "submission.listen_tls", c.Submission.ListenTLS, true, "220", 0, from},
+		{"submission", "submission.listen", c.Submission.Listen, false, "220", 0, from},
+		{"IMAPS", "imap.listen_tls", c.IMAP.ListenTLS, true, "* OK", 0, from},
+		{"IMAP", "imap.listen", c.IMAP.Listen, false, "* OK", 0, from},
+		{"HTTPS", "http.listen_tls", c.HTTP.ListenTLS, true, "", 0, from},
+		{"HTTP", "http.listen", c.HTTP.Listen, false, "", 0, from},
 	}
 }
 
@@ -85,6 +88,9 @@ func (w world) knock(ctx context.Context, at, name string, d doorway) (chain []*
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	if err := d.proxied.Greet(conn); err != nil {
+		return nil, shortly(err)
+	}
 	if d.tls {
 		// Whether to believe it is told apart, from what it shows.
 		secure := tls.Client(conn, &tls.Config{ServerName: name, InsecureSkipVerify: true})

@@ -11,7 +11,7 @@ import (
 
 // submit greets a door for an account's own mail programs, and signs in.
 func (p *proof) submit(ctx context.Context, at string, implicit bool) (*talk, error) {
-	conn, err := dial(ctx, at)
+	conn, err := p.dial(ctx, at)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ type talk struct{ *textproto.Conn }
 
 // talk greets the server, the word in our own name.
 func (p *proof) talk(ctx context.Context, at string, secure bool) (*talk, error) {
-	conn, err := dial(ctx, at)
+	conn, err := p.dial(ctx, at)
 	if err != nil {
 		return nil, err
 	}

@@ -78,7 +78,7 @@ func (p *proof) ways() (all []way) {
 }
 
 // dial reaches a door from the machine it is on.
-func dial(ctx context.Context, at string) (net.Conn, error) {
+func (p *proof) dial(ctx context.Context, at string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(at)
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func dial(ctx context.Context, at string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return conn, conn.SetDeadline(time.Now().Add(2 * time.Minute))
+	return conn, errors.Join(conn.SetDeadline(time.Now().Add(2*time.Minute)), balancers(p.settings).Greet(conn))
 }
 
 // trust accepts the certificate the configuration names, whoever signed it.
@@ -174,7 +174,7 @@ func (p *proof) cutOff(ctx context.Context, at string) error {
 
 // byIMAP appends every mail of the proof and searches for the word.
 func (p *proof) byIMAP(ctx context.Context, at string, secure bool) (n int, err error) {
-	conn, err := dial(ctx, at)
+	conn, err := p.dial(ctx, at)
 	if err != nil {
 		return 0, err
 	}

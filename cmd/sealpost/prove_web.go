@@ -24,7 +24,7 @@ func (p *proof) caller(at string) (*client.Client, error) {
 		URL: "https://" + p.settings.Hostname, Address: p.to.address, Password: p.to.password,
 		HTTP: &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{
 			TLSClientConfig: trust, ForceAttemptHTTP2: true,
-			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, at) },
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return p.dial(ctx, at) },
 		}},
 	}, nil
 }

@@ -17,6 +17,7 @@ import (
 
 	"sealpost/account"
 	"sealpost/account/limit"
+	"sealpost/cmd/sealpost/proxyproto"
 	"sealpost/config"
 	"sealpost/imap"
 	"sealpost/move"
@@ -262,6 +263,9 @@ func (s *server) openDoors(ctx context.Context) error {
 			l, err := net.Listen("tcp", at)
 			if err != nil {
 				return fmt.Errorf("%s: %w", door.key, err)
+			}
+			if door.role != "" { // what asks how a node is comes to it by itself
+				l = proxyproto.Listen(ctx, l, balancers(c), s.log)
 			}
 			*door.ls = append(*door.ls, l)
 		}
