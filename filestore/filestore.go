@@ -122,3 +122,26 @@ func OpenAll(ctx context.Context, b Blobs, ids []ID) []Opened {
 	}
 	return all
 }
+
+// ReadWindows is the ReadAt of what has size octets and is read and checked by windows: window
+// returns what lies from an offset on, at least one octet, and may read more while that many are
+// wanted.
+func ReadWindows(p []byte, off, size int64, window func(off, wanted int64) ([]byte, error)) (n int, err error) {
+	if off < 0 {
+		return 0, errNegative
+	}
+	for n < len(p) {
+		at := off + int64(n)
+		if at >= size {
+			return n, io.EOF
+		}
+		content, err := window(at, int64(len(p)-n))
+		if err != nil {
+			return n, err
+		}
+		n += copy(p[n:], content)
+	}
+	return n, nil
+}
+
+var errNegative = errors.New("read blob: negative offset")

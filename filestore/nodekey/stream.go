@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"sync"
+
+	"sealpost/filestore"
 )
 
 // chunk is memory for one chunk and its tag.
@@ -127,26 +129,18 @@ type Reader struct {
 func (r *Reader) Size() int64 { return r.size }
 
 // ReadAt is that of io.ReaderAt.
-func (r *Reader) ReadAt(p []byte, off int64) (n int, err error) {
-	if off < 0 {
-		return 0, errors.New("read sealed bytes: negative offset")
-	}
+func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return 0, os.ErrClosed
 	}
-	for n < len(p) {
-		at := off + int64(n)
-		if at >= r.size {
-			return n, io.EOF
+	return filestore.ReadWindows(p, off, r.size, func(off, _ int64) ([]byte, error) {
+		if err := r.open(off / chunkSize); err != nil {
+			return nil, err
 		}
-		if err := r.open(at / chunkSize); err != nil {
-			return n, err
-		}
-		n += copy(p[n:], r.buf[at%chunkSize:r.length(r.opened)])
-	}
-	return n, nil
+		return r.buf[off%chunkSize : r.length(r.opened)], nil
+	})
 }
 
 // length is how many bytes a chunk holds.

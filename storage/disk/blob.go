@@ -1,7 +1,6 @@
 package disk
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -85,27 +84,17 @@ func (b *blob) Held() []byte {
 }
 
 func (b *blob) ReadAt(p []byte, off int64) (int, error) {
-	if off < 0 {
-		return 0, errors.New("blob: negative offset")
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n := 0
-	for n < len(p) {
-		if b.buf == nil {
-			return n, os.ErrClosed
-		}
-		if off >= b.length {
-			return n, io.EOF
-		}
-		if err := b.load(off / chunkSize); err != nil {
-			return n, fmt.Errorf("read blob %s: %w", b.id, err)
-		}
-		c := copy(p[n:], b.chunk[off%chunkSize:])
-		n += c
-		off += int64(c)
+	if b.buf == nil {
+		return 0, os.ErrClosed
 	}
-	return n, nil
+	return filestore.ReadWindows(p, off, b.length, func(off, _ int64) ([]byte, error) {
+		if err := b.load(off / chunkSize); err != nil {
+			return nil, fmt.Errorf("read blob %s: %w", b.id, err)
+		}
+		return b.chunk[off%chunkSize:], nil
+	})
 }
 
 // load makes number the chunk at hand.

@@ -2,12 +2,11 @@ package s3
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"sync"
 
+	"sealpost/filestore"
 	"sealpost/filestore/packs"
 )
 
@@ -51,27 +50,17 @@ func (b *blob) Held() []byte {
 }
 
 func (b *blob) ReadAt(p []byte, off int64) (int, error) {
-	if off < 0 {
-		return 0, errors.New("blob: negative offset")
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n := 0
-	for n < len(p) {
-		if b.closed {
-			return n, os.ErrClosed
-		}
-		if off >= b.found.Size {
-			return n, io.EOF
-		}
-		if err := b.load(off/chunkSize, int64(len(p)-n)); err != nil {
-			return n, fmt.Errorf("read blob %s: %w", b.found.ID, err)
-		}
-		c := copy(p[n:], b.window[off-b.from*chunkSize:])
-		n += c
-		off += int64(c)
+	if b.closed {
+		return 0, os.ErrClosed
 	}
-	return n, nil
+	return filestore.ReadWindows(p, off, b.found.Size, func(off, wanted int64) ([]byte, error) {
+		if err := b.load(off/chunkSize, wanted); err != nil {
+			return nil, fmt.Errorf("read blob %s: %w", b.found.ID, err)
+		}
+		return b.window[off-b.from*chunkSize:], nil
+	})
 }
 
 // load makes the window hold a chunk, of which and what follows that many octets are wanted.
