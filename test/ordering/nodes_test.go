@@ -38,7 +38,10 @@ import (
 	"sealpost/test/plain"
 )
 
-var long = flag.Bool("long", false, "run for minutes, with other seeds")
+var (
+	long  = flag.Bool("long", false, "run for minutes, with other seeds")
+	given = flag.Uint64("seed", 3, "of TestOrderInTrouble without -long")
+)
 
 // gateway is the S3 server of all tests.
 var gateway struct {
