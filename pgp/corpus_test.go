@@ -2,13 +2,12 @@ package pgp
 
 import (
 	"bytes"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"sealpost/mail"
+	"sealpost/mail/corpustest"
 	"sealpost/pgp/pgptest"
 )
 
@@ -17,27 +16,16 @@ import (
 // readers stays as it came, and is left out.
 func corpus(t testing.TB) map[string][]byte {
 	t.Helper()
-	dir := os.Getenv("SEALPOST_CORPUS")
-	if dir == "" {
-		dir = "../../shared/corpus"
-	}
-	mails := map[string][]byte{}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
+	dir, mails := corpustest.Path(t), map[string][]byte{}
+	for _, path := range corpustest.Files(t) {
 		b, err := os.ReadFile(path)
 		if err != nil {
-			return err
+			t.Fatal(err)
 		}
 		b = bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n"))
 		if !bytes.ContainsAny(b, "\r\x00") && !pgptest.ToNobody(b) {
 			mails[strings.TrimPrefix(path, dir)] = bytes.ReplaceAll(b, []byte("\n"), []byte("\r\n"))
 		}
-		return nil
-	})
-	if err != nil || len(mails) == 0 {
-		t.Skipf("no corpus at %s: set SEALPOST_CORPUS (%v)", dir, err)
 	}
 	return mails
 }

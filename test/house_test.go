@@ -63,7 +63,7 @@ var blind = map[string][]string{
 }
 
 // supports are packages made for tests; nothing but tests imports them.
-var supports = []string{"storagetest", "faultfs", "memindex", "dnstest", "memqueue", "roomtest", "pgtest", "s3test", "limittest", "relaytest", "natstest"}
+var supports = []string{"storagetest", "faultfs", "memindex", "dnstest", "memqueue", "roomtest", "pgtest", "s3test", "limittest", "relaytest", "natstest", "corpustest"}
 
 func room(pkg string) (name string, floor int, ok bool) {
 	for p := pkg; p != "."; p = filepath.Dir(p) {
