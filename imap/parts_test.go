@@ -94,6 +94,24 @@ func TestExpungesAreNumberedFromTheTop(t *testing.T) {
 	}
 }
 
+// Who idles and could not be told all is not left alone for as long as others.
+func TestIdlePatience(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		box  view
+		want time.Duration
+	}{
+		{view{looked: time.Now()}, lookIdle},
+		{view{looked: time.Now(), behind: true}, lookAgain},
+		{view{}, lookAgain}, // the look failed
+	} {
+		s := &session{idling: "a", box: &c.box}
+		if _, look := s.patience(); look != c.want {
+			t.Errorf("a look after %v, want %v", look, c.want)
+		}
+	}
+}
+
 // A silent STORE keeps its own outcome from its client, and nothing that others did.
 func TestSilentStoreHidesOnlyItsOwn(t *testing.T) {
 	t.Parallel()

@@ -103,6 +103,8 @@ func (s *session) see(nudged bool) {
 // at the mailbox; 0: for ever.
 func (s *session) patience() (until time.Time, look time.Duration) {
 	switch {
+	case s.idling != "" && s.box != nil && s.box.missed():
+		return s.idleUntil, lookAgain
 	case s.idling != "" && s.box != nil, s.watch.awake():
 		return s.idleUntil, lookIdle
 	case s.idling != "":

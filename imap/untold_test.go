@@ -50,6 +50,7 @@ type follower struct {
 	highest uint64
 	seen    uint64 // the highest MODSEQ of FETCH since the last tagged answer
 	said    uint64 // HIGHESTMODSEQ since then, or 0
+	words   string // FLAGS, the last time they were told
 	tags    int
 }
 
@@ -102,6 +103,9 @@ func (f *follower) hear(text string) {
 				delete(f.known, mailstore.UID(uid))
 			}
 		}
+	}
+	if strings.HasPrefix(text, "* FLAGS (") {
+		f.words = text
 	}
 	uid, modseq := uidTold.FindStringSubmatch(text), modseqTold.FindStringSubmatch(text)
 	if !fetchedLine.MatchString(text) || uid == nil || modseq == nil {
@@ -218,6 +222,13 @@ func TestNothingIsLostToAFailedReading(t *testing.T) {
 			f.highest = 1 << 60 // now it must know all by itself
 			for _, wrong := range f.misses(sound, o, box.ID, all) {
 				t.Errorf("%s (reading %d fails, answered %s), in the end: %s", said, at, word, wrong)
+			}
+			for uid, s := range f.known {
+				for flag := range strings.FieldsSeq(s.flags) {
+					if !strings.Contains(f.words, flag) {
+						t.Errorf("%s (reading %d fails): UID %d has %s, and told was %s", said, at, uid, flag, f.words)
+					}
+				}
 			}
 			f.Close()
 		}

@@ -55,9 +55,7 @@ func (s *session) tellSelected(expunge bool, want events) error {
 	if err != nil {
 		return s.fault("read changes", err)
 	}
-	if n.keywords {
-		s.writeKeywords()
-	}
+	s.newKeywords()
 	if expunge {
 		s.tellGone()
 		s.writeExpunged()

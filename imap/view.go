@@ -66,10 +66,9 @@ type told struct {
 
 // news is what a view read since it was last asked.
 type news struct {
-	flagged  []mailstore.UID // their flags may differ from what the client knows
-	fresh    mailstore.UIDSet
-	changed  mailstore.UIDSet // those and all whose MODSEQ is another
-	keywords bool             // there are keywords it did not know
+	flagged []mailstore.UID // their flags may differ from what the client knows
+	fresh   mailstore.UIDSet
+	changed mailstore.UIDSet // those and all whose MODSEQ is another
 }
 
 // viewOf makes the view of a mailbox at one moment.
@@ -124,6 +123,9 @@ func (v *view) turn(lo, hi int) {
 	}
 	v.lacks(wanted, there)
 }
+
+// missed says that the last look did not find all, or could not be had.
+func (v *view) missed() bool { return v.behind || v.looked.IsZero() }
 
 // lacks notes that of some messages not all are there any more.
 func (v *view) lacks(wanted mailstore.UIDSet, got int) { v.behind = v.behind || got < wanted.Len() }
@@ -189,8 +191,6 @@ func (v *view) read(ctx context.Context, s *mailstore.Store, o mailstore.Owner) 
 	if c.Modseq > v.since {
 		err = v.take(c, &n)
 	}
-	n.keywords = v.flags.keywords > v.spoken
-	v.spoken = v.flags.keywords
 	return n, err
 }
 
