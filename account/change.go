@@ -230,21 +230,16 @@ func (b *Book) SetCatchAll(ctx context.Context, id ID, domain string, on bool) (
 	})
 }
 
-// tries bounds how often a change is begun anew because another process was faster.
-const tries = 16
-
 // change reads an account, edits a copy and writes it back, one at a time. edit may be
 // called more than once, and its error ends it.
 func (b *Book) change(ctx context.Context, id ID, edit func(*Account) error) (a Account, err error) {
 	b.write.Lock()
 	defer b.write.Unlock()
 	var fewer bool
-	for range tries {
-		if a, fewer, err = b.edited(ctx, id, edit); !errors.Is(err, ErrConflict) {
-			break
-		}
-	}
-	if err != nil {
+	if err := Anew(ctx, func() (bool, error) {
+		a, fewer, err = b.edited(ctx, id, edit)
+		return errors.Is(err, ErrConflict), err
+	}); err != nil {
 		return Account{}, err
 	}
 	b.watched.review(a)

@@ -237,14 +237,14 @@ func (d *Desk) Forget(ctx context.Context, id account.ID) error {
 // stays: it opens by passphrase and kit as before, and not by passkey.
 func (d *Desk) ForgetFactors(ctx context.Context, id account.ID) error {
 	d.start()
-	for range tries {
+	return account.Anew(ctx, func() (overtaken bool, err error) {
 		r, err := d.Store.Record(ctx, id)
 		if err != nil {
-			return err
+			return false, err
 		}
 		s := &state{id: id, revision: r.Revision + 1}
 		if err := json.Unmarshal(r.Keys, &s.keys); err != nil {
-			return fmt.Errorf("sign-in of account %s is damaged", id)
+			return false, fmt.Errorf("sign-in of account %s is damaged", id)
 		}
 		if old, err := d.decode(r); err == nil {
 			s.History = old.History
@@ -255,14 +255,14 @@ func (d *Desk) ForgetFactors(ctx context.Context, id account.ID) error {
 			s.Version++
 		}
 		if r, err = d.encode(s); err != nil {
-			return err
+			return false, err
 		}
-		if err = d.Store.Put(ctx, r); !errors.Is(err, ErrConflict) {
-			d.ended(id, []string{""}, nil)
-			return err
+		if err = d.Store.Put(ctx, r); errors.Is(err, ErrConflict) {
+			return true, err
 		}
-	}
-	return ErrConflict
+		d.ended(id, []string{""}, nil)
+		return false, err
+	})
 }
 
 // WriteDown writes down what waits in memory: tries that failed.

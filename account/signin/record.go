@@ -146,37 +146,33 @@ func (d *Desk) read(ctx context.Context, id account.ID) (*state, error) {
 	return d.decode(r)
 }
 
-// tries bounds how often a change is begun anew because somebody else was faster.
-const tries = 16
-
 // change reads an account's state, edits it and writes it back; edit may be called
 // more than once, and its error ends it.
-func (d *Desk) change(ctx context.Context, id account.ID, edit func(*state) error) (*state, error) {
-	for range tries {
-		s, err := d.read(ctx, id)
-		if err != nil {
-			return nil, err
+func (d *Desk) change(ctx context.Context, id account.ID, edit func(*state) error) (s *state, err error) {
+	err = account.Anew(ctx, func() (overtaken bool, err error) {
+		if s, err = d.read(ctx, id); err != nil {
+			return false, err
 		}
 		before := sessionIDs(s)
 		d.prune(s)
 		if err := edit(s); err != nil {
-			return nil, err
+			return false, err
 		}
 		s.revision++
 		r, err := d.encode(s)
 		if err != nil {
-			return nil, err
+			return false, err
 		}
-		err = d.Store.Put(ctx, r)
-		if err == nil {
-			d.ended(id, before, sessionIDs(s))
-			return s, nil
+		if err := d.Store.Put(ctx, r); err != nil {
+			return errors.Is(err, ErrConflict), fmt.Errorf("write sign-in of account %s: %w", id, err)
 		}
-		if !errors.Is(err, ErrConflict) {
-			return nil, fmt.Errorf("write sign-in of account %s: %w", id, err)
-		}
+		d.ended(id, before, sessionIDs(s))
+		return false, nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("write sign-in of account %s: %w", id, ErrConflict)
+	return s, nil
 }
 
 func sessionIDs(s *state) (ids []string) {
