@@ -24,6 +24,7 @@ var floors = map[string]int{
 	"cmd":                  6,
 	"webmail":              5,
 	"storage":              5,
+	"move/live":            5,
 	"smtp/inbound":         4,
 	"smtp/outbound":        4,
 	"smtp/submission":      4,
@@ -63,7 +64,7 @@ var blind = map[string][]string{
 }
 
 // supports are packages made for tests; nothing but tests imports them.
-var supports = []string{"storagetest", "faultfs", "memindex", "dnstest", "memqueue", "roomtest", "pgtest", "s3test", "limittest", "relaytest", "natstest", "corpustest"}
+var supports = []string{"storagetest", "faultfs", "memindex", "dnstest", "memqueue", "roomtest", "pgtest", "s3test", "limittest", "relaytest", "natstest"}
 
 func room(pkg string) (name string, floor int, ok bool) {
 	for p := pkg; p != "."; p = filepath.Dir(p) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"sealpost/filestore"
 	"sealpost/mailstore"
 )
 
@@ -45,8 +46,44 @@ func (m *Move) BringBack(ctx context.Context, o mailstore.Owner, back Journal) (
 		return done, err
 	}
 	home := &Move{From: m.To, To: m.From, Journal: back, Workers: m.Workers, Tell: m.Tell}
-	if done, err = home.heavy(ctx, o); err != nil {
+	if err = m.stillHere(ctx, o, back); err == nil {
+		done, err = home.heavy(ctx, o)
+	}
+	if err != nil {
 		return done, fmt.Errorf("account %s: %w", o, err)
 	}
 	return done, m.Journal.SetStage(ctx, o, Begun, Digest{})
+}
+
+// stillHere has a way back know the blobs that were left here: they are not copied again.
+func (m *Move) stillHere(ctx context.Context, o mailstore.Owner, back Journal) error {
+	var left []filestore.ID
+	keep := func() error {
+		went, err := m.Journal.Copies(ctx, left)
+		if err != nil {
+			return err
+		}
+		var home []Copied
+		for _, c := range went {
+			if c.To != (filestore.ID{}) && !c.Lost {
+				home = append(home, Copied{From: c.To, To: c.From, Sum: c.Sum, At: c.At})
+			}
+		}
+		left = left[:0]
+		return back.Keep(ctx, home)
+	}
+	for r, err := range m.From.Heavy(ctx, o) {
+		if err != nil {
+			return err
+		}
+		for _, ref := range Blobs(r) {
+			left = append(left, ref.ID)
+		}
+		if len(left) >= groupBlobs {
+			if err := keep(); err != nil {
+				return err
+			}
+		}
+	}
+	return keep()
 }

@@ -12,6 +12,7 @@ import (
 	indextest "sealpost/mailstore/storagetest"
 	"sealpost/move/carry"
 	"sealpost/move/carry/storagetest"
+	livetest "sealpost/move/live/storagetest"
 	"sealpost/storage/bolt"
 )
 
@@ -46,6 +47,7 @@ func TestCarried(t *testing.T) {
 	}
 	for name, suite := range map[string]func(*testing.T, storagetest.Open){
 		"index": storagetest.Index, "cabinet": storagetest.Cabinet, "drive": storagetest.Drive, "accounts": storagetest.Accounts,
+		"index while written": livetest.Index, "cabinet while written": livetest.Cabinet, "drive while written": livetest.Drive,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

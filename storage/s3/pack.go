@@ -12,18 +12,16 @@ import (
 
 // packer packs what several Puts of one rule have in small blobs at the same time. A pack is
 // sent when it is full, or when its first blob has waited a little, and while several are
-// under way already it waits for one of them: the busier it is the fuller packs become. Who
-// is alone does not wait.
+// under way already it waits for one of them: the busier it is the fuller packs become.
 type packer struct {
-	b       *Blobs
-	rule    *rule
-	wake    chan struct{}
-	full    chan struct{}
-	stop    chan struct{}
-	over    chan struct{}  // closed when run has ended
-	flight  chan struct{}  // a place for each pack under way
-	flying  sync.WaitGroup // packs under way
-	company bool           // the last pack was of several Puts; run's own
+	b      *Blobs
+	rule   *rule
+	wake   chan struct{}
+	full   chan struct{}
+	stop   chan struct{}
+	over   chan struct{}  // closed when run has ended
+	flight chan struct{}  // a place for each pack under way
+	flying sync.WaitGroup // packs under way
 
 	mu     sync.Mutex
 	queue  []*wish
@@ -141,7 +139,6 @@ func (p *packer) run(ctx context.Context) {
 		for p.gather(stopped) {
 			p.flight <- struct{}{}
 			group := p.take()
-			p.company = len(group) > 1
 			p.flying.Go(func() {
 				defer func() { <-p.flight }()
 				p.grant(ctx, group)
@@ -155,7 +152,7 @@ func (p *packer) gather(stopped bool) bool {
 	p.mu.Lock()
 	waiting, octets := len(p.queue), p.octets
 	p.mu.Unlock()
-	if waiting == 0 || stopped || octets >= p.b.o.Pack || p.alone() {
+	if waiting == 0 || stopped || octets >= p.b.o.Pack {
 		return waiting > 0
 	}
 	t := time.NewTimer(p.b.o.Wait)
@@ -176,11 +173,6 @@ func (p *packer) gather(stopped bool) bool {
 		}
 	}
 }
-
-// alone says that nobody is likely to come within the wait: nothing is under way, so nobody
-// stores at the same time, and nobody did when the last pack went. Of many who store one
-// mail after the other nothing is under way for a moment either, but they come together again.
-func (p *packer) alone() bool { return len(p.flight) == 0 && !p.company }
 
 // take returns the next pack's wishes, without those that nobody waits for.
 func (p *packer) take() (group []*wish) {

@@ -37,7 +37,7 @@ import (
 type Options struct {
 	Small   int           // larger blobs become objects of their own, octets; 1 MiB, at most that
 	Pack    int           // a pack is sent when it has that many octets; 8 MiB, at most that
-	Wait    time.Duration // or when its first blob has waited that long for company; 10 ms
+	Wait    time.Duration // or when its first blob has waited that long; 10 ms
 	Packs   int           // that are sent at once, for each rule; 4
 	Large   int           // Puts at once that hold more than 64 KiB, others wait; 16
 	Try     time.Duration // one request's time, and a second more for each MiB; 10 s

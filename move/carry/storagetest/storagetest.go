@@ -340,21 +340,21 @@ func (w driven) Left(ctx context.Context, before time.Time) (all []drive.Left, e
 	return all, err
 }
 
-// plainLink has one kind of nothing only, whichever engine it is from.
-func plainLink(l drive.Link) drive.Link {
+// PlainLink has one kind of nothing only, whichever engine it is from.
+func PlainLink(l drive.Link) drive.Link {
 	l.Box, l.KDF, l.Check = append([]byte{}, l.Box...), append([]byte{}, l.KDF...), append([]byte{}, l.Check...)
 	return l
 }
 
 func (w driven) Link(ctx context.Context, id drive.ID) (l drive.Link, err error) {
 	w.read(func(x *carry.End) { l, err = x.Drive.Link(ctx, id) })
-	return plainLink(l), err
+	return PlainLink(l), err
 }
 
 func (w driven) Links(ctx context.Context, o drive.Owner) (all []drive.Link, err error) {
 	w.read(func(x *carry.End) { all, err = x.Drive.Links(ctx, o) })
 	for i := range all {
-		all[i] = plainLink(all[i])
+		all[i] = PlainLink(all[i])
 	}
 	return all, err
 }
