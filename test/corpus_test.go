@@ -8,18 +8,25 @@ import (
 	"path/filepath"
 	"testing"
 
-	"sealpost/mail/corpustest"
 	"sealpost/pgp/pgptest"
 )
 
 // corpus is the folder of real mail, which is never part of this repository.
 func corpus(t *testing.T) string {
 	t.Helper()
-	if list, there := corpustest.Find("MANIFEST.tsv"); there {
-		return filepath.Dir(list)
+	dir := os.Getenv("SEALPOST_CORPUS")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "shared", "corpus")
 	}
-	t.Logf("no corpus of real mail (set SEALPOST_CORPUS): the small mails of testdata stand in")
-	return filepath.Join("testdata", "mails")
+	dir, err := filepath.Abs(dir) // commands stand elsewhere
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "MANIFEST.tsv")); err != nil {
+		t.Logf("no corpus of real mail (set SEALPOST_CORPUS): the small mails of testdata stand in")
+		return filepath.Join("testdata", "mails")
+	}
+	return dir
 }
 
 // eachMail visits what one person may be sent who has no other's key.

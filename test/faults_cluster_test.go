@@ -91,6 +91,12 @@ var faultsCluster = []fault{
 	{"D13", "move/carry/blobs.go", "if err == nil && arrived.sum != sums[i].sum {", "if err == nil && arrived.id != ids[i] {", "./storage/bolt", "^TestMoveReadsBack$", ""},
 	{"D13", "cmd/sealpost/engines.go", "if err := e.unmoved(ctx, settings.Data); err != nil {", "if err := ctx.Err(); err != nil {", "./cmd/sealpost", "^TestMigrateUndone$", ""},
 	{"D12", "move/carry/move.go", "case books.Open || err == nil:\n\t\treturn ErrStands", "case books.Open || err == nil:\n\t\treturn nil", "./storage/bolt", "^TestMove$", ""},
+	{"D13", "move/live/gate.go", "if g.shut == nil {", "if g.shut == nil || r.at(o) == From {", "./storage/bolt", "^TestLiveGate$", ""},
+	{"D13", "move/live/gate.go", "if g.writers == 0 {\n\t\tr.mu.Unlock()", "if g.writers >= 0 {\n\t\tr.mu.Unlock()", "./storage/bolt", "^TestLiveWaitsForWriters$", ""},
+	{"D13", "move/live/mover.go", "carry.Served, carry.Digest{}); err == nil {", "carry.Served, carry.Digest{}); err == nil || ctx.Err() == nil {", "./storage/bolt", "^TestLiveDurable$", ""},
+	{"D13", "move/live/gate.go", "served, err := settle(context.WithoutCancel(ctx))", "served, err := true, ctx.Err()", "./storage/bolt", "^TestLiveMover$", ""},
+	{"D13", "move/live/brought.go", "case at != s:", "case at == s:", "./storage/bolt", "^TestLivePutBefore$", ""},
+	{"D13", "cmd/sealpost/serve_moving.go", "live.New(m.From, m.To, there, log)", "live.New(m.From, m.To, there[:0], log)", "./cmd/sealpost", "^TestServeMovingKilled$", ""},
 	{"order", "storage/postgres/ask.go", "from owners where owner = $1 for update`", "from owners where owner = $1`", "./test/cluster", "^TestClusterOrder$", ""},
 	{"order", "storage/postgres/ask.go", "from owners where owner = $1 for update`", "from owners where owner = $1`", "./storage/postgres", "^TestStandbyAway$", ""},
 }

@@ -62,6 +62,9 @@ func makeBackup(ctx context.Context, o *office, w wantedBackup, tell func(step))
 	if o.folder == nil {
 		return backup.Report{}, errClustered
 	}
+	if o.moving != nil {
+		return backup.Report{}, errors.New("accounts are moving to another installation, and no backup has both: make one when they are there, or with the move taken back")
+	}
 	r, err := backup.Make(ctx, backup.Source{
 		Index: o.folder.index,
 		Blobs: o.folder.blobs,

@@ -46,6 +46,7 @@ type engines struct {
 
 	folder  *folder  // nil in a cluster
 	cluster *cluster // nil on one machine
+	moving  *moving  // nil unless accounts move to another installation while this one is served
 	close   []func() error
 }
 

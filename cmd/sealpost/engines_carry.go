@@ -28,7 +28,7 @@ const (
 
 // unmoved refuses to serve what is moved.
 func (e *engines) unmoved(ctx context.Context, data string) error {
-	what, err := e.moving(ctx, data)
+	what, err := e.moveState(ctx, data)
 	switch {
 	case err != nil || what == "":
 		return err
@@ -37,10 +37,10 @@ func (e *engines) unmoved(ctx context.Context, data string) error {
 	case what == moveArriving:
 		return errors.New("not all is here yet that sealpost migrate moves here: run it again, or with --undo")
 	}
-	return errors.New("sealpost migrate has begun to move this away: run it again, or with --undo")
+	return errors.New("a move of this to another installation has begun: sealpost migrate goes on with it, sealpost serve --moving-to does so while it serves, and sealpost migrate --undo takes it back")
 }
 
-func (e *engines) moving(ctx context.Context, data string) (string, error) {
+func (e *engines) moveState(ctx context.Context, data string) (string, error) {
 	if e.cluster != nil {
 		return e.cluster.known.Moving(ctx)
 	}

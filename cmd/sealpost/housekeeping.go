@@ -49,12 +49,12 @@ func (s *server) tidy(ctx context.Context) {
 	if s.cluster != nil {
 		healed = s.heal(ctx)
 	}
-	swept, err := s.store.Sweep(ctx, s.grace())
+	swept, err := s.sweep(ctx)
 	if err == nil {
 		var more int
 		more, err = s.vault.tidy(ctx)
 		swept += more
-		err = errors.Join(err, healed, s.sorting.Tidy(ctx), s.desk.Tidy(ctx), s.endParcels(ctx), s.tidyFiles(ctx), s.compact(ctx, worthwhile), s.countBlobs(ctx))
+		err = errors.Join(err, healed, s.sorting.Tidy(ctx), s.desk.Tidy(ctx), s.endParcels(ctx), s.tidyFiles(ctx), s.tidyBlobs(ctx))
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -63,6 +63,23 @@ func (s *server) tidy(ctx context.Context) {
 	case swept > 0:
 		s.log.Info("blobs that no mail points at are removed", "count", swept, "took", time.Since(start))
 	}
+}
+
+// sweep removes blobs that nothing points at; none while accounts move, when some are pointed at soon
+// that lie at another end, and what was left behind must stay.
+func (s *server) sweep(ctx context.Context) (int, error) {
+	if s.moving != nil {
+		return 0, nil
+	}
+	return s.store.Sweep(ctx, s.grace())
+}
+
+// tidyBlobs gives back space and counts what is kept; accounts that move are in the way of neither for ever.
+func (s *server) tidyBlobs(ctx context.Context) error {
+	if s.moving != nil {
+		return nil
+	}
+	return errors.Join(s.compact(ctx, worthwhile), s.countBlobs(ctx))
 }
 
 // keepNode does what each node does for itself.

@@ -156,13 +156,16 @@ func (s *site) serve(t testing.TB) *server {
 
 func (s *site) serveSaying(t testing.TB, log *slog.Logger, level *slog.LevelVar) *server {
 	t.Helper()
+	return s.serveOn(t, log, occasions{level: level})
+}
+
+func (s *site) serveOn(t testing.TB, log *slog.Logger, on occasions) *server {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	ready, ended := make(chan *server, 1), make(chan error, 1)
 	go func() {
-		ended <- serve(ctx, s.settings, log, occasions{
-			level: level,
-			ready: func(s *server) error { ready <- s; return nil },
-		})
+		on.ready = func(s *server) error { ready <- s; return nil }
+		ended <- serve(ctx, s.settings, log, on)
 	}()
 	t.Cleanup(func() {
 		stop()

@@ -49,7 +49,7 @@ func (s *server) askedPlainly(host string) bool {
 func (s *server) metrics(ctx context.Context) []byte {
 	e := new(exposition)
 	for _, measure := range []func(context.Context, *exposition){
-		measureProcess, s.measureState, s.measureKeys, s.measureDoors, s.measureInbound, s.measureSubmission, s.measureQueue, s.measureReports, s.measureNode,
+		measureProcess, s.measureState, s.measureKeys, s.measureDoors, s.measureInbound, s.measureSubmission, s.measureQueue, s.measureReports, s.measureNode, s.measureMove,
 	} {
 		measure(ctx, e)
 	}

@@ -170,7 +170,7 @@ func TestMetricsAfterCrash(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	next, err := newServer(t.Context(), s.settings, slog.New(slog.DiscardHandler))
+	next, err := newServer(t.Context(), s.settings, slog.New(slog.DiscardHandler), openEngines)
 	if err != nil {
 		t.Fatal(err)
 	}

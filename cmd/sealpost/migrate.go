@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"time"
 
@@ -20,7 +21,8 @@ type migrateCommand struct {
 func (cmd migrateCommand) Help() string {
 	return "Moves accounts between the data folder of one machine and PostgreSQL with buckets, either way, one after the other: " +
 		"mailboxes with their UIDs and MODSEQs, keys, passwords, sessions, files, links, rules. What arrived is read back and compared " +
-		"before an account counts as moved. No server runs at either end meanwhile, but where single addresses move into a cluster, its nodes may.\n\n" +
+		"before an account counts as moved. No server runs at either end meanwhile, but where single addresses move into a cluster, its nodes may. " +
+		"sealpost serve --moving-to does most of it while it serves, and leaves seconds of it to this.\n\n" +
 		"Broken off anywhere, run it again: it goes on where it was. Until it has ended, neither end can be served. " +
 		"When all was moved nothing is removed here; of single addresses it is, when they are there."
 }
@@ -52,7 +54,7 @@ func (cmd migrateCommand) Run(ctx context.Context, c console) (err error) {
 	}
 	r := &relocation{settings: from, other: to, fromData: from.Data, toData: to.Data, bar: newBar(c), c: c}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	if err := r.open(ctx, from, to); err != nil {
+	if err := r.open(ctx, from, to, slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}
 	begun := time.Now()
@@ -80,11 +82,11 @@ func apart(from, to config.Config) error {
 }
 
 // open opens both ends, without the doors.
-func (r *relocation) open(ctx context.Context, from, to config.Config) (err error) {
-	if r.from, err = openEnd(ctx, from); err != nil {
+func (r *relocation) open(ctx context.Context, from, to config.Config, log *slog.Logger) (err error) {
+	if r.from, err = openEnd(ctx, from, log); err != nil {
 		return fmt.Errorf("open what is moved: %w", err)
 	}
-	if r.to, err = openEnd(ctx, to); err != nil {
+	if r.to, err = openEnd(ctx, to, log); err != nil {
 		return fmt.Errorf("open where it moves to: %w", err)
 	}
 	if err := errors.Join(r.from.alone(ctx), r.to.placeBy(r.from.accounts, to.S3.Rules)); err != nil {

@@ -15,14 +15,14 @@ import (
 )
 
 // openEnd opens the engines of an installation whatever it says of a move.
-func openEnd(ctx context.Context, settings config.Config) (*engines, error) {
+func openEnd(ctx context.Context, settings config.Config, log *slog.Logger) (*engines, error) {
 	if err := prepareFolder(settings.Data); err != nil {
 		return nil, fmt.Errorf("prepare data folder: %w", err)
 	}
 	if err := os.MkdirAll(settings.Spool.Folder, 0o700); err != nil {
 		return nil, fmt.Errorf("make spool folder: %w", err)
 	}
-	e, err := openAnyEngines(ctx, settings, slog.New(slog.DiscardHandler))
+	e, err := openAnyEngines(ctx, settings, log)
 	if inUse(err) {
 		return nil, fmt.Errorf("%w: stop the server on %s first", err, settings.Data)
 	}

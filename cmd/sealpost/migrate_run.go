@@ -18,6 +18,7 @@ import (
 // relocated is what a move came to.
 type relocated struct {
 	accounts, before int // moved now, and by runs before
+	served           int // of those moved now: who was served there already
 	carry.Moved
 	waiting, textless int64 // mail that waits to leave, and what of it has lost its text
 	whole             bool
@@ -58,13 +59,23 @@ func (r *relocation) run(ctx context.Context, addresses []string) (sum relocated
 		r.bar.show(step{What: "moving mail", Done: sent, Of: total})
 	}
 	for _, o := range ids {
+		stage, _, err := r.journal.Stage(ctx, o)
+		if err != nil {
+			return sum, err
+		}
 		done, err := m.Account(ctx, o)
 		if err != nil {
 			return sum, err
 		}
 		sum.count(done)
+		if stage == carry.Served {
+			sum.served++
+		}
 	}
 	if sum.whole {
+		if err := r.removeGone(ctx, ids); err != nil {
+			return sum, err
+		}
 		return sum, r.finish(ctx, m, &sum)
 	}
 	return sum, r.leave(ctx, m, ids)
@@ -81,7 +92,7 @@ func (s *relocated) count(done carry.Moved) {
 
 // over says whether all was moved before, and ends what a crash left of the end of it.
 func (r *relocation) over(ctx context.Context) (bool, error) {
-	what, err := r.from.moving(ctx, r.fromData)
+	what, err := r.from.moveState(ctx, r.fromData)
 	if err != nil || what != moveLeft {
 		return false, err
 	}
@@ -137,7 +148,7 @@ func (r *relocation) wasHere(ctx context.Context, a account.Account, address str
 // begin keeps both ends from being served. An installation that all is moved to is empty.
 func (r *relocation) begin(ctx context.Context, whole bool) error {
 	if whole {
-		what, err := r.to.moving(ctx, r.toData)
+		what, err := r.to.moveState(ctx, r.toData)
 		if err != nil {
 			return err
 		}
@@ -200,6 +211,26 @@ func (r *relocation) queue(ctx context.Context, m *carry.Move, q *queue.Queue, f
 	return err
 }
 
+// removeGone removes there what came of accounts that were removed here since, while a server moved them.
+func (r *relocation) removeGone(ctx context.Context, ids []mailstore.Owner) error {
+	begun, err := r.journal.Owners(ctx)
+	if err != nil {
+		return err
+	}
+	for _, o := range begun {
+		if _, is := slices.BinarySearch(ids, o); is {
+			continue
+		}
+		if err := r.to.end().Rows.Remove(ctx, o); err != nil {
+			return err
+		}
+		if err := r.journal.SetStage(ctx, o, carry.Here, carry.Digest{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // leave removes single accounts here when all of them are there.
 func (r *relocation) leave(ctx context.Context, m *carry.Move, ids []mailstore.Owner) error {
 	for _, o := range ids {
@@ -215,7 +246,7 @@ func (r *relocation) leave(ctx context.Context, m *carry.Move, ids []mailstore.O
 
 // undo takes back what was not finished.
 func (r *relocation) undo(ctx context.Context, whole bool) error {
-	what, err := r.from.moving(ctx, r.fromData)
+	what, err := r.from.moveState(ctx, r.fromData)
 	if err != nil {
 		return err
 	}
@@ -227,12 +258,15 @@ func (r *relocation) undo(ctx context.Context, whole bool) error {
 	if err != nil {
 		return err
 	}
+	if err := r.bringBack(ctx, m, ids); err != nil {
+		return err
+	}
 	for _, o := range ids {
 		if err := m.Undo(ctx, o); err != nil {
 			return err
 		}
 	}
-	if there, err := r.to.moving(ctx, r.toData); err != nil || there == moveArriving {
+	if there, err := r.to.moveState(ctx, r.toData); err != nil || there == moveArriving {
 		if err := errors.Join(err, r.to.setMoving(ctx, r.toData, "")); err != nil {
 			return err
 		}
@@ -253,6 +287,9 @@ func (s relocated) tell(c console, cmd migrateCommand, took time.Duration) error
 	fmt.Fprintf(c.Out, "Moved %s, %s and %s in %s.\n", counting(int64(s.accounts), "account"), counting(s.Messages, "message"), counting(s.Blobs, "blob"), took.Round(10*time.Millisecond))
 	if s.before > 0 {
 		fmt.Fprintf(c.Out, "  %s were there already.\n", counting(int64(s.before), "account"))
+	}
+	if s.served > 0 {
+		fmt.Fprintf(c.Out, "  %s had been served there while they moved.\n", counting(int64(s.served), "account"))
 	}
 	if s.waiting > 0 {
 		fmt.Fprintf(c.Out, "  %s waits to leave, there.\n", counting(s.waiting, "mail"))

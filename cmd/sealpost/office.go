@@ -44,13 +44,20 @@ type office struct {
 }
 
 func openOffice(ctx context.Context, settings config.Config, log *slog.Logger) (*office, error) {
+	return openOfficeOn(ctx, settings, log, openEngines)
+}
+
+// opener opens what an office stands on.
+type opener func(context.Context, config.Config, *slog.Logger) (*engines, error)
+
+func openOfficeOn(ctx context.Context, settings config.Config, log *slog.Logger, open opener) (*office, error) {
 	if err := prepareFolder(settings.Data); err != nil {
 		return nil, fmt.Errorf("prepare data folder: %w", err)
 	}
 	if err := os.MkdirAll(settings.Spool.Folder, 0o700); err != nil {
 		return nil, fmt.Errorf("make spool folder: %w", err)
 	}
-	e, err := openEngines(ctx, settings, log)
+	e, err := open(ctx, settings, log)
 	if err != nil {
 		return nil, err
 	}

@@ -352,7 +352,15 @@ func firstPort(listen []string) int {
 
 // healthy says whether mail can be taken: the index answers.
 func (o *office) healthy(ctx context.Context) error {
-	_, err := o.store.Index.Usage(ctx, mailstore.Owner("nobody"))
+	err := answers(ctx, o.store.Index)
+	if o.moving != nil {
+		err = errors.Join(err, answers(ctx, o.moving.to.index))
+	}
+	return err
+}
+
+func answers(ctx context.Context, x mailstore.Index) error {
+	_, err := x.Usage(ctx, mailstore.Owner("nobody"))
 	if errors.Is(err, mailstore.ErrNoOwner) {
 		return nil
 	}

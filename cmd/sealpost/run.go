@@ -91,6 +91,7 @@ type occasions struct {
 	prepare func(context.Context, *office) error // before the doors open
 	ready   func(*server) error                  // once everything answers
 	level   *slog.LevelVar                       // of the log, to change it; nil: it stays
+	open    opener                               // of the engines; nil: as the settings say
 }
 
 // serve runs a server until a signal or the end of ctx.
@@ -99,7 +100,10 @@ func serve(ctx context.Context, settings config.Config, log *slog.Logger, on occ
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
 
-	s, err := newServer(ctx, settings, log)
+	if on.open == nil {
+		on.open = openEngines
+	}
+	s, err := newServer(ctx, settings, log, on.open)
 	if err != nil {
 		return err
 	}
@@ -141,10 +145,10 @@ func serve(ctx context.Context, settings config.Config, log *slog.Logger, on occ
 }
 
 // newServer builds everything once.
-func newServer(ctx context.Context, settings config.Config, log *slog.Logger) (*server, error) {
+func newServer(ctx context.Context, settings config.Config, log *slog.Logger, open opener) (*server, error) {
 	s := &server{began: time.Now(), failed: make(chan error, 1), leaving: make(chan struct{}, 1), resolver: newResolver(settings.DNS)}
 	var err error
-	if s.office, err = openOffice(ctx, settings, log); err != nil {
+	if s.office, err = openOfficeOn(ctx, settings, log, open); err != nil {
 		return nil, err
 	}
 	s.live.held = settings
@@ -299,6 +303,7 @@ func (s *server) openDoors(ctx context.Context) error {
 	s.running.Go(func() { s.keepNode(ctx) })
 	s.running.Go(func() { s.alone(ctx, jobHouse, s.keepHouse) })
 	s.running.Go(func() { s.keepRemote(ctx) })
+	s.running.Go(func() { s.moveAway(ctx) })
 	s.running.Go(func() { s.followKeys(ctx, lookAgain) })
 	s.running.Go(func() { forget(ctx) })
 	s.running.Go(func() { s.hours.run(ctx) })

@@ -9,11 +9,15 @@ import (
 	"sealpost/config"
 )
 
-type serveCommand struct{ settingsFile }
+type serveCommand struct {
+	settingsFile
+	MovingTo string `name:"moving-to" placeholder:"SETTINGS" type:"existingfile" help:"Move all accounts to that other installation while they are served here, as sealpost migrate does without a server; it ends the move."`
+}
 
 func (cmd serveCommand) Help() string {
 	return "Runs until SIGTERM or SIGINT: then it finishes what it accepted, says goodbye to mail clients and stops. " +
-		"A second signal stops at once. SIGHUP does what sealpost reload does: domains, keys, certificate and log level are taken up at once."
+		"A second signal stops at once. SIGHUP does what sealpost reload does: domains, keys, certificate and log level are taken up at once.\n\n" +
+		"With --moving-to, accounts go to another installation one after the other while they are served: docs/moving.md. When all are there it says so; stop it then, and run sealpost migrate."
 }
 
 func (cmd serveCommand) Run(ctx context.Context, c console) error {
@@ -28,7 +32,13 @@ func (cmd serveCommand) Run(ctx context.Context, c console) error {
 		return err
 	}
 	level := new(slog.LevelVar)
-	err = serve(ctx, settings, logger(settings.Log, c.Err, level), occasions{level: level})
+	on := occasions{level: level}
+	if cmd.MovingTo != "" {
+		if on.open, err = openMoving(cmd.MovingTo); err != nil {
+			return err
+		}
+	}
+	err = serve(ctx, settings, logger(settings.Log, c.Err, level), on)
 	if inUse(err) {
 		return fmt.Errorf("the data folder %s is in use: a server or a command is running on it", settings.Data)
 	}

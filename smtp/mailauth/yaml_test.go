@@ -2,17 +2,29 @@ package mailauth_test
 
 import (
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
-
-	"sealpost/mail/corpustest"
 )
 
-// corpusFile is one of the auth samples; tests that need it say so and skip.
+// corpus is the folder of auth samples; tests that need it say so and skip.
+func corpus(t testing.TB, name string) string {
+	t.Helper()
+	dir := os.Getenv("SEALPOST_CORPUS")
+	if dir == "" {
+		dir = "../../../shared/corpus"
+	}
+	path := filepath.Join(dir, "auth", name)
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("no corpus: %v", err)
+	}
+	return path
+}
+
 func corpusFile(t testing.TB, name string) string {
 	t.Helper()
-	b, err := os.ReadFile(corpustest.Path(t, "auth", name))
+	b, err := os.ReadFile(corpus(t, name))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,16 +18,13 @@ import (
 	"sealpost/test/ordering"
 )
 
-var (
-	long  = flag.Bool("long", false, "break a cluster for ten minutes, and have nodes sleep for a minute")
-	given = flag.Uint64("seed", 5, "of TestClusterOrder without -long")
-)
+var long = flag.Bool("long", false, "break a cluster for ten minutes, and have nodes sleep for a minute")
 
 // TestClusterOrder: clients of one account go from node to node while processes are killed and
 // sleep, and what they were all told keeps IMAP's order (docs/ordering.md).
 func TestClusterOrder(t *testing.T) {
 	c := openTest(t, options{})
-	seed, lasts, sleep := *given, 15*time.Second, 3*time.Second
+	seed, lasts, sleep := uint64(5), 15*time.Second, 3*time.Second
 	if *long {
 		seed, lasts, sleep = uint64(time.Now().UnixNano()), 10*time.Minute, time.Minute
 	}

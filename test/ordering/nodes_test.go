@@ -38,10 +38,7 @@ import (
 	"sealpost/test/plain"
 )
 
-var (
-	long  = flag.Bool("long", false, "run for minutes, with other seeds")
-	given = flag.Uint64("seed", 3, "of TestOrderInTrouble without -long")
-)
+var long = flag.Bool("long", false, "run for minutes, with other seeds")
 
 // gateway is the S3 server of all tests.
 var gateway struct {

@@ -52,17 +52,11 @@ func entries(s service) {
 			return nil, err
 		}
 		c := collector{numbers: map[string]int{}, out: Entries{
-			Modseq: uint64(b.Modseq), Complete: true, UIDs: []uint32{}, FlagSets: [][]string{}, Gone: []uint32{},
+			Modseq: uint64(b.Modseq), Complete: in.Since == 0 || mailstore.Modseq(in.Since) >= b.Floor,
+			UIDs: []uint32{}, FlagSets: [][]string{}, Gone: []uint32{},
 		}}
 		if err := c.read(s.Store.Index.Entries(ctx, owner(ctx), b.ID, mailstore.Modseq(in.Since)), in); err != nil {
 			return nil, err
-		}
-		if in.Since > 0 {
-			after, err := s.box(ctx, in.Mailbox) // behind them: expunges that were among them may be forgotten since
-			if err != nil {
-				return nil, err
-			}
-			c.out.Complete = mailstore.Modseq(in.Since) >= after.Floor
 		}
 		if err := c.fill(s.Store.Index.Mails(ctx, owner(ctx), b.ID, c.uids)); err != nil {
 			return nil, err

@@ -2,10 +2,8 @@ package api
 
 import (
 	"bytes"
-	"context"
 	"encoding/hex"
 	"fmt"
-	"iter"
 	"net/http"
 	"reflect"
 	"slices"
@@ -117,45 +115,6 @@ func TestEntries(t *testing.T) {
 		if rec := w.ask("GET", fmt.Sprintf("/mailboxes/%d/entries?%s", inbox.ID, bad), nil, w.as); rec.Code != 422 {
 			t.Errorf("%s: %d", bad, rec.Code)
 		}
-	}
-}
-
-// forgetful forgets expunges in the moment before entries are read.
-type forgetful struct {
-	mailstore.Index
-	floor mailstore.Modseq
-	read  bool
-}
-
-func (f *forgetful) Entries(ctx context.Context, o mailstore.Owner, b mailstore.MailboxID, since mailstore.Modseq) iter.Seq2[mailstore.Entry, error] {
-	f.read = true
-	return f.Index.Entries(ctx, o, b, since)
-}
-
-func (f *forgetful) Mailboxes(ctx context.Context, o mailstore.Owner) ([]mailstore.Mailbox, error) {
-	boxes, err := f.Index.Mailboxes(ctx, o)
-	for i := range boxes {
-		if f.read {
-			boxes[i].Floor = f.floor
-		}
-	}
-	return boxes, err
-}
-
-// Changes from which expunges were forgotten while they were asked for are not complete.
-func TestEntriesForgottenMeanwhile(t *testing.T) {
-	t.Parallel()
-	w := newMailWorld(t)
-	w.deliver("INBOX", plain)
-	inbox := w.mailbox("INBOX")
-	w.deliver("INBOX", strings.Replace(plain, "<1@", "<2@", 1))
-	index := &forgetful{Index: w.Store.Index, floor: mailstore.Modseq(inbox.Modseq) + 1}
-	w.Store.Index = index
-	if e := w.entries(inbox.ID, fmt.Sprintf("since=%d", inbox.Modseq)); e.Complete || !index.read {
-		t.Errorf("expunges were forgotten, and this is called complete: %+v", e)
-	}
-	if e := w.entries(inbox.ID, fmt.Sprintf("since=%d", index.floor)); !e.Complete {
-		t.Errorf("whoever knew more is told to begin anew: %+v", e)
 	}
 }
 
