@@ -22,6 +22,9 @@ type Importer struct {
 	To    pgp.Recipient
 	Look  mail.Limits
 	Now   func() time.Time
+	// Deliver, when it is set, stores messages in place of Store.DeliverAll, and knows by its
+	// success what Run tells done. There may be none to store, when all have failed.
+	Deliver func(ctx context.Context, ds []mailstore.Delivery, n int, failed []int) error
 	// Stop makes the source give up when Run has failed, even while it waits for more.
 	// nil: it never waits long.
 	Stop func()
@@ -128,14 +131,14 @@ func (im *Importer) store(ctx context.Context, queue <-chan *slot, done func(int
 	total := 0
 	for first := range queue {
 		part, told := gather(first, queue), len(r.Failed)
-		err := im.deliver(ctx, part, &r)
+		total += len(part)
+		err := im.deliver(ctx, part, total, &r)
 		for _, s := range part {
 			s.in.Mail.Close()
 		}
 		if err != nil {
 			return r, err
 		}
-		total += len(part)
 		if err := done(total, r.Failed[told:]); err != nil {
 			return r, err
 		}
@@ -162,9 +165,11 @@ func gather(first *slot, queue <-chan *slot) []*slot {
 	return part
 }
 
-func (im *Importer) deliver(ctx context.Context, part []*slot, r *Report) error {
+// deliver stores a part that ends with message n.
+func (im *Importer) deliver(ctx context.Context, part []*slot, n int, r *Report) error {
 	var ds []mailstore.Delivery
 	var bytes int64
+	told := len(r.Failed)
 	for _, s := range part {
 		switch {
 		case errors.Is(s.err, pgp.ErrNoKey), errors.Is(s.err, pgp.ErrRevoked), ctx.Err() != nil:
@@ -182,14 +187,21 @@ func (im *Importer) deliver(ctx context.Context, part []*slot, r *Report) error 
 			Box: cleanBox(s.in.Mailbox), Make: true, Sealed: s.sealed, Flags: cleanFlags(s.in.Flags), Received: received,
 		})
 	}
-	if len(ds) == 0 {
-		return nil
-	}
-	if _, err := im.Store.DeliverAll(ctx, im.Owner, ds); err != nil {
+	if err := im.hand(ctx, ds, n, r.Failed[told:]); err != nil {
 		return fmt.Errorf("store %d messages: %w", len(ds), err)
 	}
 	r.Messages, r.Bytes = r.Messages+len(ds), r.Bytes+bytes
 	return nil
+}
+
+func (im *Importer) hand(ctx context.Context, ds []mailstore.Delivery, n int, failed []int) (err error) {
+	switch {
+	case im.Deliver != nil:
+		err = im.Deliver(ctx, ds, n, failed)
+	case len(ds) > 0:
+		_, err = im.Store.DeliverAll(ctx, im.Owner, ds)
+	}
+	return err
 }
 
 // cleanBox is the name as the store takes it; what it cannot take goes to one

@@ -3,22 +3,17 @@ package move
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
-	"io"
-	"iter"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"sealpost/filestore/spool"
-	"sealpost/mail"
+	"sealpost/filestore/lease"
+	"sealpost/filestore/nodekey"
 	"sealpost/mailstore"
 	"sealpost/pgp"
 )
@@ -30,32 +25,45 @@ var (
 	ErrBusy = errors.New("too many imports are under way")
 )
 
-// Imports are imports from other servers that owners asked for, one at a time each.
-// Its fields are set once. It holds passwords of the other servers while an import
-// runs, and keeps none.
+// Imports are imports from other servers that owners asked for, one at a time each, by however
+// many processes share the store. Its fields are set once. It holds passwords of the other
+// servers while an import runs, and keeps none.
+//
+// How far an import is stands in a note beside the owner's mailboxes, sealed, and is put there
+// in the same change as the mail: so any process knows it, and goes on exactly there. Who runs
+// an import has the note as a lease. Whoever puts another one has taken it: what the first one
+// brings then is refused, mail and all.
 type Imports struct {
 	Store  *mailstore.Store
 	Seal   func(ctx context.Context, o mailstore.Owner) (pgp.Recipient, error)
-	Folder string // for journals: positions by mailbox, and nothing of a mail
-	Spool  string // for what is over 256 KiB, while it is sealed
-	Most   int    // at a time, of everybody; 0: 4
+	Key    *nodekey.Key // seals notes
+	Alone  bool         // no other process runs imports over this store
+	Folder string       // where journals are that an earlier release kept in files; they are taken over
+	Spool  string       // for what is over 256 KiB, while it is sealed
+	Most   int          // at a time, of everybody, in this process; 0: 4
 	Log    *slog.Logger
-	Now    func() time.Time
+	Now    func() time.Time // about the same for all who share the store
 
-	mu      sync.Mutex
-	runs    map[mailstore.Owner]*importing
-	running sync.WaitGroup
+	claiming sync.Mutex // held while the note of another run is replaced
+	mu       sync.Mutex
+	self     string // which process this is; made at random
+	busy     int
+	runs     map[mailstore.Owner]*importing
+	running  sync.WaitGroup
 }
+
+// importLease is how long an import is taken to run when nothing is heard of who runs it.
+const importLease = time.Minute
 
 // ImportState says how far an import is.
 type ImportState struct {
-	Since    time.Time
-	Ended    time.Time // zero: it runs
-	Done     int64     // durable here, by this run
-	Total    int64     // that the other server has, 0: not known
-	Behind   int64     // could not be had or sealed
-	Trouble  ImportTrouble
-	Finished bool // all has arrived
+	Since    time.Time     `json:"since"`
+	Ended    time.Time     `json:"ended,omitzero"` // zero: it runs
+	Done     int64         `json:"done"`           // durable here, by this run
+	Total    int64         `json:"total"`          // that the other server has, 0: not known
+	Behind   int64         `json:"behind"`         // could not be had or sealed
+	Trouble  ImportTrouble `json:"trouble,omitempty"`
+	Finished bool          `json:"finished,omitempty"` // all has arrived
 }
 
 // ImportTrouble says in a word why an import ended early.
@@ -68,76 +76,118 @@ const (
 	NoRoom        ImportTrouble = "over-quota"
 	Stopped       ImportTrouble = "stopped"
 	BrokenOff     ImportTrouble = "broken-off" // asked for again, it goes on
+	// Left says that the process which ran it has ended, and nobody has the password any more:
+	// asked for again, it goes on.
+	Left ImportTrouble = "left"
 )
 
-type importing struct {
-	state ImportState
-	stop  context.CancelFunc
-}
+var errStopped = errors.New("it was stopped")
 
 // Start begins one, or fails with ErrImporting or ErrBusy. It ends with ctx, which is
 // that of the server and not of who asked.
 func (i *Imports) Start(ctx context.Context, o mailstore.Owner, r Remote) error {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.runs == nil {
-		i.runs = map[mailstore.Owner]*importing{}
-	}
-	busy := 0
-	for _, run := range i.runs {
-		if run.state.Ended.IsZero() {
-			busy++
-		}
-	}
-	if old := i.runs[o]; old != nil && old.state.Ended.IsZero() {
-		return ErrImporting
-	}
-	if busy >= cmp.Or(i.Most, 4) {
+	ctx, stop := context.WithCancelCause(ctx)
+	run := &importing{imports: i, owner: o, remote: r, stop: stop}
+	if !i.admit() {
+		stop(nil)
 		return ErrBusy
 	}
-	ctx, stop := context.WithCancel(ctx)
-	run := &importing{state: ImportState{Since: i.Now()}, stop: stop}
-	i.runs[o] = run
+	begun := make(chan error, 2)
 	i.running.Go(func() {
-		defer stop()
-		i.end(ctx, o, run, i.run(ctx, o, r, run))
+		defer stop(nil)
+		defer i.leave(run)
+		err := lease.Do(ctx, run, importLease, func(ctx context.Context, _ lease.Token) error {
+			begun <- nil
+			return run.fetch(ctx)
+		})
+		begun <- err
+		if err != nil && !errors.Is(err, lease.ErrHeld) {
+			i.Log.Info("an import ended early", "account", o, "why", string(troubleOf(ctx, err)))
+		}
 	})
-	return nil
+	if err := <-begun; !errors.Is(err, lease.ErrHeld) {
+		return err
+	}
+	return ErrImporting
 }
 
-// State is that of an owner's newest import; false: there was none since the start.
-func (i *Imports) State(o mailstore.Owner) (ImportState, bool) {
+func (i *Imports) admit() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	run := i.runs[o]
-	if run == nil {
-		return ImportState{}, false
+	if i.busy >= cmp.Or(i.Most, 4) {
+		return false
 	}
-	return run.state, true
+	if i.self == "" {
+		i.self, i.runs = rand.Text(), map[mailstore.Owner]*importing{}
+	}
+	i.busy++
+	return true
 }
 
-// Stop ends an owner's import; what has arrived stays.
-func (i *Imports) Stop(o mailstore.Owner) {
+func (i *Imports) leave(run *importing) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if run := i.runs[o]; run != nil {
-		run.stop()
+	if i.busy--; i.runs[run.owner] == run {
+		delete(i.runs, run.owner)
 	}
 }
 
-// Wait waits for the end of all; the context of Start ends them.
+// here is the run of an owner's import in this process, or nil.
+func (i *Imports) here(o mailstore.Owner) (run *importing, self string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.runs[o], i.self
+}
+
+// runsStill says whether what is noted of an owner is an import that somebody runs.
+func (i *Imports) runsStill(o mailstore.Owner, n noted) bool {
+	run, self := i.here(o)
+	switch {
+	case n.Token == 0, !n.State.Ended.IsZero():
+		return false
+	case n.Runner == self:
+		return run != nil
+	}
+	return !i.Alone && i.Now().Before(n.Until)
+}
+
+// State is that of an owner's newest import, whichever process runs it; false: there was none.
+func (i *Imports) State(ctx context.Context, o mailstore.Owner) (ImportState, bool, error) {
+	n, _, err := i.read(ctx, o)
+	if err != nil || n.Token == 0 {
+		return ImportState{}, false, err
+	}
+	if n.State.Ended.IsZero() && !i.runsStill(o, n) {
+		n.State.Ended, n.State.Trouble = n.Until, Left
+		if now := i.Now(); now.Before(n.Until) {
+			n.State.Ended = now
+		}
+	}
+	return n.State, true, nil
+}
+
+// Stop ends an owner's import, whichever process runs it: nothing arrives any more when it has
+// returned. What has arrived stays.
+func (i *Imports) Stop(ctx context.Context, o mailstore.Owner) error {
+	if run, _ := i.here(o); run != nil {
+		defer run.stop(errStopped)
+	}
+	// Who runs it puts notes too, one with each batch: then it is tried again.
+	for {
+		n, was, err := i.read(ctx, o)
+		if err != nil || !i.runsStill(o, n) {
+			return err
+		}
+		n.Token++
+		n.State.Ended, n.State.Trouble = i.Now(), Stopped
+		if err = i.put(ctx, o, was, i.seal(o, &n)); !errors.Is(err, mailstore.ErrChanged) {
+			return err
+		}
+	}
+}
+
+// Wait waits for the end of all that this process runs; the context of Start ends them.
 func (i *Imports) Wait() { i.running.Wait() }
-
-func (i *Imports) end(ctx context.Context, o mailstore.Owner, run *importing, err error) {
-	if err != nil {
-		i.Log.Info("an import ended early", "account", o, "why", string(troubleOf(ctx, err)))
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	run.state.Ended = i.Now()
-	run.state.Trouble = troubleOf(ctx, err)
-	run.state.Finished = err == nil && run.state.Behind == 0
-}
 
 // troubleOf says in a word what an error means. What the other server said in its own
 // words goes nowhere: it may name people.
@@ -145,8 +195,10 @@ func troubleOf(ctx context.Context, err error) ImportTrouble {
 	switch {
 	case err == nil:
 		return NoTrouble
-	case ctx.Err() != nil:
+	case errors.Is(context.Cause(ctx), errStopped):
 		return Stopped
+	case ctx.Err() != nil, errors.Is(err, lease.ErrFenced):
+		return Left
 	case errors.Is(err, mailstore.ErrOverQuota):
 		return NoRoom
 	case errors.Is(err, errReach):
@@ -157,112 +209,8 @@ func troubleOf(ctx context.Context, err error) ImportTrouble {
 	return BrokenOff
 }
 
-func (i *Imports) run(ctx context.Context, o mailstore.Owner, r Remote, run *importing) error {
-	if err := os.MkdirAll(i.Folder, 0o700); err != nil {
-		return fmt.Errorf("make folder for journals: %w", err)
-	}
-	id := journalID(o, r)
-	j, err := OpenJournal(filepath.Join(i.Folder, id), id)
-	if err != nil {
-		return err
-	}
-	to, err := i.Seal(ctx, o)
-	if err != nil {
-		return errors.Join(err, j.Close())
-	}
-	total, _ := r.Total(ctx)
-	i.note(run, func(s *ImportState) { s.Total = total })
-	f := fetching{imports: i, run: run, journal: j}
-	im := Importer{Store: i.Store, Owner: o, To: to, Look: mail.DefaultLimits, Now: i.Now}
-	_, err = im.Run(ctx, f.arriving(ctx, r), f.done)
-	// The journal stays when all has arrived: who asks again wants what came there since.
-	return errors.Join(err, j.Close())
-}
-
-func (i *Imports) note(run *importing, change func(*ImportState)) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	change(&run.state)
-}
-
 // journalID is the same for the same source and owner, and names neither.
 func journalID(o mailstore.Owner, r Remote) string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{string(o), strings.ToLower(r.Address), r.User}, "\x00")))
 	return hex.EncodeToString(sum[:12])
-}
-
-// fetching joins a source to an Importer, and notes what is durable.
-type fetching struct {
-	imports *Imports
-	run     *importing
-	journal *Journal
-
-	mu    sync.Mutex
-	sent  []Position
-	first int // number of sent[0]
-}
-
-// arriving reads the source's messages into spools.
-func (f *fetching) arriving(ctx context.Context, r Remote) iter.Seq2[Arriving, error] {
-	return func(yield func(Arriving, error) bool) {
-		for m, err := range r.Messages(ctx, f.journal) {
-			var in Arriving
-			if err == nil {
-				in, err = f.read(ctx, m)
-			}
-			var bad *Bad
-			if errors.As(err, &bad) {
-				if err = f.behind(bad.Position); err == nil {
-					continue
-				}
-			}
-			if err != nil {
-				yield(Arriving{}, err)
-				return
-			}
-			f.mu.Lock()
-			f.sent = append(f.sent, m.Position)
-			f.mu.Unlock()
-			if !yield(in, nil) {
-				return
-			}
-		}
-	}
-}
-
-func (f *fetching) read(ctx context.Context, m Message) (Arriving, error) {
-	text, err := m.Open(ctx)
-	if err != nil {
-		return Arriving{}, &Bad{Position: m.Position, Err: err}
-	}
-	defer text.Close()
-	s := spool.New(f.imports.Spool, importMemory, 2*MaxMessage)
-	if _, err := io.Copy(struct{ io.Writer }{s}, struct{ io.Reader }{text}); err != nil {
-		s.Close()
-		return Arriving{}, &Bad{Position: m.Position, Err: err}
-	}
-	return Arriving{m.Mailbox, m.Flags, m.Received, s}, nil
-}
-
-func (f *fetching) behind(ps ...Position) error {
-	f.imports.note(f.run, func(s *ImportState) { s.Behind += int64(len(ps)) })
-	return f.journal.Behind(ps...)
-}
-
-// done notes that the first n messages need not come again, but for those that failed.
-func (f *fetching) done(n int, failed []int) error {
-	f.mu.Lock()
-	var arrived, behind []Position
-	for k := f.first; k < n; k++ {
-		p := f.sent[k-f.first]
-		if slices.Contains(failed, k) {
-			behind = append(behind, p)
-		} else {
-			arrived = append(arrived, p)
-		}
-	}
-	f.sent, f.first = f.sent[n-f.first:], n
-	f.mu.Unlock()
-	f.imports.note(f.run, func(s *ImportState) { s.Done += int64(len(arrived)) })
-	return errors.Join(f.behind(behind...), f.journal.Add(arrived...))
 }

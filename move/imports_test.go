@@ -1,6 +1,7 @@
 package move_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,28 +12,55 @@ import (
 	"testing"
 	"time"
 
+	"sealpost/filestore/nodekey"
 	"sealpost/mailstore"
 	"sealpost/mailstore/notify"
 	"sealpost/move"
 	"sealpost/pgp"
 	"sealpost/storage/bolt"
 	"sealpost/storage/disk"
+	"sealpost/storage/postgres"
+	"sealpost/storage/postgres/pgtest"
 )
 
-// people is a store with one owner, ann, who has a key.
-func people(t *testing.T) *move.Imports {
-	t.Helper()
-	dir := t.TempDir()
-	index, err := bolt.Open(filepath.Join(dir, "index.db"), bolt.Options{Log: slog.New(slog.DiscardHandler)})
+// engine is an index, and what it takes for the time.
+type engine func(t *testing.T) mailstore.Index
+
+// engines are all that an import may stand in.
+var engines = map[string]engine{"bolt": onBolt, "postgres": onPostgres}
+
+func onBolt(t *testing.T) mailstore.Index {
+	index, err := bolt.Open(filepath.Join(t.TempDir(), "index.db"), bolt.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { index.Close() })
+	return index.Index()
+}
+
+func onPostgres(t *testing.T) mailstore.Index {
+	d, err := postgres.Open(t.Context(), pgtest.Take(t).URL, postgres.Options{Connections: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	return d.Index()
+}
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// people is a store with one owner, ann, who has a key.
+func people(t *testing.T) *move.Imports { return peopleOn(t, onBolt) }
+
+func peopleOn(t *testing.T, on engine) *move.Imports {
+	t.Helper()
+	dir := t.TempDir()
 	blobs, err := disk.Open(filepath.Join(dir, "blobs"), disk.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { blobs.Close(); index.Close() })
-	store := &mailstore.Store{Index: index.Index(), Blobs: blobs, Bus: new(notify.Bus), Log: slog.New(slog.DiscardHandler), Now: time.Now}
+	t.Cleanup(func() { blobs.Close() })
+	store := &mailstore.Store{Index: on(t), Blobs: blobs, Bus: new(notify.Bus), Log: slog.New(slog.DiscardHandler), Now: time.Now}
 	if err := store.Welcome(t.Context(), "ann", 0); err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +73,7 @@ func people(t *testing.T) *move.Imports {
 		t.Fatal(err)
 	}
 	return &move.Imports{
-		Store: store, Folder: filepath.Join(dir, "imports"), Spool: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		Store: store, Key: nodekey.Random(), Alone: true, Folder: filepath.Join(dir, "imports"), Spool: dir, Log: slog.New(slog.DiscardHandler), Now: time.Now,
 		Seal: func(context.Context, mailstore.Owner) (pgp.Recipient, error) {
 			return pgp.Recipient{Cert: cert, Profile: pgp.Compat, Level: pgp.Baseline}, nil
 		},
@@ -56,9 +84,9 @@ func people(t *testing.T) *move.Imports {
 func ended(t *testing.T, i *move.Imports) move.ImportState {
 	t.Helper()
 	i.Wait()
-	s, ok := i.State("ann")
-	if !ok || s.Ended.IsZero() {
-		t.Fatalf("the import has no end: %+v", s)
+	s, ok, err := i.State(t.Context(), "ann")
+	if err != nil || !ok || s.Ended.IsZero() {
+		t.Fatalf("the import has no end: %+v, %v", s, err)
 	}
 	return s
 }
@@ -91,9 +119,12 @@ func TestImports(t *testing.T) {
 			t.Errorf("run %d: %d messages, want 3", run, n)
 		}
 	}
-	names, err := os.ReadDir(i.Folder)
-	if err != nil || len(names) != 1 {
-		t.Fatalf("journals: %v %v, want one", names, err)
+	if _, err := os.Stat(i.Folder); err == nil {
+		t.Error("a journal was left in a file")
+	}
+	note, err := i.Store.Index.Note(t.Context(), "ann", mailstore.NoteImports)
+	if err != nil || len(note) == 0 || bytes.Contains(note, []byte("parts")) {
+		t.Errorf("what is noted is not sealed: %q, %v", note, err)
 	}
 }
 
@@ -101,7 +132,7 @@ func TestImports(t *testing.T) {
 func TestImportsAgain(t *testing.T) {
 	t.Parallel()
 	i := people(t)
-	at, trust := move.ServeWell(t)
+	at, trust := move.ServeWell(t, 0)
 	r := move.Remote{Address: at, User: "ann", Password: "word", TLS: trust, Max: 100}
 	for run := range 2 {
 		if err := i.Start(t.Context(), "ann", r); err != nil {
@@ -133,7 +164,9 @@ func TestImportsInTrouble(t *testing.T) {
 	if err := i.Start(t.Context(), "bob", slow); !errors.Is(err, move.ErrBusy) {
 		t.Errorf("one too many: %v, want ErrBusy", err)
 	}
-	i.Stop("ann")
+	if err := i.Stop(t.Context(), "ann"); err != nil {
+		t.Error(err)
+	}
 	if s := ended(t, i); s.Trouble != move.Stopped {
 		t.Errorf("stopped: %+v", s)
 	}

@@ -21,6 +21,7 @@ import (
 type Journal struct {
 	mu      sync.Mutex
 	file    *os.File
+	short   bool // parts are by their digests; see pack
 	of      string
 	imports map[string]*arrivals
 }
@@ -30,6 +31,10 @@ type arrivals struct {
 	place  map[string]int64
 	names  map[string]map[string]bool
 	behind map[Position]bool
+}
+
+func newArrivals() *arrivals {
+	return &arrivals{place: map[string]int64{}, names: map[string]map[string]bool{}, behind: map[Position]bool{}}
 }
 
 // journalLine is one line of the file.
@@ -111,7 +116,7 @@ func (j *Journal) note(l journalLine) {
 	}
 	a := j.imports[l.Of]
 	if a == nil {
-		a = &arrivals{place: map[string]int64{}, names: map[string]map[string]bool{}, behind: map[Position]bool{}}
+		a = newArrivals()
 		j.imports[l.Of] = a
 	}
 	if l.Behind {
@@ -134,6 +139,7 @@ func (j *Journal) Has(p Position) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	a := j.imports[j.of]
+	p.Part = j.name(p.Part)
 	switch {
 	case a == nil || a.behind[p]:
 		return false
@@ -153,6 +159,7 @@ func (j *Journal) Last(part string) int64 {
 	if a == nil {
 		return -1
 	}
+	part = j.name(part)
 	last, any := a.place[part]
 	if !any {
 		return -1
@@ -175,8 +182,12 @@ func (j *Journal) Behind(ps ...Position) error { return j.add(true, ps) }
 func (j *Journal) add(behind bool, ps []Position) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if a := j.imports[j.of]; j.short && behind && len(a.behind)+len(ps) > mostBehind {
+		return errBehind
+	}
 	all := make([]journalLine, len(ps))
 	for i, p := range ps {
+		p.Part = j.name(p.Part)
 		all[i] = journalLine{Of: j.of, Position: p, Behind: behind}
 	}
 	return j.write(all...)

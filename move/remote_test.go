@@ -18,13 +18,16 @@ import (
 type sick struct {
 	refuses bool // answers NO to a command that asks for the text of a bad message
 	well    bool // there are none
+	more    int  // messages above the seventh, which are well
 }
+
+func (s sick) last() int { return 7 + s.more }
 
 // gives says what it answers when so many messages are asked for together.
 func (s sick) gives(uid, together int) string {
 	text := fmt.Sprintf("Subject: %d\r\n\r\n", uid)
 	switch {
-	case s.well:
+	case s.well, uid > 7:
 	case uid == 2:
 		return "BODY[] NIL"
 	case uid == 3 && together > 1, uid == 4, uid == 5:
@@ -44,8 +47,10 @@ func (s sick) answer(to io.Writer, line string) {
 	case strings.HasPrefix(command, "LIST"):
 		fmt.Fprint(to, "* LIST () \"/\" INBOX\r\n")
 	case strings.HasPrefix(command, "EXAMINE"):
-		fmt.Fprint(to, "* 7 EXISTS\r\n* OK [UIDVALIDITY 1] x\r\n* OK [UIDNEXT 8] x\r\n")
+		fmt.Fprintf(to, "* %d EXISTS\r\n* OK [UIDVALIDITY 1] x\r\n* OK [UIDNEXT %d] x\r\n", s.last(), s.last()+1)
 		end = "OK [READ-ONLY] done"
+	case strings.HasPrefix(command, "STATUS"):
+		fmt.Fprintf(to, "* STATUS INBOX (MESSAGES %d)\r\n", s.last())
 	case strings.HasPrefix(command, "UID SEARCH") && strings.Contains(command, "4"):
 		fmt.Fprint(to, "* SEARCH 4\r\n")
 	case strings.HasPrefix(command, "UID SEARCH") && strings.Contains(command, "2"):
@@ -53,7 +58,7 @@ func (s sick) answer(to io.Writer, line string) {
 	case strings.HasPrefix(command, "UID SEARCH"):
 		fmt.Fprint(to, "* SEARCH\r\n")
 	case strings.Contains(command, "RFC822.SIZE"):
-		for uid := 1; uid <= 7; uid++ {
+		for uid := 1; uid <= s.last(); uid++ {
 			fmt.Fprintf(to, "* %d FETCH (UID %d RFC822.SIZE 20)\r\n", uid, uid)
 		}
 	case strings.HasPrefix(command, "UID FETCH"):
@@ -73,7 +78,7 @@ func (s sick) fetch(to io.Writer, set string) string {
 			return "NO [SERVERBUG] cannot"
 		}
 		if body != "" {
-			fmt.Fprintf(to, "* %d FETCH (UID %d FLAGS (\\Seen) %s)\r\n", uid, uid, body)
+			fmt.Fprintf(to, "* %d FETCH (UID %d FLAGS (\\Seen m%d) %s)\r\n", uid, uid, uid, body)
 		}
 	}
 	return "OK done"

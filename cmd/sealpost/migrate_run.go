@@ -296,7 +296,7 @@ func (s relocated) tell(c console, cmd migrateCommand, took time.Duration) error
 	}
 	if s.whole {
 		fmt.Fprintf(c.Out, "Serve with --config=%s from now on; here nothing is served any more, and nothing was removed.\n"+
-			"TLS keys and imports that were under way are no part of it: docs/moving.md says where they go.\n", cmd.To)
+			"TLS keys are no part of it: docs/moving.md says where they go.\n", cmd.To)
 	}
 	if s.Lost+s.textless > 0 {
 		return fmt.Errorf("%d blobs could not be read here and cannot be there: `sealpost verify` says whose they are", s.Lost+s.textless)

@@ -277,7 +277,8 @@ func (s *server) newAPI() *api.API {
 // newImports are imports that people ask for in the webmail.
 func (o *office) newImports() *move.Imports {
 	return &move.Imports{
-		Store: o.store, Folder: filepath.Join(o.settings.Data, "imports"), Spool: o.settings.Spool.Folder, Log: o.log, Now: time.Now,
+		Store: o.store, Key: o.key, Alone: o.cluster == nil, Folder: filepath.Join(o.settings.Data, "imports"),
+		Spool: o.settings.Spool.Folder, Log: o.log, Now: o.held.now, // the database's, where nodes share it
 		Seal: func(ctx context.Context, id mailstore.Owner) (pgp.Recipient, error) {
 			a, err := o.book.Account(ctx, account.ID(id))
 			if err != nil {

@@ -28,7 +28,7 @@ type Import struct {
 	Done     int64     `json:"done" doc:"messages that are durable here, by this run"`
 	Total    int64     `json:"total" doc:"that the other server has; 0: not known"`
 	Behind   int64     `json:"behind" doc:"messages that could not be had or sealed"`
-	Trouble  string    `json:"trouble,omitempty" enum:"unreachable,sign-in,over-quota,stopped,broken-off"`
+	Trouble  string    `json:"trouble,omitempty" enum:"unreachable,sign-in,over-quota,stopped,broken-off,left" doc:"left: the server that fetched it has stopped, and its password was nowhere else"`
 	Finished time.Time `json:"finished,omitzero"`
 }
 
@@ -38,7 +38,7 @@ func imports(s service) {
 	route(s, op{
 		name: "get-import", method: http.MethodGet, path: "/import", tag: "Moving", access: forAccount, about: "How far the newest import from another server is.",
 	}, func(ctx context.Context, _ *struct{}) (*body[Import], error) {
-		return &body[Import]{s.importOf(ctx)}, nil
+		return s.importOf(ctx)
 	})
 	route(s, op{
 		name: "start-import", method: http.MethodPost, path: "/import", tag: "Moving", access: forAccount, status: http.StatusAccepted,
@@ -47,13 +47,12 @@ func imports(s service) {
 		if err := s.Import(owner(ctx), in.Body.remote()); err != nil {
 			return nil, err
 		}
-		return &body[Import]{s.importOf(ctx)}, nil
+		return s.importOf(ctx)
 	})
 	route(s, op{
 		name: "stop-import", method: http.MethodDelete, path: "/import", tag: "Moving", access: forAccount, about: "Stop it; what has arrived stays.",
 	}, func(ctx context.Context, _ *struct{}) (*struct{}, error) {
-		s.Imports.Stop(owner(ctx))
-		return nil, nil
+		return nil, s.Imports.Stop(ctx, owner(ctx))
 	})
 }
 
@@ -70,12 +69,15 @@ func (n NewImport) remote() move.Remote {
 	return move.Remote{Address: net.JoinHostPort(n.Host, strconv.Itoa(port)), StartTLS: n.StartTLS, User: n.User, Password: n.Password, Skip: n.Skip}
 }
 
-func (s service) importOf(ctx context.Context) Import {
-	state, known := s.Imports.State(owner(ctx))
+func (s service) importOf(ctx context.Context) (*body[Import], error) {
+	state, known, err := s.Imports.State(ctx, owner(ctx))
+	if err != nil {
+		return nil, err
+	}
 	i := Import{State: "none", Since: state.Since.UTC(), Done: state.Done, Total: state.Total, Behind: state.Behind, Trouble: string(state.Trouble), Finished: state.Ended.UTC()}
 	switch {
 	case !known:
-		return Import{State: "none"}
+		i = Import{State: "none"}
 	case state.Ended.IsZero():
 		i.State, i.Finished = "running", time.Time{}
 	case state.Finished:
@@ -83,5 +85,5 @@ func (s service) importOf(ctx context.Context) Import {
 	default:
 		i.State = "ended"
 	}
-	return i
+	return &body[Import]{i}, nil
 }

@@ -18,7 +18,7 @@ func importing(t *testing.T, w *world) {
 	t.Helper()
 	ctx := t.Context()
 	w.Imports = &move.Imports{
-		Store: w.Store, Folder: t.TempDir(), Spool: t.TempDir(), Log: w.Log, Now: w.now,
+		Store: w.Store, Key: w.SignIns.Key, Alone: true, Spool: t.TempDir(), Log: w.Log, Now: w.now,
 		Seal: func(ctx context.Context, o mailstore.Owner) (pgp.Recipient, error) {
 			a, err := w.Book.Account(ctx, account.ID(o))
 			if err != nil {
@@ -64,7 +64,7 @@ func TestImports(t *testing.T) {
 	}
 	wish.Host = "elsewhere.example.net"
 	read[Import](t, w.ask("POST", "/import", wish, bob), 202)
-	for i, _ := w.Imports.State(mailstore.Owner(w.bob.ID)); i.Ended.IsZero(); i, _ = w.Imports.State(mailstore.Owner(w.bob.ID)) {
+	for read[Import](t, w.ask("GET", "/import", nil, bob), 200).State == "running" {
 		time.Sleep(time.Millisecond)
 	}
 	if i := read[Import](t, w.ask("GET", "/import", nil, bob), 200); i.State != "ended" || i.Trouble != "unreachable" {

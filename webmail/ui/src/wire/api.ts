@@ -742,6 +742,6 @@ export interface Import {
   done: number;
   total: number;
   behind: number;
-  trouble?: "unreachable" | "sign-in" | "over-quota" | "stopped" | "broken-off";
+  trouble?: "unreachable" | "sign-in" | "over-quota" | "stopped" | "broken-off" | "left"; // left: by the server that had the password
   finished?: Time;
 }

@@ -429,7 +429,7 @@ export interface Import {
   since?: string;
   state: "none" | "running" | "done" | "ended";
   total: number;
-  trouble?: "unreachable" | "sign-in" | "over-quota" | "stopped" | "broken-off";
+  trouble?: "unreachable" | "sign-in" | "over-quota" | "stopped" | "broken-off" | "left";
 }
 
 export interface Invitation {
