@@ -93,6 +93,18 @@ func eachOnce(t *testing.T, i *move.Imports, n int) {
 	}
 }
 
+// goesOn asks a node for what another one has begun.
+func goesOn(t *testing.T, i *move.Imports, from move.Remote, mails int) {
+	t.Helper()
+	if err := i.Start(t.Context(), "ann", from); err != nil {
+		t.Fatal(err)
+	}
+	if s := ended(t, i); !s.Finished {
+		t.Errorf("asked again: %+v", s)
+	}
+	eachOnce(t, i, mails)
+}
+
 func state(t *testing.T, i *move.Imports) move.ImportState {
 	t.Helper()
 	s, _, err := i.State(t.Context(), "ann")
@@ -233,13 +245,7 @@ func TestImportsStopElsewhere(t *testing.T) {
 			if err := b.Stop(t.Context(), "ann"); err != nil { // there is none
 				t.Error(err)
 			}
-			if err := b.Start(t.Context(), "ann", from); err != nil {
-				t.Fatal(err)
-			}
-			if s := ended(t, b); !s.Finished {
-				t.Errorf("asked again: %+v", s)
-			}
-			eachOnce(t, first, mails)
+			goesOn(t, b, from, mails)
 		})
 	}
 }
@@ -263,13 +269,7 @@ func TestImportsDrain(t *testing.T) {
 	if s := state(t, b); s.Trouble != move.Left || s.Ended.IsZero() {
 		t.Errorf("after a stop: %+v", s)
 	}
-	if err := b.Start(t.Context(), "ann", from); err != nil {
-		t.Fatal(err)
-	}
-	if s := ended(t, b); !s.Finished {
-		t.Errorf("asked again: %+v", s)
-	}
-	eachOnce(t, first, 150)
+	goesOn(t, b, from, 150)
 }
 
 // What one process alone has is over when that process is: after a restart nobody waits.
@@ -290,13 +290,7 @@ func TestImportsAfterARestart(t *testing.T) {
 	if s := state(t, b); s.Trouble != move.Left || s.Ended.IsZero() || s.Ended.After(c.now()) {
 		t.Errorf("who is alone: %+v", s)
 	}
-	if err := b.Start(t.Context(), "ann", from); err != nil {
-		t.Fatal(err)
-	}
-	if s := ended(t, b); !s.Finished {
-		t.Errorf("asked again: %+v", s)
-	}
-	eachOnce(t, first, 150)
+	goesOn(t, b, from, 150)
 }
 
 // A journal that an earlier release kept in a file is taken over.

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -52,23 +51,7 @@ func doomed(t *testing.T, node, from *site, source string) (p *process, door str
 	text := strings.Replace(string(read(t, node.config)), "listen = []\nlisten_tls = []", fmt.Sprintf("listen = []\nlisten_tls = [%q]", door), 1)
 	names := dnstest.New(t, "mail.demo.test. A 127.0.0.1\n")
 	node.write(t, "sealpost.toml", []byte(text+fmt.Sprintf("[import]\nallow = [%q]\n[dns]\nservers = [%q]\n", source, names.Addr)))
-	bin, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p = &process{cmd: exec.Command(bin, "serve", "--config", node.config), ended: make(chan error, 1)}
-	p.cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+filepath.Join(from.dir, "ca.pem"))
-	p.cmd.Stdout, p.cmd.Stderr = p, p
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() { p.ended <- p.cmd.Wait() }()
-	t.Cleanup(func() {
-		p.cmd.Process.Kill()
-		if t.Failed() {
-			t.Logf("the node said:\n%s", p.log())
-		}
-	})
+	p = startWith(t, "SSL_CERT_FILE="+filepath.Join(from.dir, "ca.pem"), "serve", "--config", node.config)
 	until(t, "the node's door", func() bool {
 		conn, err := net.Dial("tcp", door)
 		if err == nil {

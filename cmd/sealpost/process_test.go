@@ -42,11 +42,20 @@ func (p *process) log() string {
 
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
+	return startWith(t, "", args...)
+}
+
+// startWith has one more variable in the environment, as NAME=VALUE.
+func startWith(t *testing.T, variable string, args ...string) *process {
+	t.Helper()
 	bin, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &process{cmd: exec.Command(bin, args...), ended: make(chan error, 1)}
+	if variable != "" {
+		p.cmd.Env = append(os.Environ(), variable)
+	}
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
