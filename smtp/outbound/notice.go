@@ -59,29 +59,12 @@ func messageID(m mail.Bytes) string {
 // postIn hands a notice to the way in, where it is sealed for its reader. A
 // mailbox that is not there any more hears nothing.
 func (a *attempt) postIn(ctx context.Context, n dsn.Notice, text []byte) error {
-	err := a.handIn(ctx, n, text)
+	err := smtp.HandIn(ctx, a.Local, a.self(), n.To, bytes.NewReader(text), n.UTF8())
 	var told *smtp.Reply
-	if errors.As(err, &told) && told.Code/100 == 5 {
+	switch {
+	case errors.As(err, &told) && told.Code/100 == 5:
 		a.Log.Warn("a notice was refused", "mail", a.id(), "reply", told.Enhanced)
-		return nil
-	}
-	return err
-}
-
-func (a *attempt) handIn(ctx context.Context, n dsn.Notice, text []byte) error {
-	t, err := a.Local.Begin(ctx, a.self(), nil, smtp.MailOptions{Size: int64(len(text)), UTF8: n.UTF8(), EightBit: n.UTF8()})
-	if err != nil {
-		return fmt.Errorf("hand in a notice: %w", err)
-	}
-	defer t.Close()
-	if err := t.Rcpt(ctx, n.To, smtp.RcptOptions{Notify: []string{"NEVER"}}); err != nil {
-		return fmt.Errorf("hand in a notice: %w", err)
-	}
-	reply, err := t.Data(ctx, bytes.NewReader(text))
-	if err == nil && reply != nil && reply.Code/100 != 2 {
-		err = reply
-	}
-	if err != nil {
+	case err != nil:
 		return fmt.Errorf("hand in a notice: %w", err)
 	}
 	return nil

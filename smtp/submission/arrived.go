@@ -38,16 +38,8 @@ func (t *transaction) notify(ctx context.Context, d *draft, told []dsn.Recipient
 	if err != nil {
 		return fmt.Errorf("write notice: %w", err)
 	}
-	in, err := t.h.Local.Begin(ctx, smtp.Peer{User: &smtp.Identity{}, Extended: true}, nil,
-		smtp.MailOptions{Size: int64(len(text)), UTF8: n.UTF8(), EightBit: n.UTF8()})
+	err = smtp.HandIn(ctx, t.h.Local, smtp.Peer{User: &smtp.Identity{}, Extended: true}, n.To, bytes.NewReader(text), n.UTF8())
 	if err != nil {
-		return fmt.Errorf("hand in a notice: %w", err)
-	}
-	defer in.Close()
-	if err := in.Rcpt(ctx, n.To, smtp.RcptOptions{Notify: []string{"NEVER"}}); err != nil {
-		return fmt.Errorf("hand in a notice: %w", err)
-	}
-	if _, err := in.Data(ctx, bytes.NewReader(text)); err != nil {
 		return fmt.Errorf("hand in a notice: %w", err)
 	}
 	return nil

@@ -184,7 +184,10 @@ func (r *Room) post(ctx context.Context, a account.Account, from, to mail.Addres
 	text = mail.Joined{strings.NewReader(front.String()), text}
 	utf8 := !ascii(to.Local) || !ascii(from.Local) || !ascii(front.String())
 	if r.Book.Local(to.Domain) {
-		return r.handIn(ctx, to, text, utf8)
+		if err := smtp.HandIn(ctx, r.Local, smtp.Peer{User: &smtp.Identity{}, Extended: true}, to, text, utf8); err != nil {
+			return fmt.Errorf("hand in: %w", err)
+		}
+		return nil
 	}
 	m := queue.Mail{
 		Envelope: smtp.Envelope{UTF8: utf8, EightBit: utf8}, Account: string(a.ID), Created: r.Now(), Sign: from.Domain,
@@ -194,36 +197,6 @@ func (r *Room) post(ctx context.Context, a account.Account, from, to mail.Addres
 		return fmt.Errorf("put into queue: %w", err)
 	}
 	return nil
-}
-
-func (r *Room) handIn(ctx context.Context, to mail.Address, text mail.Bytes, utf8 bool) error {
-	t, err := r.Local.Begin(ctx, smtp.Peer{User: &smtp.Identity{}, Extended: true}, nil, smtp.MailOptions{Size: text.Size(), UTF8: utf8, EightBit: utf8})
-	if err != nil {
-		return fmt.Errorf("hand in: %w", err)
-	}
-	defer t.Close()
-	if err := t.Rcpt(ctx, to, smtp.RcptOptions{Notify: []string{"NEVER"}}); err != nil {
-		return fmt.Errorf("hand in: %w", err)
-	}
-	if _, err := t.Data(ctx, &reader{from: text}); err != nil {
-		return fmt.Errorf("hand in: %w", err)
-	}
-	return nil
-}
-
-// reader reads all of a text from its start.
-type reader struct {
-	from mail.Bytes
-	at   int64
-}
-
-func (r *reader) Read(p []byte) (int, error) {
-	n, err := r.from.ReadAt(p, r.at)
-	r.at += int64(n)
-	if n > 0 {
-		err = nil
-	}
-	return n, err
 }
 
 var encoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)

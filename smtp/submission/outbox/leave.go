@@ -185,13 +185,15 @@ func (b *Box) tell(ctx context.Context, l *queue.Lease, err error, r smtp.Reply)
 		b.Log.Warn("no notice can be written", "mail", string(m.ID), "error", err)
 		return nil
 	}
-	err = b.handIn(ctx, n, text)
+	err = smtp.HandIn(ctx, b.Local, smtp.Peer{User: &smtp.Identity{}, Extended: true}, n.To, bytes.NewReader(text), n.UTF8())
 	var told *smtp.Reply
-	if errors.As(err, &told) && told.Code/100 == 5 { // there is no such mailbox any more
+	switch {
+	case errors.As(err, &told) && told.Code/100 == 5: // there is no such mailbox any more
 		b.Log.Warn("a notice was refused", "mail", string(m.ID), "reply", told.Enhanced)
-		return nil
+	case err != nil:
+		return fmt.Errorf("hand in a notice: %w", err)
 	}
-	return err
+	return nil
 }
 
 func messageID(m mail.Bytes) string {
@@ -201,21 +203,4 @@ func messageID(m mail.Bytes) string {
 	}
 	f, _ := h.Get("Message-ID")
 	return f.Value()
-}
-
-// handIn gives a notice to the way in.
-func (b *Box) handIn(ctx context.Context, n dsn.Notice, text []byte) error {
-	self := smtp.Peer{User: &smtp.Identity{}, Extended: true}
-	t, err := b.Local.Begin(ctx, self, nil, smtp.MailOptions{Size: int64(len(text)), UTF8: n.UTF8(), EightBit: n.UTF8()})
-	if err != nil {
-		return fmt.Errorf("hand in a notice: %w", err)
-	}
-	defer t.Close()
-	if err := t.Rcpt(ctx, n.To, smtp.RcptOptions{Notify: []string{"NEVER"}}); err != nil {
-		return fmt.Errorf("hand in a notice: %w", err)
-	}
-	if _, err := t.Data(ctx, bytes.NewReader(text)); err != nil {
-		return fmt.Errorf("hand in a notice: %w", err)
-	}
-	return nil
 }
