@@ -3,6 +3,7 @@ package carry
 import (
 	"context"
 	"iter"
+	"math"
 
 	"sealpost/filestore"
 	"sealpost/filestore/drive"
@@ -10,34 +11,40 @@ import (
 	"sealpost/mailstore/cabinet"
 )
 
-// Batch is what an engine writes at once. Nothing of it is stamped: its numbers are given.
+// Batch is what an engine writes at once. Nothing of it is stamped: its numbers are given. What is to be removed goes
+// first, but for what Writes removes.
 type Batch struct {
-	// Writes are of mailboxes, whose messages all are new. Its tallies count their keywords;
-	// Keywords say how those are spelled, and stand there before any is counted.
-	Writes   mailstore.Writes
-	Keywords []Keyword
+	// Writes are of mailboxes. Its tallies count keywords; Keywords say how those are spelled, and stand there before
+	// any is counted. Unused have no message any more.
+	Writes           mailstore.Writes
+	Keywords, Unused []Keyword
 
-	Shelf *cabinet.Shelf
-	Boxes []cabinet.Box
+	Shelf   *cabinet.Shelf
+	Boxes   []cabinet.Box
+	Forgets []cabinet.Box // rows to delete
 
 	Totals   *drive.Totals
 	Objects  []drive.Object
 	Parts    []Part
 	Links    []drive.Link
 	Requests []drive.Request
+	Removed  []drive.Object // to delete, with their parts, but not with links
+	Unlinked []drive.Link
+	Dropped  []drive.Request
 
 	Sealed  []Sealed
 	SignIn  *SignIn
 	Account *Account
 	Former  []Former
 
-	born map[mailstore.MailboxID]mailstore.Modseq
+	born     map[mailstore.MailboxID]mailstore.Modseq
+	mostBorn mailstore.Modseq
 }
 
 // Indexed says whether it has rows of the index, cabinet or files.
 func (b *Batch) Indexed() bool {
-	return !b.Writes.Empty() || len(b.Writes.Shares) > 0 || b.Keywords != nil || b.Shelf != nil || b.Boxes != nil || b.Totals != nil || b.Objects != nil ||
-		b.Parts != nil || b.Links != nil || b.Requests != nil
+	return !b.Writes.Empty() || len(b.Writes.Shares)+len(b.Keywords)+len(b.Unused)+len(b.Boxes)+len(b.Forgets)+len(b.Objects)+len(b.Parts)+
+		len(b.Links)+len(b.Requests)+len(b.Removed)+len(b.Unlinked)+len(b.Dropped) > 0 || b.Shelf != nil || b.Totals != nil
 }
 
 // batchBytes and batchRecords bound a batch: what a transaction holds in memory.
@@ -47,11 +54,14 @@ const (
 )
 
 // Batches puts records together, in their order.
-func Batches(records Records) iter.Seq2[*Batch, error] {
+func Batches(records Records) iter.Seq2[*Batch, error] { return batches(records, math.MaxUint64) }
+
+// batches has no message born after a MODSEQ.
+func batches(records Records, mostBorn mailstore.Modseq) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
 		// The MODSEQ a message was born with is in no record: of those it may have been the highest
 		// that never falls as UIDs rise, and messages come with the highest UID first.
-		b, size, n := &Batch{born: map[mailstore.MailboxID]mailstore.Modseq{}}, 0, 0
+		b, size, n := &Batch{born: map[mailstore.MailboxID]mailstore.Modseq{}, mostBorn: mostBorn}, 0, 0
 		for r, err := range records {
 			if err != nil {
 				yield(nil, err)
@@ -64,7 +74,7 @@ func Batches(records Records) iter.Seq2[*Batch, error] {
 			if !yield(b, nil) {
 				return
 			}
-			b, size, n = &Batch{born: b.born}, 0, 0
+			b, size, n = &Batch{born: b.born, mostBorn: mostBorn}, 0, 0
 		}
 		if n > 0 {
 			yield(b, nil)
@@ -74,7 +84,11 @@ func Batches(records Records) iter.Seq2[*Batch, error] {
 
 // Import puts records where nothing of their owner is.
 func (x *End) Import(ctx context.Context, o mailstore.Owner, records Records) error {
-	for b, err := range Batches(records) {
+	return x.write(ctx, o, Batches(records))
+}
+
+func (x *End) write(ctx context.Context, o mailstore.Owner, batches iter.Seq2[*Batch, error]) error {
+	for b, err := range batches {
 		if err != nil {
 			return err
 		}
@@ -111,10 +125,11 @@ func (r Keyword) into(b *Batch) int {
 
 func (r Message) into(b *Batch) int {
 	born, known := b.born[r.Box]
-	if !known || r.Entry.Modseq < born {
-		born = r.Entry.Modseq
-		b.born[r.Box] = born
+	if !known {
+		born = b.mostBorn
 	}
+	born = min(born, r.Entry.Modseq)
+	b.born[r.Box] = born
 	r.Mail.UID = r.Entry.UID
 	b.Writes.Messages = append(b.Writes.Messages, mailstore.Message{Box: r.Box, Born: born, Entry: r.Entry, Mail: &r.Mail})
 	return len(r.Mail.Outer) + len(r.Mail.Envelope) + 300

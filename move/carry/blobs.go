@@ -26,6 +26,7 @@ type copier struct {
 	ctx     context.Context // of the one copying that it lives for
 	cancel  context.CancelCauseFunc
 	owner   string
+	oldest  time.Time // copies that are older are copied again
 	groups  chan []filestore.Ref
 	workers sync.WaitGroup
 
@@ -34,9 +35,9 @@ type copier struct {
 	asked map[filestore.ID]bool // of this group and those under way: several entries may share one
 }
 
-// copyBlobs copies what records point at and was not copied, so that nothing waits for it later.
-func (m *Move) copyBlobs(ctx context.Context, o mailstore.Owner, records Records) error {
-	c := &copier{Move: m, owner: string(o), groups: make(chan []filestore.Ref), asked: map[filestore.ID]bool{}}
+// copyBlobs copies what records point at and was not copied since oldest, so that nothing waits for it later.
+func (m *Move) copyBlobs(ctx context.Context, o mailstore.Owner, records Records, oldest time.Time) error {
+	c := &copier{Move: m, owner: string(o), oldest: oldest, groups: make(chan []filestore.Ref), asked: map[filestore.ID]bool{}}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
 	defer c.cancel(nil)
 	for range max(1, m.Workers) {
@@ -111,7 +112,7 @@ func (c *copier) copyGroup(group []filestore.Ref) error {
 	}
 	var missing []filestore.ID
 	for i, k := range known {
-		if k.To == (filestore.ID{}) || c.Young > 0 && time.Since(k.At) > c.Young {
+		if k.To == (filestore.ID{}) || k.At.Before(c.oldest) {
 			missing = append(missing, ids[i])
 		}
 	}

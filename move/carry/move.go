@@ -80,7 +80,7 @@ func (m *Move) vacant(ctx context.Context, o mailstore.Owner) error {
 
 // Ahead copies the blobs of an account, so that Account does not. Its owner may write meanwhile.
 func (m *Move) Ahead(ctx context.Context, o mailstore.Owner) error {
-	return m.copyBlobs(ctx, o, m.From.Export(ctx, o))
+	return m.copyBlobs(ctx, o, m.From.running(ctx, o), m.oldest(time.Now()))
 }
 
 // rows brings all rows to the other end, in place of what an attempt before left there, reads them back
@@ -110,19 +110,39 @@ func (m *Move) compared(ctx context.Context, o mailstore.Owner, of func(*End, co
 	if err := m.To.Import(ctx, o, m.translated(ctx, o, of(m.From, ctx, o), done)); err != nil {
 		return Digest{}, err
 	}
+	digest, records, err := m.compare(ctx, o, of)
+	done.Records = records
+	return digest, err
+}
+
+// Compare reads mail, boxes and files of an owner anew at both ends, whom nobody writes, and fails with ErrDiffers where they
+// are not the same.
+func (m *Move) Compare(ctx context.Context, o mailstore.Owner) error {
+	_, _, err := m.compare(ctx, o, (*End).Heavy)
+	return err
+}
+
+func (m *Move) compare(ctx context.Context, o mailstore.Owner, of func(*End, context.Context, mailstore.Owner) Records) (Digest, int64, error) {
 	sent, err := m.digest(of(m.From, ctx, o), m.sumHere(ctx))
 	if err != nil {
-		return Digest{}, err
+		return Digest{}, 0, err
 	}
 	arrived, err := m.digest(of(m.To, ctx, o), m.sumThere(ctx))
 	if err != nil {
-		return Digest{}, err
+		return Digest{}, 0, err
 	}
 	if sent.Digest != arrived.Digest || sent.records != arrived.records {
-		return Digest{}, fmt.Errorf("%w: %d records with digest %s, %d with %s", ErrDiffers, sent.records, sent.Digest, arrived.records, arrived.Digest)
+		return Digest{}, 0, fmt.Errorf("%w: %d records with digest %s, %d with %s", ErrDiffers, sent.records, sent.Digest, arrived.records, arrived.Digest)
 	}
-	done.Records = sent.records
-	return sent.Digest, nil
+	return sent.Digest, sent.records, nil
+}
+
+// oldest is when a blob must have been copied to be counted on from now on; zero: at any time.
+func (m *Move) oldest(now time.Time) time.Time {
+	if m.Young <= 0 {
+		return time.Time{}
+	}
+	return now.Add(-m.Young)
 }
 
 // chunkRecords and chunkBytes bound how much is copied before it is pointed at.
@@ -137,9 +157,9 @@ func (m *Move) translated(ctx context.Context, o mailstore.Owner, from Records, 
 	return func(yield func(Record, error) bool) {
 		var chunk []Record
 		var size int64
-		messages := 0
+		messages, oldest := 0, m.oldest(time.Now()) // one for all, so that a blob that is shared is one blob there
 		flush := func() bool {
-			if err := m.copyBlobs(ctx, o, all(chunk)); err != nil {
+			if err := m.copyBlobs(ctx, o, all(chunk), oldest); err != nil {
 				yield(nil, err)
 				return false
 			}

@@ -161,19 +161,28 @@ func (s shelves) Forgettable(n int) (old []cabinet.Box, err error) {
 
 func (s shelves) write(w cabinet.Writes) error {
 	p := put{}
-	if w.Before.Version != 0 {
-		p.delete(s.in(tableShelved), changeKey(s.num, w.Before.Change))
-	}
-	key := placeKey(s.num, w.Box.Place)
-	p.put(s.in(tableBoxes), key, encodeBox(key, w.Box))
-	p.put(s.in(tableShelved), changeKey(s.num, w.Box.Change), key[4:])
+	s.putBox(&p, w.Before, w.Box)
 	for _, x := range w.Forgets {
-		p.delete(s.in(tableBoxes), placeKey(s.num, x.Place))
-		p.delete(s.in(tableShelved), changeKey(s.num, x.Change))
+		s.forget(&p, x)
 	}
 	owner := ownerKey(s.num)
 	p.put(s.in(tableShelves), owner, encodeShelf(owner, w.Shelf))
 	return p.err
+}
+
+// putBox puts a box in the place of one that stands there, unless its Version is 0.
+func (s shelves) putBox(p *put, before, b cabinet.Box) {
+	if before.Version != 0 {
+		p.delete(s.in(tableShelved), changeKey(s.num, before.Change))
+	}
+	key := placeKey(s.num, b.Place)
+	p.put(s.in(tableBoxes), key, encodeBox(key, b))
+	p.put(s.in(tableShelved), changeKey(s.num, b.Change), key[4:])
+}
+
+func (s shelves) forget(p *put, b cabinet.Box) {
+	p.delete(s.in(tableBoxes), placeKey(s.num, b.Place))
+	p.delete(s.in(tableShelved), changeKey(s.num, b.Change))
 }
 
 // read runs fn on an owner's rows; it is not run for an unknown owner.

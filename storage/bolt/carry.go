@@ -42,9 +42,9 @@ func (x Carried) Books(ctx context.Context, o mailstore.Owner) (k mailstore.Book
 	return k, err
 }
 
-func (x Carried) Expunged(ctx context.Context, o mailstore.Owner, b mailstore.MailboxID) (all []carry.Expunged, err error) {
+func (x Carried) Expunged(ctx context.Context, o mailstore.Owner, b mailstore.MailboxID, since mailstore.Modseq) (all []carry.Expunged, err error) {
 	err = x.read(ctx, o, func(r *rows) error {
-		for k := range after(r.in(tableExpunged), r.num, b, 0) {
+		for k := range after(r.in(tableExpunged), r.num, b, since) {
 			modseq, uid, ok := readModseqKey(k)
 			if !ok {
 				return damaged(tableExpunged, k)
@@ -84,9 +84,9 @@ func (x Carried) Shares(ctx context.Context, o mailstore.Owner) (all []carry.Sha
 	return all, err
 }
 
-func (x Carried) Shelved(ctx context.Context, o mailstore.Owner) (all []cabinet.Box, err error) {
+func (x Carried) Shelved(ctx context.Context, o mailstore.Owner, since cabinet.Change) (all []cabinet.Box, err error) {
 	err = x.read(ctx, o, func(r *rows) error {
-		for b, err := range (shelves{r}).changed(0) {
+		for b, err := range (shelves{r}).changed(since) {
 			if err != nil {
 				return err
 			}
@@ -185,10 +185,7 @@ func (t *tables) planCarried(o mailstore.Owner, b *carry.Batch) (func() error, e
 		if !r.Open { // the owner's number stands in all keys
 			r.putOwner(&p, b.Writes.Books)
 		}
-		for _, w := range b.Keywords {
-			key := keywordKey(r.num, w.Box, strings.ToLower(w.Spelling))
-			p.put(r.in(tableKeywords), key, encodeKeyword(key, 0, w.Spelling))
-		}
+		r.putSpellings(&p, b)
 		if begun != nil {
 			p.note(begun())
 		}
@@ -201,15 +198,38 @@ func (t *tables) planCarried(o mailstore.Owner, b *carry.Batch) (func() error, e
 	}, nil
 }
 
+// putSpellings leaves how many messages have a keyword as it is.
+func (r *rows) putSpellings(p *put, b *carry.Batch) {
+	for _, w := range b.Keywords {
+		key := keywordKey(r.num, w.Box, strings.ToLower(w.Spelling))
+		messages := 0
+		if row := r.get(tableKeywords, key); row != nil {
+			n, _, ok := decodeKeyword(key, row)
+			if messages = n; !ok {
+				p.note(damaged(tableKeywords, key))
+			}
+		}
+		p.put(r.in(tableKeywords), key, encodeKeyword(key, messages, w.Spelling))
+	}
+	for _, w := range b.Unused {
+		p.delete(r.in(tableKeywords), keywordKey(r.num, w.Box, strings.ToLower(w.Spelling)))
+	}
+}
+
 func (r *rows) putCabinet(p *put, b *carry.Batch) {
+	for _, x := range b.Forgets {
+		shelves{r}.forget(p, x)
+	}
 	if b.Shelf != nil {
 		key := ownerKey(r.num)
 		p.put(r.in(tableShelves), key, encodeShelf(key, *b.Shelf))
 	}
 	for _, x := range b.Boxes {
-		key := placeKey(r.num, x.Place)
-		p.put(r.in(tableBoxes), key, encodeBox(key, x))
-		p.put(r.in(tableShelved), changeKey(r.num, x.Change), key[4:])
+		before, err := shelves{r}.Box(x.Place)
+		if err != nil && !errors.Is(err, cabinet.ErrNoBox) {
+			p.note(err)
+		}
+		shelves{r}.putBox(p, before, x)
 	}
 }
 
@@ -218,6 +238,11 @@ func (r *rows) putFiles(p *put, b *carry.Batch) {
 	if b.Totals != nil {
 		key := ownerKey(r.num)
 		p.put(r.in(tableDrives), key, encodeDrive(key, *b.Totals))
+	}
+	files.remove(p, b.Removed)
+	files.unlink(p, b.Unlinked)
+	for _, q := range b.Dropped {
+		files.dropRequest(p, q)
 	}
 	for _, o := range b.Objects {
 		files.putObject(p, o)

@@ -39,7 +39,7 @@ func peopled(t *testing.T, n int) (x *carry.End, known *Known, ids []mailstore.O
 	return x, x.Rows.(Carried).Known, ids
 }
 
-func newBlobs(t *testing.T) *disk.Blobs {
+func newBlobs(t testing.TB) *disk.Blobs {
 	b, err := disk.Open(filepath.Join(t.TempDir(), "blobs"), disk.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -172,7 +172,7 @@ func landed(t *testing.T, known *Known) *carry.End {
 	return e.End
 }
 
-func newJournal(t *testing.T) *Journal {
+func newJournal(t testing.TB) *Journal {
 	j := must(OpenJournal(filepath.Join(t.TempDir(), "move.db"), Options{}))
 	t.Cleanup(func() { j.Close() })
 	return j

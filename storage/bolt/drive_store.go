@@ -177,17 +177,8 @@ func (r driveRows) write(w drive.Writes) error {
 		key := partKey(r.num, b.Object.ID, b.Part.N)
 		p.put(r.in(tableParts), key, encodePart(key, b.Part))
 	}
-	for _, o := range w.Removed {
-		key := objectKey(r.num, o.ID)
-		for _, t := range []table{tableObjects, tableUploads, tableArrivals} {
-			p.delete(r.in(t), key)
-		}
-		p.deleteUnder(r.in(tableParts), key)
-	}
-	for _, l := range w.Unlinked {
-		p.delete(r.in(tableLinks), l.ID[:])
-		p.delete(r.in(tableLinked), linkedKey(r.num, l))
-	}
+	r.remove(&p, w.Removed)
+	r.unlink(&p, w.Unlinked)
 	if w.Link != nil {
 		r.putLink(&p, *w.Link)
 	}
@@ -195,12 +186,33 @@ func (r driveRows) write(w drive.Writes) error {
 		r.putRequest(&p, q)
 	}
 	if w.Dropped != nil {
-		p.delete(r.in(tableRequests), w.Dropped.ID[:])
-		p.delete(r.in(tableRequested), objectKey(r.num, w.Dropped.ID))
+		r.dropRequest(&p, *w.Dropped)
 	}
 	key := ownerKey(r.num)
 	p.put(r.in(tableDrives), key, encodeDrive(key, w.Totals))
 	return p.err
+}
+
+func (r driveRows) remove(p *put, objects []drive.Object) {
+	for _, o := range objects {
+		key := objectKey(r.num, o.ID)
+		for _, t := range []table{tableObjects, tableUploads, tableArrivals} {
+			p.delete(r.in(t), key)
+		}
+		p.deleteUnder(r.in(tableParts), key)
+	}
+}
+
+func (r driveRows) unlink(p *put, links []drive.Link) {
+	for _, l := range links {
+		p.delete(r.in(tableLinks), l.ID[:])
+		p.delete(r.in(tableLinked), linkedKey(r.num, l))
+	}
+}
+
+func (r driveRows) dropRequest(p *put, q drive.Request) {
+	p.delete(r.in(tableRequests), q.ID[:])
+	p.delete(r.in(tableRequested), objectKey(r.num, q.ID))
 }
 
 func (r driveRows) putObject(p *put, o drive.Object) {

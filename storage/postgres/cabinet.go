@@ -173,8 +173,7 @@ func (c *cabinetCall) write(b *pgx.Batch, w cabinet.Writes, by token) {
 	owner, x, s := c.r.owner, w.Box, w.Shelf
 	b.Queue(`update owners set tokens = $2 where owner = $1`, owner, c.r.tokens.and(by))
 	b.Queue(`insert into boxes (owner, drawer, name, version, change, modified, gone, blob, size) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-		on conflict (owner, drawer, name) do update set version = excluded.version, change = excluded.change, modified = excluded.modified,
-			gone = excluded.gone, blob = excluded.blob, size = excluded.size`,
+		`+overBox,
 		owner, drawerNumber(x.Place), x.Name, int64(x.Version), int64(x.Change), seconds(x.Modified), x.Gone, blobColumn(x), x.Blob.Size)
 	if len(w.Forgets) > 0 {
 		var changes []int64
@@ -185,6 +184,10 @@ func (c *cabinetCall) write(b *pgx.Batch, w cabinet.Writes, by token) {
 	}
 	b.Queue(putShelf, owner, int64(s.Change), int64(s.Floor), s.Boxes, s.Bytes, s.Gone)
 }
+
+// overBox puts a box in the place of one that stands there.
+const overBox = `on conflict (owner, drawer, name) do update set version = excluded.version, change = excluded.change, modified = excluded.modified,
+	gone = excluded.gone, blob = excluded.blob, size = excluded.size`
 
 const putShelf = `insert into shelves (owner, change, floor, boxes, bytes, gone) values ($1, $2, $3, $4, $5, $6)
 	on conflict (owner) do update set change = excluded.change, floor = excluded.floor, boxes = excluded.boxes, bytes = excluded.bytes, gone = excluded.gone`

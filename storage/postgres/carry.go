@@ -34,9 +34,9 @@ type expungedRow struct{ carry.Expunged }
 func (x *expungedRow) scan() []any                    { return []any{&x.Modseq, &x.UID} }
 func (x *expungedRow) value() (carry.Expunged, error) { return x.Expunged, nil }
 
-func (x carried) Expunged(ctx context.Context, o mailstore.Owner, box mailstore.MailboxID) (all []carry.Expunged, err error) {
+func (x carried) Expunged(ctx context.Context, o mailstore.Owner, box mailstore.MailboxID, since mailstore.Modseq) (all []carry.Expunged, err error) {
 	row := &expungedRow{carry.Expunged{Box: box}}
-	err = index{x.d}.view(ctx, o, list(&all, row, `select modseq, uid from expunged where owner = $1 and box = $2 order by modseq, uid`, o, int64(box)))
+	err = index{x.d}.view(ctx, o, list(&all, row, `select modseq, uid from expunged where owner = $1 and box = $2 and modseq > $3 order by modseq, uid`, o, int64(box), int64(since)))
 	return all, err
 }
 
@@ -71,8 +71,8 @@ func (x carried) Shares(ctx context.Context, o mailstore.Owner) (all []carry.Sha
 	return all, err
 }
 
-func (x carried) Shelved(ctx context.Context, o mailstore.Owner) (all []cabinet.Box, err error) {
-	err = index{x.d}.view(ctx, o, list(&all, &shelvedRow{}, `select `+shelvedColumns+` from boxes where owner = $1 order by change`, o))
+func (x carried) Shelved(ctx context.Context, o mailstore.Owner, since cabinet.Change) (all []cabinet.Box, err error) {
+	err = index{x.d}.view(ctx, o, list(&all, &shelvedRow{}, `select `+shelvedColumns+` from boxes where owner = $1 and change > $2 order by change`, o, int64(since)))
 	return all, err
 }
 
@@ -152,6 +152,9 @@ func (c *carriedCall) ask(r *rows, b *pgx.Batch) {
 	boxes := map[mailstore.MailboxID]bool{}
 	for _, m := range c.b.Writes.Messages {
 		boxes[m.Box] = true
+	}
+	for _, m := range c.b.Writes.Mailboxes { // what one forgets depends on what it forgot
+		boxes[m.ID] = true
 	}
 	var ids []mailstore.MailboxID
 	for id := range boxes {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"path/filepath"
 	"testing"
 	"time"
@@ -29,7 +30,54 @@ func BenchmarkCarry(b *testing.B) {
 	}
 }
 
-func benchCarry(b *testing.B, messages int, into bool) {
+// BenchmarkChase carries accounts whose owner writes, and says how long the gate was closed after 100 changes.
+func BenchmarkChase(b *testing.B) {
+	for _, messages := range []int{1000, 10_000, 100_000} {
+		for _, into := range []bool{true, false} {
+			b.Run(fmt.Sprintf("%d messages, into the database %v", messages, into), func(b *testing.B) { benchChase(b, messages, into) })
+		}
+	}
+}
+
+func benchChase(b *testing.B, messages int, into bool) {
+	m, ctx, o := benchMove(b, into), context.Background(), mailstore.Owner("0123456789abcdef")
+	benchFill(b, m.From, o, messages)
+	begun := time.Now()
+	c, err := m.Chase(ctx, o)
+	check(b, err)
+	brought := time.Since(begun)
+	first := mailstore.UID(1)
+	var gate, worst time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		benchAppend(b, m.From, o, 20)
+		flagged := []mailstore.UID{}
+		for i := range 60 {
+			flagged = append(flagged, first+20+mailstore.UID(i))
+		}
+		_, err := m.From.Index.Apply(ctx, o, []mailstore.Change{
+			mailstore.Expunge{Box: 1, UIDs: flagged[:20]}, mailstore.SetFlags{Box: 1, UIDs: flagged[20:], Op: mailstore.Add, Flags: []string{`\Answered`}},
+			mailstore.SetFlags{Box: 1, UIDs: flagged[20:], Op: mailstore.Clear, Flags: []string{"later"}},
+		})
+		check(b, err)
+		first += 20
+		b.StartTimer()
+		done, err := c.Finish(ctx)
+		check(b, err)
+		gate, worst = gate+done.Fenced, max(worst, done.Fenced)
+		b.StopTimer()
+		_, err = c.Again(ctx) // as before the gate is closed: what is compared again is what changed last
+		check(b, err)
+		b.StartTimer()
+	}
+	check(b, m.Compare(ctx, o))
+	b.ReportMetric(float64(gate.Microseconds())/1000/float64(b.N), "gate-ms")
+	b.ReportMetric(float64(worst.Microseconds())/1000, "worst-ms")
+	b.ReportMetric(brought.Seconds(), "brought-s")
+}
+
+// benchMove is between a folder and the database.
+func benchMove(b *testing.B, into bool) *carry.Move {
 	key, ctx := nodekey.Random(), context.Background()
 	embedded, _ := embeddedEnd(b, key, bolt.Options{})
 	d := openAt(b, pgtest.Take(b), Options{})
@@ -51,6 +99,11 @@ func benchCarry(b *testing.B, messages int, into bool) {
 	check(b, err)
 	b.Cleanup(func() { j.Close() })
 	m.Journal = j
+	return m
+}
+
+func benchCarry(b *testing.B, messages int, into bool) {
+	m, ctx := benchMove(b, into), context.Background()
 	var fenced, all time.Duration
 	for n := 0; b.Loop(); n++ {
 		b.StopTimer()
@@ -75,22 +128,31 @@ func check(b testing.TB, err error) {
 	}
 }
 
+func benchAppend(b testing.TB, x *carry.End, o mailstore.Owner, messages int) {
+	ctx := context.Background()
+	var sources []io.WriterTo
+	for range messages {
+		sources = append(sources, bytes.NewBuffer(make([]byte, 4096)), bytes.NewBuffer(make([]byte, 300)))
+	}
+	refs, err := x.Blobs.Put(ctx, sources...)
+	check(b, err)
+	var changes []mailstore.Change
+	for i := range messages {
+		m := mailstore.Mail{Outer: make([]byte, 400), Envelope: make([]byte, 300), Form: pgp.FormMIME, Class: pgp.SealedOnArrival, Letters: []mailstore.Stored{
+			{Kind: pgp.KindMessage, Ref: refs[2*i]}, {Kind: pgp.KindCard, Ref: refs[2*i+1]},
+		}}
+		changes = append(changes, mailstore.Append{Box: 1, Mail: m, Size: 4000, Flags: []string{`\Seen`, "later"}})
+	}
+	_, err = x.Index.Apply(ctx, o, changes)
+	check(b, err)
+}
+
 func benchFill(b testing.TB, x *carry.End, o mailstore.Owner, messages int) {
 	ctx := context.Background()
 	_, err := x.Index.Apply(ctx, o, []mailstore.Change{mailstore.SetQuota{}, mailstore.Create{Name: "INBOX"}})
 	check(b, err)
 	for n := 0; n < messages; n += 100 {
-		var changes []mailstore.Change
-		for range 100 {
-			refs, err := x.Blobs.Put(ctx, bytes.NewBuffer(make([]byte, 4096)), bytes.NewBuffer(make([]byte, 300)))
-			check(b, err)
-			m := mailstore.Mail{Outer: make([]byte, 400), Envelope: make([]byte, 300), Form: pgp.FormMIME, Class: pgp.SealedOnArrival, Letters: []mailstore.Stored{
-				{Kind: pgp.KindMessage, Ref: refs[0]}, {Kind: pgp.KindCard, Ref: refs[1]},
-			}}
-			changes = append(changes, mailstore.Append{Box: 1, Mail: m, Size: 4000, Flags: []string{`\Seen`, "later"}})
-		}
-		_, err := x.Index.Apply(ctx, o, changes)
-		check(b, err)
+		benchAppend(b, x, o, 100)
 	}
 	check(b, x.Accounts.Put(ctx, account.Account{ID: account.ID(o), Cert: []byte{1}, Addresses: []mail.Address{{Local: string(o), Domain: "demo.test"}}}))
 }

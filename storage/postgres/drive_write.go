@@ -25,8 +25,12 @@ func (x *driveRows) write(b *pgx.Batch, w drive.Writes, by token) {
 		x.writeRequest(b, q)
 	}
 	if w.Dropped != nil {
-		b.Queue(`delete from drive_requests where owner = $1 and id = $2`, owner, w.Dropped.ID[:])
+		x.dropRequest(b, *w.Dropped)
 	}
+}
+
+func (x *driveRows) dropRequest(b *pgx.Batch, q drive.Request) {
+	b.Queue(`delete from drive_requests where owner = $1 and id = $2`, x.r.owner, q.ID[:])
 }
 
 func putTotals(b *pgx.Batch, o mailstore.Owner, t drive.Totals) {
