@@ -266,7 +266,7 @@ func (c *client) act() {
 var acts = []func(*client){
 	(*client).append, (*client).append, (*client).append, (*client).append,
 	(*client).store, (*client).store, (*client).store, (*client).store, (*client).own, (*client).own, (*client).condition,
-	(*client).expunge, (*client).move, (*client).copy, (*client).noop, (*client).noop, (*client).idle, (*client).count, (*client).count,
+	(*client).expunge, (*client).move, (*client).copy, (*client).noop, (*client).noop, (*client).idle, (*client).count,
 	(*client).status, (*client).status, (*client).again, (*client).again, (*client).other, (*client).away,
 }
 
