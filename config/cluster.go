@@ -13,6 +13,9 @@ type Cluster struct {
 	Roles        []string // what it does of what all nodes could do
 	NATS         []string
 	Credentials  string // file
+	NATSCA       string // file of certificates by which NATS is believed; empty: the machine's
+	NATSCert     string // files of the certificate and key by which NATS knows this node; empty: none
+	NATSKey      string
 	Drain        time.Duration
 }
 
@@ -73,6 +76,10 @@ func settingsCluster() []setting {
 		{key: "cluster.nats", value: words{func(c *Config) *[]string { return &c.Cluster.NATS }, natsURL, 0, ""},
 			about: "NATS servers by which nodes tell each other that there is something new, such as \"tls://nats.internal:4222\";\nempty: they do it by the database. What is told are hints: nothing is lost when they are."},
 		{key: "cluster.nats_credentials_file", value: path(func(c *Config) *string { return &c.Cluster.Credentials })},
+		{key: "cluster.nats_ca_file", value: path(func(c *Config) *string { return &c.Cluster.NATSCA }),
+			about: "Certificates (PEM) of an authority of your own that vouches for the NATS servers; empty: those this machine\nknows. And the certificate and key by which they know this node, if they ask for one."},
+		{key: "cluster.nats_certificate_file", value: path(func(c *Config) *string { return &c.Cluster.NATSCert })},
+		{key: "cluster.nats_key_file", value: path(func(c *Config) *string { return &c.Cluster.NATSKey })},
 		{key: "cluster.drain", value: span{func(c *Config) *time.Duration { return &c.Cluster.Drain }, 0, 10 * time.Minute},
 			about: "How long a node that is told to stop says so at /readyz before it closes its doors."},
 

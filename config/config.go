@@ -179,7 +179,7 @@ func (c Config) Resolved(folder string) Config {
 	for _, p := range []*string{
 		&c.Data, &c.TLS.Certificate, &c.TLS.Key, &c.Spool.Folder,
 		&c.ACME.Folder, &c.Queue.Key, &c.DKIM.Folder, &c.Outbound.PasswordFile,
-		&c.Cluster.PasswordFile, &c.Cluster.Credentials,
+		&c.Cluster.PasswordFile, &c.Cluster.Credentials, &c.Cluster.NATSCA, &c.Cluster.NATSCert, &c.Cluster.NATSKey,
 	} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(folder, *p)

@@ -17,7 +17,7 @@ type checkCommand struct {
 func (cmd checkCommand) Help() string {
 	return "Reads the configuration as serve would, and the TLS certificate it names. " +
 		"Every mistake is told with its line and what was expected there. Of a node it tries what all nodes share as well: " +
-		"it asks the database, writes, reads and removes an object in each bucket, and greets NATS."
+		"it asks the database, writes, reads and removes an object in each bucket, and connects to NATS."
 }
 
 func (cmd checkCommand) Run(ctx context.Context, c console) error {

@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
-	"fmt"
 	"maps"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -14,6 +10,7 @@ import (
 	"time"
 
 	"sealpost/config"
+	"sealpost/storage/nats"
 	"sealpost/storage/postgres"
 	"sealpost/storage/s3"
 )
@@ -33,7 +30,7 @@ func sharedFindings(ctx context.Context, settings config.Config) []finding {
 		looks = append(looks, func() finding { return lookBucket(ctx, name, settings.S3.Endpoints[name]) })
 	}
 	for _, server := range settings.Cluster.NATS {
-		looks = append(looks, func() finding { return lookNATS(ctx, server) })
+		looks = append(looks, func() finding { return lookNATS(ctx, server, settings.Cluster) })
 	}
 	all := make([]finding, len(looks))
 	var asked sync.WaitGroup
@@ -101,42 +98,16 @@ func lookBucket(ctx context.Context, name string, e config.Endpoint) finding {
 	return finding{Name: f.Name, State: well, Text: "an object was written, read, found and removed"}
 }
 
-// lookNATS waits for the first line that a server of NATS says to whoever connects.
-func lookNATS(ctx context.Context, server string) finding {
-	f := finding{Name: "NATS", State: warn, Fix: "cluster.nats; until then nodes hear of each other's mail late"}
+// lookNATS connects to one server as a node does.
+func lookNATS(ctx context.Context, server string, c config.Cluster) finding {
+	f := finding{Name: "NATS", State: warn, Text: "not an address", Fix: "cluster.nats and its files; until then nodes hear of each other's mail late"}
 	u, err := url.Parse(server)
 	if err != nil {
-		f.Text = "not an address"
 		return f
 	}
-	at := u.Host
-	if u.Port() == "" {
-		at = net.JoinHostPort(u.Hostname(), "4222")
-	}
-	if err := greeting(ctx, at, "INFO "); err != nil {
-		f.Text = at + ": " + err.Error()
+	if err := nats.Try(ctx, natsOptions(c), server); err != nil {
+		f.Text = u.Host + ": " + err.Error()
 		return f
 	}
-	return finding{Name: "NATS", State: well, Text: at + " answers"}
-}
-
-// greeting is an error unless what answers begins so.
-func greeting(ctx context.Context, at, want string) error {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", at)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	deadline, _ := ctx.Deadline()
-	if err := conn.SetDeadline(deadline); err != nil {
-		return err
-	}
-	said, err := bufio.NewReaderSize(conn, 64).Peek(len(want))
-	if err != nil {
-		return fmt.Errorf("it says nothing: %w", err)
-	}
-	if string(said) != want {
-		return errors.New("what answers is no NATS")
-	}
-	return nil
+	return finding{Name: "NATS", State: well, Text: u.Host + " takes hints, and tells them"}
 }

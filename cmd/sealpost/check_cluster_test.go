@@ -1,12 +1,12 @@
 package main
 
 import (
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"sealpost/storage/nats/natstest"
 	"sealpost/storage/postgres"
 )
 
@@ -18,21 +18,7 @@ func TestCheckCluster(t *testing.T) {
 	whole := string(read(t, s.config))
 	config := "--config=" + s.config
 
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			conn.Write([]byte("INFO {}\r\n"))
-			conn.Close()
-		}
-	}()
+	bus := natstest.Start(t, nil)
 	with := func(old, new string) {
 		t.Helper()
 		if !strings.Contains(whole, old) {
@@ -40,7 +26,7 @@ func TestCheckCluster(t *testing.T) {
 		}
 		s.write(t, "sealpost.toml", []byte(strings.Replace(whole, old, new, 1)))
 	}
-	with("[cluster]\n", "[cluster]\nnats = [\"nats://"+l.Addr().String()+"\"]\n")
+	with("[cluster]\n", "[cluster]\nnats = [\""+bus.URL()+"\"]\n")
 	said := must(t, "check", config)
 	for _, want := range []string{"is well: ", "What nodes share", "✓ bucket east", "✓ bucket west", "✓ NATS", "! database", "→ synchronous_standby_names"} {
 		if !strings.Contains(said, want) {
@@ -65,6 +51,10 @@ func TestCheckCluster(t *testing.T) {
 	with("[cluster]\n", "[cluster]\nnats = [\"nats://127.0.0.1:1\"]\n")
 	if said := must(t, "check", config); !strings.Contains(said, "! NATS") { // hints alone: it works without
 		t.Errorf("with no NATS:\n%s", said)
+	}
+	with("[cluster]\n", "[cluster]\nnats_ca_file = \"none.pem\"\nnats = [\""+bus.URL()+"\"]\n")
+	if said := must(t, "check", config); !strings.Contains(said, "! NATS") || !strings.Contains(said, "none.pem") { // its files are read
+		t.Errorf("with no file of the authority:\n%s", said)
 	}
 	with("[queue]", "[queue]\nmode = \"strict\"")
 	fails(t, exitFailed, []string{"queue.mode: strict"}, "check", "--local", config)

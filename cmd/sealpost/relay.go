@@ -58,7 +58,12 @@ func (o *office) takes() {
 // newWire is what carries hints between nodes: NATS where there is one, or the database.
 func (o *office) newWire() (notify.Wire, error) {
 	if c := o.settings.Cluster; len(c.NATS) > 0 {
-		return nats.New(nats.Options{Servers: c.NATS, Credentials: c.Credentials})
+		return nats.New(natsOptions(c))
 	}
 	return o.cluster.db.Hints(), nil
+}
+
+// natsOptions are what nodes connect to NATS with.
+func natsOptions(c config.Cluster) nats.Options {
+	return nats.Options{Servers: c.NATS, Credentials: c.Credentials, CA: c.NATSCA, Certificate: c.NATSCert, Key: c.NATSKey}
 }

@@ -53,6 +53,11 @@ func trusting(o *server.Options) tenant {
 // user writes the file of a user who may use one subject and no more.
 func (n tenant) user(t *testing.T, file string) {
 	t.Helper()
+	n.userOf(t, file, subject)
+}
+
+func (n tenant) userOf(t *testing.T, file, subject string) {
+	t.Helper()
 	key := must(nkeys.CreateUser())
 	claims := jwt.NewUserClaims(must(key.PublicKey()))
 	claims.Pub.Allow.Add(subject)
@@ -168,6 +173,58 @@ func (s secure) Wire(testing.TB) notify.Wire              { return must(New(s.o)
 func (s secure) Start(t testing.TB)                       { s.Again(t) }
 func (s secure) Shout(testing.TB, []byte)                 {}
 func (s secure) Overhear(testing.TB, func(octets []byte)) {}
+
+// Try says of each thing that keeps hints from coming what it is.
+func TestTry(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ca, cert, key := certificates(t, dir)
+	otherCA, otherCert, otherKey := certificates(t, t.TempDir())
+	var ours, others tenant
+	s := natstest.Start(t, func(o *server.Options) {
+		others = trusting(o)
+		ours = trusting(o)
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM(must(os.ReadFile(ca)))
+		o.TLSConfig = &tls.Config{
+			Certificates: []tls.Certificate{must(tls.LoadX509KeyPair(cert, key))}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert,
+		}
+		o.TLSTimeout = 5
+	})
+	creds, strange, narrow := filepath.Join(dir, "node.creds"), filepath.Join(dir, "strange.creds"), filepath.Join(dir, "narrow.creds")
+	ours.user(t, creds)
+	others.user(t, strange)
+	ours.userOf(t, narrow, "another.subject")
+	at := strings.Replace(s.URL(), "nats://", "tls://", 1)
+	good := Options{Credentials: creds, CA: ca, Certificate: cert, Key: key}
+	for name, c := range map[string]struct {
+		change func(*Options)
+		at     string
+		want   string // empty: well
+	}{
+		"well":                  {func(*Options) {}, at, ""},
+		"no authority":          {func(o *Options) { o.CA = "" }, at, "unknown authority"},
+		"another authority":     {func(o *Options) { o.CA = otherCA }, at, "unknown authority"},
+		"no certificate":        {func(o *Options) { o.Certificate, o.Key = "", "" }, at, "tls"},
+		"another's certificate": {func(o *Options) { o.Certificate, o.Key = otherCert, otherKey }, at, "tls"},
+		"no credentials":        {func(o *Options) { o.Credentials = "" }, at, "uthorization"},
+		"strange credentials":   {func(o *Options) { o.Credentials = strange }, at, "uthorization"},
+		"no file":               {func(o *Options) { o.Credentials = filepath.Join(dir, "none.creds") }, at, "none.creds"},
+		"no right":              {func(o *Options) { o.Credentials = narrow }, at, "ermissions"},
+		"nobody there":          {func(*Options) {}, "tls://127.0.0.1:1", "no server of NATS answers"},
+		"no address":            {func(*Options) {}, "http://127.0.0.1", "not a server of NATS"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := good
+			c.change(&o)
+			err := Try(t.Context(), o, c.at)
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
 
 func TestOptionsAreChecked(t *testing.T) {
 	t.Parallel()
