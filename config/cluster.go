@@ -9,7 +9,7 @@ import (
 type Cluster struct {
 	Database     string // libpq's connection string, without a password; empty: there is one machine, and all is in Data
 	PasswordFile string
-	Node         string   // its name in logs and leases; empty: the machine's
+	Node         string   // its name in its log and among others; empty: the machine's
 	Roles        []string // what it does of what all nodes could do
 	NATS         []string
 	Credentials  string // file
@@ -70,7 +70,7 @@ func settingsCluster() []setting {
 			"settings are one server: such as \"postgres://sealpost@db.internal/sealpost?sslmode=verify-full\". Empty: this\nmachine is all there is. sealpost migrate moves what is there from one to the other."},
 		{key: "cluster.database_password_file", value: path(func(c *Config) *string { return &c.Cluster.PasswordFile })},
 		{key: "cluster.node", value: word{func(c *Config) *string { return &c.Cluster.Node }, emptyOr(label), ""},
-			about: "Name of this node in logs and leases; empty: the name of the machine."},
+			about: "Name of this node in its log, and under which it counts what came and went; no other node has it. Empty: the\nname of the machine."},
 		{key: "cluster.roles", value: words{func(c *Config) *[]string { return &c.Cluster.Roles }, oneOf(allRoles()...), 1, ""},
 			about: "What this node does. A role that no node has is not done: mail waits, houses are not kept."},
 		{key: "cluster.nats", value: words{func(c *Config) *[]string { return &c.Cluster.NATS }, natsURL, 0, ""},

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"sealpost/config"
 	"sealpost/storage/nats/natstest"
 	"sealpost/storage/postgres"
 )
@@ -58,6 +59,29 @@ func TestCheckCluster(t *testing.T) {
 	}
 	with("[queue]", "[queue]\nmode = \"strict\"")
 	fails(t, exitFailed, []string{"queue.mode: strict"}, "check", "--local", config)
+}
+
+// The mark of a node's folder is written once: whatever opens the folder would else wait for the disk.
+func TestMarkIsWrittenOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	if err := os.MkdirAll(s.settings.Data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.settings.S3.Endpoints = map[string]config.Endpoint{"east": {}}
+	var marks [2]os.FileInfo
+	for i := range marks {
+		err := clustered(s.settings)
+		if err == nil {
+			marks[i], err = os.Stat(filepath.Join(s.settings.Data, clusterMark))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !os.SameFile(marks[0], marks[1]) {
+		t.Error("it is written anew")
+	}
 }
 
 func TestDatabaseFinding(t *testing.T) {

@@ -35,15 +35,16 @@ func TestDrain(t *testing.T) {
 	t.Parallel()
 	x := newShared(t)
 	node := x.newNode(t, nil)
-	node.settings.Cluster.Drain = 2 * time.Second
+	node.settings.Cluster.Drain, node.settings.Cluster.Node = 2*time.Second, "east-1"
 	node.settings.Metrics.Listen = []string{"127.0.0.1:0"}
 	fails(t, exitFailed, []string{"no server is running"}, "drain", "--config="+node.config)
 
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	up, ended := make(chan *server, 1), make(chan error, 1)
+	var said lockedLog
 	go func() {
-		ended <- serve(ctx, node.settings, slog.New(slog.DiscardHandler), occasions{ready: func(s *server) error { up <- s; return nil }})
+		ended <- serve(ctx, node.settings, slog.New(slog.NewTextHandler(&said, nil)), occasions{ready: func(s *server) error { up <- s; return nil }})
 	}()
 	var s *server
 	select {
@@ -84,6 +85,14 @@ func TestDrain(t *testing.T) {
 	if c, err := net.Dial("tcp", imaps); err == nil {
 		c.Close()
 		t.Error("a door is open")
+	}
+	for line := range strings.Lines(said.b.String()) {
+		if !strings.Contains(line, " node=east-1") {
+			t.Errorf("the log does not say which node it is of: %s", line)
+		}
+	}
+	if !strings.Contains(said.b.String(), "msg=stopped") {
+		t.Errorf("the log has %q", said.b.String())
 	}
 }
 

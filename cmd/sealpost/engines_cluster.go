@@ -127,7 +127,11 @@ func clustered(settings config.Config) error {
 	if err := clusterable(settings); err != nil {
 		return err
 	}
-	return writeAside(filepath.Join(settings.Data, clusterMark), []byte("What this node serves is where cluster.database says.\n"), 0o600)
+	mark := filepath.Join(settings.Data, clusterMark)
+	if _, err := os.Stat(mark); err == nil { // every command opens the folder, and writing waits for the disk
+		return nil
+	}
+	return writeAside(mark, []byte("What this node serves is where cluster.database says.\n"), 0o600)
 }
 
 func clusterable(settings config.Config) error {

@@ -103,6 +103,9 @@ func serve(ctx context.Context, settings config.Config, log *slog.Logger, on occ
 	if on.open == nil {
 		on.open = openEngines
 	}
+	if name := nodeName(settings.Cluster); name != "" {
+		log = log.With("node", name)
+	}
 	s, err := newServer(ctx, settings, log, on.open)
 	if err != nil {
 		return err
