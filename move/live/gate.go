@@ -135,7 +135,9 @@ func (r *Router) shutGate(ctx context.Context, o mailstore.Owner) error {
 	return nil
 }
 
-func (r *Router) isRead(o mailstore.Owner, at Side) bool {
+// IsRead says whether somebody still reads an owner at an end. Before he goes back to one where he was, nobody
+// may: what was left there is written over.
+func (r *Router) IsRead(o mailstore.Owner, at Side) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.readers[reader{o, at}] > 0
@@ -166,7 +168,7 @@ func (r *Router) Flip(ctx context.Context, o mailstore.Owner, to Side, most time
 	if err := r.shutGate(timed, o); err != nil {
 		return time.Since(begun), err
 	}
-	if r.isRead(o, to) {
+	if r.IsRead(o, to) {
 		r.openGate(o, to.other())
 		return time.Since(begun), fmt.Errorf("%w: it is still read where it was before", ErrBusy)
 	}

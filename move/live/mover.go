@@ -180,9 +180,15 @@ func (m *Mover) went(done carry.Moved) {
 
 // One takes an owner there.
 func (m *Mover) One(ctx context.Context, o mailstore.Owner) (done carry.Moved, err error) {
-	c, err := m.Move.Chase(ctx, o)
+	books, err := m.Move.From.Rows.Books(ctx, o)
 	if err != nil {
 		return done, err
+	}
+	var c *carry.Chase
+	if books.Open { // else there is nothing to bring: the account is about to begin, or to go
+		if c, err = m.Move.Chase(ctx, o); err != nil {
+			return done, err
+		}
 	}
 	most := m.Most
 	if most == 0 {
@@ -213,6 +219,9 @@ func (m *Mover) One(ctx context.Context, o mailstore.Owner) (done carry.Moved, e
 // near brings what came, until little comes meanwhile.
 func near(ctx context.Context, c *carry.Chase) error {
 	for range rounds {
+		if c == nil {
+			return nil
+		}
 		if left, err := c.Again(ctx); err != nil || left <= nearEnough {
 			return err
 		}
@@ -227,9 +236,19 @@ func (m *Mover) flip(ctx context.Context, o mailstore.Owner, c *carry.Chase, mos
 		if errors.Is(err, account.ErrUnknown) {
 			return errGone
 		}
-		if err == nil {
-			done, err = c.Finish(ctx)
+		if err != nil {
+			return err
 		}
+		books, err := m.Move.From.Rows.Books(ctx, o)
+		switch {
+		case err != nil:
+			return err
+		case !books.Open:
+			return m.Move.To.Rows.RemoveHeavy(ctx, o)
+		case c == nil:
+			return ErrBusy
+		}
+		done, err = c.Finish(ctx)
 		return err
 	}
 	shut, err := m.Router.Flip(ctx, o, To, most, bring, func(ctx context.Context) (bool, error) { return m.settle(ctx, o) })
