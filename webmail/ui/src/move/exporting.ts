@@ -8,6 +8,7 @@ import type { MailRef } from "../model/types.ts";
 import { ApiError, sleep } from "../wire/http.ts";
 import { extras } from "./extras.ts";
 import { Gate, Stopped } from "./gate.ts";
+import { join } from "./lines.ts";
 import { names } from "./names.ts";
 import { ZipWriter } from "./zip.ts";
 
@@ -224,13 +225,7 @@ export function entryOf(mail: Uint8Array, l: { received: number; flags: readonly
     p = lf < 0 ? mail.length : lf + 1;
   }
   parts.push(mail.subarray(from), text.encode(mail[mail.length - 1] === 10 ? "\r\n" : "\r\n\r\n"));
-  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
-  let n = 0;
-  for (const p of parts) {
-    out.set(p, n);
-    n += p.length;
-  }
-  return out;
+  return join(parts);
 }
 
 // No cell begins a formula.

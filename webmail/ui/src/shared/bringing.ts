@@ -49,6 +49,15 @@ export function save(path: string): void {
   document.body.append(frame);
 }
 
+/** Saves it as a download of the page itself: for browsers without a service worker. */
+export function keep(name: string, content: Blob): void {
+  const a = document.createElement("a");
+  a.href = URL.createObjectURL(new Blob([content], { type: "application/octet-stream" }));
+  a.download = name;
+  a.click();
+  setTimeout(() => URL.revokeObjectURL(a.href), 60_000);
+}
+
 // Nobody else finds what a page answers to.
 export function newToken(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");

@@ -5,7 +5,7 @@
 import type { ReadonlySignal } from "@preact/signals";
 import type { FileLink } from "../../files/address.ts";
 import type { FileEntry } from "../../files/folder.ts";
-import { bringer, onFile, save } from "../../shared/bringing.ts";
+import { bringer, keep, onFile, save } from "../../shared/bringing.ts";
 import { Client } from "../../shared/client.ts";
 import workerUrl from "../../shared/worker.ts?worker&url";
 import type { Drive } from "../drive/drive.ts";
@@ -35,14 +35,6 @@ const browserLink: LinkHost = ({ id, secret }) => {
   const link: SharedLink = new SharedLink(id, secret, { client, bringer, onFile, save, keep });
   return link;
 };
-
-function keep(name: string, content: Blob): void {
-  const a = document.createElement("a");
-  a.href = URL.createObjectURL(new Blob([content], { type: "application/octet-stream" }));
-  a.download = name;
-  a.click();
-  setTimeout(() => URL.revokeObjectURL(a.href), 60_000);
-}
 
 export const isHere = (link: FileLink, origin: string): boolean => link.origin === origin;
 

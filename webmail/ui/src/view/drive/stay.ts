@@ -3,6 +3,7 @@
 import { effect } from "@preact/signals";
 import type { Drive } from "../../model/drive/drive.ts";
 import type { App } from "../../model/types.ts";
+import { hold } from "../shell/hold.ts";
 
 const watched = new WeakSet<Drive>();
 
@@ -18,16 +19,4 @@ export function stay(app: App, drive: Drive): void {
       leave = null;
     }
   });
-}
-
-function hold(app: App): () => void {
-  const ask = (e: BeforeUnloadEvent) => e.preventDefault();
-  addEventListener("beforeunload", ask);
-  const awake = setInterval(() => app.session.active(), 10_000);
-  const screen = navigator.wakeLock?.request("screen").catch(() => null);
-  return () => {
-    removeEventListener("beforeunload", ask);
-    clearInterval(awake);
-    void screen?.then((s) => s?.release());
-  };
 }

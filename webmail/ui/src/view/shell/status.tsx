@@ -1,9 +1,10 @@
 // Whether what is seen is what the server has, in an icon and words.
 import { useEffect } from "preact/hooks";
-import type { App, Desk } from "../../model/types.ts";
+import type { Desk } from "../../model/types.ts";
 import { go } from "../../router.ts";
 import { t } from "../../words/index.ts";
 import { Icon, Spinner, useApp, useDesk, type IconName } from "../kit/index.ts";
+import { hold } from "./hold.ts";
 
 export function Status() {
   const app = useApp(), desk = useDesk();
@@ -11,7 +12,7 @@ export function Status() {
     online: app.online.value, state: desk.sync.state.value, waiting: desk.actions.waiting.value,
     rows: desk.sync.progress.value, index: desk.search.progress.value, moving: moved(desk),
   });
-  useStay(s.moving === true, app);
+  useEffect(() => (s.moving ? hold(app) : undefined), [s.moving === true, app]);
   return (
     <button type="button" class={"status" + (s.quiet ? " status-quiet" : "") + (s.minor ? " status-minor" : "")} data-tip={s.tip} aria-label={`${s.words}. ${s.tip}`} onClick={() => { if (s.moving) go({ page: "settings", part: "moving" }); else void desk.sync.refresh(); }}>
       {s.busy ? <Spinner /> : <Icon name={s.icon} />}
@@ -34,23 +35,6 @@ function moved(desk: Desk): { done: number; of: number } | null {
   const [i, o] = [desk.moving.importing.value, desk.moving.exporting.value];
   if (i?.state === "running") return { done: i.read, of: i.bytes };
   return o?.state === "running" ? { done: o.done, of: o.of } : null;
-}
-
-// The browser asks before it leaves a page on which work would be broken off, and neither
-// the page locks nor a phone sleeps by itself meanwhile.
-function useStay(on: boolean, app: App): void {
-  useEffect(() => {
-    if (!on) return undefined;
-    const ask = (e: BeforeUnloadEvent) => e.preventDefault();
-    addEventListener("beforeunload", ask);
-    const awake = setInterval(() => app.session.active(), 10_000);
-    const screen = navigator.wakeLock?.request("screen").catch(() => null);
-    return () => {
-      removeEventListener("beforeunload", ask);
-      clearInterval(awake);
-      void screen?.then((s) => s?.release());
-    };
-  }, [on, app]);
 }
 
 const share = (p: { done: number; of: number }) => (p.of > 0 ? Math.floor((100 * p.done) / p.of) : 100);
