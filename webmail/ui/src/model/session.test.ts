@@ -1,5 +1,6 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { FakeClock, FakeServer, calm, newBrowser, openPage, settle } from "./testing/fake.ts";
+import { soon } from "./testing/soon.ts";
 import { fakePassphrase, fakeWords } from "./testing/vault.ts";
 import { withoutSecrets } from "./passkeys.ts";
 
@@ -121,7 +122,7 @@ describe("session", () => {
     await calm(p);
     p.vault.signOut = () => new Promise(() => {}); // its worker is busy, and then the page is gone
     void p.app.session.lock();
-    await vi.waitFor(() => expect(p.app.session.phase.peek()).toBe("locked"));
+    await soon(() => expect(p.app.session.phase.peek()).toBe("locked"));
     const q = openPage(server, browser);
     await q.app.start();
     expect(q.app.session.phase.peek()).toBe("locked");

@@ -3,6 +3,7 @@ import { type Head, makeLink, newFragment } from "../files/index.ts";
 import { gather, pattern, sealed } from "../files/testing.ts";
 import { equal, fromBase64, toBase64 } from "../vault/bytes.ts";
 import { MEMORY_LARGEST, SharedLink } from "../model/shared.ts";
+import { soon } from "../model/testing/soon.ts";
 import { placeOf } from "./place.ts";
 import { lookAt } from "../view/shared/look.tsx";
 import { bridge, bridged, headersOf } from "./bridge.ts";
@@ -131,7 +132,7 @@ describe("a download", () => {
     const w = await world({ breaks: [120_000] });
     await w.look();
     const under = take(w.keeper, { save: true });
-    await vi.waitFor(() => expect(w.seen.some((s) => s.path.endsWith("/content"))).toBe(true));
+    await soon(() => expect(w.seen.some((s) => s.path.endsWith("/content"))).toBe(true));
     w.state.gone = true;
     expect((await under).how).toBe("broken");
     expect(w.events.at(-1)).toMatchObject({ state: "failed", word: "gone" });

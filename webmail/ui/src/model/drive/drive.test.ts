@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { entries as zipEntries, open as openEntry } from "../../move/zip.ts";
 import { pattern } from "../../files/testing.ts";
 import { has } from "../../drive/upload.ts";
@@ -6,6 +6,7 @@ import { zipSize } from "../../drive/zip.ts";
 import { SealedCache } from "../cache.ts";
 import { FakeServer, type FakeBrowser, newBrowser, openedPage } from "../testing/fake.ts";
 import { fakeHost } from "../testing/files.ts";
+import { soon } from "../testing/soon.ts";
 import { realClock } from "../../wire/http.ts";
 import { Drive, root, type FileEntry } from "./drive.ts";
 import { freeName } from "./tree.ts";
@@ -139,8 +140,8 @@ describe("the drive", () => {
     const later = new Drive({ api: two.page.app.api, cabinet: two.page.desk.cabinet, cache: new SealedCache(await two.browser.store.open(server.account.id), two.page.vault), clock: { ...realClock, now: () => Date.now() + 3_600_000 }, host: two.host });
     opened.push(later);
     await later.trashed();
-    await vi.waitFor(() => expect([server.files.all.size, server.cabinet.get(`drive/${a}`)!.gone, server.cabinet.get(`drive/${b}`)!.gone]).toEqual([0, true, true]));
-    await vi.waitFor(async () => expect((await later.load(root)).entries).toEqual([]));
+    await soon(() => expect([server.files.all.size, server.cabinet.get(`drive/${a}`)!.gone, server.cabinet.get(`drive/${b}`)!.gone]).toEqual([0, true, true]));
+    await soon(async () => expect((await later.load(root)).entries).toEqual([]));
     expect(server.seen.slice(from).filter((s) => s.startsWith("DELETE /files")).length).toBe(1);
   });
 
@@ -247,7 +248,7 @@ describe("an upload", () => {
       return path.includes("/parts/3") ? "before" : null;
     };
     await expect(drive.put(file(big), { folder: root, name: "b", signal: stop.signal })).rejects.toMatchObject({ word: "stopped" });
-    await vi.waitFor(() => expect(server.files.used).toBe(0));
+    await soon(() => expect(server.files.used).toBe(0));
     expect(await namesIn(drive)).toEqual([]);
   });
 
@@ -258,11 +259,11 @@ describe("an upload", () => {
     const whole = changing.stream.bind(changing);
     changing.stream = () => (grown ? new Blob([big, "more"]).stream() : whole()) as ReadableStream<Uint8Array<ArrayBuffer>>;
     await expect(drive.put(changing, { folder: root, name: "b" })).rejects.toMatchObject({ word: "changed" });
-    await vi.waitFor(() => expect(server.files.used).toBe(0));
+    await soon(() => expect(server.files.used).toBe(0));
     grown = false;
     const transfer = drive.transfers.all.peek()[0]!;
     drive.transfers.retry(transfer);
-    await vi.waitFor(() => expect(transfer.now.peek().state).toBe("done"));
+    await soon(() => expect(transfer.now.peek().state).toBe("done"));
     expect(await namesIn(drive)).toEqual(["b"]);
   });
 
@@ -278,10 +279,10 @@ describe("an upload", () => {
     server.files.part = 32 << 10;
     page.net.lose = (_, path) => (path.includes("f1") && path.endsWith("/parts/2") ? "before" : null);
     const first = drive.put(file(big), { folder: root, name: "first" });
-    await vi.waitFor(() => expect(drive.transfers.all.peek()[0]!.now.peek().state).toBe("waiting"));
+    await soon(() => expect(drive.transfers.all.peek()[0]!.now.peek().state).toBe("waiting"));
     const t = drive.transfers.all.peek()[0]!;
     drive.transfers.pause(t, true);
-    await vi.waitFor(() => expect(t.now.peek().state).toBe("paused"));
+    await soon(() => expect(t.now.peek().state).toBe("paused"));
     await drive.put(file("x"), { folder: root, name: "second" });
     page.net.lose = null;
     drive.transfers.pause(t, false);
@@ -294,11 +295,11 @@ describe("an upload", () => {
     server.files.part = 32 << 10;
     one.page.net.lose = (_, path) => (path.endsWith("/parts/4") ? "before" : null);
     void one.drive.put(file(big), { folder: root, name: "b" }).catch(() => {});
-    await vi.waitFor(() => expect(server.files.used).toBeGreaterThan(0));
+    await soon(() => expect(server.files.used).toBeGreaterThan(0));
     await new Promise((go) => setTimeout(go, 50));
     one.page.net.offline = true;
     await device(server, browser);
-    await vi.waitFor(() => expect(server.files.used).toBe(0));
+    await soon(() => expect(server.files.used).toBe(0));
   });
 
   test("knows which parts are there", () => {
