@@ -112,6 +112,9 @@ func settle(config *pgxpool.Config, o Options) {
 		// A node that is paused in a transaction loses it, and the owner's lock, to the others.
 		"idle_in_transaction_session_timeout": "10s",
 		"lock_timeout":                        "20s",
+		// So does one that is gone while an answer is on its way to it: else the server would
+		// try to send it for as long as TCP does. Where there is no TCP, or no such time, it says nothing.
+		"tcp_user_timeout": fmt.Sprintf("%dms", o.silence().Milliseconds()),
 		// All statements but one look rows up by their keys: a plan for any number of them is
 		// the right one for all, and none has to be made each time.
 		"plan_cache_mode": "force_generic_plan",
