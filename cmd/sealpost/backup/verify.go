@@ -183,7 +183,8 @@ func (c *checker) account(ctx context.Context, o mailstore.Owner) error {
 	if err != nil {
 		return err
 	}
-	c.note(ctx, o, 0)
+	c.note(ctx, o, mailstore.NoteOwner)
+	c.note(ctx, o, mailstore.NoteImports)
 	for _, box := range boxes {
 		c.note(ctx, o, box.ID)
 		sizes := map[mailstore.UID]int64{}
@@ -224,7 +225,7 @@ func (c *checker) roster(ctx context.Context, o mailstore.Owner, before mailstor
 	}
 }
 
-// note reads what clients keep beside a mailbox; with 0 beside the account.
+// note reads what is kept beside a mailbox, or beside the account.
 func (c *checker) note(ctx context.Context, o mailstore.Owner, box mailstore.MailboxID) {
 	if _, err := c.index.Note(ctx, o, box); damaged(err) {
 		c.found.wrong("account %s, mailbox %d: %v", o, box, err)
