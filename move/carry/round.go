@@ -171,7 +171,7 @@ func (r *round) names() error {
 			}
 		}
 	}
-	return r.noteOf(0)
+	return errors.Join(r.noteOf(mailstore.NoteOwner), r.noteOf(mailstore.NoteImports))
 }
 
 func setOf[K comparable](keys []K) map[K]bool {

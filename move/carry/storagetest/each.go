@@ -71,7 +71,7 @@ func testEach(t *testing.T, open OpenYard, seed uint64) {
 	apply(mailstore.PutLetters{Box: box, UID: 1, Letters: c.history.letters(ctx, pgp.KindCard)}, mailstore.Shed{Box: box, UIDs: []mailstore.UID{3}, Kinds: []pgp.Kind{pgp.KindCard}})
 	apply(mailstore.Reseal{Box: box, UID: 5, Size: 9, Letters: c.history.letters(ctx, pgp.KindMessage)}, mailstore.Copy{From: box, To: other, UIDs: []mailstore.UID{7, 8}})
 	apply(mailstore.Copy{From: other, To: other, UIDs: []mailstore.UID{1, 2}}, mailstore.Expunge{Box: other, UIDs: []mailstore.UID{2}})
-	apply(mailstore.Rename{From: "each", To: "moved"}, mailstore.Rename{From: "other", To: "each"}, mailstore.Note{Box: other, Now: []byte("note")}, mailstore.SetQuota{Bytes: 1 << 41})
+	apply(mailstore.Rename{From: "each", To: "moved"}, mailstore.Rename{From: "other", To: "each"}, mailstore.Note{Box: other, Now: []byte("note")}, mailstore.Note{Box: mailstore.NoteImports, Now: []byte("brought")}, mailstore.SetQuota{Bytes: 1 << 41})
 	files(drive.Put{Object: file, Part: drive.Part{N: 2, Sum: [32]byte{7}, Blob: c.history.put(ctx, 100)}})
 	_, err = chase.Finish(ctx)
 	c.must(err)
