@@ -1,1 +1,0 @@
-import{L as e,V as t,ct as n}from"./kit-BM7kLE7t.js";function r(e,t=0){let r=`fault.${e}`,i=n(r,{n:t});return i===r?n(`fault.fault`):i}function i({word:n,wait:i}){return n===``?null:t(e,{tone:`bad`,children:r(n,i)})}export{r as n,i as t};

@@ -1,1 +1,0 @@
-import"./room-DkLqV_9K.js";import{V as e}from"./kit-BM7kLE7t.js";function t({hex:t,large:n}){let r=t.toUpperCase().match(/.{1,4}/g)??[];return e(`code`,{class:`fingerprint${n?` fingerprint-large`:``}`,children:r.map((t,n)=>e(`span`,{children:t},n))})}export{t};

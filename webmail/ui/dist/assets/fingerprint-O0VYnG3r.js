@@ -1,0 +1,1 @@
+import"./room-BMz-bsCq.js";import{V as e}from"./kit-DChRpuer.js";function t({hex:t,large:n}){let r=t.toUpperCase().match(/.{1,4}/g)??[];return e(`code`,{class:`fingerprint${n?` fingerprint-large`:``}`,children:r.map((t,n)=>e(`span`,{children:t},n))})}export{t};

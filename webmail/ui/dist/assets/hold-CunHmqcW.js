@@ -1,0 +1,1 @@
+function e(e){let t=e=>e.preventDefault();addEventListener(`beforeunload`,t);let n=setInterval(()=>e.session.active(),1e4),r=navigator.wakeLock?.request(`screen`).catch(()=>null);return()=>{removeEventListener(`beforeunload`,t),clearInterval(n),r?.then(e=>e?.release())}}export{e as t};

@@ -1,0 +1,1 @@
+export{t as attachingOf}from"./join-CUnfzPZT.js";

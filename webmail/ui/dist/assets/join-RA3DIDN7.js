@@ -1,1 +1,0 @@
-export{t as attachingOf}from"./join-CRjnZJ8a.js";

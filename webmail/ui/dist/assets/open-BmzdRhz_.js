@@ -1,0 +1,1 @@
+import{a as e,i as t,o as n,r}from"./bringing-RvJjkxdH.js";import{t as i}from"./client-DGuRo-tX.js";import{t as a}from"./drive-CXiRl3-t.js";var o=`/assets/worker-CFFEFd2H.js`,s=s=>new a({...s,host:{client:new i(o),bringer:r,onFile:e,save:n,keep:t}});export{s as openDrive};

@@ -1,0 +1,1 @@
+export{t as Change,n as Made,r as default,i as endsOf,a as faultOf,o as lifeWords,s as lives,c as mostWords}from"./share-BqSOSiWX.js";

@@ -1,1 +1,0 @@
-export{t as Change,n as Made,r as default,i as endsOf,a as faultOf,o as lifeWords,s as lives,c as mostWords}from"./share-B2d216f6.js";
