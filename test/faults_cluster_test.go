@@ -107,7 +107,7 @@ var faultsCluster = []fault{
 	{"D13", "move/live/mover.go", "carry.Served, carry.Digest{}); err == nil {", "carry.Served, carry.Digest{}); err == nil || ctx.Err() == nil {", "./storage/bolt", "^TestLiveDurable$", ""},
 	{"D13", "move/live/gate.go", "served, err := settle(context.WithoutCancel(ctx))", "served, err := true, ctx.Err()", "./storage/bolt", "^TestLiveMover$", ""},
 	{"D13", "move/live/brought.go", "case at != s:", "case at == s:", "./storage/bolt", "^TestLivePutBefore$", ""},
-	{"D13", "cmd/sealpost/serve_moving.go", "live.New(m.From, m.To, there, log)", "live.New(m.From, m.To, there[:0], log)", "./cmd/sealpost", "^TestServeMovingKilled$", ""},
+	{"D13", "cmd/sealpost/serve_moving.go", "live.New(m.From, m.To, there, log)", "live.New(m.From, m.To, there[:0], log)", "./cmd/sealpost", "^TestServeMovingUndone$", ""},
 	{"order", "storage/postgres/ask.go", "from owners where owner = $1 for update`", "from owners where owner = $1`", "./test/cluster", "^TestClusterOrder$", ""},
 	{"order", "storage/postgres/ask.go", "from owners where owner = $1 for update`", "from owners where owner = $1`", "./storage/postgres", "^TestStandbyAway$", ""},
 }
