@@ -48,5 +48,5 @@ export default defineConfig({
     },
   },
   // Node takes the packages' own builds, but this one has one for browsers only.
-  test: { alias: { "openpgp/lightweight": new URL("node_modules/openpgp/dist/lightweight/openpgp.min.mjs", import.meta.url).pathname }, environment: "node", setupFiles: ["src/words/english.ts"], testTimeout: 60_000, hookTimeout: 60_000, include: ["src/**/*.test.{ts,tsx}"] },
+  test: { alias: { "openpgp/lightweight": new URL("node_modules/openpgp/dist/lightweight/openpgp.min.mjs", import.meta.url).pathname }, environment: "node", setupFiles: ["src/words/english.ts", "src/model/testing/buffers.ts"], testTimeout: 60_000, hookTimeout: 60_000, include: ["src/**/*.test.{ts,tsx}"] },
 });
