@@ -47,14 +47,14 @@ func TestSeededFaults(t *testing.T) {
 	}
 }
 
-// dueFaults says which faults are sown now: a sixteenth of them, and which is for the commit to
+// dueFaults says which faults are sown now: one in 32, and which is for the commit to
 // say, so that a commit always gives the same answer and the next one asks others. With
 // -long, and outside of a checkout, all of them.
 func dueFaults() func(fault ...string) bool {
 	commit, err := exec.Command("git", "rev-parse", "HEAD").Output()
 	return func(fault ...string) bool {
 		sum := sha256.Sum256([]byte(string(commit) + strings.Join(fault, "\n")))
-		return *long || err != nil || sum[0]%16 == 0
+		return *long || err != nil || sum[0]%32 == 0
 	}
 }
 

@@ -90,7 +90,10 @@ func (p *proof) dial(ctx context.Context, at string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return conn, errors.Join(conn.SetDeadline(time.Now().Add(2*time.Minute)), balancers(p.settings).Greet(conn))
+	if err := errors.Join(conn.SetDeadline(time.Now().Add(2*time.Minute)), balancers(p.settings).Greet(conn)); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
 }
 
 // trust accepts the certificate the configuration names, whoever signed it.

@@ -218,6 +218,46 @@ func TestServeMoving(t *testing.T) {
 	}
 }
 
+// TestServeMovingOut: a cluster's one node that still runs is left for a machine in the same way.
+func TestServeMovingOut(t *testing.T) {
+	t.Parallel()
+	const people, before = 2, 5
+	lone, node, secret, password := peopled(t, people, before)
+	must(t, "migrate", "--config="+lone.config, "--to="+node.config)
+	home := another(t, lone)
+	sent := before
+	t.Run("serve", func(t *testing.T) {
+		up := node.serveMoving(t, home)
+		for there := 0; there < 5; sent++ {
+			for i := range people {
+				if err := offer(up.smtpDoors[0].Addr().String(), fmt.Sprintf("p%d@demo.test", i), fmt.Sprintf("Subject: out %d\r\n\r\nIn the cage.\r\n", sent)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p := up.moving.mover.Progress()
+			if p.There == people {
+				there++
+			}
+			if sent > 500 {
+				t.Fatalf("they do not go: %+v", p)
+			}
+		}
+		got := fetch(t, up.imapsDoors[0].Addr().String(), filepath.Join(node.dir, "ca.pem"), "p0@demo.test", password, imap.UID(sent))
+		if opened := do(t, string(got), "open", "--key", secret); !strings.Contains(opened.out, "Subject: out") {
+			t.Errorf("%+v", opened)
+		}
+	})
+	must(t, "migrate", "--config="+node.config, "--to="+home.config)
+	if said := must(t, "verify", "--config="+home.config); !strings.Contains(said, fmt.Sprintf("%d messages", people*sent)) || !strings.Contains(said, "All is well") {
+		t.Errorf("of %d mails verify says\n%s", people*sent, said)
+	}
+	t.Run("home", func(t *testing.T) {
+		up := home.serve(t)
+		send(t, up, "p0@demo.test", "Subject: home\r\n\r\nIn the cage.\r\n")
+		fetch(t, up.imapsDoors[0].Addr().String(), filepath.Join(home.dir, "ca.pem"), "p0@demo.test", password, imap.UID(sent+1))
+	})
+}
+
 // TestServeMovingUndone: who was served there already comes back with what came since, from a cluster too.
 func TestServeMovingUndone(t *testing.T) {
 	t.Parallel()
