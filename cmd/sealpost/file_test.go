@@ -323,7 +323,9 @@ func (b *between) refuse(others int64, which func(*http.Request) bool) {
 		for until := time.Now().Add(5 * time.Second); passed.Load() < others && time.Now().Before(until); {
 			time.Sleep(time.Millisecond)
 		}
-		time.Sleep(100 * time.Millisecond) // for the client to note them
+		if others > 0 {
+			time.Sleep(time.Second) // for the client to open them, and to note that
+		}
 		http.Error(w, "", http.StatusForbidden)
 	}
 	b.touch.Store(&f)
