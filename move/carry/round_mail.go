@@ -55,11 +55,14 @@ func (r *round) untouched(b mailstore.Mailbox) error {
 		return nil
 	}
 	here, err := r.m.From.Index.Roster(r.ctx, r.o, b.ID)
-	if errors.Is(err, mailstore.ErrNoMailbox) || err == nil && here.Modseq != b.Modseq { // since
+	if errors.Is(err, mailstore.ErrNoMailbox) {
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if here.Subscribed = false; here.Mailbox != b { // since, if only its name
+		return nil
 	}
 	there, err := r.m.To.Index.Roster(r.ctx, r.o, b.ID)
 	if err == nil && !sameRoster(here, there) {

@@ -230,22 +230,36 @@ func (x travelling) Apply(ctx context.Context, o mailstore.Owner, changes []mail
 func (x travelling) Blobs(ctx context.Context) iter.Seq2[filestore.ID, error] {
 	return func(yield func(filestore.ID, error) bool) {
 		for _, o := range x.w.people() {
-			for r, err := range x.w.ends[x.w.At(o)].Heavy(ctx, o) {
-				if err != nil {
-					yield(filestore.ID{}, err)
+			ids, err := x.w.blobsOf(ctx, o)
+			if err != nil {
+				yield(filestore.ID{}, err)
+				return
+			}
+			for _, id := range ids {
+				if !yield(id, nil) {
 					return
-				}
-				if _, shared := r.(carry.Share); shared {
-					continue
-				}
-				for _, ref := range carry.Blobs(r) {
-					if !yield(ref.ID, nil) {
-						return
-					}
 				}
 			}
 		}
 	}
+}
+
+// blobsOf has nobody go while it reads.
+func (w *traveller) blobsOf(ctx context.Context, o mailstore.Owner) (ids []filestore.ID, err error) {
+	w.going.Lock()
+	defer w.going.Unlock()
+	for r, err := range w.ends[w.At(o)].Heavy(ctx, o) {
+		if err != nil {
+			return nil, err
+		}
+		if _, shared := r.(carry.Share); shared {
+			continue
+		}
+		for _, ref := range carry.Blobs(r) {
+			ids = append(ids, ref.ID)
+		}
+	}
+	return ids, nil
 }
 
 func (w *traveller) index() mailstore.Index { return travelling{w.Router.Index(), w} }
