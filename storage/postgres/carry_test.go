@@ -45,10 +45,7 @@ func TestCarried(t *testing.T) {
 			leave()
 		}
 	}
-	for name, suite := range map[string]func(*testing.T, storagetest.Open){
-		"index": storagetest.Index, "cabinet": storagetest.Cabinet, "drive": storagetest.Drive, "accounts": storagetest.Accounts,
-		"index while written": livetest.Index, "cabinet while written": livetest.Cabinet, "drive while written": livetest.Drive,
-	} {
+	for name, suite := range livetest.Suites() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			suite(t, open)

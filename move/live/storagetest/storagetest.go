@@ -28,6 +28,18 @@ import (
 	"sealpost/move/live"
 )
 
+// Suites are those of the seams over people who go: while they write, and where there is time for it also
+// between two changes.
+func Suites() map[string]func(*testing.T, storagetest.Open) {
+	all := map[string]func(*testing.T, storagetest.Open){
+		"accounts": storagetest.Accounts, "index while written": Index, "cabinet while written": Cabinet, "drive while written": Drive,
+	}
+	if indextest.Thorough() {
+		all["index"], all["cabinet"], all["drive"] = storagetest.Index, storagetest.Cabinet, storagetest.Drive
+	}
+	return all
+}
+
 // A traveller is an installation whose people are taken to the other end and back at any moment, while
 // they write.
 type traveller struct {
