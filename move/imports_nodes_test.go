@@ -34,6 +34,18 @@ type brink struct {
 	before, after func(n int) error
 }
 
+// heldUp is one that closes begun after the beginning, the total, and one batch, and waits there for goOn.
+func heldUp() (b *brink, begun, goOn chan struct{}) {
+	begun, goOn = make(chan struct{}), make(chan struct{})
+	return &brink{before: func(n int) error {
+		if n == 3 {
+			close(begun)
+			<-goOn
+		}
+		return nil
+	}}, begun, goOn
+}
+
 func (b *brink) Apply(ctx context.Context, o mailstore.Owner, changes []mailstore.Change) ([]mailstore.Event, error) {
 	b.mu.Lock()
 	n := b.n
@@ -175,14 +187,8 @@ func TestImportsFenced(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			first, c := peopleOn(t, on), new(clock)
-			asleep, awake := make(chan struct{}), make(chan struct{})
-			a := node(first, c, &brink{before: func(n int) error {
-				if n == 3 { // after the beginning, the total, and one batch
-					close(asleep)
-					<-awake
-				}
-				return nil
-			}})
+			at, asleep, awake := heldUp()
+			a := node(first, c, at)
 			b, from := node(first, c, new(brink)), source(t, mails)
 			if err := a.Start(t.Context(), "ann", from); err != nil {
 				t.Fatal(err)
@@ -215,14 +221,8 @@ func TestImportsStopElsewhere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			first, c := peopleOn(t, on), new(clock)
-			begun, goOn := make(chan struct{}), make(chan struct{})
-			a := node(first, c, &brink{before: func(n int) error {
-				if n == 3 {
-					close(begun)
-					<-goOn
-				}
-				return nil
-			}})
+			at, begun, goOn := heldUp()
+			a := node(first, c, at)
 			b, from := node(first, c, new(brink)), source(t, mails)
 			if err := a.Start(t.Context(), "ann", from); err != nil {
 				t.Fatal(err)

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -101,10 +102,7 @@ func (m *Mover) Run(ctx context.Context) error {
 			p := m.Progress()
 			m.Log.Info("all accounts are served at the other end: stop the server, and run sealpost migrate with the same settings", "accounts", p.There, "longest_wait", p.Longest)
 		}
-		wait := time.NewTimer(max(m.Wait, 0))
-		if m.Wait == 0 {
-			wait.Reset(lookAgain)
-		}
+		wait := time.NewTimer(cmp.Or(m.Wait, lookAgain))
 		select {
 		case <-ctx.Done():
 			wait.Stop()
@@ -190,10 +188,7 @@ func (m *Mover) One(ctx context.Context, o mailstore.Owner) (done carry.Moved, e
 			return done, err
 		}
 	}
-	most := m.Most
-	if most == 0 {
-		most = usualMost
-	}
+	most := cmp.Or(m.Most, usualMost)
 	for try := range attempts {
 		if err := near(ctx, c); err != nil {
 			return done, err

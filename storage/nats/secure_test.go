@@ -118,15 +118,9 @@ func (s *state) await(t *testing.T, what string, so func() bool) {
 	}
 }
 
-// Nodes with certificate and credentials find each other over TLS. Who has no credentials, or
-// wrong ones, is told why, tries on, and is let in once they are there; nothing
-// that is logged says where the server is.
-func TestTLSAndCredentials(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	ca, cert, key := certificates(t, dir)
-	var ours, others tenant
-	s := natstest.Start(t, func(o *server.Options) {
+// guarded is a server that wants a certificate and credentials, of ours or of others.
+func guarded(t *testing.T, ca, cert, key string) (s *natstest.Server, ours, others tenant) {
+	s = natstest.Start(t, func(o *server.Options) {
 		others = trusting(o)
 		ours = trusting(o)
 		pool := x509.NewCertPool()
@@ -136,6 +130,17 @@ func TestTLSAndCredentials(t *testing.T) {
 		}
 		o.TLSTimeout = 5
 	})
+	return s, ours, others
+}
+
+// Nodes with certificate and credentials find each other over TLS. Who has no credentials, or
+// wrong ones, is told why, tries on, and is let in once they are there; nothing
+// that is logged says where the server is.
+func TestTLSAndCredentials(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ca, cert, key := certificates(t, dir)
+	s, ours, others := guarded(t, ca, cert, key)
 	creds := filepath.Join(dir, "node.creds")
 	o := Options{Servers: []string{strings.Replace(s.URL(), "nats://", "tls://", 1)}, Credentials: creds, CA: ca, Certificate: cert, Key: key}
 	others.user(t, creds)
@@ -180,17 +185,7 @@ func TestTry(t *testing.T) {
 	dir := t.TempDir()
 	ca, cert, key := certificates(t, dir)
 	otherCA, otherCert, otherKey := certificates(t, t.TempDir())
-	var ours, others tenant
-	s := natstest.Start(t, func(o *server.Options) {
-		others = trusting(o)
-		ours = trusting(o)
-		pool := x509.NewCertPool()
-		pool.AppendCertsFromPEM(must(os.ReadFile(ca)))
-		o.TLSConfig = &tls.Config{
-			Certificates: []tls.Certificate{must(tls.LoadX509KeyPair(cert, key))}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert,
-		}
-		o.TLSTimeout = 5
-	})
+	s, ours, others := guarded(t, ca, cert, key)
 	creds, strange, narrow := filepath.Join(dir, "node.creds"), filepath.Join(dir, "strange.creds"), filepath.Join(dir, "narrow.creds")
 	ours.user(t, creds)
 	others.user(t, strange)
